@@ -1,0 +1,43 @@
+# SAM calls the build-<LogicalId> targets with ARTIFACTS_DIR set; `meterbridge local` calls them for this machine's architecture.
+GOOS   ?= linux
+GOARCH ?= arm64
+
+STACK       ?= default
+STATICCHECK  = go tool -modfile=tools/go.mod staticcheck
+bootstrap    = CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o $(ARTIFACTS_DIR)/bootstrap ./$(1)
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run test verify lint bench fuzz deploy clean
+run: ## The whole stack on this machine, with sample events sent through it (RUN='--once' and other flags)
+	@go run ./cmd/meterbridge local $(RUN)
+
+test: ## Everything that needs only Go
+	go test ./...
+
+lint: ## gofmt, go vet, staticcheck, and cfn-lint where it is installed
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
+	go vet ./...
+	$(STATICCHECK) ./...
+	@if command -v cfn-lint >/dev/null; then cfn-lint template.yaml; else echo "lint: cfn-lint is not installed (pip install cfn-lint): template.yaml was not linted"; fi
+
+bench: ## Benchmarks, with stripe-go and a hand-written Lambda beside ours
+	go test -run '^$$' -bench . -benchmem ./...
+	cd bench && go test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## Every fuzz target, 30 s each (FUZZTIME=2m for longer)
+	@.ci/fuzz
+
+deploy: ## Build and deploy to AWS with SAM (STACK=staging for another environment)
+	sam build --config-env $(STACK)
+	sam deploy --config-env $(STACK)
+
+clean: ## Remove what was built
+	rm -rf .aws-sam .meterbridge bin
+
+.PHONY: build-WebhookFunction build-FetcherFunction build-MeterAlertsFunction
+build-WebhookFunction:     ; $(call bootstrap,functions/webhook)
+build-FetcherFunction:     ; $(call bootstrap,functions/fetcher)
+build-MeterAlertsFunction: ; $(call bootstrap,examples/meter-alerts)
