@@ -19,7 +19,10 @@ import (
 const redacted = "[redacted]"
 
 // A Secret is the signing secret of one event destination, complete with its "whsec_" prefix.
-// It prints, logs and marshals as "[redacted]"; string(s) is the only way to its text.
+// It prints, logs and marshals as "[redacted]"; string(s) is the way to its text.
+//
+// Three things are beyond the reach of its methods. fmt calls none on an unexported struct field, nor for %p, and
+// encoding/json calls none on a map key; so give a struct that holds a Secret an exported field or a Format of its own.
 type Secret string
 
 // Sign returns the value of the [Header] that Stripe would send with payload at the time at, which counts in whole

@@ -1,8 +1,16 @@
 package stripesig
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const (
@@ -12,22 +20,201 @@ const (
 		`"created":"2025-01-01T00:00:00.000Z","livemode":false}`
 )
 
-func TestGolden(t *testing.T) {
-	at := time.Unix(1700000000, 0)
-	got := goldenSecret.Sign([]byte(goldenPayload), at)
-	if want := "t=1700000000,v1=" + goldenSignature; got != want {
-		t.Fatalf("Sign = %s, want %s", got, want)
+func TestVectors(t *testing.T) {
+	t.Parallel()
+	for _, v := range readJSON[[]vector](t, vectorsFile) {
+		t.Run(v.Name, func(t *testing.T) {
+			t.Parallel()
+			want, known := errorNames[v.Want]
+			if !known {
+				t.Fatalf("unknown error name %q", v.Want)
+			}
+			got, err := v.verify(t)
+			if !errors.Is(err, want) {
+				t.Fatalf("Verify(%q) = %v, want %s", v.Header, err, v.Want)
+			}
+			if err != nil && got != (Match{}) {
+				t.Errorf("Verify(%q) = %+v beside an error, want the zero Match", v.Header, got)
+			}
+			if got.Secret != v.Matched {
+				t.Errorf("Verify(%q) matched secret %d, want %d", v.Header, got.Secret, v.Matched)
+			}
+		})
 	}
-	v, err := NewVerifier([]Secret{goldenSecret}, &Options{Now: func() time.Time { return at }})
+}
+
+// TestSignGolden compares with signatures that testdata/golden.py computed by Python's hmac and by openssl.
+func TestSignGolden(t *testing.T) {
+	t.Parallel()
+	type golden struct {
+		Name    string `json:"name"`
+		Secret  string `json:"secret"`
+		At      int64  `json:"at"`
+		Payload []byte `json:"payload_base64"`
+		Header  string `json:"header"`
+	}
+	cases := readJSON[[]golden](t, "testdata/golden.json")
+	for _, c := range cases {
+		if got := Secret(c.Secret).Sign(c.Payload, time.Unix(c.At, 0)); got != c.Header {
+			t.Errorf("%s: Sign = %s, want %s", c.Name, got, c.Header)
+		}
+	}
+	if want := goldenT + "," + good; cases[0].Header != want {
+		t.Errorf("the first golden header is %s, want the one that the vectors build on, %s", cases[0].Header, want)
+	}
+}
+
+// TestAgeBoundary moves the clock by less than a second, which vectors.json cannot express.
+func TestAgeBoundary(t *testing.T) {
+	t.Parallel()
+	signed := time.Unix(at, 0)
+	for _, c := range []struct {
+		opts Options
+		now  time.Time
+		want error
+	}{
+		{Options{}, signed.Add(DefaultTolerance - time.Second), nil},
+		{Options{}, signed.Add(DefaultTolerance), nil},
+		{Options{}, signed.Add(DefaultTolerance + time.Nanosecond), ErrExpired},
+		{Options{}, signed.Add(DefaultTolerance + time.Second), ErrExpired},
+		{Options{Tolerance: 10 * time.Second}, signed.Add(9 * time.Second), nil},
+		{Options{Tolerance: 10 * time.Second}, signed.Add(10 * time.Second), nil},
+		{Options{Tolerance: 10 * time.Second}, signed.Add(11 * time.Second), ErrExpired},
+		{Options{Tolerance: 24 * time.Hour}, signed.Add(24 * time.Hour), nil},
+		{Options{Tolerance: 24 * time.Hour}, signed.Add(24*time.Hour + time.Second), ErrExpired},
+		{Options{}, signed.Add(-1000 * time.Hour), nil},
+		{Options{MaxFuture: time.Minute}, signed.Add(-59 * time.Second), nil},
+		{Options{MaxFuture: time.Minute}, signed.Add(-time.Minute), nil},
+		{Options{MaxFuture: time.Minute}, signed.Add(-time.Minute - time.Nanosecond), ErrFuture},
+		{Options{MaxFuture: time.Minute}, signed.Add(-61 * time.Second), ErrFuture},
+		{Options{MaxFuture: time.Nanosecond}, signed.Add(-time.Second), ErrFuture},
+		{Options{MaxFuture: time.Nanosecond}, signed, nil},
+	} {
+		c.opts.Now = func() time.Time { return c.now }
+		got, err := newVerifier(t, &c.opts).Verify([]byte(goldenPayload), goldenT+","+good)
+		if !errors.Is(err, c.want) {
+			t.Errorf("tolerance %v, max future %v, now %v: Verify = %v, want %v",
+				c.opts.Tolerance, c.opts.MaxFuture, c.now.Sub(signed), err, c.want)
+		}
+		if err == nil && !got.SignedAt.Equal(signed) {
+			t.Errorf("SignedAt = %v, want %v", got.SignedAt, signed)
+		}
+	}
+}
+
+func TestNewVerifierRefuses(t *testing.T) {
+	t.Parallel()
+	one := []Secret{goldenSecret}
+	for _, c := range []struct {
+		name    string
+		secrets []Secret
+		opts    *Options
+		want    string
+	}{
+		{"nil secrets", nil, nil, "stripesig: no usable signing secret: none given"},
+		{"empty", []Secret{goldenSecret, ""}, nil, "stripesig: no usable signing secret: secret 2 of 2 is empty"},
+		{"newline", []Secret{"whsec_hush\n"}, nil, "stripesig: no usable signing secret: secret 1 of 1 " +
+			"holds white space or a control character, perhaps a trailing newline"},
+		{"tolerance", one, &Options{Tolerance: -time.Second}, "make verifier: negative duration: tolerance -1s, max future 0s"},
+		{"max future", one, &Options{MaxFuture: -1}, "make verifier: negative duration: tolerance 0s, max future -1ns"},
+	} {
+		v, err := NewVerifier(c.secrets, c.opts)
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s: NewVerifier = %v, want %s", c.name, err, c.want)
+		}
+		if v != nil {
+			t.Errorf("%s: NewVerifier returned a verifier beside its error", c.name)
+		}
+		if wantSecret := strings.Contains(c.want, "secret:"); errors.Is(err, ErrSecret) != wantSecret {
+			t.Errorf("%s: errors.Is(%v, ErrSecret) = %v, want %v", c.name, err, !wantSecret, wantSecret)
+		}
+	}
+}
+
+func TestZeroVerifierRefuses(t *testing.T) {
+	t.Parallel()
+	_, err := new(Verifier).Verify([]byte(goldenPayload), goldenT+","+good)
+	if !errors.Is(err, ErrSecret) {
+		t.Errorf("Verify of the zero Verifier = %v, want %v", err, ErrSecret)
+	}
+}
+
+func TestVerifierCopiesItsSecrets(t *testing.T) {
+	t.Parallel()
+	secrets := []Secret{goldenSecret}
+	v, err := NewVerifier(secrets, &Options{Now: fixedClock})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := v.Verify([]byte(goldenPayload), got)
-	if err != nil || !m.SignedAt.Equal(at) {
-		t.Fatalf("Verify = %v, %v", m, err)
+	secrets[0] = rolled
+	if _, err := v.Verify([]byte(goldenPayload), goldenT+","+good); err != nil {
+		t.Errorf("Verify after the caller changed its slice = %v, want nil", err)
 	}
-	p := []byte(goldenPayload)
-	if n := testing.AllocsPerRun(100, func() { v.Verify(p, got) }); n != 0 {
-		t.Errorf("Verify allocates %v times", n)
+}
+
+func TestDefaultClock(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, nil)
+	if _, err := v.Verify([]byte(goldenPayload), goldenT+","+good); !errors.Is(err, ErrExpired) {
+		t.Errorf("Verify of a signature of 2023 = %v, want %v", err, ErrExpired)
 	}
+}
+
+// TestVerifyConcurrently gives each goroutine its own payload, so that states shared by mistake would mix signatures.
+func TestVerifyConcurrently(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, &Options{Now: fixedClock})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 200 {
+				payload := fmt.Appendf(nil, "%d %d", i, j)
+				if _, err := v.Verify(payload, goldenSecret.Sign(payload, fixedClock())); err != nil {
+					t.Errorf("Verify(%s) = %v, want nil", payload, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestVerificationErrorCarriesTheInput(t *testing.T) {
+	t.Parallel()
+	payload, header := []byte(goldenPayload), goldenT+",v1="+wrong
+	_, err := newVerifier(t, nil).Verify(payload, header)
+	var got *SignatureVerificationError
+	if !errors.As(err, &got) {
+		t.Fatalf("Verify = %T, want a *SignatureVerificationError", err)
+	}
+	if got.Reason != ErrMismatch || got.Header != header || string(got.Payload) != goldenPayload {
+		t.Errorf("error has reason %v, header %q, payload %q", got.Reason, got.Header, got.Payload)
+	}
+}
+
+func newVerifier(t testing.TB, opts *Options) *Verifier {
+	t.Helper()
+	v, err := NewVerifier([]Secret{goldenSecret}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func fixedClock() time.Time { return time.Unix(at, 0) }
+
+// readJSON decodes a file of testdata, which must hold something.
+func readJSON[T any](t *testing.T, name string) T {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v, zero T
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if cmp.Equal(v, zero) {
+		t.Fatalf("%s is empty", name)
+	}
+	return v
 }
