@@ -1,0 +1,85 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// The names of the environment variables. The template sets each of them for the functions that read it.
+const (
+	EventBusName       = "EVENT_BUS_NAME"
+	SigningSecretID    = "SIGNING_SECRET_ID"
+	APIKeySecretID     = "API_KEY_SECRET_ID"
+	FetchQueueURL      = "FETCH_QUEUE_URL"
+	DeadLetterQueueURL = "DEAD_LETTER_QUEUE_URL"
+	StripeAPIBase      = "STRIPE_API_BASE"
+	StripeAPIVersion   = "STRIPE_API_VERSION"
+	StripeRateLimit    = "STRIPE_RATE_LIMIT"
+	SignatureTolerance = "SIGNATURE_TOLERANCE"
+	LogLevel           = "LOG_LEVEL"
+)
+
+// What holds where a variable is absent or empty.
+const (
+	DefaultStripeAPIBase    = "https://api.stripe.com"
+	DefaultStripeAPIVersion = "2026-09-30.endive"
+
+	// DefaultStripeRateLimit is in requests a second. Stripe allows about 25 a second for one endpoint
+	// (https://docs.stripe.com/rate-limits), and retrieving an event is one endpoint, so instances times this value has
+	// to stay below 25: the template runs at most four fetchers.
+	DefaultStripeRateLimit = 5
+
+	DefaultSignatureTolerance = 5 * time.Minute
+)
+
+// Lookup returns the value of an environment variable and whether it is set. [os.LookupEnv] is one.
+type Lookup func(name string) (value string, set bool)
+
+// Webhook is the configuration of functions/webhook.
+type Webhook struct {
+	EventBusName       string        // EVENT_BUS_NAME, required
+	SigningSecretID    string        // SIGNING_SECRET_ID, required: name or ARN
+	SignatureTolerance time.Duration // SIGNATURE_TOLERANCE, above zero
+	LogLevel           slog.Level    // LOG_LEVEL; INFO if absent
+}
+
+// LoadWebhook reads the webhook's configuration. Its error names every variable that is missing or unusable and says
+// what it should be, and never shows the value; beside an error the fields without a fault are set all the same.
+func LoadWebhook(lookup Lookup) (Webhook, error) {
+	r := reader{lookup: lookup}
+	c := Webhook{
+		EventBusName:       r.required(EventBusName, "the name or ARN of the event bus"),
+		SigningSecretID:    r.required(SigningSecretID, "the name or ARN of the secret that holds Stripe's signing secret"),
+		SignatureTolerance: r.duration(SignatureTolerance, DefaultSignatureTolerance),
+		LogLevel:           r.level(LogLevel),
+	}
+	return c, r.err()
+}
+
+// Fetcher is the configuration of functions/fetcher.
+type Fetcher struct {
+	EventBusName       string     // EVENT_BUS_NAME, required
+	APIKeySecretID     string     // API_KEY_SECRET_ID, required: name or ARN
+	FetchQueueURL      string     // FETCH_QUEUE_URL, required
+	DeadLetterQueueURL string     // DEAD_LETTER_QUEUE_URL, required
+	StripeAPIBase      string     // STRIPE_API_BASE: an origin, https except on loopback
+	StripeAPIVersion   string     // STRIPE_API_VERSION
+	StripeRateLimit    float64    // STRIPE_RATE_LIMIT, requests a second of one instance; 0 is no limit
+	LogLevel           slog.Level // LOG_LEVEL; INFO if absent
+}
+
+// LoadFetcher reads the fetcher's configuration, with errors like those of [LoadWebhook].
+func LoadFetcher(lookup Lookup) (Fetcher, error) {
+	r := reader{lookup: lookup}
+	c := Fetcher{
+		EventBusName:       r.required(EventBusName, "the name or ARN of the event bus"),
+		APIKeySecretID:     r.required(APIKeySecretID, "the name or ARN of the secret that holds the Stripe API key"),
+		FetchQueueURL:      r.url(FetchQueueURL, "the URL of the queue that feeds the fetcher"),
+		DeadLetterQueueURL: r.url(DeadLetterQueueURL, "the URL of the queue for events that are given up"),
+		StripeAPIBase:      r.origin(StripeAPIBase, DefaultStripeAPIBase),
+		StripeAPIVersion:   r.version(StripeAPIVersion, DefaultStripeAPIVersion),
+		StripeRateLimit:    r.rate(StripeRateLimit, DefaultStripeRateLimit),
+		LogLevel:           r.level(LogLevel),
+	}
+	return c, r.err()
+}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reader collects the faults of the variables it reads.
+type reader struct {
+	lookup Lookup
+	faults []error
+}
+
+func (r *reader) err() error {
+	if len(r.faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("config: %w", errors.Join(r.faults...))
+}
+
+// fault keeps the value out of the message: a key pasted into the wrong variable must not reach a log.
+func (r *reader) fault(name, state, want string) {
+	r.faults = append(r.faults, fmt.Errorf("%s is %s: want %s", name, state, want))
+}
+
+// text returns the variable without surrounding white space, or fallback if nothing is left.
+func (r *reader) text(name, fallback string) string {
+	value, _ := r.lookup(name)
+	if value = strings.TrimSpace(value); value == "" {
+		return fallback
+	}
+	return value
+}
+
+func (r *reader) required(name, want string) string {
+	value := r.text(name, "")
+	if value == "" {
+		r.fault(name, "missing", want)
+	}
+	return value
+}
+
+func (r *reader) url(name, want string) string {
+	value := r.required(name, want)
+	if value == "" {
+		return ""
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		r.fault(name, "not a URL", want)
+		return ""
+	}
+	return value
+}
+
+// origin admits plain http on loopback only, where tests and local stacks live: the API key travels there.
+func (r *reader) origin(name, fallback string) string {
+	const want = "an https origin such as " + DefaultStripeAPIBase + ", without a path"
+	value := strings.TrimSuffix(r.text(name, fallback), "/")
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.User != nil || value != u.Scheme+"://"+u.Host {
+		r.fault(name, "not an origin", want)
+		return ""
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		r.fault(name, "not secure", want)
+		return ""
+	}
+	return value
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// version refuses what net/http would refuse in a header, with every request and not at start.
+func (r *reader) version(name, fallback string) string {
+	value := r.text(name, fallback)
+	if strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		r.fault(name, "unusable", "a Stripe-Version such as "+DefaultStripeAPIVersion)
+		return ""
+	}
+	return value
+}
+
+func (r *reader) duration(name string, fallback time.Duration) time.Duration {
+	d, err := time.ParseDuration(r.text(name, fallback.String()))
+	if err != nil || d <= 0 {
+		r.fault(name, "unusable", `a duration above zero such as "5m"`)
+		return 0
+	}
+	return d
+}
+
+func (r *reader) rate(name string, fallback float64) float64 {
+	value := r.text(name, strconv.FormatFloat(fallback, 'g', -1, 64))
+	rate, err := strconv.ParseFloat(value, 64)
+	if err != nil || rate < 0 || math.IsNaN(rate) || math.IsInf(rate, 0) {
+		r.fault(name, "unusable", "requests a second, such as 5, or 0 for no limit")
+		return 0
+	}
+	return rate
+}
+
+func (r *reader) level(name string) slog.Level {
+	switch strings.ToUpper(r.text(name, "INFO")) {
+	case "DEBUG":
+		return slog.LevelDebug
+	case "INFO":
+		return slog.LevelInfo
+	case "WARN":
+		return slog.LevelWarn
+	case "ERROR":
+		return slog.LevelError
+	}
+	r.fault(name, "unusable", "DEBUG, INFO, WARN or ERROR")
+	return slog.LevelInfo
+}
