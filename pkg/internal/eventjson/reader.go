@@ -1,0 +1,228 @@
+package eventjson
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Reader reads the members of one object. Its methods never fail on their own: the first fault of a document is kept for
+// Err, and every read of the faulty member gives the zero value. A nil Reader stands for an absent object.
+//
+// Unless a method says otherwise the member must be present and not null. A Reader is not safe for concurrent use.
+type Reader struct {
+	members []member
+	parent  *Reader
+	name    string
+	fault   *error // shared by all Readers of one document
+}
+
+// Err returns the first fault met in the whole document: an ErrField that names the member's path, or nil.
+func (r *Reader) Err() error { return *r.fault }
+
+// Fail keeps an ErrField for the named member unless an earlier fault is known.
+func (r *Reader) Fail(name, problem string) {
+	if *r.fault == nil {
+		*r.fault = fmt.Errorf("%w: %s: %s", ErrField, r.path(name), problem)
+	}
+}
+
+// Has reports whether the member is present, null included.
+func (r *Reader) Has(name string) bool {
+	_, ok := r.find(name)
+	return ok
+}
+
+// Text reads a string that is not empty.
+func (r *Reader) Text(name string) string {
+	s := r.String(name)
+	if s == "" {
+		r.Fail(name, "empty string")
+	}
+	return s
+}
+
+// String reads a string, which may be empty.
+func (r *Reader) String(name string) string {
+	value, ok := r.want(name, "a string")
+	if !ok {
+		return ""
+	}
+	return unquote(value)
+}
+
+// OptionalString reads a string; absent and null read as "".
+func (r *Reader) OptionalString(name string) string {
+	if r.Null(name) {
+		return ""
+	}
+	return r.String(name)
+}
+
+// Bool reads a boolean.
+func (r *Reader) Bool(name string) bool {
+	value, ok := r.want(name, "a boolean")
+	return ok && value == "true"
+}
+
+// Time reads an RFC 3339 date and time with any fraction of a second.
+func (r *Reader) Time(name string) time.Time {
+	value, ok := r.want(name, "a string")
+	if !ok {
+		return time.Time{}
+	}
+	var t time.Time
+	if err := t.UnmarshalText([]byte(unquote(value))); err != nil {
+		r.Fail(name, "not an RFC 3339 date and time")
+		return time.Time{}
+	}
+	return t
+}
+
+// Int reads a whole number of at most 64 bits. Some of Stripe's int64 fields travel as strings, so "12" reads as 12.
+func (r *Reader) Int(name string) int64 {
+	value, ok := r.find(name)
+	if !ok || kindOf(value) != "a string" {
+		value, ok = r.want(name, "a number")
+	}
+	if !ok {
+		return 0
+	}
+	n, err := parseInt(value)
+	if err != nil {
+		r.Fail(name, "not a whole number of 64 bits")
+	}
+	return n
+}
+
+// parseInt takes the text of a JSON number, or of a string that holds decimal digits. JSON has one number type, so 1.0
+// and 1e3 are whole too; beyond 2^53 a float could round and is refused.
+func parseInt(value string) (int64, error) {
+	if value[0] == '"' {
+		return strconv.ParseInt(unquote(value), 10, 64)
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err == nil {
+		return n, nil
+	}
+	const exact = 1 << 53
+	if f, ferr := strconv.ParseFloat(value, 64); ferr == nil && f >= -exact && f <= exact && f == float64(int64(f)) {
+		return int64(f), nil
+	}
+	return 0, err
+}
+
+// Object reads an object.
+func (r *Reader) Object(name string) *Reader {
+	value, ok := r.want(name, "an object")
+	if !ok {
+		return r.child(name, "{}")
+	}
+	return r.child(name, value)
+}
+
+// OptionalObject reads an object; absent, null and {} give nil.
+func (r *Reader) OptionalObject(name string) *Reader {
+	if r.Null(name) {
+		return nil
+	}
+	if o := r.Object(name); len(o.members) > 0 {
+		return o
+	}
+	return nil
+}
+
+// Objects reads an array whose elements are objects. The result is not nil.
+func (r *Reader) Objects(name string) []*Reader {
+	value, ok := r.want(name, "an array")
+	if !ok {
+		return []*Reader{}
+	}
+	list := elements(value)
+	objects := make([]*Reader, 0, len(list))
+	for i, element := range list {
+		at := name + "[" + strconv.Itoa(i) + "]"
+		if element[0] != '{' {
+			r.Fail(at, kindOf(element)+" where an object is due")
+			return []*Reader{}
+		}
+		objects = append(objects, r.child(at, element))
+	}
+	return objects
+}
+
+// RawObject returns the text of an object byte for byte; absent and null give nil.
+func (r *Reader) RawObject(name string) json.RawMessage {
+	if r.Null(name) {
+		return nil
+	}
+	value, ok := r.want(name, "an object")
+	if !ok {
+		return nil
+	}
+	return json.RawMessage(value)
+}
+
+// RawArray returns the texts of an array's elements byte for byte.
+func (r *Reader) RawArray(name string) []json.RawMessage {
+	value, ok := r.want(name, "an array")
+	if !ok {
+		return nil
+	}
+	list := elements(value)
+	raw := make([]json.RawMessage, len(list))
+	for i, element := range list {
+		raw[i] = json.RawMessage(element)
+	}
+	return raw
+}
+
+// Null reports whether the member is absent or null.
+func (r *Reader) Null(name string) bool {
+	value, ok := r.find(name)
+	return !ok || value == "null"
+}
+
+// Kind names the JSON kind of the member ("a string", "null" …); absent gives "".
+func (r *Reader) Kind(name string) string {
+	value, ok := r.find(name)
+	if !ok {
+		return ""
+	}
+	return kindOf(value)
+}
+
+func (r *Reader) find(name string) (string, bool) {
+	for _, m := range r.members {
+		if m.name == name {
+			return m.value, true
+		}
+	}
+	return "", false
+}
+
+// want returns the member's text if it is of the kind, and otherwise keeps the fault.
+func (r *Reader) want(name, kind string) (string, bool) {
+	value, ok := r.find(name)
+	switch {
+	case !ok:
+		r.Fail(name, "missing")
+		return "", false
+	case kindOf(value) != kind:
+		r.Fail(name, kindOf(value)+" where "+kind+" is due")
+		return "", false
+	}
+	return value, true
+}
+
+func (r *Reader) child(name, object string) *Reader {
+	return &Reader{members: split(object), parent: r, name: name, fault: r.fault}
+}
+
+func (r *Reader) path(name string) string {
+	if r.parent == nil {
+		return name
+	}
+	return r.parent.path(r.name) + "." + name
+}

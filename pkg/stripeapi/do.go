@@ -1,0 +1,112 @@
+package stripeapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+)
+
+// Do sends a request, again where that is safe and may help, and returns the JSON object that Stripe answered.
+//
+// Its errors are ErrUnsafePath and ErrRequest for what was never sent and *Error for everything else. When the context
+// or the budget ended the call, the *Error also matches the context's error.
+func (c *Client) Do(ctx context.Context, r Request) (json.RawMessage, error) {
+	k, err := c.prepare(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.budget)
+	defer cancel()
+	body, fault := c.try(ctx, k)
+	if fault != nil {
+		return nil, fault
+	}
+	return body, nil
+}
+
+// try sends the call until it succeeds or trying again would be wrong or useless.
+func (c *Client) try(ctx context.Context, k *call) (json.RawMessage, *Error) {
+	spare := k.repeatable()
+	for retries := 0; ; {
+		body, fault := c.once(ctx, k)
+		switch {
+		case fault == nil:
+			return body, nil
+		case ctx.Err() != nil:
+			return nil, fault
+		case spare && fault.stale:
+			spare = false
+			continue
+		case retries == c.retries || !fault.again():
+			return nil, fault
+		}
+		retries++
+		if !c.wait(ctx, retries, fault) {
+			return nil, fault
+		}
+	}
+}
+
+// once sends the call one time.
+func (c *Client) once(ctx context.Context, k *call) (json.RawMessage, *Error) {
+	if err := ctx.Err(); err != nil {
+		return nil, &Error{cause: err}
+	}
+	var reused atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
+	})
+	resp, err := c.http.Do(k.request(ctx))
+	if err != nil {
+		return nil, &Error{cause: err, stale: reused.Load() && broken(err)}
+	}
+	defer func() { _ = resp.Body.Close() }() // nothing can be lost: the body was read or given up
+	c.logNotice(ctx, resp.Header)
+	return c.read(resp)
+}
+
+// read tells success from failure and keeps status and request id whatever the body is.
+func (c *Client) read(resp *http.Response) (json.RawMessage, *Error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	fault := &Error{
+		Status:    resp.StatusCode,
+		RequestID: resp.Header.Get("Request-Id"),
+		cause:     err,
+		advice:    resp.Header.Get("Stripe-Should-Retry"),
+	}
+	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	switch {
+	case len(body) > MaxBody:
+		fault.large = true
+		fault.Message = "body is over the size limit"
+	case !success:
+		fault.Body = []byte(c.redact(string(body)))
+		fault.decode(fault.Body)
+	case err != nil:
+		fault.Message = "body broke off"
+	case !isObject(body):
+		fault.Body = []byte(c.redact(string(body)))
+		fault.Message = "body is not a JSON object"
+	default:
+		return body, nil
+	}
+	return nil, fault
+}
+
+func isObject(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && json.Valid(body)
+}
+
+// logNotice passes on what Stripe wants developers to read, such as a deprecation.
+// See https://docs.stripe.com/changelog.
+func (c *Client) logNotice(ctx context.Context, h http.Header) {
+	if notice := h.Get("Stripe-Notice"); notice != "" {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "stripe notice",
+			slog.String("notice", c.redact(notice)), slog.String("request_id", h.Get("Request-Id")))
+	}
+}

@@ -1,0 +1,58 @@
+package stripeapi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// redacted is what every rendering of a Key shows.
+const redacted = "[redacted Stripe key]"
+
+// Key is a secret ("sk_…"), restricted ("rk_…") or organisation key. It shows as a fixed text under every fmt verb, in
+// slog and in JSON; only a conversion to string reveals it.
+//
+// See https://docs.stripe.com/keys.
+type Key string
+
+// String returns a fixed text.
+func (Key) String() string { return redacted }
+
+// GoString returns a fixed text.
+func (Key) GoString() string { return redacted }
+
+// Format writes a fixed text whatever the verb.
+func (Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// MarshalText returns a fixed text, for encoding/json, encoding/xml and others.
+func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue returns a fixed text.
+func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// check says what is wrong with a key, without a trace of it in the text.
+func (k Key) check() error {
+	switch s := string(k); {
+	case s == "":
+		return errors.New("key is empty")
+	case !printable(s) || strings.Contains(s, " "):
+		return errors.New("key holds a space, a line break or another character that no key has; trim it where it is read")
+	case strings.HasPrefix(s, "pk_"):
+		return errors.New("key is publishable; the API needs a secret (sk_…) or restricted (rk_…) one")
+	case strings.HasPrefix(s, "whsec_"):
+		return errors.New("key is a signing secret; the API needs a secret (sk_…) or restricted (rk_…) key")
+	}
+	return nil
+}
+
+// printable reports whether s is safe as a header value: visible ASCII and spaces, so no line can be smuggled in.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

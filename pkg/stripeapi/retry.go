@@ -1,0 +1,75 @@
+package stripeapi
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+)
+
+// The wait before a retry: python's constants.
+const (
+	firstDelay = 500 * time.Millisecond
+	maxDelay   = 5 * time.Second
+)
+
+// again is the rule of stripe-python by which Do retries.
+func (e *Error) again() bool {
+	switch {
+	case e.noAnswer():
+		return !tlsFault(e.cause)
+	case e.advice == "true", e.advice == "false":
+		return e.advice == "true"
+	}
+	return e.Status == http.StatusConflict || e.Status >= 500
+}
+
+// tlsFault reports whether the connection was refused for what the server is. Trying again will not change that.
+func tlsFault(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		alert        tls.AlertError
+		record       tls.RecordHeaderError
+		authority    x509.UnknownAuthorityError
+		hostname     x509.HostnameError
+	)
+	return errors.As(err, &verification) || errors.As(err, &alert) || errors.As(err, &record) ||
+		errors.As(err, &authority) || errors.As(err, &hostname)
+}
+
+// broken reports whether a connection ended under the request, as kept-alive ones do while a Lambda is frozen, rather
+// than answer too late.
+func broken(err error) bool {
+	var timeout net.Error
+	return !errors.As(err, &timeout) || !timeout.Timeout()
+}
+
+// delay is the wait before retry n, which counts from 1.
+func (c *Client) delay(n int) time.Duration {
+	d := maxDelay
+	if n <= 4 { // 0.5, 1, 2, 4, then the maximum
+		d = firstDelay << (n - 1)
+	}
+	return max(firstDelay, time.Duration(float64(d)*(1+c.jitter())/2))
+}
+
+// wait sleeps before retry n. It returns false, at once, if the context would end first, and false with the context's
+// error kept in fault if the context ends meanwhile.
+func (c *Client) wait(ctx context.Context, n int, fault *Error) bool {
+	d := c.delay(n)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		fault.cause = errors.Join(fault.cause, ctx.Err())
+		return false
+	}
+}
