@@ -1,0 +1,91 @@
+package stripesandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+const docURL = "https://docs.stripe.com/error-codes"
+
+// A failure is an error as the API reports it: https://docs.stripe.com/api/errors.
+type failure struct {
+	status                     int
+	kind, code, param, message string
+}
+
+// Error returns the message; the status and the code travel beside it.
+func (f *failure) Error() string { return f.message }
+
+// asFailure finds the failure in err; any other error is a fault of the sandbox itself.
+func asFailure(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	return &failure{status: http.StatusInternalServerError, kind: "api_error", message: err.Error()}
+}
+
+// body encodes f in the shape of API v2, which has no type in most errors, or of v1.
+func (f *failure) body(v2 bool) []byte {
+	fields := map[string]any{"message": f.message, "doc_url": docURL}
+	if v2 {
+		fields["user_message"] = nil
+	}
+	for name, value := range map[string]string{"type": f.kind, "code": f.code, "param": f.param} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	if v2 && f.kind == "invalid_request_error" && f.status != http.StatusUnauthorized {
+		delete(fields, "type")
+	}
+	return encode(map[string]any{"error": fields})
+}
+
+func newFailure(status int, kind, code, param, format string, args ...any) *failure {
+	return &failure{status: status, kind: kind, code: code, param: param, message: fmt.Sprintf(format, args...)}
+}
+
+func invalid(param, format string, args ...any) error {
+	return newFailure(http.StatusBadRequest, "invalid_request_error", "parameter_invalid", param, format, args...)
+}
+
+func missing(param string) error {
+	return newFailure(http.StatusBadRequest, "invalid_request_error", "parameter_missing", param, "Missing required param: %s.", param)
+}
+
+func unknown(param string) error {
+	return newFailure(http.StatusBadRequest, "invalid_request_error", "parameter_unknown", param, "Received unknown parameter: %s", param)
+}
+
+func unauthorized(message string) error {
+	return newFailure(http.StatusUnauthorized, "invalid_request_error", "", "", "%s", message)
+}
+
+func unrecognizedURL(method, path string) error {
+	return newFailure(http.StatusNotFound, "invalid_request_error", "", "", "Unrecognized request URL (%s: %s).", method, path)
+}
+
+// notFound is API v2's answer to an id that does not exist, is too old, or belongs to another mode or context.
+func notFound() error {
+	return newFailure(http.StatusNotFound, "", "not_found", "", "Not found.")
+}
+
+// noSuch is API v1's answer in the same cases.
+func noSuch(object, id string) error {
+	return newFailure(http.StatusNotFound, "invalid_request_error", "resource_missing", "id", "No such %s: '%s'", object, id)
+}
+
+func rateLimited() error {
+	return newFailure(http.StatusTooManyRequests, "rate_limit", "account_rate_limit_exceeded", "", "Request rate limit exceeded.")
+}
+
+// encode marshals what the sandbox itself has built, which always has an encoding.
+func encode(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("stripesandbox: encode %T: %v", v, err))
+	}
+	return body
+}

@@ -1,0 +1,169 @@
+package stripesandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Retention is how long Stripe lists and returns an event.
+const Retention = 30 * 24 * time.Hour
+
+// maxBody bounds a request's body; Stripe's own parameters stay far below it.
+const maxBody = 1 << 20
+
+// Options adjusts a [Sandbox]. The zero value, like a nil pointer, is a Stripe that answers at once and never fails.
+type Options struct {
+	// Logger receives one line for each request, without keys, secrets or bodies. Nil logs nothing.
+	Logger *slog.Logger
+
+	// Now is the clock for ages, creation times and rate limits; nil means [time.Now]. It must be safe for concurrent use.
+	Now func() time.Time
+
+	// Rand feeds ids and signing secrets; nil means [rand.Reader]. Reads are serialised.
+	Rand io.Reader
+
+	// APIKeys are the keys that are let in. None means any key that is spelled like one of Stripe's secret or
+	// restricted keys. Its prefix decides whether a key sees live or test data.
+	APIKeys []string
+
+	// RateLimit is how many requests a second each endpoint answers before it says 429; zero means no limit.
+	// Stripe's own default is 25: https://docs.stripe.com/rate-limits.
+	RateLimit int
+
+	// Latency delays every answer.
+	Latency time.Duration
+}
+
+// A Sandbox is an [http.Handler] that answers as Stripe's API does under its root. It is safe for concurrent use.
+type Sandbox struct {
+	log     *slog.Logger
+	now     func() time.Time
+	keys    []string
+	latency time.Duration
+	routes  []endpoint
+	limits  []*rate.Limiter // one for each route; none without a limit
+
+	randMu sync.Mutex
+	rand   io.Reader
+
+	mu        sync.RWMutex // guards what follows
+	events    timeline
+	snapshots timeline
+}
+
+// New returns an empty sandbox. A nil opts is the zero [Options].
+func New(opts *Options) *Sandbox {
+	if opts == nil {
+		opts = &Options{}
+	}
+	s := &Sandbox{
+		log:       opts.Logger,
+		now:       opts.Now,
+		rand:      opts.Rand,
+		keys:      slices.Clone(opts.APIKeys),
+		latency:   opts.Latency,
+		routes:    endpoints(),
+		events:    newTimeline(),
+		snapshots: newTimeline(),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.rand == nil {
+		s.rand = rand.Reader
+	}
+	if opts.RateLimit > 0 {
+		for range s.routes {
+			s.limits = append(s.limits, rate.NewLimiter(rate.Limit(opts.RateLimit), opts.RateLimit))
+		}
+	}
+	return s
+}
+
+// ServeHTTP answers one API request. Every answer, errors included, carries a Request-Id.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	requestID := "req_" + s.token(14)
+	w.Header().Set("Request-Id", requestID)
+	if err := sleep(r.Context(), s.latency); err != nil {
+		return
+	}
+	status := http.StatusOK
+	body, err := s.answer(w, r)
+	if err != nil {
+		failure := asFailure(err)
+		status, body = failure.status, failure.body(isV2(r))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+	s.log.LogAttrs(r.Context(), slog.LevelDebug, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", status), slog.String("request_id", requestID))
+}
+
+// answer runs the checks in Stripe's order: is there such a URL, who asks, how often, and for what.
+func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	index, id, err := s.route(r)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{id: id}
+	if c.caller, err = s.authenticate(r); err != nil {
+		return nil, err
+	}
+	w.Header().Set("Stripe-Version", r.Header.Get("Stripe-Version"))
+	if s.limits != nil && !s.limits[index].AllowN(s.now(), 1) {
+		w.Header().Set("Stripe-Rate-Limited-Reason", "endpoint-rate")
+		return nil, rateLimited()
+	}
+	if c.query, err = parseQuery(r.URL.RawQuery); err != nil {
+		return nil, err
+	}
+	if c.body, err = readBody(r); err != nil {
+		return nil, err
+	}
+	return s.routes[index].handle(s, c)
+}
+
+// token returns n letters and digits.
+func (s *Sandbox) token(n int) string {
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	raw := make([]byte, n)
+	s.randMu.Lock()
+	_, err := io.ReadFull(s.rand, raw)
+	s.randMu.Unlock()
+	if err != nil {
+		// crypto/rand never fails; an injected source that runs dry has been given too little for its test.
+		panic(fmt.Sprintf("stripesandbox: read randomness: %v", err))
+	}
+	for i, b := range raw {
+		raw[i] = alphabet[int(b)%len(alphabet)]
+	}
+	return string(raw)
+}
+
+// sleep waits for d or returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
