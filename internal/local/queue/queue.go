@@ -62,6 +62,8 @@ type Config struct {
 
 	// Duplicate reports whether a message being sent is stored twice, as a standard queue may. Nil: never.
 	Duplicate func(Message) bool
+	// Stored is told each message that enters the queue, sent or given up by another. It may be called concurrently. Nil: nobody is.
+	Stored func(Message)
 	// Pick returns which of n visible messages, oldest first, is handed out next; at least 0 and below n. Nil: the oldest.
 	Pick func(n int) int
 }
@@ -90,6 +92,9 @@ func New(cfg Config, c *clock.Clock) *Queue {
 	cfg.Retention = cmp.Or(cfg.Retention, 4*24*time.Hour)
 	if cfg.Duplicate == nil {
 		cfg.Duplicate = func(Message) bool { return false }
+	}
+	if cfg.Stored == nil {
+		cfg.Stored = func(Message) {}
 	}
 	if cfg.Pick == nil {
 		cfg.Pick = func(int) int { return 0 }
@@ -131,6 +136,7 @@ func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 
 // store takes in a message that keeps its id and history: a new one, or one another queue gave up.
 func (q *Queue) store(m Message, now time.Time, delay time.Duration) {
+	q.cfg.Stored(m)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lastKey++
