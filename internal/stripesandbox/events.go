@@ -2,7 +2,6 @@ package stripesandbox
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,10 @@ import (
 	"time"
 )
 
-const eventObject = "v2.core.event"
+const (
+	eventsPath  = "/v2/core/events"
+	eventObject = "v2.core.event"
+)
 
 // missingPrefix starts the ids that Learn passes over, so that a 404 can be tried on purpose.
 const missingPrefix = "evt_missing"
@@ -25,7 +27,10 @@ type event struct {
 	objectID  string
 	objectURL string
 	body      json.RawMessage
+	pending   int // v1: webhooks that had not been delivered when it was added
 }
+
+func (e *event) place() place { return place{Created: e.created, ID: e.id} }
 
 // AddEvent stores a full v2 event, which is served byte for byte to keys of its livemode and requests in its context,
 // for [Retention] after its created time. It replaces an event with the same id. The bytes are copied.
@@ -36,7 +41,7 @@ func (s *Sandbox) AddEvent(full json.RawMessage) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.events.put(e)
+	s.store(e)
 	return nil
 }
 
@@ -56,9 +61,18 @@ func (s *Sandbox) Learn(thin []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.events.byID[e.id]; !known {
-		s.events.put(e)
+		s.store(e)
 	}
 	return nil
+}
+
+// store keeps a v2 event and the meter that it is about; s.mu is held.
+func (s *Sandbox) store(e *event) {
+	s.events.put(e)
+	path, _, _ := strings.Cut(e.objectURL, "?")
+	if id, ok := match(meterPath, path); ok {
+		s.meters[meter{caller: e.caller, id: id}] = e.created
+	}
 }
 
 // retrieveEvent serves GET /v2/core/events/{id}.
@@ -73,6 +87,25 @@ func (s *Sandbox) retrieveEvent(c *call) ([]byte, error) {
 		return nil, notFound()
 	}
 	return e.body, nil
+}
+
+// listEvents serves GET /v2/core/events, newest first.
+func (s *Sandbox) listEvents(c *call) ([]byte, error) {
+	p := newPager(eventsPath, c)
+	objectID := c.query.text("object_id")
+	types := c.query.list("types", 20)
+	created := c.query.span("created", parseRFC3339)
+	if err := c.query.done(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found := filter(s.events.walk(p.start()), func(e *event) bool {
+		return s.visible(e, c.caller) && created.contains(e.created) &&
+			(objectID == "" || e.objectID == objectID) &&
+			(types == nil || slices.Contains(types, e.kind))
+	})
+	return cut(p, found, (*event).place, func(e *event) any { return e.body }), nil
 }
 
 // visible reports whether e exists for c now.
@@ -106,28 +139,4 @@ func parseEvent(raw []byte) (*event, error) {
 		objectID: v.RelatedObject.ID, objectURL: v.RelatedObject.URL,
 		body: bytes.Clone(raw),
 	}, nil
-}
-
-// A timeline holds events by id and by age.
-type timeline struct {
-	byID  map[string]*event
-	order []*event // oldest first, so that the ordinary insertion is an append
-}
-
-func newTimeline() timeline { return timeline{byID: map[string]*event{}} }
-
-// put adds e or replaces its namesake.
-func (t *timeline) put(e *event) {
-	if old := t.byID[e.id]; old != nil {
-		i, _ := slices.BinarySearchFunc(t.order, old, byAge)
-		t.order = slices.Delete(t.order, i, i+1)
-	}
-	t.byID[e.id] = e
-	i, _ := slices.BinarySearchFunc(t.order, e, byAge)
-	t.order = slices.Insert(t.order, i, e)
-}
-
-// byAge orders by creation; ids settle a tie, so that pages never skip or repeat an event.
-func byAge(a, b *event) int {
-	return cmp.Or(a.created.Compare(b.created), strings.Compare(a.id, b.id))
 }

@@ -94,3 +94,16 @@ func (q *query) list(name string, limit int) []string {
 	}
 	return items
 }
+
+// looseList returns a list in either of v1's spellings, indexed as by list or repeated as name[].
+func (q *query) looseList(name string, limit int) []string {
+	items, ok := q.values[name+"[]"]
+	if !ok {
+		return q.list(name, limit)
+	}
+	delete(q.values, name+"[]")
+	if len(items) > limit || slices.Contains(items, "") {
+		q.fail(invalid(name, "%s takes up to %d values, none of them empty.", name, limit))
+	}
+	return items
+}

@@ -16,7 +16,11 @@ type endpoint struct {
 // endpoints lists all that the sandbox serves.
 func endpoints() []endpoint {
 	return []endpoint{
-		{http.MethodGet, "/v2/core/events/{id}", (*Sandbox).retrieveEvent},
+		{http.MethodGet, eventsPath, (*Sandbox).listEvents},
+		{http.MethodGet, eventsPath + "/{id}", (*Sandbox).retrieveEvent},
+		{http.MethodGet, snapshotsPath, (*Sandbox).listSnapshots},
+		{http.MethodGet, snapshotsPath + "/{id}", (*Sandbox).retrieveSnapshot},
+		{http.MethodGet, meterPath, (*Sandbox).retrieveMeter},
 	}
 }
 

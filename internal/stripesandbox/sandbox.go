@@ -58,6 +58,8 @@ type Sandbox struct {
 	mu        sync.RWMutex // guards what follows
 	events    timeline
 	snapshots timeline
+	delivered map[string]bool     // by id of a snapshot, whether its webhooks have all been delivered
+	meters    map[meter]time.Time // when the newest event about each was created
 }
 
 // New returns an empty sandbox. A nil opts is the zero [Options].
@@ -74,6 +76,8 @@ func New(opts *Options) *Sandbox {
 		routes:    endpoints(),
 		events:    newTimeline(),
 		snapshots: newTimeline(),
+		delivered: map[string]bool{},
+		meters:    map[meter]time.Time{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
