@@ -1,0 +1,59 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// startCloud plays AWS and Stripe, each answering at once, so that what remains is the functions' own time.
+func startCloud(b *testing.B) *httptest.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /", answerAWS)
+	mux.HandleFunc("GET /v2/core/events/{id}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(strings.Replace(fullEvent, eventID, r.PathValue("id"), 1)))
+	})
+	cloud := httptest.NewServer(mux)
+	b.Cleanup(cloud.Close)
+	return cloud
+}
+
+// answerAWS succeeds in the JSON protocol of AWS; calls whose answer nobody reads get {}.
+func answerAWS(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		SecretID string `json:"SecretId"`
+		Entries  []any
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	answer := map[string]any{}
+	switch r.Header.Get("X-Amz-Target") {
+	case "secretsmanager.GetSecretValue":
+		answer["SecretString"] = map[string]string{"signing": signingSecret, "key": "sk_test_123"}[in.SecretID]
+	case "AWSEvents.PutEvents":
+		results := make([]map[string]string, len(in.Entries))
+		for i := range results {
+			results[i] = map[string]string{"EventId": fmt.Sprintf("11710aed-b79e-4468-a20b-%012d", i)}
+		}
+		answer["FailedEntryCount"], answer["Entries"] = 0, results
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// environment is a function's, with every name that any of them reads.
+func environment(cloud string) []string {
+	return []string{
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_REGION=us-east-1",
+		"AWS_ENDPOINT_URL=" + cloud, "AWS_LAMBDA_FUNCTION_NAME=bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		"EVENT_BUS_NAME=bench", "SIGNING_SECRET_ID=signing", "API_KEY_SECRET_ID=key", "LEDGER_TABLE=ledger",
+		"FETCH_QUEUE_URL=" + cloud + "/000000000000/fetch", "DEAD_LETTER_QUEUE_URL=" + cloud + "/000000000000/dead",
+		"STRIPE_API_BASE=" + cloud, "STRIPE_RATE_LIMIT=0",
+	}
+}

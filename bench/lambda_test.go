@@ -1,0 +1,128 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
+)
+
+// BenchmarkLambda runs the real binaries under a local Runtime API, against an AWS and a Stripe that answer at once.
+// "first" starts a process and waits for its first answer; "each" is one more invocation of a running process.
+//
+// The three do different work. The hand-written function does everything before it answers Stripe: verify, GET, PutEvents.
+// The webhook verifies and stores; the fetcher, later and in batches, does the rest.
+func BenchmarkLambda(b *testing.B) {
+	for _, c := range []struct {
+		name, want string
+		build      []string
+		event      func(n int) []byte
+	}{
+		{"handwritten", `"statusCode":200`, []string{"go", "build", "-o", "$OUT/bootstrap", "./handwritten"}, delivery},
+		{"webhook", `"statusCode":200`, product("WebhookFunction"), delivery},
+		{"fetcher-1", `"batchItemFailures":[]`, product("FetcherFunction"), func(n int) []byte { return batch(n, 1) }},
+		{"fetcher-10", `"batchItemFailures":[]`, product("FetcherFunction"), func(n int) []byte { return batch(n, 10) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			binary, size := build(b, c.build)
+			env := environment(startCloud(b).URL)
+			b.Run("first", func(b *testing.B) {
+				for b.Loop() {
+					function := startInstance(b, binary, env)
+					mustAnswer(b, function, c.event(0), c.want)
+					function.stop(b)
+				}
+				b.ReportMetric(float64(size)/1e6, "binary-MB")
+			})
+			b.Run("each", func(b *testing.B) {
+				function := startInstance(b, binary, env)
+				defer function.stop(b)
+				mustAnswer(b, function, c.event(0), c.want)
+				for n := 1; b.Loop(); n++ {
+					mustAnswer(b, function, c.event(n), c.want)
+				}
+			})
+		})
+	}
+}
+
+// product is the command that SAM would run, for this machine.
+func product(function string) []string {
+	return []string{"make", "-s", "-C", "..", "build-" + function, "ARTIFACTS_DIR=$OUT", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH}
+}
+
+// build runs command with $OUT replaced by a new directory and returns the bootstrap made there, and its size in bytes.
+func build(b *testing.B, command []string) (binary string, size int64) {
+	b.Helper()
+	out := b.TempDir()
+	args := strings.Split(strings.ReplaceAll(strings.Join(command, "\n"), "$OUT", out), "\n")
+	if text, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		b.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, text)
+	}
+	binary = filepath.Join(out, "bootstrap")
+	info, err := os.Stat(binary)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return binary, info.Size()
+}
+
+func mustAnswer(b *testing.B, function *instance, event []byte, want string) {
+	b.Helper()
+	got, err := function.invoke(event)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if !strings.Contains(got, want) {
+		b.Fatalf("function answered %s, want %s", got, want)
+	}
+}
+
+// delivery is Stripe's request as an HTTP API hands it over, signed now.
+func delivery(int) []byte {
+	var r events.APIGatewayV2HTTPRequest
+	r.Version, r.RouteKey, r.RawPath, r.Body = "2.0", "POST /webhook", "/webhook", string(payload)
+	r.RequestContext.HTTP.Method, r.RequestContext.HTTP.Path = "POST", "/webhook"
+	r.Headers = map[string]string{
+		"content-type":     "application/json",
+		"stripe-signature": stripesig.Secret(signingSecret).Sign(payload, time.Now()),
+	}
+	return mustMarshal(r)
+}
+
+// batch is n-th batch of size events, no two alike, as the fetcher's queue hands it over.
+func batch(n, size int) []byte {
+	var e events.SQSEvent
+	for i := range size {
+		id := fmt.Sprintf("evt_test_%d_%d", n, i)
+		envelope := map[string]any{
+			"version": "0", "id": "3d2a3c1e-0000-4000-8000-000000000000", "detail-type": eventType, "source": "stripe.thin",
+			"account": "000000000000", "time": "2024-08-28T20:54:13Z", "region": "us-east-1", "resources": []string{},
+			"detail": json.RawMessage(strings.Replace(string(payload), eventID, id, 1)),
+		}
+		e.Records = append(e.Records, events.SQSMessage{
+			MessageId: id, ReceiptHandle: id, Body: string(mustMarshal(envelope)), EventSource: "aws:sqs", AWSRegion: "us-east-1",
+			EventSourceARN: "arn:aws:sqs:us-east-1:000000000000:fetch",
+			Attributes:     map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": "1724878453000"},
+		})
+	}
+	return mustMarshal(e)
+}
+
+// mustMarshal encodes what always encodes.
+func mustMarshal(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
