@@ -29,7 +29,7 @@ func ParseEvent(body []byte) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := Event{ThinEvent: thin, Data: r.RawObject("data"), Changes: r.RawObject("changes")}
+	e := Event{ThinEvent: thin, Data: r.OptionalRawObject("data"), Changes: r.OptionalRawObject("changes")}
 	if err := r.Err(); err != nil {
 		return nil, err
 	}

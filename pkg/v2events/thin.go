@@ -12,6 +12,9 @@ import (
 // Object is the value of the "object" member of every v2 event, thin or full.
 const Object = "v2.core.event"
 
+// snapshotObject is what v1 snapshot events have instead.
+const snapshotObject = "event"
+
 // The ways in which bytes can fail to be an event. Package v1events returns the same values.
 var (
 	// ErrSyntax says that the bytes are not one JSON object in UTF-8 without duplicate names.
@@ -25,7 +28,7 @@ var (
 // ThinEvent is an event notification: what happened to which object, without the data.
 // Optional members that are absent, null or {} are "" or nil.
 //
-// See https://docs.stripe.com/event-destinations#thin-payload.
+// See https://docs.stripe.com/event-destinations#thin-events.
 type ThinEvent struct {
 	// ID identifies the event ("evt_…"). Stripe may deliver one event several times: this is what to deduplicate by.
 	ID string
@@ -116,7 +119,7 @@ func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:
 		return r.Err()
-	case object == "event":
+	case object == snapshotObject:
 		return fmt.Errorf("%w: a v1 snapshot event; parse it with v1events.ParseEvent or v1events.ConstructEvent", ErrObject)
 	case object != Object:
 		return fmt.Errorf("%w: %q member is not %q", ErrObject, "object", Object)

@@ -96,6 +96,14 @@ func (r *Reader) Int(name string) int64 {
 	return n
 }
 
+// OptionalInt reads as Int does; absent and null read as 0.
+func (r *Reader) OptionalInt(name string) int64 {
+	if r.Null(name) {
+		return 0
+	}
+	return r.Int(name)
+}
+
 // parseInt takes the text of a JSON number, or of a string that holds decimal digits. JSON has one number type, so 1.0
 // and 1e3 are whole too; beyond 2^53 a float could round and is refused.
 func parseInt(value string) (int64, error) {
@@ -152,16 +160,21 @@ func (r *Reader) Objects(name string) []*Reader {
 	return objects
 }
 
-// RawObject returns the text of an object byte for byte; absent and null give nil.
+// RawObject returns the text of an object byte for byte.
 func (r *Reader) RawObject(name string) json.RawMessage {
-	if r.Null(name) {
-		return nil
-	}
 	value, ok := r.want(name, "an object")
 	if !ok {
 		return nil
 	}
 	return json.RawMessage(value)
+}
+
+// OptionalRawObject returns the text of an object byte for byte; absent and null give nil.
+func (r *Reader) OptionalRawObject(name string) json.RawMessage {
+	if r.Null(name) {
+		return nil
+	}
+	return r.RawObject(name)
 }
 
 // RawArray returns the texts of an array's elements byte for byte.

@@ -1,0 +1,56 @@
+package v1events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+)
+
+const eventsPath = "/v1/events"
+
+var (
+	// ErrMismatch says that Stripe answered with another event than was asked for.
+	ErrMismatch = errors.New("v1events: answer is about something else")
+	// ErrParams says that parameters were refused before anything was sent. The text says what to change.
+	ErrParams = errors.New("v1events: unusable parameters")
+	// ErrPageLoop says that a list claims to go on but does not advance, so it would never end.
+	ErrPageLoop = errors.New("v1events: list does not advance")
+)
+
+// Client reads v1 events. It is immutable and safe for concurrent use.
+//
+// Its methods return the errors of stripeapi.Client.Do and, for answers that are not what they should be, those of
+// ParseEvent and ErrMismatch.
+type Client struct{ api *stripeapi.Client }
+
+// NewClient returns a Client over api.
+func NewClient(api *stripeapi.Client) *Client { return &Client{api} }
+
+// InContext returns a Client for another account or path of accounts; see stripeapi.Client.InContext.
+func (c *Client) InContext(stripeContext string) *Client {
+	return &Client{c.api.InContext(stripeContext)}
+}
+
+// Retrieve returns the event with the id. Stripe keeps events for 30 days; after that, and for an event of another
+// account or mode, the error is stripeapi.ErrNotFound. See https://docs.stripe.com/api/events/retrieve.
+func (c *Client) Retrieve(ctx context.Context, id string) (*Event, error) {
+	element, err := stripeapi.SanitizeID(id)
+	if err != nil {
+		return nil, fmt.Errorf("retrieve event: %w", err)
+	}
+	body, err := c.api.Do(ctx, stripeapi.Request{Method: http.MethodGet, Path: eventsPath + "/" + element})
+	if err != nil {
+		return nil, fmt.Errorf("retrieve event: %w", err)
+	}
+	event, err := ParseEvent(body)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("retrieve event: %w", err)
+	case event.ID != id:
+		return nil, fmt.Errorf("retrieve event: %w: the id differs", ErrMismatch)
+	}
+	return event, nil
+}
