@@ -1,0 +1,119 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/telemetry"
+)
+
+// lines decodes what was written, which must be one JSON object a line.
+func lines(t *testing.T, out *bytes.Buffer) []map[string]any {
+	t.Helper()
+	var decoded []map[string]any
+	for line := range strings.Lines(out.String()) {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil || !strings.HasSuffix(line, "\n") {
+			t.Fatalf("line %q: %v", line, err)
+		}
+		decoded = append(decoded, object)
+	}
+	return decoded
+}
+
+func TestLogLine(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := telemetry.NewLogger(&out, slog.LevelInfo).With("function", "webhook").WithGroup("g")
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "req-1"})
+	log.DebugContext(ctx, "below the level")
+	log.WarnContext(ctx, "said", "a", 1)
+	log.Info("outside of an invocation")
+	got := lines(t, &out)
+	if len(got) != 2 {
+		t.Fatalf("%d lines, want 2:\n%s", len(got), out.String())
+	}
+	if _, err := time.Parse(time.RFC3339, got[0]["timestamp"].(string)); err != nil {
+		t.Errorf("timestamp: %v", err) // without one Lambda takes the line for INFO
+	}
+	delete(got[0], "timestamp")
+	want := map[string]any{
+		"level": "WARN", "message": "said", "function": "webhook", "g": map[string]any{"a": 1.0, "requestId": "req-1"},
+	}
+	if diff := cmp.Diff(want, got[0]); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestIDIsBounded(t *testing.T) {
+	t.Parallel()
+	if got := telemetry.ID("event_id", "evt_1"); !got.Equal(slog.String("event_id", "evt_1")) {
+		t.Errorf("ID = %v", got)
+	}
+	if got := telemetry.ID("event_id", strings.Repeat("x", 1<<20)); len(got.Value.String()) > 210 {
+		t.Errorf("ID of a megabyte has %d bytes", len(got.Value.String()))
+	}
+}
+
+func TestTraceHeader(t *testing.T) {
+	t.Parallel()
+	if got := telemetry.TraceHeader(t.Context()); got != "" {
+		t.Errorf("TraceHeader outside of an invocation = %q", got)
+	}
+	var key any = "x-amzn-trace-id" // as aws-lambda-go sets it
+	if got := telemetry.TraceHeader(context.WithValue(t.Context(), key, "Root=1-2")); got != "Root=1-2" {
+		t.Errorf("TraceHeader = %q, want Root=1-2", got)
+	}
+}
+
+func TestMetricLines(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	at := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
+	m := telemetry.NewMetrics(&out, "fetcher", slog.LevelWarn, func() time.Time { return at })
+	m.Count(telemetry.Emitted, 7)
+	m.Count(telemetry.Emitted, 0)
+	m.CountReason(telemetry.Parked, "not_found", 2)
+	m.CountReason(telemetry.Parked, "not_found", 0)
+	m.Observe(telemetry.StripeLatency, []time.Duration{1500 * time.Microsecond, time.Second})
+	m.Observe(telemetry.StripeLatency, nil)
+	line := func(metric, unit string, value any, dimensions ...any) map[string]any {
+		return map[string]any{
+			"_aws": map[string]any{"Timestamp": float64(at.UnixMilli()), "CloudWatchMetrics": []any{map[string]any{
+				"Namespace": "Meterbridge", "Dimensions": dimensions,
+				"Metrics": []any{map[string]any{"Name": metric, "Unit": unit}},
+			}}},
+			"level": "WARN", "timestamp": "2026-11-22T01:02:03.004Z", "Service": "fetcher", metric: value,
+		}
+	}
+	service := []any{"Service"}
+	parked := line("Parked", "Count", 2.0, service, []any{"Service", "Reason"})
+	parked["Reason"] = "not_found"
+	want := []map[string]any{
+		line("Emitted", "Count", 7.0, service), parked, line("StripeLatency", "Milliseconds", []any{1.5, 1000.0}, service),
+	}
+	if diff := cmp.Diff(want, lines(t, &out)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestObserveSplitsLongLines(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	telemetry.NewMetrics(&out, "fetcher", slog.LevelInfo, func() time.Time { return time.Time{} }).Observe(telemetry.StripeLatency, make([]time.Duration, 250))
+	var sizes []int
+	for _, line := range lines(t, &out) {
+		sizes = append(sizes, len(line["StripeLatency"].([]any)))
+	}
+	if diff := cmp.Diff([]int{100, 100, 50}, sizes); diff != "" {
+		t.Errorf("values per line, of which CloudWatch takes 100: -want +got:\n%s", diff)
+	}
+}
