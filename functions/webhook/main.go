@@ -1,0 +1,27 @@
+// Webhook is the Lambda function that Stripe delivers events to. It verifies the signature, puts the event on the bus
+// unchanged, and answers 2xx only once EventBridge has confirmed it.
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/meterbridge/meterbridge/internal/lambdahttp"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
+)
+
+func main() {
+	ctx := context.Background()
+	aws, awsErr := awsconfig.LoadDefaultConfig(ctx)
+	h, err := wire(ctx, os.LookupEnv, aws, os.Stdout)
+	if err := errors.Join(err, awsErr); err != nil {
+		telemetry.NewLogger(os.Stdout, slog.LevelError).Error("start", slog.String("error", err.Error()))
+		os.Exit(1)
+	}
+	lambda.Start(lambdahttp.Handler(h.handle))
+}
