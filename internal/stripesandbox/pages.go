@@ -74,6 +74,24 @@ func (p *pager) start() (at *place, newer bool) {
 	return &p.at.place, p.at.Newer
 }
 
+// covers reports whether an item lies beyond the place where the page begins.
+func (p *pager) covers(item place) bool {
+	at, newer := p.start()
+	if at == nil {
+		return true
+	}
+	order := comparePlaces(item, *at)
+	return newer && order > 0 || !newer && order < 0
+}
+
+// compare orders items as the page is read.
+func (p *pager) compare(a, b place) int {
+	if _, newer := p.start(); newer {
+		return comparePlaces(a, b)
+	}
+	return comparePlaces(b, a)
+}
+
 // url returns the relative URL of the page on one side of an item, with all filters.
 func (p *pager) url(at place, newer bool) *string {
 	filters := url.Values{"page": {base64.RawURLEncoding.EncodeToString(encode(cursor{place: at, Newer: newer, List: p.list}))}}

@@ -20,16 +20,36 @@ func endpoints() []endpoint {
 		{http.MethodGet, eventsPath + "/{id}", (*Sandbox).retrieveEvent},
 		{http.MethodGet, snapshotsPath, (*Sandbox).listSnapshots},
 		{http.MethodGet, snapshotsPath + "/{id}", (*Sandbox).retrieveSnapshot},
+		{http.MethodGet, destinationsPath, (*Sandbox).listDestinations},
+		{http.MethodPost, destinationsPath, (*Sandbox).createDestination},
+		{http.MethodGet, destinationPath, (*Sandbox).retrieveDestination},
+		{http.MethodPost, destinationPath, (*Sandbox).updateDestination},
+		{http.MethodDelete, destinationPath, (*Sandbox).deleteDestination},
+		{http.MethodPost, destinationPath + "/enable", (*Sandbox).enableDestination},
+		{http.MethodPost, destinationPath + "/disable", (*Sandbox).disableDestination},
+		{http.MethodPost, destinationPath + "/ping", (*Sandbox).pingDestination},
 		{http.MethodGet, meterPath, (*Sandbox).retrieveMeter},
 	}
 }
 
 // A call is one authenticated request.
 type call struct {
-	caller caller
-	id     string // the {id} of the path, unescaped
-	query  *query
-	body   []byte
+	request   *http.Request
+	requestID string
+	caller    caller
+	id        string // the {id} of the path, unescaped
+	query     *query
+	body      []byte
+}
+
+func (c *call) idempotencyKey() string { return c.request.Header.Get("Idempotency-Key") }
+
+// document reads the body of a POST, which takes no parameters in its query.
+func (c *call) document() (*document, error) {
+	if err := c.query.done(); err != nil {
+		return nil, err
+	}
+	return parseDocument(c.body)
 }
 
 // route finds the endpoint for r. Like Stripe it says the same to an unknown path and to a wrong method.
@@ -76,7 +96,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	case len(body) > 0 && r.Method != http.MethodPost:
 		return nil, invalid("", "A %s request takes its parameters from the query string, not from a body.", r.Method)
 	}
-	return body, nil
+	return body, checkContentType(r, body)
 }
 
 // isV2 reports which of Stripe's two API conventions r is under.

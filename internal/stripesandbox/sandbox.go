@@ -41,25 +41,33 @@ type Options struct {
 
 	// Latency delays every answer.
 	Latency time.Duration
+
+	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; none means a single attempt.
+	// Stripe retries for up to three days with growing waits: https://docs.stripe.com/webhooks#retries.
+	DeliverySchedule []time.Duration
 }
 
 // A Sandbox is an [http.Handler] that answers as Stripe's API does under its root. It is safe for concurrent use.
 type Sandbox struct {
-	log     *slog.Logger
-	now     func() time.Time
-	keys    []string
-	latency time.Duration
-	routes  []endpoint
-	limits  []*rate.Limiter // one for each route; none without a limit
+	log      *slog.Logger
+	now      func() time.Time
+	keys     []string
+	latency  time.Duration
+	schedule []time.Duration
+	client   *http.Client
+	routes   []endpoint
+	limits   []*rate.Limiter // one for each route; none without a limit
 
 	randMu sync.Mutex
 	rand   io.Reader
 
-	mu        sync.RWMutex // guards what follows
-	events    timeline
-	snapshots timeline
-	delivered map[string]bool     // by id of a snapshot, whether its webhooks have all been delivered
-	meters    map[meter]time.Time // when the newest event about each was created
+	mu           sync.RWMutex // guards what follows
+	events       timeline
+	snapshots    timeline
+	destinations map[string]*destination // by id
+	replays      map[replayKey]*replay
+	delivered    map[string]bool     // by id of a snapshot, whether its webhooks have all been delivered
+	meters       map[meter]time.Time // when the newest event about each was created
 }
 
 // New returns an empty sandbox. A nil opts is the zero [Options].
@@ -68,16 +76,20 @@ func New(opts *Options) *Sandbox {
 		opts = &Options{}
 	}
 	s := &Sandbox{
-		log:       opts.Logger,
-		now:       opts.Now,
-		rand:      opts.Rand,
-		keys:      slices.Clone(opts.APIKeys),
-		latency:   opts.Latency,
-		routes:    endpoints(),
-		events:    newTimeline(),
-		snapshots: newTimeline(),
-		delivered: map[string]bool{},
-		meters:    map[meter]time.Time{},
+		log:          opts.Logger,
+		now:          opts.Now,
+		rand:         opts.Rand,
+		keys:         slices.Clone(opts.APIKeys),
+		latency:      opts.Latency,
+		schedule:     slices.Clone(opts.DeliverySchedule),
+		client:       newDeliveryClient(),
+		routes:       endpoints(),
+		events:       newTimeline(),
+		snapshots:    newTimeline(),
+		delivered:    map[string]bool{},
+		destinations: map[string]*destination{},
+		replays:      map[replayKey]*replay{},
+		meters:       map[meter]time.Time{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -122,7 +134,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &call{id: id}
+	c := &call{request: r, requestID: w.Header().Get("Request-Id"), id: id}
 	if c.caller, err = s.authenticate(r); err != nil {
 		return nil, err
 	}
@@ -137,7 +149,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	if c.body, err = readBody(r); err != nil {
 		return nil, err
 	}
-	return s.routes[index].handle(s, c)
+	return s.once(c, s.routes[index].handle)
 }
 
 // token returns n letters and digits.
