@@ -18,12 +18,18 @@ type failure struct {
 // Error returns the message; the status and the code travel beside it.
 func (f *failure) Error() string { return f.message }
 
-// asFailure finds the failure in err; any other error is a fault of the sandbox itself.
-func asFailure(err error) *failure {
-	if f, ok := errors.AsType[*failure](err); ok {
-		return f
+// failureOf returns the status and the body for err. Any error that is not a failure is a fault of the sandbox itself.
+func failureOf(err error, r *http.Request) (status int, body []byte) {
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
+		f = &failure{status: http.StatusInternalServerError, kind: "api_error", message: err.Error()}
 	}
-	return &failure{status: http.StatusInternalServerError, kind: "api_error", message: err.Error()}
+	return f.status, f.body(isV2(r))
+}
+
+func writeFailure(w http.ResponseWriter, r *http.Request, err error) {
+	status, body := failureOf(err, r)
+	Fault("").write(w, r, status, body)
 }
 
 // body encodes f in the shape of API v2, which has no type in most errors, or of v1.
@@ -77,8 +83,12 @@ func noSuch(object, id string) error {
 	return newFailure(http.StatusNotFound, "invalid_request_error", "resource_missing", "id", "No such %s: '%s'", object, id)
 }
 
-func rateLimited() error {
-	return newFailure(http.StatusTooManyRequests, "rate_limit", "account_rate_limit_exceeded", "", "Request rate limit exceeded.")
+func rateLimited(r *http.Request) error {
+	kind, code := "invalid_request_error", "rate_limit"
+	if isV2(r) {
+		kind, code = "rate_limit", "account_rate_limit_exceeded"
+	}
+	return newFailure(http.StatusTooManyRequests, kind, code, "", "Request rate limit exceeded.")
 }
 
 // encode marshals what the sandbox itself has built, which always has an encoding.

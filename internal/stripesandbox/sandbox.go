@@ -17,6 +17,9 @@ import (
 // Retention is how long Stripe lists and returns an event.
 const Retention = 30 * 24 * time.Hour
 
+// rateLimitReason names the header in which Stripe says which limit was met: https://docs.stripe.com/rate-limits.
+const rateLimitReason = "Stripe-Rate-Limited-Reason"
+
 // maxBody bounds a request's body; Stripe's own parameters stay far below it.
 const maxBody = 1 << 20
 
@@ -42,6 +45,10 @@ type Options struct {
 	// Latency delays every answer.
 	Latency time.Duration
 
+	// Faults is asked before each request how it is to fail; nil means never. It must be safe for concurrent use.
+	// See [RandomFaults].
+	Faults func(*http.Request) Fault
+
 	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; none means a single attempt.
 	// Stripe retries for up to three days with growing waits: https://docs.stripe.com/webhooks#retries.
 	DeliverySchedule []time.Duration
@@ -53,6 +60,7 @@ type Sandbox struct {
 	now      func() time.Time
 	keys     []string
 	latency  time.Duration
+	faults   func(*http.Request) Fault
 	schedule []time.Duration
 	client   *http.Client
 	routes   []endpoint
@@ -81,6 +89,7 @@ func New(opts *Options) *Sandbox {
 		rand:         opts.Rand,
 		keys:         slices.Clone(opts.APIKeys),
 		latency:      opts.Latency,
+		faults:       opts.Faults,
 		schedule:     slices.Clone(opts.DeliverySchedule),
 		client:       newDeliveryClient(),
 		routes:       endpoints(),
@@ -90,6 +99,9 @@ func New(opts *Options) *Sandbox {
 		destinations: map[string]*destination{},
 		replays:      map[replayKey]*replay{},
 		meters:       map[meter]time.Time{},
+	}
+	if s.faults == nil {
+		s.faults = func(*http.Request) Fault { return "" }
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -110,22 +122,22 @@ func New(opts *Options) *Sandbox {
 
 // ServeHTTP answers one API request. Every answer, errors included, carries a Request-Id.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	requestID := "req_" + s.token(14)
-	w.Header().Set("Request-Id", requestID)
+	w.Header().Set("Request-Id", "req_"+s.token(14))
+	fault := s.faults(r)
 	if err := sleep(r.Context(), s.latency); err != nil {
+		return
+	}
+	s.log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "fault", fault,
+		"request_id", w.Header().Get("Request-Id"))
+	if fault.refuse(w, r) {
 		return
 	}
 	status := http.StatusOK
 	body, err := s.answer(w, r)
 	if err != nil {
-		failure := asFailure(err)
-		status, body = failure.status, failure.body(isV2(r))
+		status, body = failureOf(err, r)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
-	s.log.LogAttrs(r.Context(), slog.LevelDebug, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.Int("status", status), slog.String("request_id", requestID))
+	fault.write(w, r, status, body)
 }
 
 // answer runs the checks in Stripe's order: is there such a URL, who asks, how often, and for what.
@@ -140,8 +152,8 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	}
 	w.Header().Set("Stripe-Version", r.Header.Get("Stripe-Version"))
 	if s.limits != nil && !s.limits[index].AllowN(s.now(), 1) {
-		w.Header().Set("Stripe-Rate-Limited-Reason", "endpoint-rate")
-		return nil, rateLimited()
+		w.Header().Set(rateLimitReason, "endpoint-rate")
+		return nil, rateLimited(r)
 	}
 	if c.query, err = parseQuery(r.URL.RawQuery); err != nil {
 		return nil, err
