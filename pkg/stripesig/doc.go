@@ -13,17 +13,17 @@
 // The semantics are those of stripe-python's WebhookSignature.verify_header, in its order: header, then signature,
 // then age. Only v1 counts; any v1 under any secret suffices; the first t wins; a bare or unknown item is passed over;
 // what follows a second "=" in an item is dropped; hexadecimal digits are lower case; the age is one-sided and a
-// delivery of exactly the tolerance still passes. The differences, all of them refusals:
+// delivery of exactly the tolerance still passes. These are the differences, and all but the last two are refusals:
 //
-//   - t is an optional "-" and ASCII decimal digits that fit a [time.Time]. Leading zeros are accepted and not signed,
-//     as in Python. A "+", a space, an underscore or a digit outside ASCII, which Python's int reads, is [ErrMalformed],
-//     and so is a number too large, which Python keeps. A negative t is read, and is always [ErrExpired] if genuine.
-//   - An absent header is [ErrMissing], which Python reports as malformed.
-//   - A v1 value outside ASCII is a mismatch; Python raises TypeError.
+//   - t is an optional "-" and ASCII decimal digits. Leading zeros are accepted and, as in Python, not signed; a
+//     negative t is read, and is [ErrExpired] if genuine. A "+", a space, an underscore or a digit outside ASCII, all of
+//     which Python's int reads, is [ErrMalformed], and so is a number beyond what a [time.Time] holds.
 //   - A header over 8 KiB, or with more than 32 v1 items, is [ErrMalformed].
-//   - The age is always checked: no tolerance turns it off.
-//   - The body need not be UTF-8: its bytes are signed, not its text.
-//   - A secret that is empty or holds white space is refused at construction; Python would verify against it.
+//   - A secret that is empty, or that holds white space or a control character, is refused at construction, whatever
+//     the others are. HMAC takes a key with a trailing NUL for the same key.
+//   - The age is always checked: no tolerance turns it off. The future can be bounded.
+//   - A v1 value outside ASCII is a mismatch; Python raises TypeError.
+//   - The body need not be UTF-8: its bytes are signed, not its text. Python raises UnicodeDecodeError.
 //
 // Stripe documents the scheme at https://docs.stripe.com/webhooks#verify-manually.
 package stripesig

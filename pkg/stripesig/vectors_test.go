@@ -126,6 +126,7 @@ func timeVectors() []vector {
 		base("empty header", "", "ErrMissing"),
 		base("header of spaces", "  ", "ErrMalformed"),
 		base("no t", good, "ErrMalformed"),
+		base("neither t nor v1", "v0="+goldenSignature, "ErrMalformed"),
 		base("t empty", "t=,"+good, "ErrMalformed"),
 		base("t not a number", "t=abc,"+good, "ErrMalformed"),
 		base("t with a fraction", goldenT+".5,"+good, "ErrMalformed"),
