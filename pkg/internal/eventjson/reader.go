@@ -72,8 +72,10 @@ func (r *Reader) Time(name string) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	var t time.Time
-	if err := t.UnmarshalText([]byte(unquote(value))); err != nil {
+	text := unquote(value)
+	t, err := time.Parse(time.RFC3339, text)
+	// The time package also takes an hour of one digit and a comma before the fraction.
+	if err != nil || text[len("2006-01-02T15")] != ':' || text[len("2006-01-02T15:04:05")] == ',' {
 		r.Fail(name, "not an RFC 3339 date and time")
 		return time.Time{}
 	}

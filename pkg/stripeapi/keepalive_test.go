@@ -1,0 +1,45 @@
+package stripeapi_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+)
+
+// A Lambda that was frozen finds its kept-alive connections closed by the other side. Here the server closes them.
+func TestDeadKeepAlive(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var open []net.Conn
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "{}")
+	}))
+	server.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		if state == http.StateNew {
+			open = append(open, c)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := newClient(t, stripeapi.Options{BaseURL: server.URL, MaxRetries: -1, HTTPClient: &http.Client{Transport: &http.Transport{}}})
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodGet} {
+		if _, err := client.Do(t.Context(), stripeapi.Request{Method: method, Path: "/v1/x"}); err != nil {
+			t.Errorf("%s after the connection died = %v", method, err)
+		}
+		mu.Lock()
+		for _, c := range open {
+			_ = c.Close() // closed twice for older ones
+		}
+		mu.Unlock()
+	}
+	if len(open) != 3 {
+		t.Errorf("%d connections were made, want 3", len(open))
+	}
+}
