@@ -9,15 +9,15 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/meterbridge/meterbridge/internal/awsenv"
 	"github.com/meterbridge/meterbridge/internal/lambdahttp"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
 func main() {
 	ctx := context.Background()
-	aws, awsErr := awsconfig.LoadDefaultConfig(ctx)
+	aws, awsErr := awsenv.Load()
 	h, err := wire(ctx, os.LookupEnv, aws, os.Stdout)
 	if err := errors.Join(err, awsErr); err != nil {
 		telemetry.NewLogger(os.Stdout, slog.LevelError).Error("start", slog.String("error", err.Error()))

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+// Sources of events on the bus. The fetcher reads the first two and writes the others, so it cannot feed itself.
+const (
+	sourceThin    = "stripe.thin"
+	sourcePartner = "aws.partner/stripe.com/" // what Stripe's own EventBridge destination puts begins so
+	sourceEvent   = "stripe.event"
+	sourceFailure = "stripe.failure"
+)
+
+// Why a record is nothing to fetch. Trying again would not change it.
+var (
+	errMalformed = errors.New("record is not an EventBridge event with a thin event in it")
+	errSource    = errors.New("event is not from a source of thin events")
+)
+
+// A delivery is one record of a batch, and what becomes of it.
+type delivery struct {
+	message   events.SQSMessage
+	receives  int       // how often SQS has handed it out, this time included
+	firstSeen time.Time // when the event came to the bus or, if that is unknown, to the queue
+
+	thin    *v2events.ThinEvent // nil if malformed
+	claimed bool
+	latency time.Duration // of the request to Stripe; 0 if there was none
+	full    *v2events.Event
+	err     error   // why it is not emitted; nil so far
+	verdict verdict // set when settled
+}
+
+// envelope is what of an EventBridge event is needed.
+type envelope struct {
+	Source string          `json:"source"`
+	Time   string          `json:"time"`
+	Detail json.RawMessage `json:"detail"`
+}
+
+// open reads a record. What is wrong with it is kept in err.
+func open(message events.SQSMessage) *delivery {
+	d := &delivery{message: message, receives: 1}
+	if n, err := strconv.Atoi(message.Attributes["ApproximateReceiveCount"]); err == nil {
+		d.receives = n
+	}
+	if ms, err := strconv.ParseInt(message.Attributes["SentTimestamp"], 10, 64); err == nil {
+		d.firstSeen = time.UnixMilli(ms).UTC()
+	}
+	var e envelope
+	if err := json.Unmarshal([]byte(message.Body), &e); err != nil {
+		d.err = errMalformed // the decoder's error would quote the body
+		return d
+	}
+	if at, err := time.Parse(time.RFC3339, e.Time); err == nil {
+		d.firstSeen = at
+	}
+	if e.Source != sourceThin && !strings.HasPrefix(e.Source, sourcePartner) {
+		d.err = errSource
+		return d
+	}
+	thin, err := v2events.ParseThinEvent(e.Detail)
+	if err != nil {
+		d.err = fmt.Errorf("%w: %w", errMalformed, err)
+		return d
+	}
+	d.thin = thin
+	return d
+}
+
+// event returns the thin event, or an empty one if there is none.
+func (d *delivery) event() v2events.ThinEvent {
+	if d.thin == nil {
+		return v2events.ThinEvent{}
+	}
+	return *d.thin
+}
+
+// entry is the full event for the bus, with the bytes as fetched.
+func (d *delivery) entry() bus.Entry {
+	return bus.Entry{
+		Source: sourceEvent, DetailType: d.full.Type, Detail: d.full.Raw, Resources: related(d.full.RelatedObject),
+		TraceHeader: d.message.Attributes["AWSTraceHeader"],
+	}
+}
+
+func related(object *v2events.RelatedObject) []string {
+	if object == nil || object.ID == "" {
+		return nil
+	}
+	return []string{object.ID}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+)
+
+// tell writes the one line about a delivery.
+func (f *fetcher) tell(ctx context.Context, d *delivery) {
+	thin := d.event()
+	attrs := []slog.Attr{
+		slog.String("outcome", string(d.verdict.outcome)),
+		slog.String("message_id", d.message.MessageId),
+		slog.Int("attempt", d.receives),
+		telemetry.ID("event_id", thin.ID),
+		telemetry.ID("event_type", thin.Type),
+		telemetry.ID("context", thin.Context),
+	}
+	if d.latency != 0 {
+		attrs = append(attrs, slog.Int64("latency_ms", d.latency.Milliseconds()))
+	}
+	level := slog.LevelInfo
+	if d.err != nil && d.verdict.outcome != duplicate {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("reason", d.verdict.reason), slog.String("error", clip(d.err.Error(), maxLastError)))
+	}
+	if d.verdict.outcome == parked {
+		level = slog.LevelError
+	}
+	f.log.LogAttrs(ctx, level, "delivery", attrs...)
+}
+
+// sideEffect tells of a failure that changes nothing about the delivery: a record that could not be put off comes back
+// when its visibility ends, and an announcement or a note in the ledger that is missing costs no event.
+func (f *fetcher) sideEffect(ctx context.Context, d *delivery, what string, err error) {
+	if err == nil {
+		return
+	}
+	f.log.LogAttrs(ctx, slog.LevelWarn, "side effect failed", slog.String("reason", what),
+		telemetry.ID("event_id", d.event().ID), slog.String("error", clip(err.Error(), maxLastError)))
+	f.metrics.CountReason(telemetry.SideEffectFailed, what, 1)
+}
+
+// count writes the metrics of a batch.
+func (f *fetcher) count(deliveries []*delivery) {
+	outcomes := make(map[verdict]int)
+	var latencies []time.Duration
+	var limited, unauthorised int
+	for _, d := range deliveries {
+		outcomes[d.verdict]++
+		if d.latency != 0 {
+			latencies = append(latencies, d.latency)
+		}
+		switch {
+		case errors.Is(d.err, stripeapi.ErrRateLimited):
+			limited++
+		case errors.Is(d.err, stripeapi.ErrAuthentication), errors.Is(d.err, stripeapi.ErrPermission), errors.Is(d.err, secret.ErrNoKey):
+			unauthorised++
+		}
+	}
+	metric := map[outcome]telemetry.Metric{
+		emitted: telemetry.Emitted, duplicate: telemetry.Duplicate, parked: telemetry.Parked, deferred: telemetry.Deferred,
+	}
+	for v, n := range outcomes {
+		f.metrics.CountReason(metric[v.outcome], v.reason, n)
+	}
+	f.metrics.Observe(telemetry.StripeLatency, latencies)
+	f.metrics.Count(telemetry.StripeRateLimited, limited)
+	f.metrics.Count(telemetry.StripeAuthError, unauthorised)
+}

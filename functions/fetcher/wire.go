@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"golang.org/x/time/rate"
+
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
+	sqsqueue "github.com/meterbridge/meterbridge/internal/queue"
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
+)
+
+// wire makes the fetcher. It reads the API key already, so that a function that could fetch nothing does not start, and
+// reports that together with every fault of the configuration.
+func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer) (*fetcher, error) {
+	c, err := config.LoadFetcher(lookup)
+	log := telemetry.NewLogger(out, c.LogLevel)
+	metrics := telemetry.NewMetrics(out, "fetcher", c.LogLevel, time.Now)
+	keys := secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID, clientBuild(c), &secret.Options{
+		OnStale: func(err error) {
+			log.Warn("API key is stale", slog.String("error", err.Error()))
+			metrics.Count(telemetry.SecretStale, 1)
+		},
+	})
+	if c.APIKeySecretID != "" {
+		_, secretErr := keys.Get(ctx)
+		err = errors.Join(err, secretErr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &fetcher{
+		stripe:  stripe{keys},
+		bus:     bus.New(eventbridge.NewFromConfig(service), c.EventBusName, nil),
+		queue:   sqsqueue.New(sqs.NewFromConfig(service), c.FetchQueueURL, c.DeadLetterQueueURL),
+		ledger:  unrecorded{},
+		limiter: newLimiter(c.StripeRateLimit),
+		now:     time.Now,
+		random:  rand.Float64,
+		log:     log,
+		metrics: metrics,
+	}, nil
+}
+
+// newLimiter admits requests one by one. A burst would add to the rate within the second for which Stripe counts, and
+// every instance would have one.
+func newLimiter(perSecond float64) *rate.Limiter {
+	if perSecond == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), 1)
+}
