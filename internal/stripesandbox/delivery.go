@@ -88,8 +88,8 @@ func (d *destination) wants(e *event) bool {
 	own := d.caller.context == e.caller.context && slices.Contains(d.EventsFrom, "@self")
 	below := e.caller.context != "" && (d.caller.context == "" || strings.HasPrefix(e.caller.context, d.caller.context+"/"))
 	others := below && slices.ContainsFunc(d.EventsFrom, func(from string) bool { return from != "@self" })
-	return d.Type == "webhook_endpoint" && d.Status == "enabled" && d.caller.live == e.caller.live &&
-		(own || others) && slices.Contains(d.EnabledEvents, e.kind)
+	named := slices.Contains(d.EnabledEvents, e.kind) || slices.Contains(d.EnabledEvents, "*")
+	return d.Type == "webhook_endpoint" && d.Status == "enabled" && d.caller.live == e.caller.live && (own || others) && named
 }
 
 // deliver sends a payload until it is taken or the schedule ends.

@@ -159,7 +159,7 @@ func TestDeliveredSnapshotsAreListedAsSuch(t *testing.T) {
 	s := newSandbox(stripesandbox.Options{})
 	url, deliveries := webhook(t, 500)
 	created := post(t, s, destinations, webhookParams("https://example.com/hook", url, "thin", "snapshot",
-		"v1.billing.meter.no_meter_found", "customer.created", `"name"`, `"include":["webhook_endpoint.signing_secret"],"name"`))
+		"v1.billing.meter.no_meter_found", "*", `"name"`, `"include":["webhook_endpoint.signing_secret"],"name"`))
 	raw := stripesandbox.RenewSnapshot("evt_1", noon)
 	if err := s.AddSnapshot(raw); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,8 @@ func (d *destination) readMetadata(params *document) {
 	}
 }
 
-// readEnabledEvents reads the types, which for thin events are spelled in full and begin with the API's version.
+// readEnabledEvents reads the types. Those of thin events are spelled in full and begin with the API's version; for
+// snapshot events a lone "*" means all.
 func (d *destination) readEnabledEvents(params *document) {
 	var types []string
 	if !params.read("enabled_events", &types, "an array of strings") {
