@@ -1,0 +1,77 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stripe/stripe-go/v85"
+
+	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+)
+
+const testKey = "sk_test_verify"
+
+// serve puts a sandbox on loopback, with the wall clock, because stripe-go has no other.
+func serve(t *testing.T, opts *stripesandbox.Options) (s *stripesandbox.Sandbox, url string) {
+	t.Helper()
+	s = stripesandbox.New(opts)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	return s, server.URL
+}
+
+// stripeGo returns Stripe's own client for the server at url.
+func stripeGo(url, key string) *stripe.Client {
+	return stripe.NewClient(key, stripe.WithBackends(stripe.NewBackendsWithConfig(&stripe.BackendConfig{
+		URL:               &url,
+		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull},
+		MaxNetworkRetries: stripe.Int64(0),
+		EnableTelemetry:   stripe.Bool(false),
+	})))
+}
+
+// ours returns our client for the server at url.
+func ours(t *testing.T, url string) *stripeapi.Client {
+	t.Helper()
+	client, err := stripeapi.New(testKey, &stripeapi.Options{BaseURL: url, MaxRetries: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// addSamples adds n of each sample, oldest first and a second apart, and returns the ids from the newest on.
+func addSamples(t *testing.T, s *stripesandbox.Sandbox, n int) (ids []string) {
+	t.Helper()
+	start := time.Now().Add(-time.Hour)
+	for i := range n {
+		for k, sample := range stripesandbox.Samples() {
+			id := fmt.Sprintf("evt_test_%02d_%s", i, sample.Name)
+			if err := s.AddEvent(sample.Renew(id, start.Add(time.Duration(3*i+k)*time.Second)).Full); err != nil {
+				t.Fatal(err)
+			}
+			ids = append([]string{id}, ids...)
+		}
+	}
+	return ids
+}
+
+func nowMinusMinute() time.Time { return time.Now().Add(-time.Minute) }
+
+// idOf returns the id of an event, which stripe-go's interface does not have.
+func idOf(t *testing.T, event stripe.V2CoreEvent) string {
+	t.Helper()
+	switch e := event.(type) {
+	case *stripe.V1BillingMeterErrorReportTriggeredEvent:
+		return e.ID
+	case *stripe.V1BillingMeterNoMeterFoundEvent:
+		return e.ID
+	case *stripe.V2CoreEventDestinationPingEvent:
+		return e.ID
+	}
+	t.Fatalf("%T is none of the types that the sandbox has samples of", event)
+	return ""
+}
