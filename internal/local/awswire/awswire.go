@@ -10,7 +10,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/meterbridge/meterbridge/internal/local/queue"
+	"github.com/meterbridge/meterbridge/internal/local/table"
 )
 
 // maxBody bounds a request: the largest legal batch is 1 MiB, which JSON escapes can make six times as long.
@@ -29,6 +29,7 @@ type Backends struct {
 	Events  Events
 	Secrets *Secrets
 	Queues  []*queue.Queue
+	Tables  []*table.Table
 
 	// Warn is told what AWS would keep silent about, such as an event sent to a bus that does not exist. It may be called
 	// concurrently. Nil: warnings are dropped.
@@ -61,7 +62,7 @@ type service struct {
 	operations map[string]operation
 }
 
-// operation decodes a request body, acts, and returns what to encode. Its errors are of type *Error.
+// operation decodes a request body, acts, and returns what to encode; nil is an empty answer.
 type operation func(ctx context.Context, body []byte) (any, error)
 
 // handler serves all services; it is immutable.
@@ -89,6 +90,9 @@ func New(b Backends) http.Handler {
 	if b.Queues != nil {
 		h.services["AmazonSQS"] = newSQS(b.Queues)
 	}
+	if b.Tables != nil {
+		h.services["DynamoDB_20120810"] = newDynamoDB(b.Tables)
+	}
 	return h
 }
 
@@ -108,8 +112,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	serve := func(w http.ResponseWriter, r *http.Request) {
 		out, err := call(r, run)
-		if refusal := (*unsupportedError)(nil); errors.As(err, &refusal) {
-			h.warn(fmt.Sprintf("%s: %v", target, refusal))
+		if e := asError(err, nil); e != nil && e.unsupported {
+			h.warn(target + ": " + e.Message)
 		}
 		s.answer(w, out, err)
 	}
@@ -147,20 +151,14 @@ func op[In any](run func(context.Context, In) (any, error)) operation {
 	}
 }
 
-// unsupportedError is a request member that AWS knows and this package does not act on. Ignoring it would be a silent difference.
-type unsupportedError struct{ member string }
-
-func (e *unsupportedError) Error() string {
-	return "request member " + e.member + " is not supported in the local stack"
-}
-
-// decode reads the one JSON value in body and refuses members the target does not have.
+// decode reads the one JSON value in body. A member that AWS knows and this package does not act on is refused, because
+// ignoring it would be a silent difference.
 func decode(body []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		if member, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
-			return &unsupportedError{member: member}
+			return &Error{Code: "ValidationException", Message: "request member " + member + " is not supported in the local stack", unsupported: true}
 		}
 		return asError(err, &Error{Code: "SerializationException", Message: err.Error()})
 	}
@@ -172,9 +170,6 @@ func decode(body []byte, into any) error {
 
 // answer encodes the outcome of a call.
 func (s *service) answer(w http.ResponseWriter, out any, err error) {
-	if refusal := (*unsupportedError)(nil); errors.As(err, &refusal) {
-		err = &Error{Code: "ValidationException", Message: refusal.Error()}
-	}
 	if err != nil {
 		s.fail(w, asError(err, &Error{Status: http.StatusInternalServerError, Code: "InternalFailure", Message: err.Error()}))
 		return

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/meterbridge/meterbridge/internal/local/table"
 )
 
 // Error is an answer that AWS's SDKs turn into the typed error of its code.
@@ -17,6 +19,8 @@ type Error struct {
 	Message string
 	// Item is the item a failed condition was checked against, in DynamoDB's JSON. Nil: none is sent.
 	Item any
+
+	unsupported bool // a limit of this package, worth a warning
 }
 
 // Error returns code and message.
@@ -63,10 +67,20 @@ func fault(status int) string {
 	return "Sender"
 }
 
-// asError returns the *Error in err's chain, or else otherwise.
+// asError returns the *Error in err's chain, the one that stands for a table's error, or else otherwise.
 func asError(err error, otherwise *Error) *Error {
 	if e := (*Error)(nil); errors.As(err, &e) {
 		return e
+	}
+	if e := (*table.ValidationError)(nil); errors.As(err, &e) {
+		return invalid(e.Message)
+	}
+	if e := (*table.ConditionError)(nil); errors.As(err, &e) {
+		failed := &Error{Code: "ConditionalCheckFailedException", Message: e.Error()}
+		if e.Item != nil {
+			failed.Item = e.Item
+		}
+		return failed
 	}
 	return otherwise
 }
