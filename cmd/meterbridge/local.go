@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/local"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
+)
+
+// localFlags are the flags of "meterbridge local".
+type localFlags struct {
+	template, listen, signingSecret, stripeAPI, events string
+	parameters                                         []string
+	noSamples, once, verbose                           bool
+}
+
+const localHelp = `Run the stack of a SAM template on this machine, for development and tests.
+
+The template is the only description: its functions are built with their makefile targets and run as processes, its
+routes, rules, queues and secrets are served on loopback. A rule or a function that you add to the template runs here
+with no other change. It needs Go and make; no Docker, no AWS account, no network.
+
+Sample events are sent through it, unless --no-samples. Without STRIPE_API_KEY in the environment, Stripe is a built-in
+sandbox, which knows every event that reaches the webhook, but for ids that start with evt_missing. With the key, full
+events are fetched from the real Stripe, and no samples are sent.
+
+Exit status: 0 all went well; 1 with --once, an event was lost or a sample answered wrongly; 2 it could not run.`
+
+const localExamples = `  meterbridge local                                 the story of the sample events, then it stays up
+  meterbridge local --once | jq .                   the events that went over the bus, then it exits
+  meterbridge local --parameter StripeRateLimit=0   a parameter of the template
+  meterbridge local --no-samples --events bus.ndjson
+
+  stripe listen --thin-events '*' --forward-thin-to http://127.0.0.1:8787/webhook
+  STRIPE_API_KEY=sk_test_… meterbridge local --signing-secret whsec_…   (the secret that stripe listen prints)`
+
+func newLocal(p process) *cobra.Command {
+	var flags localFlags
+	command := &cobra.Command{
+		Use:     "local",
+		Short:   "Run the stack of a SAM template on this machine",
+		Long:    localHelp,
+		Example: localExamples,
+		Args:    cobra.NoArgs,
+		RunE:    func(command *cobra.Command, _ []string) error { return runLocal(command.Context(), p, flags) },
+	}
+	f := command.Flags()
+	f.StringVar(&flags.template, "template", "template.yaml", "SAM template to run")
+	f.StringVar(&flags.listen, "listen", "127.0.0.1:8787", "address of the front door")
+	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret that signs deliveries (default: a random one, printed)")
+	f.StringVar(&flags.stripeAPI, "stripe-api", "", "origin of Stripe's API (default: the built-in sandbox; with STRIPE_API_KEY, Stripe)")
+	f.StringArrayVar(&flags.parameters, "parameter", nil, "value of a template parameter, as Name=Value; may be repeated")
+	f.StringVar(&flags.events, "events", "", "file for every event put on the bus, one JSON envelope a line; - is standard output")
+	f.BoolVar(&flags.noSamples, "no-samples", false, "send no sample events")
+	f.BoolVar(&flags.once, "once", false, "send the samples, wait until all is quiet, print the bus's events to standard output, exit")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "show what the functions log")
+	return command
+}
+
+// runLocal opens the stack, sends the samples, and stays up until ctx ends or, with --once, until all is quiet.
+func runLocal(ctx context.Context, p process, flags localFlags) error {
+	parameters, err := parseParameters(flags.parameters)
+	if err != nil {
+		return err
+	}
+	events, err := openEvents(p, flags)
+	if err != nil {
+		return err
+	}
+	defer events.close()
+	story := newStory(p, flags.verbose)
+	stripe, err := openStripe(p, flags, story)
+	if err != nil {
+		return err
+	}
+	defer stripe.close()
+	session := &session{flags: flags, story: story, events: events, stripe: stripe, journal: newJournal()}
+	session.secret = stripesig.Secret(orDefault(flags.signingSecret, "whsec_"+randomHex(24)))
+	if err := session.open(ctx, parameters); err != nil {
+		return err
+	}
+	defer session.stack.Close()
+	return session.run(ctx)
+}
+
+// session is one run of the command.
+type session struct {
+	flags   localFlags
+	story   *story
+	events  *eventWriter
+	stripe  *stripe
+	journal *journal
+	secret  stripesig.Secret
+	stack   *local.Stack
+}
+
+func (s *session) open(ctx context.Context, parameters map[string]string) (err error) {
+	s.story.say("Meterbridge on this machine, from %s. For development and tests only.\n", s.flags.template)
+	started := time.Now()
+	s.stack, err = local.Open(ctx, local.Options{
+		Template:    s.flags.template,
+		Parameters:  parameters,
+		Listen:      s.flags.listen,
+		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
+		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
+		Observer:    local.Observers{s.journal, s.stripe, s.events, s.story},
+	})
+	if err != nil {
+		return err
+	}
+	s.story.isReady()
+	s.journal.follow(s.stack.QueueNamedBy(config.FetchQueueURL))
+	for _, route := range slices.Sorted(maps.Keys(s.stack.Routes())) {
+		method, path, _ := strings.Cut(route, " ")
+		s.story.say("  route    %s %s%s → %s", method, s.stack.URL(), path, s.stack.Routes()[route])
+	}
+	if s.flags.signingSecret == "" {
+		s.story.say("  secret   %s signs the deliveries", string(s.secret))
+	}
+	s.story.say("  stripe   %s", s.stripe.about)
+	s.story.say("  ready    in %.1f s\n", time.Since(started).Seconds())
+	return nil
+}
+
+// run sends the samples; with --once it then judges, without it stays.
+func (s *session) run(ctx context.Context) error {
+	faults := s.sendSamples(ctx)
+	if !s.flags.once {
+		s.story.say("\nListening on %s/webhook. Press Ctrl-C to stop.", s.stack.URL())
+		<-ctx.Done()
+		s.story.say("\nStopping.")
+		return s.events.close()
+	}
+	if err := s.stack.Quiet(ctx); err != nil {
+		return &failure{"interrupted before all was quiet"}
+	}
+	t := s.journal.tally()
+	s.story.say("\n%d events stored: %d emitted in full, %d parked, %d that no rule wants fetched, %d lost", t.stored, t.emitted, t.parked, t.ignored, len(t.lost))
+	if err := s.events.close(); err != nil {
+		return &failure{err.Error()}
+	}
+	if faults > 0 || len(t.lost) > 0 {
+		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", faults, len(t.lost), strings.Join(t.lost, " "))}
+	}
+	return nil
+}
+
+// sendSamples delivers the samples one after the other and returns how many were not answered as they should be.
+func (s *session) sendSamples(ctx context.Context) (faults int) {
+	if s.flags.noSamples {
+		return 0
+	}
+	if s.stripe.sandbox == nil {
+		s.story.say("No samples: %s does not know them.", s.stripe.origin)
+		return 0
+	}
+	samples, err := newSamples(s.secret, s.stripe.sandbox, time.Now())
+	if err != nil {
+		s.story.say("No samples: %v", err)
+		return 1
+	}
+	for i, sample := range samples {
+		s.story.say("sample %d of %d: %s", i+1, len(samples), sample.name)
+		status, answer, err := sample.send(ctx, s.stack.URL()+"/webhook")
+		if err == nil && status != sample.want {
+			err = fmt.Errorf("answered %d, want %d: %s", status, sample.want, answer)
+		}
+		if err != nil {
+			s.story.say("sample %d of %d: %v", i+1, len(samples), err)
+			faults++
+		}
+	}
+	return faults
+}
+
+func parseParameters(assignments []string) (map[string]string, error) {
+	parameters := map[string]string{}
+	for _, assignment := range assignments {
+		name, value, ok := strings.Cut(assignment, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--parameter %q: write it as Name=Value", assignment)
+		}
+		parameters[name] = value
+	}
+	return parameters, nil
+}
+
+// randomHex returns n random bytes in hexadecimal.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+func orDefault(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}

@@ -1,0 +1,73 @@
+// Command meterbridge runs the stack of a SAM template on one machine.
+//
+// See meterbridge --help, and docs/local.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1 // the command ran and its result is bad
+	exitUsage  = 2 // the command line, the template or the machine did not let it run
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+	os.Exit(run(ctx, os.Args[1:], process{env: os.LookupEnv, stdout: os.Stdout, stderr: os.Stderr}))
+}
+
+// process is what the commands know of the process they run in.
+type process struct {
+	env            func(string) (string, bool)
+	stdout, stderr io.Writer
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, p process) int {
+	root := newRoot(p)
+	root.SetArgs(args)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	err := root.ExecuteContext(ctx)
+	var failed *failure
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &failed):
+		fmt.Fprintf(p.stderr, "meterbridge: %v\n", err)
+		return exitFailed
+	default:
+		fmt.Fprintf(p.stderr, "meterbridge: %v\n", err)
+		return exitUsage
+	}
+}
+
+// failure is a bad result of a command that ran as asked.
+type failure struct{ text string }
+
+func (f *failure) Error() string { return f.text }
+
+func newRoot(p process) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "meterbridge",
+		Short:         "Stripe's thin events, made useful on AWS",
+		Long:          "Meterbridge carries Stripe's thin events to an EventBridge bus and turns the billing-meter ones into full, typed events.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newLocal(p))
+	return root
+}

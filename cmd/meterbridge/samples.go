@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
+)
+
+// sample is one delivery to the webhook and how it has to be answered.
+type sample struct {
+	name, contentType string
+	body              []byte
+	signature         string
+	want              int
+}
+
+// newSamples returns deliveries of every kind that the webhook tells apart. The sandbox knows the full forms of the events.
+func newSamples(secret stripesig.Secret, sandbox *stripesandbox.Sandbox, now time.Time) ([]sample, error) {
+	var samples []sample
+	add := func(name string, want int, body []byte, signer stripesig.Secret, at time.Time) *sample {
+		samples = append(samples, sample{name, "application/json; charset=utf-8", body, signer.Sign(body, at), want})
+		return &samples[len(samples)-1]
+	}
+	known := func(s stripesandbox.Sample) (stripesandbox.Sample, error) {
+		s = s.Renew("evt_test_"+randomHex(12), now)
+		return s, sandbox.AddEvent(s.Full)
+	}
+	published := stripesandbox.Samples()
+	for _, s := range published {
+		s, err := known(s)
+		if err != nil {
+			return nil, fmt.Errorf("sample %s: %w", s.Name, err)
+		}
+		add("thin event "+s.Name, http.StatusOK, s.Thin, secret, now)
+	}
+	first, err := known(published[0])
+	if err != nil {
+		return nil, fmt.Errorf("sample %s: %w", first.Name, err)
+	}
+	add("thin event as binary, which the gateway hands over in base64", http.StatusOK, first.Thin, secret, now).contentType = "application/octet-stream"
+	snapshot := stripesandbox.RenewSnapshot("evt_"+randomHex(12), now)
+	add("v1 snapshot event", http.StatusOK, snapshot, secret, now)
+	add("forged: signed with another secret", http.StatusBadRequest, first.Thin, "whsec_forged", now)
+	add("stale: signed ten minutes ago", http.StatusBadRequest, first.Thin, secret, now.Add(-10*time.Minute))
+	add("malformed: authentic, but cut off", http.StatusBadRequest, first.Thin[:len(first.Thin)/2], secret, now)
+	return samples, nil
+}
+
+// send delivers the sample as Stripe would and returns the status and the body of the answer.
+func (s sample) send(ctx context.Context, url string) (int, string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(s.body))
+	if err != nil {
+		return 0, "", err
+	}
+	request.Header.Set("Content-Type", s.contentType)
+	request.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+	request.Header.Set(stripesig.Header, s.signature)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	return response.StatusCode, strings.TrimSpace(string(answer)), err
+}

@@ -1,0 +1,262 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/local/awswire"
+	"github.com/meterbridge/meterbridge/internal/local/clock"
+	"github.com/meterbridge/meterbridge/internal/local/template"
+)
+
+// Where the stack pretends to be.
+const (
+	region    = "us-east-1"
+	account   = "000000000000"
+	stackName = "meterbridge"
+)
+
+// defaultConcurrency is how many instances of a function may work at once where the template does not say.
+const defaultConcurrency = 4
+
+// ErrBusy is returned by Open when another process listens on the address asked for.
+var ErrBusy = errors.New("the address is in use")
+
+// Options say what to run and how. Template is required; other zero values are defaults.
+type Options struct {
+	Template    string            // path of the SAM template; paths in it are relative to its folder
+	Parameters  map[string]string // values for its parameters
+	Listen      string            // address of the front door; default 127.0.0.1:8787
+	BuildDir    string            // where functions are built; default .meterbridge/build beside the template
+	Environment map[string]string // replaces a variable in every function that declares it
+	Secrets     map[string]string // from a variable that names a secret to what that secret holds
+	Observer    Observer          // is told every step; default none
+	ClockFactor float64           // how much faster than real time queues run; default 1
+
+	// Intercept wraps the handling of each AWS call of the functions, so that faults can be put before, after or in place of
+	// it; default none.
+	Intercept func(call awswire.Call, next http.Handler) http.Handler
+}
+
+// Stack is a running template. It is safe for concurrent use.
+type Stack struct {
+	options  Options
+	clock    *clock.Clock
+	template *template.Template
+	secrets  *awswire.Secrets
+
+	functions map[string]*function   // by logical id
+	queues    map[string]*localQueue // by logical id
+	buses     map[string]*bus        // by logical id
+	mappings  []*mapping
+
+	functionRules []functionRule
+	gateway       *gateway
+
+	front, aws net.Listener
+	servers    []*http.Server
+	stop       context.CancelFunc // ends pollers and asynchronous invocations
+	stopped    context.Context
+	background sync.WaitGroup
+	inFlight   atomic.Int64 // requests, batches and deliveries that are being worked on
+}
+
+// Open reads the template, builds and starts what it describes, and serves until Close. Every function has started when
+// it returns, so a fault in a function's configuration is its error.
+func Open(ctx context.Context, options Options) (*Stack, error) {
+	s := newStack(options)
+	if err := s.open(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStack(options Options) *Stack {
+	options.Listen = orDefault(options.Listen, "127.0.0.1:8787")
+	options.BuildDir = orDefault(options.BuildDir, filepath.Join(filepath.Dir(options.Template), ".meterbridge", "build"))
+	if options.Observer == nil {
+		options.Observer = ObserverFunc(func(Step) {})
+	}
+	s := &Stack{
+		options:   options,
+		clock:     clock.New(options.ClockFactor),
+		functions: map[string]*function{},
+		queues:    map[string]*localQueue{},
+		buses:     map[string]*bus{},
+	}
+	s.stopped, s.stop = context.WithCancel(context.Background())
+	s.gateway = &gateway{stack: s}
+	return s
+}
+
+func (s *Stack) open(ctx context.Context) error {
+	if err := s.listen(); err != nil {
+		return err
+	}
+	source, err := os.ReadFile(s.options.Template)
+	if err != nil {
+		return fmt.Errorf("read template: %w", err)
+	}
+	s.template, err = template.Parse(source, &template.Options{
+		Parameters: s.options.Parameters, Region: region, AccountID: account, StackName: stackName, Endpoint: s.awsURL(),
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.options.Template, err)
+	}
+	if err := s.wire(ctx); err != nil {
+		return fmt.Errorf("%s: %w", s.options.Template, err)
+	}
+	s.serve()
+	return s.warm(ctx)
+}
+
+// wire makes every resource of the template after those that it names.
+func (s *Stack) wire(ctx context.Context) error {
+	s.warnUnsupported()
+	wireFunctions := func() error { return s.wireFunctions(ctx) }
+	for _, wire := range []func() error{s.wireSecrets, s.wireQueues, wireFunctions, s.fillSecrets, s.wireRules} {
+		if err := wire(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stack) resources(kind string) []template.Resource {
+	return slices.DeleteFunc(slices.Clone(s.template.Resources), func(r template.Resource) bool { return r.Type != kind })
+}
+
+// awsURL is where the functions find what stands in for AWS.
+func (s *Stack) awsURL() string { return "http://" + s.aws.Addr().String() }
+
+// listen takes both addresses before anything else, so that a busy port is known before a minute of building.
+func (s *Stack) listen() (err error) {
+	if s.front, err = net.Listen("tcp", s.options.Listen); errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen on %s: %w by another process: stop that, or choose another with --listen", s.options.Listen, ErrBusy)
+	} else if err != nil {
+		return err
+	}
+	s.aws, err = net.Listen("tcp", "127.0.0.1:0")
+	return err
+}
+
+// serve opens the doors: AWS's for the functions, the gateway for the world, the queues for their consumers.
+func (s *Stack) serve() {
+	wire := awswire.New(awswire.Backends{
+		Events: s, Secrets: s.secrets, Queues: s.allQueues(),
+		Warn: func(text string) { s.warn("%s", text) }, Intercept: s.options.Intercept,
+	})
+	s.servers = []*http.Server{
+		{Handler: wire, ReadHeaderTimeout: 10 * time.Second},
+		{Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second},
+	}
+	for i, listener := range []net.Listener{s.aws, s.front} {
+		go s.servers[i].Serve(listener)
+	}
+	for _, m := range s.mappings {
+		m.run(s.stopped)
+	}
+}
+
+// URL returns the origin of the front door.
+func (s *Stack) URL() string { return "http://" + s.front.Addr().String() }
+
+// Routes lists the routes of the front door, such as "POST /webhook", with the function behind each.
+func (s *Stack) Routes() map[string]string {
+	routes := map[string]string{}
+	for _, r := range s.gateway.routes {
+		routes[r.method+" "+r.path] = r.function.logicalID
+	}
+	return routes
+}
+
+// Quiet waits until nothing is on its way: no request, no batch, no delivery, and no message in a queue that has a consumer.
+func (s *Stack) Quiet(ctx context.Context) error {
+	const interval = 10 * time.Millisecond
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for !s.isQuiet() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// isQuiet looks at the counter on both sides of the queues: whatever leaves a queue is counted before it is deleted, and
+// whatever is delivered into one is counted until it is there.
+func (s *Stack) isQuiet() bool {
+	if s.inFlight.Load() > 0 {
+		return false
+	}
+	for _, q := range s.queues {
+		if stats := q.Stats(); q.consumed && stats.Visible+stats.InFlight+stats.Delayed > 0 {
+			return false
+		}
+	}
+	return s.inFlight.Load() == 0
+}
+
+// working counts something as being worked on until the function it returns is called.
+func (s *Stack) working() func() {
+	s.inFlight.Add(1)
+	return func() { s.inFlight.Add(-1) }
+}
+
+// Close stops serving, ends every process of the functions, and returns when all are gone.
+func (s *Stack) Close() {
+	s.stop()
+	for _, server := range s.servers {
+		server.Close()
+	}
+	for _, listener := range []net.Listener{s.front, s.aws} {
+		if listener != nil {
+			listener.Close()
+		}
+	}
+	s.background.Wait()
+	for _, f := range s.functions {
+		f.Close()
+	}
+}
+
+func (s *Stack) observe(step Step) {
+	if step.Time.IsZero() {
+		step.Time = s.clock.Now()
+	}
+	s.options.Observer.Observe(step)
+}
+
+func (s *Stack) warn(format string, arguments ...any) {
+	s.observe(Step{Kind: Warned, Text: fmt.Sprintf(format, arguments...)})
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// newID returns a random UUID of version 4.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
