@@ -2,8 +2,7 @@
 //
 // It is the local stack's front for EventBridge, Secrets Manager, SQS and DynamoDB: AWS JSON 1.0 and 1.1, chosen by the
 // X-Amz-Target header (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html). A call it cannot serve as AWS would is refused
-// by name, never half done. Signatures and credentials are not checked. A web page cannot reach it by way of a browser, since
-// no answer permits the cross-origin header that every call needs.
+// by name, never half done. Signatures and credentials are not checked, so it belongs on loopback and nowhere else.
 package awswire
 
 import (
