@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -16,7 +17,7 @@ import (
 func main() {
 	ctx := context.Background()
 	aws, awsErr := awsenv.Load()
-	f, err := wire(ctx, os.LookupEnv, aws, os.Stdout)
+	f, err := wire(ctx, os.LookupEnv, aws, os.Stdout, time.Now)
 	if err := errors.Join(err, awsErr); err != nil {
 		telemetry.NewLogger(os.Stdout, slog.LevelError).Error("start", slog.String("error", err.Error()))
 		os.Exit(1)

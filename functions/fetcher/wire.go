@@ -23,11 +23,12 @@ import (
 
 // wire makes the fetcher. It reads the API key already, so that a function that could fetch nothing does not start, and
 // reports that together with every fault of the configuration.
-func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer) (*fetcher, error) {
+func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*fetcher, error) {
 	c, err := config.LoadFetcher(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
-	metrics := telemetry.NewMetrics(out, "fetcher", c.LogLevel, time.Now)
+	metrics := telemetry.NewMetrics(out, "fetcher", c.LogLevel, now)
 	keys := secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID, clientBuild(c), &secret.Options{
+		Now: now,
 		OnStale: func(err error) {
 			log.Warn("API key is stale", slog.String("error", err.Error()))
 			metrics.Count(telemetry.SecretStale, 1)
@@ -46,7 +47,7 @@ func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.
 		queue:   sqsqueue.New(sqs.NewFromConfig(service), c.FetchQueueURL, c.DeadLetterQueueURL),
 		ledger:  unrecorded{},
 		limiter: newLimiter(c.StripeRateLimit),
-		now:     time.Now,
+		now:     now,
 		random:  rand.Float64,
 		log:     log,
 		metrics: metrics,

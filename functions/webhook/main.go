@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -18,7 +19,7 @@ import (
 func main() {
 	ctx := context.Background()
 	aws, awsErr := awsenv.Load()
-	h, err := wire(ctx, os.LookupEnv, aws, os.Stdout)
+	h, err := wire(ctx, os.LookupEnv, aws, os.Stdout, time.Now)
 	if err := errors.Join(err, awsErr); err != nil {
 		telemetry.NewLogger(os.Stdout, slog.LevelError).Error("start", slog.String("error", err.Error()))
 		os.Exit(1)

@@ -20,11 +20,12 @@ import (
 
 // wire makes the handler. It reads the secret already, so that a function that could verify nothing does not start, and
 // reports that together with every fault of the configuration.
-func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer) (*handler, error) {
+func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*handler, error) {
 	c, err := config.LoadWebhook(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
-	metrics := telemetry.NewMetrics(out, "webhook", c.LogLevel, time.Now)
-	verifiers := secret.New(secretsmanager.NewFromConfig(service), c.SigningSecretID, verifierBuild(c), &secret.Options{
+	metrics := telemetry.NewMetrics(out, "webhook", c.LogLevel, now)
+	verifiers := secret.New(secretsmanager.NewFromConfig(service), c.SigningSecretID, verifierBuild(c, now), &secret.Options{
+		Now: now,
 		OnStale: func(err error) {
 			log.Warn("signing secret is stale", slog.String("error", err.Error()))
 			metrics.Count(telemetry.SecretStale, 1)
@@ -41,12 +42,12 @@ func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.
 	return &handler{verifiers: verifiers, bus: bus, log: log, metrics: metrics}, nil
 }
 
-func verifierBuild(c config.Webhook) secret.Build[*stripesig.Verifier] {
+func verifierBuild(c config.Webhook, now func() time.Time) secret.Build[*stripesig.Verifier] {
 	return func(current, previous string) (*stripesig.Verifier, error) {
 		secrets, err := secret.SigningSecrets(current, previous)
 		if err != nil {
 			return nil, err
 		}
-		return stripesig.NewVerifier(secrets, &stripesig.Options{Tolerance: c.SignatureTolerance})
+		return stripesig.NewVerifier(secrets, &stripesig.Options{Tolerance: c.SignatureTolerance, Now: now})
 	}
 }

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/lambdahttp"
+	"github.com/meterbridge/meterbridge/internal/secret"
+)
+
+// padded returns an authentic thin event of n bytes.
+func padded(n int) string {
+	const head, tail = `{"id":"evt_1","object":"v2.core.event","type":"t","pad":"`, `"}`
+	return head + strings.Repeat("x", n-len(head)-len(tail)) + tail
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	get := delivery(thinBody)
+	get.RequestContext.HTTP.Method = "GET"
+	unsigned := delivery(thinBody)
+	unsigned.Headers = nil
+	undecodable := delivery("{marker_body}")
+	undecodable.IsBase64Encoded = true
+	genuine := signingSecret.Sign([]byte(thinBody), start)
+	tests := []struct {
+		name   string
+		event  any
+		status int
+		code   string
+		metric string
+		reason any
+	}{
+		{"method", get, 405, "method_not_allowed", "RequestRefused", "method"},
+		{"one byte over the size", delivery(padded(maxBody + 1)), 413, "too_large", "RequestRefused", "too_large"},
+		{"one byte over, base64", encoded(delivery(padded(maxBody + 1))), 413, "too_large", "RequestRefused", "too_large"},
+		{"too large and unsigned", signedWith("", padded(maxBody+1)), 413, "too_large", "RequestRefused", "too_large"},
+		{"not base64", undecodable, 400, "bad_encoding", "RequestRefused", "encoding"},
+		{"no header", unsigned, 400, "invalid_signature", "SignatureInvalid", "missing"},
+		{"garbage header", signedWith("marker_header", thinBody), 400, "invalid_signature", "SignatureInvalid", "malformed"},
+		{"only v0", signedWith("t=1,v0=ab", thinBody), 400, "invalid_signature", "SignatureInvalid", "no_signature"},
+		{"another secret", signedWith(rolledSecret.Sign([]byte(thinBody), start), thinBody), 400, "invalid_signature", "SignatureInvalid", "mismatch"},
+		{"one byte changed", signedWith(genuine, strings.TrimSpace(thinBody)), 400, "invalid_signature", "SignatureInvalid", "mismatch"},
+		{"stale", signedWith(signingSecret.Sign([]byte(thinBody), start.Add(-5*time.Minute-time.Second)), thinBody), 400, "invalid_signature", "SignatureInvalid", "expired"},
+		{"forged, and no JSON", signedWith(genuine, "{marker_body"), 400, "invalid_signature", "SignatureInvalid", "mismatch"},
+		{"empty", delivery(""), 400, "not_an_event", "NotAnEvent", nil},
+		{"no JSON", delivery("{marker_body"), 400, "not_an_event", "NotAnEvent", nil},
+		{"JSON and more", delivery(thinBody + "{}"), 400, "not_an_event", "NotAnEvent", nil},
+		{"null", delivery("null"), 400, "not_an_event", "NotAnEvent", nil},
+		{"array", delivery("[" + thinBody + "]"), 400, "not_an_event", "NotAnEvent", nil},
+		{"not UTF-8", encoded(delivery(`{"id":"evt_1","object":"v2.core.event","type":"t","x":"` + "\xff" + `"}`)), 400, "not_an_event", "NotAnEvent", nil},
+		{"another object", delivery(`{"id":"cus_1","object":"customer","type":"t"}`), 400, "not_an_event", "NotAnEvent", nil},
+		{"no object", delivery(`{"id":"evt_1","type":"t"}`), 400, "not_an_event", "NotAnEvent", nil},
+		{"another case", delivery(`{"ID":"evt_1","Object":"event","Type":"t"}`), 400, "not_an_event", "NotAnEvent", nil},
+		{"no id", delivery(`{"object":"v2.core.event","type":"t"}`), 400, "not_an_event", "NotAnEvent", nil},
+		{"no type", delivery(`{"id":"evt_1","object":"event","type":""}`), 400, "not_an_event", "NotAnEvent", nil},
+		{"type is no text", delivery(`{"id":"evt_1","object":"event","type":1}`), 400, "not_an_event", "NotAnEvent", nil},
+		{"type too long for the bus", delivery(`{"id":"evt_1","object":"event","type":"` + strings.Repeat("t", 129) + `"}`), 503, "not_stored", "NotStored", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t)
+			if status, code := s.deliver(t, tt.event); status != tt.status || code != tt.code {
+				t.Errorf("answer %d %s, want %d %s", status, code, tt.status, tt.code)
+			}
+			if len(s.stored) != 0 {
+				t.Errorf("the bus has %v", s.stored)
+			}
+			logs, metrics := s.told(t)
+			if len(logs) != 1 || logs[0]["outcome"] != tt.code || logs[0]["reason"] != tt.reason {
+				t.Errorf("log %v, want one line with outcome %s and reason %v", logs, tt.code, tt.reason)
+			}
+			if len(metrics) != 1 || metrics[0][tt.metric] != 1.0 || metrics[0]["Reason"] != tt.reason {
+				t.Errorf("metrics %v, want %s by reason %v", metrics, tt.metric, tt.reason)
+			}
+		})
+	}
+}
+
+func TestStored(t *testing.T) {
+	t.Parallel()
+	rest := events.APIGatewayProxyRequest{
+		HTTPMethod: "POST", Body: thinBody, Headers: map[string]string{"STRIPE-Signature": signingSecret.Sign([]byte(thinBody), start)},
+	}
+	const thinType = "v1.billing.meter.error_report_triggered"
+	thin := storedEvent{"bus", "stripe.thin", thinType, thinBody, "", []string{"mtr_1"}}
+	plain := func(source, eventType, body string, resources ...string) storedEvent {
+		return storedEvent{"bus", source, eventType, body, "", resources}
+	}
+	snapshot := ` { "object":"event", "id":"evt_1", "type":"invoice.paid", "data":{"object":{"id":"in_1","total":1.0}} }`
+	bare := func(related string) string {
+		return `{"id":"evt_1","object":"v2.core.event","type":"v2.core.account[requirements].updated","related_object":` + related + `}`
+	}
+	odd := func(related string) storedEvent {
+		return plain("stripe.thin", "v2.core.account[requirements].updated", bare(related))
+	}
+	tests := []struct {
+		name  string
+		event any
+		want  storedEvent
+	}{
+		{"thin", delivery(thinBody), thin},
+		{"base64", encoded(delivery(thinBody)), thin},
+		{"REST API, other case", rest, thin},
+		{"oldest admissible", signedWith(signingSecret.Sign([]byte(thinBody), start.Add(-5*time.Minute)), thinBody), thin},
+		{"two signatures while rolling", signedWith(rolledSecret.Sign([]byte(thinBody), start)+","+strings.SplitN(signingSecret.Sign([]byte(thinBody), start), ",", 2)[1], thinBody), thin},
+		{"largest", delivery(padded(maxBody)), plain("stripe.thin", "t", padded(maxBody))},
+		{"snapshot", delivery(snapshot), plain("stripe.snapshot", "invoice.paid", snapshot, "in_1")},
+		{"snapshot without data", delivery(`{"object":"event","id":"e","type":"t"}`), plain("stripe.snapshot", "t", `{"object":"event","id":"e","type":"t"}`)},
+		{"related object null", delivery(bare("null")), odd("null")},
+		{"related object empty", delivery(bare("{}")), odd("{}")},
+		{"related object without id", delivery(bare(`{"id":null,"type":"balance"}`)), odd(`{"id":null,"type":"balance"}`)},
+		{"related object odd", delivery(bare(`["mtr_1"]`)), odd(`["mtr_1"]`)},
+		{"hostile id", delivery(`{"id":"../v1/\u0000","object":"v2.core.event","type":"t"}`), plain("stripe.thin", "t", `{"id":"../v1/\u0000","object":"v2.core.event","type":"t"}`)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t)
+			if status, code := s.deliver(t, tt.event); status != 200 || code != "stored" {
+				t.Errorf("answer %d %s, want 200 stored", status, code)
+			}
+			if diff := cmp.Diff([]storedEvent{tt.want}, s.stored); diff != "" {
+				t.Errorf("the bus: -want +got:\n%s", diff)
+			}
+			logs, metrics := s.told(t)
+			if len(logs) != 1 || logs[0]["event_type"] != tt.want.DetailType || logs[0]["event_id"] == nil {
+				t.Errorf("log %v, want one line with id and type %s", logs, tt.want.DetailType)
+			}
+			if len(metrics) != 1 || metrics[0]["Stored"] != 1.0 {
+				t.Errorf("metrics %v, want Stored", metrics)
+			}
+		})
+	}
+}
+
+func TestNotStored(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"AccessDeniedException", "NotAuthorizedForSourceException", "MalformedDetail", "SomethingNew"} {
+		s := newStack(t)
+		s.refusals = []string{code}
+		if status, answer := s.deliver(t, delivery(thinBody)); status != 503 || answer != "not_stored" {
+			t.Errorf("%s: answer %d %s, want 503 not_stored", code, status, answer)
+		}
+		logs, _ := s.told(t)
+		if logs[0]["event_id"] != "evt_test_1" || !strings.Contains(logs[0]["error"].(string), code) {
+			t.Errorf("%s: log %v, want the event's id and the code", code, logs)
+		}
+		if status, _ := s.deliver(t, delivery(thinBody)); status != 200 || len(s.stored) != 1 {
+			t.Errorf("%s: redelivery answered %d and %d events stored, want 200 and 1", code, status, len(s.stored))
+		}
+	}
+}
+
+func TestPassingRefusalIsRetried(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.refusals = []string{"ThrottlingException"}
+	if status, code := s.deliver(t, delivery(thinBody)); status != 200 || len(s.stored) != 1 {
+		t.Errorf("answer %d %s with %d events stored, want 200 with 1", status, code, len(s.stored))
+	}
+}
+
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	byRolled := signedWith(rolledSecret.Sign([]byte(thinBody), start), thinBody)
+	s.set(func(s *stack) {
+		s.current, s.previous, s.now = string(rolledSecret), string(signingSecret), start.Add(31*time.Second)
+	})
+	if status, _ := s.deliver(t, delivery(thinBody)); status != 200 || s.looks != 1 {
+		t.Errorf("old secret: status %d after %d looks, want 200 after the one at start", status, s.looks)
+	}
+	if status, _ := s.deliver(t, byRolled); status != 200 || s.looks != 2 {
+		t.Errorf("new secret: status %d after %d looks, want 200 after a forced one", status, s.looks)
+	}
+	if status, _ := s.deliver(t, delivery(thinBody)); status != 200 {
+		t.Errorf("previous secret: status %d, want 200", status)
+	}
+}
+
+func TestForgeriesCostNothing(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	for i := range 50 {
+		s.set(func(s *stack) { s.now = start.Add(time.Duration(i) * time.Second) })
+		if status, code := s.deliver(t, signedWith(rolledSecret.Sign([]byte(thinBody), start), thinBody)); status != 400 {
+			t.Errorf("forgery was answered %d %s", status, code)
+		}
+	}
+	if s.looks != 2 {
+		t.Errorf("%d looks at the secret in 50 s of forgeries, want 2", s.looks)
+	}
+}
+
+func TestSecretsManagerDown(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.set(func(s *stack) { s.secretDown, s.now = true, start.Add(4*time.Minute+59*time.Second) })
+	if status, _ := s.deliver(t, delivery(thinBody)); status != 200 {
+		t.Errorf("fresh secret: status %d, want 200", status)
+	}
+	s.set(func(s *stack) { s.now = start.Add(5 * time.Minute) })
+	if status, _ := s.deliver(t, delivery(thinBody)); status != 200 {
+		t.Errorf("stale secret: status %d, want 200", status)
+	}
+	_, metrics := s.told(t)
+	if len(metrics) != 3 || metrics[1]["SecretStale"] != 1.0 {
+		t.Errorf("metrics %v, want SecretStale between two Stored", metrics)
+	}
+}
+
+func TestStartNamesEveryFault(t *testing.T) {
+	t.Parallel()
+	s := new(stack)
+	_, err := s.wire(t, map[string]string{"SIGNING_SECRET_ID": "signing", "SIGNATURE_TOLERANCE": "soon"})
+	if err == nil {
+		t.Fatal("the webhook started without bus, tolerance and secret")
+	}
+	for _, fault := range []string{"EVENT_BUS_NAME", "SIGNATURE_TOLERANCE", "ResourceNotFoundException"} {
+		if !strings.Contains(err.Error(), fault) {
+			t.Errorf("error does not name %s: %v", fault, err)
+		}
+	}
+	for _, value := range []string{" ", "[]", `[""]`, "{}"} {
+		s.current = value
+		_, err := s.wire(t, map[string]string{"EVENT_BUS_NAME": "bus", "SIGNING_SECRET_ID": "signing"})
+		if !errors.Is(err, secret.ErrUnusable) {
+			t.Errorf("start with secret %q: %v, want %v", value, err, secret.ErrUnusable)
+		}
+	}
+}
+
+func TestNotHTTP(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	for _, payload := range []any{events.SQSEvent{Records: []events.SQSMessage{{}}}, json.RawMessage(thinBody), nil} {
+		raw, err := json.Marshal(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := s.handler.Invoke(t.Context(), raw); !errors.Is(err, lambdahttp.ErrShape) {
+			t.Errorf("Invoke(%s) = %s, %v, want %v", raw, out, err, lambdahttp.ErrShape)
+		}
+	}
+}
+
+func TestTraceIsHandedOn(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	payload, err := json.Marshal(delivery(thinBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var key any = "x-amzn-trace-id" // as aws-lambda-go sets it
+	if _, err := s.handler.Invoke(context.WithValue(t.Context(), key, "Root=1-2"), payload); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.stored) != 1 || s.stored[0].TraceHeader != "Root=1-2" {
+		t.Errorf("stored %v, want trace header Root=1-2", s.stored)
+	}
+}
