@@ -41,7 +41,7 @@ func (s *Sandbox) mode(authorization string) (live bool, err error) {
 		return false, unauthorized("You did not provide an API key. Provide it in the Authorization header, using Bearer auth.")
 	}
 	parts := keyGrammar.FindStringSubmatch(key)
-	if parts == nil || len(s.keys) > 0 && !slices.Contains(s.keys, key) {
+	if parts == nil || len(s.opts.APIKeys) > 0 && !slices.Contains(s.opts.APIKeys, key) {
 		return false, unauthorized("Invalid API Key provided.")
 	}
 	return parts[1] == "live", nil

@@ -95,7 +95,7 @@ func (d *destination) wants(e *event) bool {
 // deliver sends a payload until it is taken or the schedule ends.
 func (s *Sandbox) deliver(ctx context.Context, d *destination, payload []byte) error {
 	err := s.send(ctx, d, payload)
-	for _, wait := range s.schedule {
+	for _, wait := range s.opts.DeliverySchedule {
 		if err == nil || ctx.Err() != nil || errors.Is(err, ErrNotLoopback) {
 			break
 		}
@@ -104,7 +104,7 @@ func (s *Sandbox) deliver(ctx context.Context, d *destination, payload []byte) e
 		}
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "delivery failed", "destination", d.ID, "error", err)
+		s.opts.Logger.WarnContext(ctx, "delivery failed", "destination", d.ID, "error", err)
 		return fmt.Errorf("deliver to %s: %w", d.ID, err)
 	}
 	return nil
@@ -120,7 +120,7 @@ func (s *Sandbox) send(ctx context.Context, d *destination, payload []byte) erro
 	}
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	r.Header.Set("User-Agent", "Meterbridge-Sandbox/1")
-	r.Header.Set(stripesig.Header, d.secret.Sign(payload, s.now()))
+	r.Header.Set(stripesig.Header, d.secret.Sign(payload, s.opts.Now()))
 	response, err := s.client.Do(r)
 	if err != nil {
 		return err

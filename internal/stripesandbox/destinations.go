@@ -93,7 +93,7 @@ func (s *Sandbox) createDestination(c *call) ([]byte, error) {
 
 // admit gives a new destination its id, secret and times, and stores it.
 func (s *Sandbox) admit(d *destination) {
-	now := s.now().UTC()
+	now := s.opts.Now().UTC()
 	prefix := "ed_test_"
 	if d.Livemode = d.caller.live; d.Livemode {
 		prefix = "ed_"
@@ -191,7 +191,7 @@ func (s *Sandbox) change(c *call, apply func(*destination, *document)) ([]byte, 
 	if err := params.done(); err != nil {
 		return nil, err
 	}
-	d.Updated = s.now().UTC().Format(millis)
+	d.Updated = s.opts.Now().UTC().Format(millis)
 	s.destinations[d.ID] = &d
 	return d.render(include), nil
 }

@@ -1,6 +1,7 @@
 package stripesandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,19 +33,19 @@ func writeFailure(w http.ResponseWriter, r *http.Request, err error) {
 	Fault("").write(w, r, status, body)
 }
 
-// body encodes f in the shape of API v2, which has no type in most errors, or of v1.
+// body encodes f in the shape of API v2, which names a type for a few errors only, or of v1.
 func (f *failure) body(v2 bool) []byte {
 	fields := map[string]any{"message": f.message, "doc_url": docURL}
-	if v2 {
-		fields["user_message"] = nil
-	}
 	for name, value := range map[string]string{"type": f.kind, "code": f.code, "param": f.param} {
 		if value != "" {
 			fields[name] = value
 		}
 	}
-	if v2 && f.kind == "invalid_request_error" && f.status != http.StatusUnauthorized {
-		delete(fields, "type")
+	if v2 {
+		fields["user_message"] = nil
+		if f.kind == "invalid_request_error" {
+			delete(fields, "type")
+		}
 	}
 	return encode(map[string]any{"error": fields})
 }
@@ -91,11 +92,14 @@ func rateLimited(r *http.Request) error {
 	return newFailure(http.StatusTooManyRequests, kind, code, "", "Request rate limit exceeded.")
 }
 
-// encode marshals what the sandbox itself has built, which always has an encoding.
+// encode marshals what the sandbox itself has built, which always has an encoding. Events inside lose their white space
+// and nothing else: an ampersand stays one.
 func encode(v any) []byte {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
 		panic(fmt.Sprintf("stripesandbox: encode %T: %v", v, err))
 	}
-	return body
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n"))
 }

@@ -32,8 +32,9 @@ type event struct {
 
 func (e *event) place() place { return place{Created: e.created, ID: e.id} }
 
-// AddEvent stores a full v2 event, which is served byte for byte to keys of its livemode and requests in its context,
-// for [Retention] after its created time. It replaces an event with the same id. The bytes are copied.
+// AddEvent stores a full v2 event, which is served to keys of its livemode and requests in its context, for [Retention]
+// after its created time: byte for byte by itself, without white space in lists. It replaces an event with the same id.
+// The bytes are copied.
 func (s *Sandbox) AddEvent(full json.RawMessage) error {
 	e, err := parseEvent(full)
 	if err != nil {
@@ -57,7 +58,7 @@ func (s *Sandbox) Learn(thin []byte) error {
 		return nil
 	}
 	e.body = complete(e)
-	e.agesFrom = s.now()
+	e.agesFrom = s.opts.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.events.byID[e.id]; !known {
@@ -110,7 +111,7 @@ func (s *Sandbox) listEvents(c *call) ([]byte, error) {
 
 // visible reports whether e exists for c now.
 func (s *Sandbox) visible(e *event, c caller) bool {
-	return e.caller == c && s.now().Sub(e.agesFrom) <= Retention
+	return e.caller == c && s.opts.Now().Sub(e.agesFrom) <= Retention
 }
 
 // parseEvent checks what every v2 event has, thin or full.

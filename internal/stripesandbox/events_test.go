@@ -20,6 +20,9 @@ func TestRetrieveEventReturnsTheBytesAdded(t *testing.T) {
 	if status != 200 || got != string(want) {
 		t.Errorf("GET = %d %s, want 200 %s", status, got, want)
 	}
+	if _, list := do(t, s, request("GET", "/v2/core/events", "")); !strings.Contains(list, `{"n":1.50,"html":"<&>"},"added_later":null`) {
+		t.Errorf("list = %s, want the event unchanged but for white space", list)
+	}
 }
 
 func TestRetrieveEventVisibility(t *testing.T) {

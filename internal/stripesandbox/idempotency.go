@@ -59,8 +59,8 @@ func (s *Sandbox) claim(key replayKey, request [sha256.Size]byte) ([]byte, error
 	defer s.mu.Unlock()
 	first := s.replays[key]
 	switch {
-	case first == nil || s.now().Sub(first.at) > idempotencyWindow:
-		s.replays[key] = &replay{request: request, at: s.now()}
+	case first == nil || s.opts.Now().Sub(first.at) > idempotencyWindow:
+		s.replays[key] = &replay{request: request, at: s.opts.Now()}
 		return nil, nil
 	case first.request != request:
 		return nil, idempotencyError("Keys for idempotent requests can only be used with the same parameters they were first used with.")

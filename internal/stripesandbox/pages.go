@@ -102,8 +102,8 @@ func (p *pager) url(at place, newer bool) *string {
 }
 
 // page is the v2 list object.
-type page[T any] struct {
-	Data            []T     `json:"data"`
+type page struct {
+	Data            []any   `json:"data"`
 	NextPageURL     *string `json:"next_page_url"`
 	PreviousPageURL *string `json:"previous_page_url"`
 }
@@ -115,7 +115,7 @@ func cut[T any](p *pager, items iter.Seq[T], placeOf func(T) place, render func(
 	if newer {
 		slices.Reverse(chosen)
 	}
-	out := page[any]{Data: make([]any, len(chosen))}
+	out := page{Data: make([]any, len(chosen))}
 	for i, item := range chosen {
 		out.Data[i] = render(item)
 	}

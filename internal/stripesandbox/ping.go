@@ -1,8 +1,6 @@
 package stripesandbox
 
-import (
-	"time"
-)
+import "time"
 
 // pingDestination serves POST /v2/core/event_destinations/{id}/ping. The ping is attempted once, before the answer, so
 // that whoever asked for it finds it delivered; a disabled destination gets the event but no delivery.
@@ -21,7 +19,7 @@ func (s *Sandbox) pingDestination(c *call) ([]byte, error) {
 	if d.Type == "webhook_endpoint" && d.Status == "enabled" {
 		ctx := c.request.Context()
 		if err := s.send(ctx, d, notification(e.body)); err != nil {
-			s.log.WarnContext(ctx, "ping failed", "destination", d.ID, "error", err)
+			s.opts.Logger.WarnContext(ctx, "ping failed", "destination", d.ID, "error", err)
 		}
 	}
 	return e.body, nil
@@ -42,7 +40,7 @@ func (s *Sandbox) addPing(c *call) (*destination, *event, error) {
 
 // newPing makes the event that a ping is.
 func (s *Sandbox) newPing(d *destination, c *call) *event {
-	now := s.now().UTC().Truncate(time.Millisecond)
+	now := s.opts.Now().UTC().Truncate(time.Millisecond)
 	prefix := "evt_test_"
 	if d.Livemode {
 		prefix = "evt_"

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A query hands out the parameters of one request. An endpoint reads what it knows; what remains is unknown to it and
@@ -18,7 +19,7 @@ type query struct {
 
 func parseQuery(raw string) (*query, error) {
 	values, err := url.ParseQuery(raw)
-	if err != nil {
+	if plain, _ := url.QueryUnescape(raw); err != nil || !utf8.ValidString(plain) {
 		return nil, invalid("", "The query string is malformed.")
 	}
 	return &query{values: values}, nil

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// An endpoint is one method and path of the API. Its path may end in or hold one {id}.
+// An endpoint is one method and path of the API. Its path may hold one {id}.
 type endpoint struct {
 	method, path string
 	handle       func(*Sandbox, *call) ([]byte, error)

@@ -54,67 +54,63 @@ type Options struct {
 	DeliverySchedule []time.Duration
 }
 
+// orDefaults returns a private copy of o in which nothing is left open.
+func (o *Options) orDefaults() Options {
+	if o == nil {
+		o = &Options{}
+	}
+	filled := *o
+	filled.APIKeys = slices.Clone(o.APIKeys)
+	filled.DeliverySchedule = slices.Clone(o.DeliverySchedule)
+	if filled.Logger == nil {
+		filled.Logger = slog.New(slog.DiscardHandler)
+	}
+	if filled.Now == nil {
+		filled.Now = time.Now
+	}
+	if filled.Rand == nil {
+		filled.Rand = rand.Reader
+	}
+	if filled.Faults == nil {
+		filled.Faults = func(*http.Request) Fault { return "" }
+	}
+	return filled
+}
+
 // A Sandbox is an [http.Handler] that answers as Stripe's API does under its root. It is safe for concurrent use.
 type Sandbox struct {
-	log      *slog.Logger
-	now      func() time.Time
-	keys     []string
-	latency  time.Duration
-	faults   func(*http.Request) Fault
-	schedule []time.Duration
-	client   *http.Client
-	routes   []endpoint
-	limits   []*rate.Limiter // one for each route; none without a limit
+	opts   Options
+	routes []endpoint
+	limits []*rate.Limiter // one for each route; none without a limit
+	client *http.Client    // for deliveries
 
-	randMu sync.Mutex
-	rand   io.Reader
+	randMu sync.Mutex // guards opts.Rand
 
 	mu           sync.RWMutex // guards what follows
 	events       timeline
 	snapshots    timeline
+	delivered    map[string]bool         // by id of a snapshot, whether its webhooks have all been delivered
+	meters       map[meter]time.Time     // when the last event about each was created
 	destinations map[string]*destination // by id
 	replays      map[replayKey]*replay
-	delivered    map[string]bool     // by id of a snapshot, whether its webhooks have all been delivered
-	meters       map[meter]time.Time // when the newest event about each was created
 }
 
 // New returns an empty sandbox. A nil opts is the zero [Options].
 func New(opts *Options) *Sandbox {
-	if opts == nil {
-		opts = &Options{}
-	}
 	s := &Sandbox{
-		log:          opts.Logger,
-		now:          opts.Now,
-		rand:         opts.Rand,
-		keys:         slices.Clone(opts.APIKeys),
-		latency:      opts.Latency,
-		faults:       opts.Faults,
-		schedule:     slices.Clone(opts.DeliverySchedule),
-		client:       newDeliveryClient(),
+		opts:         opts.orDefaults(),
 		routes:       endpoints(),
+		client:       newDeliveryClient(),
 		events:       newTimeline(),
 		snapshots:    newTimeline(),
 		delivered:    map[string]bool{},
+		meters:       map[meter]time.Time{},
 		destinations: map[string]*destination{},
 		replays:      map[replayKey]*replay{},
-		meters:       map[meter]time.Time{},
 	}
-	if s.faults == nil {
-		s.faults = func(*http.Request) Fault { return "" }
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	if s.rand == nil {
-		s.rand = rand.Reader
-	}
-	if opts.RateLimit > 0 {
+	if limit := s.opts.RateLimit; limit > 0 {
 		for range s.routes {
-			s.limits = append(s.limits, rate.NewLimiter(rate.Limit(opts.RateLimit), opts.RateLimit))
+			s.limits = append(s.limits, rate.NewLimiter(rate.Limit(limit), limit))
 		}
 	}
 	return s
@@ -123,11 +119,11 @@ func New(opts *Options) *Sandbox {
 // ServeHTTP answers one API request. Every answer, errors included, carries a Request-Id.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Request-Id", "req_"+s.token(14))
-	fault := s.faults(r)
-	if err := sleep(r.Context(), s.latency); err != nil {
+	fault := s.opts.Faults(r)
+	if err := sleep(r.Context(), s.opts.Latency); err != nil {
 		return
 	}
-	s.log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "fault", fault,
+	s.opts.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "fault", fault,
 		"request_id", w.Header().Get("Request-Id"))
 	if fault.refuse(w, r) {
 		return
@@ -140,7 +136,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault.write(w, r, status, body)
 }
 
-// answer runs the checks in Stripe's order: is there such a URL, who asks, how often, and for what.
+// answer checks one thing after the other: is there such a URL, who asks, how often, and for what.
 func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	index, id, err := s.route(r)
 	if err != nil {
@@ -151,7 +147,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) ([]byte, error)
 		return nil, err
 	}
 	w.Header().Set("Stripe-Version", r.Header.Get("Stripe-Version"))
-	if s.limits != nil && !s.limits[index].AllowN(s.now(), 1) {
+	if s.limits != nil && !s.limits[index].AllowN(s.opts.Now(), 1) {
 		w.Header().Set(rateLimitReason, "endpoint-rate")
 		return nil, rateLimited(r)
 	}
@@ -169,7 +165,7 @@ func (s *Sandbox) token(n int) string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	raw := make([]byte, n)
 	s.randMu.Lock()
-	_, err := io.ReadFull(s.rand, raw)
+	_, err := io.ReadFull(s.opts.Rand, raw)
 	s.randMu.Unlock()
 	if err != nil {
 		// crypto/rand never fails; an injected source that runs dry has been given too little for its test.

@@ -15,7 +15,7 @@ import (
 
 const snapshotsPath = "/v1/events"
 
-// AddSnapshot stores a v1 event, which is served byte for byte to keys of its livemode for [Retention] after its
+// AddSnapshot stores a v1 event, which is served as by AddEvent to keys of its livemode for [Retention] after its
 // created time, in its context or that of its Connect account where it names one. It counts as delivered once its
 // pending_webhooks is 0 or Deliver has succeeded. It replaces an event with the same id. The bytes are copied.
 func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
@@ -142,7 +142,7 @@ func (s *Sandbox) snapshotPlace(c caller, after, before string) (*place, error) 
 	return new(e.place()), nil
 }
 
-// typePattern compiles a type in which * stands for any text.
+// typePattern compiles a type in which * stands for any text. It cannot fail: a query is UTF-8.
 func typePattern(kind string) *regexp.Regexp {
-	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(kind), `\*`, ".*") + "$")
+	return regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(kind), `\*`, ".*") + "$")
 }
