@@ -25,7 +25,7 @@ func requireSeeds(f *testing.F) {
 func FuzzSignVerify(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, secret string, payload []byte, seconds int64, bit uint) {
-		signedAt := time.Unix(min(seconds, maxSeconds), 0)
+		signedAt := time.Unix(max(-maxSeconds, min(seconds, maxSeconds)), 0)
 		v, err := NewVerifier([]Secret{Secret(secret)}, &Options{Now: func() time.Time { return signedAt }})
 		if err != nil {
 			if !errors.Is(err, ErrSecret) || v != nil {
@@ -139,12 +139,12 @@ func modelParse(header string) (h signatureHeader, err error) {
 		return h, ErrMalformed
 	}
 	n, _ := new(big.Int).SetString(times[0], 10)
-	if !n.IsInt64() || n.Int64() > maxSeconds {
+	if !n.IsInt64() || n.Int64() > maxSeconds || n.Int64() < -maxSeconds {
 		return h, ErrMalformed
 	}
 	if len(signatures) == 0 {
 		return h, ErrNoSignature
 	}
-	h.seconds, h.count = n.Int64(), copy(h.signatures[:], signatures)
+	h.seconds, h.timed, h.count = n.Int64(), true, copy(h.signatures[:], signatures)
 	return h, nil
 }

@@ -13,12 +13,14 @@ const (
 	maxSignatures = 32
 )
 
-// maxSeconds is the last Unix time that a time.Time holds; time.Unix wraps silently beyond it.
+// maxSeconds is the last Unix time that a time.Time holds; time.Unix wraps silently beyond it. Times before 1970 are
+// bounded alike.
 const maxSeconds = math.MaxInt64 - 62_135_596_800
 
 // signatureHeader is a parsed header. The array keeps it, and so Verify, off the heap.
 type signatureHeader struct {
 	seconds    int64 // the first t
+	timed      bool  // whether there was a t
 	signatures [maxSignatures]string
 	count      int // of signatures
 }
@@ -31,23 +33,12 @@ func (h *signatureHeader) parse(header string) error {
 	if len(header) > maxHeaderLen {
 		return ErrMalformed
 	}
-	timed := false
 	for item := range strings.SplitSeq(header, ",") {
-		name, value, hasValue := strings.Cut(item, "=")
-		value, _, _ = strings.Cut(value, "=")
-		ok := true
-		switch name {
-		case "t":
-			ok = hasValue && (timed || h.setSeconds(value))
-			timed = true
-		case "v1":
-			ok = hasValue && h.addSignature(value)
-		}
-		if !ok {
+		if !h.add(item) {
 			return ErrMalformed
 		}
 	}
-	if !timed {
+	if !h.timed {
 		return ErrMalformed
 	}
 	if h.count == 0 {
@@ -56,14 +47,38 @@ func (h *signatureHeader) parse(header string) error {
 	return nil
 }
 
-// setSeconds reads an optional minus sign and decimal digits, and reports whether that is what value holds.
-func (h *signatureHeader) setSeconds(value string) bool {
-	if strings.HasPrefix(value, "+") {
+// add takes in one item and reports whether it is well formed. Items other than t and v1 always are, and so is any t
+// with a value after the first.
+func (h *signatureHeader) add(item string) bool {
+	name, value, hasValue := strings.Cut(item, "=")
+	value, _, _ = strings.Cut(value, "=")
+	switch {
+	case name != "t" && name != "v1":
+		return true
+	case !hasValue:
 		return false
+	case name == "v1":
+		return h.addSignature(value)
+	case !h.timed:
+		h.seconds, h.timed = parseSeconds(value)
 	}
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	h.seconds = seconds
-	return err == nil && seconds <= maxSeconds
+	return h.timed
+}
+
+// parseSeconds reads decimal digits after at most a minus sign. strconv.ParseInt would take a "+" as well.
+func parseSeconds(value string) (seconds int64, ok bool) {
+	digits := strings.TrimPrefix(value, "-")
+	for _, c := range []byte(digits) {
+		digit := int64(c) - '0'
+		if digit < 0 || digit > 9 || seconds > (maxSeconds-digit)/10 {
+			return 0, false
+		}
+		seconds = 10*seconds + digit
+	}
+	if len(digits) < len(value) {
+		seconds = -seconds
+	}
+	return seconds, digits != ""
 }
 
 // addSignature reports whether there was room for value.

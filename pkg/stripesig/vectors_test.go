@@ -144,6 +144,7 @@ func timeVectors() []vector {
 		base("t minus zero", strings.Replace(zero, "t=0", "t=-0", 1), "ErrExpired"),
 		base("t the last that fits", far, "ok"),
 		base("t one more than fits", "t=9223371974719179008,"+good, "ErrMalformed"),
+		base("t one less than fits", "t=-9223371974719179008,"+good, "ErrMalformed"),
 		base("t beyond 64 bits", "t=9223372036854775808,"+good, "ErrMalformed"),
 		base("two t, the first genuine", goldenT+",t=1600000000,"+good, "ok"),
 		base("two t, the second genuine", "t=1600000000,"+goldenT+","+good, "ErrMismatch"),

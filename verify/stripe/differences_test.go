@@ -103,7 +103,7 @@ func hugeTime(q question) bool {
 		return false
 	}
 	n, err := strconv.ParseInt(ts[0], 10, 64)
-	return err != nil || n > 1<<62
+	return err != nil || n > 1<<62 || n < -1<<62
 }
 
 func oddItem(q question) bool {
