@@ -108,7 +108,7 @@ type member struct{ name, value string }
 
 // split cuts a valid object into its members.
 func split(object string) []member {
-	members := make([]member, 0, 12)
+	members := make([]member, 0, min(1+len(object)/20, 12)) // about right for Stripe's, which spares growing
 	for i := skipSpace(object, 1); object[i] != '}'; {
 		nameEnd := stringEnd(object, i)
 		start := skipSpace(object, skipSpace(object, nameEnd)+1)

@@ -1,0 +1,120 @@
+package v2events_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+func TestUnwrapEnvelope(t *testing.T) {
+	t.Parallel()
+	const partner = "aws.partner/stripe.com/ed_test_61R2"
+	envelopes := fixtures(t, "envelopes")
+	want := map[string]v2events.Envelope{
+		"native": {
+			Carrier: v2events.CarrierEventBridge, ID: "3d2a3c1e-0000-4000-8000-000000000000", Source: partner,
+			Type: "v1.billing.meter.error_report_triggered", Object: v2events.Object, Payload: detail(t, envelopes["native"]),
+		},
+		"native_snapshot": {
+			Carrier: v2events.CarrierEventBridge, ID: "4", Source: partner, Type: "customer.created", Object: "event",
+			Payload: detail(t, envelopes["native_snapshot"]),
+		},
+		"ours": {
+			Carrier: v2events.CarrierEventBridge, ID: "5", Source: "stripe.thin", Type: "v2.core.event_destination.ping", Object: v2events.Object,
+			Payload: detail(t, envelopes["ours"]),
+		},
+		"eventgrid": {
+			Carrier: v2events.CarrierCloudEvents, ID: "6", Source: "/providers/stripe/ed_test_61R2", Type: "v1.billing.meter.no_meter_found",
+			Object: v2events.Object, Payload: member(t, envelopes["eventgrid"], "data"),
+		},
+		"bare":          {Carrier: v2events.CarrierNone, Type: "a.b", Object: v2events.Object, Payload: envelopes["bare"]},
+		"bare_snapshot": {Carrier: v2events.CarrierNone, Type: "customer.created", Object: "event", Payload: envelopes["bare_snapshot"]},
+	}
+	fromStripe := map[string]bool{"native": true, "native_snapshot": true}
+	for name, body := range envelopes {
+		want, ok := want[name]
+		if !ok {
+			t.Errorf("no expectation for fixture %s", name)
+			continue
+		}
+		got, err := v2events.UnwrapEnvelope(body)
+		if err != nil {
+			t.Errorf("%s: UnwrapEnvelope = %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(&want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if got.FromStripe() != fromStripe[name] {
+			t.Errorf("%s: FromStripe = %v, want %v", name, got.FromStripe(), fromStripe[name])
+		}
+		if got.Object == v2events.Object {
+			if _, err := v2events.ParseThinEvent(got.Payload); err != nil {
+				t.Errorf("%s: payload %s: %v", name, got.Payload, err)
+			}
+		}
+	}
+}
+
+func TestUnwrapEnvelopeInOrder(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]v2events.Carrier{
+		`{"detail":{},"specversion":"1.0","data":{},"object":"event"}`:      v2events.CarrierEventBridge,
+		`{"specversion":"1.0","data":{},"object":"v2.core.event"}`:          v2events.CarrierCloudEvents,
+		`{"specversion":"1.0","object":"v2.core.event"}`:                    v2events.CarrierNone,
+		`{"data":{},"object":"v2.core.event"}`:                              v2events.CarrierNone,
+		`{"detail":{"detail":{"object":"event"}},"source":"stripe.thin.x"}`: v2events.CarrierEventBridge,
+	} {
+		if got, err := v2events.UnwrapEnvelope([]byte(body)); err != nil || got.Carrier != want {
+			t.Errorf("UnwrapEnvelope(%s) = %+v, %v; want %s", body, got, err, want)
+		}
+	}
+}
+
+func TestUnwrapEnvelopeRefuses(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]error{
+		`{}`:                                 v2events.ErrEnvelope,
+		`{"object":"list"}`:                  v2events.ErrEnvelope,
+		`{"object":{"object":"event"}}`:      v2events.ErrEnvelope,
+		`{"specversion":"1.0"}`:              v2events.ErrEnvelope,
+		`{"data":{"object":"event"}}`:        v2events.ErrEnvelope,
+		`{"object":"event","type":1}`:        v2events.ErrField,
+		`{"detail":null}`:                    v2events.ErrField,
+		`{"detail":"{}"}`:                    v2events.ErrField,
+		`{"detail":[]}`:                      v2events.ErrField,
+		`{"detail":{"object":1}}`:            v2events.ErrField,
+		`{"detail":{},"source":1}`:           v2events.ErrField,
+		`{"specversion":"1.0","data":"{}"}`:  v2events.ErrField,
+		`{"detail":{},"detail":{}}`:          v2events.ErrSyntax,
+		`{"detail":{"id":"a","id":"b"}}`:     v2events.ErrSyntax,
+		`{"detail":{"object":"event"}`:       v2events.ErrSyntax,
+		`[{"detail":{"object":"event"}}]`:    v2events.ErrSyntax,
+		``:                                   v2events.ErrSyntax,
+		strings.Repeat(`{"detail":`, 100000): v2events.ErrSyntax,
+	} {
+		if got, err := v2events.UnwrapEnvelope([]byte(body)); got != nil || !errors.Is(err, want) {
+			t.Errorf("UnwrapEnvelope(%.80s) = %+v, %v; want nil, %v", body, got, err, want)
+		}
+	}
+}
+
+func detail(t *testing.T, body []byte) json.RawMessage {
+	t.Helper()
+	return member(t, body, "detail")
+}
+
+// member returns a member byte for byte, as encoding/json finds it.
+func member(t *testing.T, body []byte, name string) json.RawMessage {
+	t.Helper()
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		t.Fatal(err)
+	}
+	return members[name]
+}

@@ -1,0 +1,194 @@
+package v2events_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+const thinEvent = `{"id":"evt_test_1","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered",
+	"created":"2024-08-28T20:54:12.051Z","livemode":false,"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`
+
+const fullEvent = `{"id":"evt_test_1","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered",
+	"created":"2024-08-28T20:54:12.051Z","livemode":false,"data":{"developer_message_summary":"There is 1 invalid event",
+	"validation_start":"2024-08-28T20:54:00Z","validation_end":"2024-08-28T20:54:10Z","reason":{"error_count":1,"error_types":[
+	{"code":"meter_event_no_customer_defined","error_count":1,"sample_errors":[]}]}}}`
+
+// standIn answers every request as Stripe would answer one of them. Programs leave BaseURL empty.
+func standIn(answer string) (*stripeapi.Options, func()) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, answer)
+	}))
+	return &stripeapi.Options{BaseURL: server.URL}, server.Close
+}
+
+// From a delivery to typed data.
+func Example() {
+	ctx, payload := context.Background(), []byte(thinEvent)
+	options, stop := standIn(fullEvent)
+	defer stop()
+
+	thin, err := v2events.ParseThinEvent(payload) // after stripesig.Verifier.Verify
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	api, err := stripeapi.New("rk_test_123", options)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	event, err := v2events.NewClient(api).Fetch(ctx, thin)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	report, err := v2events.MeterErrorReportTriggered.Data(event)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, t := range report.Reason.ErrorTypes {
+		fmt.Println(t.Code, t.ErrorCount)
+	}
+	// Output: meter_event_no_customer_defined 1
+}
+
+func ExampleParseThinEvent() {
+	thin, err := v2events.ParseThinEvent([]byte(thinEvent))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(thin.ID, thin.Type)
+	fmt.Println(thin.RelatedObject.URL)
+
+	_, err = v2events.ParseThinEvent([]byte(`{"id":"evt_1","object":"event"}`))
+	fmt.Println(err)
+	// Output:
+	// evt_test_1 v1.billing.meter.error_report_triggered
+	// /v1/billing/meters/mtr_1
+	// stripe event: wrong kind of object: a v1 snapshot event; parse it with v1events.ParseEvent or v1events.ConstructEvent
+}
+
+// Any event type can have typed data: declare a Kind for it.
+func ExampleNewKind() {
+	type batchJob struct {
+		ID string `json:"batch_job_id"`
+	}
+	ready := v2events.NewKind[batchJob]("v2.core.batch_job.ready_for_upload")
+
+	event, err := v2events.ParseEvent([]byte(`{"id":"evt_1","object":"v2.core.event","type":"v2.core.batch_job.ready_for_upload",
+		"created":"2026-10-01T00:00:00Z","livemode":true,"data":{"batch_job_id":"batch_1"}}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	job, err := ready.Data(event)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(job.ID)
+	// Output: batch_1
+}
+
+func ExampleClient_List() {
+	options, stop := standIn(`{"data":[` + fullEvent + `],"next_page_url":null,"previous_page_url":null}`)
+	defer stop()
+	api, err := stripeapi.New("rk_test_123", options)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	params := v2events.EventListParams{Types: []string{v2events.MeterErrorReportTriggered.Type()}, ObjectID: "mtr_1"}
+	for event, err := range v2events.NewClient(api).List(context.Background(), params) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(event.ID)
+	}
+	// Output: evt_test_1
+}
+
+func ExampleDestinations_Create() {
+	options, stop := standIn(`{"id":"ed_1","webhook_endpoint":{"signing_secret":"whsec_example","url":"https://example.com/webhook"}}`)
+	defer stop()
+	api, err := stripeapi.New("sk_test_123", options)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	created, err := v2events.NewClient(api).Destinations().Create(context.Background(), v2events.DestinationCreateParams{
+		Name:            "meter errors",
+		Type:            v2events.TypeWebhookEndpoint,
+		EventPayload:    v2events.PayloadThin,
+		EnabledEvents:   []string{v2events.MeterErrorReportTriggered.Type(), v2events.MeterNotFound.Type()},
+		WebhookEndpoint: &v2events.WebhookEndpointParams{URL: "https://example.com/webhook"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	secret := created.WebhookEndpoint.SigningSecret // store string(secret) now: Stripe shows it once
+	fmt.Println(created.ID, secret)
+	// Output: ed_1 [redacted]
+}
+
+func ExampleEventHandler() {
+	options, stop := standIn(fullEvent)
+	defer stop()
+	api, err := stripeapi.New("rk_test_123", options)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ignore := func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client, known bool) error {
+		fmt.Println("no callback for", e.Type, known)
+		return nil
+	}
+	handler, err := v2events.NewEventHandler(v2events.NewClient(api), nil, ignore) // nil: the events below come from a bus
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	alert := func(_ context.Context, _ *v2events.Event, report *v2events.MeterErrorReport) error {
+		fmt.Println(report.DeveloperMessageSummary)
+		return nil
+	}
+	if err := v2events.OnKind(handler, v2events.MeterErrorReportTriggered, alert); err != nil {
+		fmt.Println(err)
+		return
+	}
+	thin, err := v2events.ParseThinEvent([]byte(thinEvent))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(handler.Dispatch(context.Background(), thin))
+	// Output:
+	// There is 1 invalid event
+	// <nil>
+}
+
+func ExampleUnwrapEnvelope() {
+	envelope, err := v2events.UnwrapEnvelope([]byte(`{"detail-type":"v1.billing.meter.error_report_triggered",
+		"source":"aws.partner/stripe.com/ed_1","detail":` + thinEvent + `}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	thin, err := v2events.ParseThinEvent(envelope.Payload)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(envelope.Carrier, envelope.FromStripe(), thin.ID)
+	// Output: eventbridge true evt_test_1
+}
