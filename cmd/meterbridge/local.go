@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -102,6 +103,7 @@ type session struct {
 	journal *journal
 	secret  stripesig.Secret
 	stack   *local.Stack
+	webhook string // URL that takes deliveries
 }
 
 func (s *session) open(ctx context.Context, parameters map[string]string) (err error) {
@@ -120,9 +122,13 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	}
 	s.story.isReady()
 	s.journal.follow(s.stack.QueueNamedBy(config.FetchQueueURL))
-	for _, route := range slices.Sorted(maps.Keys(s.stack.Routes())) {
+	routes := s.stack.Routes()
+	for _, route := range slices.Sorted(maps.Keys(routes)) {
 		method, path, _ := strings.Cut(route, " ")
-		s.story.say("  route    %s %s%s → %s", method, s.stack.URL(), path, s.stack.Routes()[route])
+		s.story.say("  route    %s %s%s → %s", method, s.stack.URL(), path, routes[route])
+		if method == http.MethodPost && s.webhook == "" {
+			s.webhook = s.stack.URL() + path
+		}
 	}
 	if s.flags.signingSecret == "" {
 		s.story.say("  secret   %s signs the deliveries", string(s.secret))
@@ -136,7 +142,7 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 func (s *session) run(ctx context.Context) error {
 	faults := s.sendSamples(ctx)
 	if !s.flags.once {
-		s.story.say("\nListening on %s/webhook. Press Ctrl-C to stop.", s.stack.URL())
+		s.story.say("\nListening on %s. Press Ctrl-C to stop.", s.webhook)
 		<-ctx.Done()
 		s.story.say("\nStopping.")
 		return s.events.close()
@@ -160,6 +166,10 @@ func (s *session) sendSamples(ctx context.Context) (faults int) {
 	if s.flags.noSamples {
 		return 0
 	}
+	if s.webhook == "" {
+		s.story.say("No samples: the template has no POST route.")
+		return 1
+	}
 	if s.stripe.sandbox == nil {
 		s.story.say("No samples: %s does not know them.", s.stripe.origin)
 		return 0
@@ -171,7 +181,7 @@ func (s *session) sendSamples(ctx context.Context) (faults int) {
 	}
 	for i, sample := range samples {
 		s.story.say("sample %d of %d: %s", i+1, len(samples), sample.name)
-		status, answer, err := sample.send(ctx, s.stack.URL()+"/webhook")
+		status, answer, err := sample.send(ctx, s.webhook)
 		if err == nil && status != sample.want {
 			err = fmt.Errorf("answered %d, want %d: %s", status, sample.want, answer)
 		}

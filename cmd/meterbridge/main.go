@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, p process) int {
 		fmt.Fprintf(p.stderr, "meterbridge: %v\n", err)
 		return exitFailed
 	default:
-		fmt.Fprintf(p.stderr, "meterbridge: %v\n", err)
+		fmt.Fprintf(p.stderr, "meterbridge: %v\n(meterbridge --help tells what there is)\n", err)
 		return exitUsage
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/meterbridge/meterbridge/internal/local/lambda"
 )
 
@@ -116,7 +118,7 @@ func (g *gateway) event(r *http.Request, target *route, parameters map[string]st
 		"headers": headers, "body": text, "isBase64Encoded": encoded,
 		"requestContext": map[string]any{
 			"accountId": account, "apiId": "local", "domainName": r.Host, "domainPrefix": "local",
-			"requestId": newID(), "routeKey": routeKey, "stage": "$default",
+			"requestId": uuid.NewString(), "routeKey": routeKey, "stage": "$default",
 			"time": now.UTC().Format("02/Jan/2006:15:04:05 -0700"), "timeEpoch": now.UnixMilli(),
 			"http": map[string]any{
 				"method": r.Method, "path": r.URL.Path, "protocol": r.Proto, "sourceIp": sourceIP, "userAgent": r.UserAgent(),

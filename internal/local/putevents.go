@@ -3,6 +3,8 @@ package local
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/meterbridge/meterbridge/internal/local/awswire"
 )
 
@@ -14,7 +16,7 @@ func (s *Stack) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.
 	defer s.working()()
 	results := make([]awswire.Result, len(entries))
 	for i, entry := range entries {
-		id := newID()
+		id := uuid.NewString()
 		results[i] = awswire.Result{EventID: id}
 		e := event{
 			id: id, source: entry.Source, detailType: entry.DetailType, account: account, region: region,

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/meterbridge/meterbridge/internal/local/queue"
 	"github.com/meterbridge/meterbridge/internal/local/table"
 )
@@ -97,7 +99,7 @@ func New(b Backends) http.Handler {
 
 // ServeHTTP finds the operation and runs it inside the intercept.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Amzn-Requestid", newID())
+	w.Header().Set("X-Amzn-Requestid", uuid.NewString())
 	target := r.Header.Get("X-Amz-Target")
 	prefix, name, _ := strings.Cut(target, ".")
 	s := h.services[prefix]

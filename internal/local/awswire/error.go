@@ -2,9 +2,7 @@ package awswire
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/meterbridge/meterbridge/internal/local/table"
@@ -83,12 +81,4 @@ func asError(err error, otherwise *Error) *Error {
 		return failed
 	}
 	return otherwise
-}
-
-// newID returns a random version 4 UUID, the form of AWS's request and version ids.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

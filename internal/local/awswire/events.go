@@ -8,6 +8,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Limits of PutEvents, from https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html.
@@ -93,7 +95,7 @@ func (e events) putEvents(ctx context.Context, in putEventsInput) (any, error) {
 		case failure.ErrorCode != "":
 			results[i] = failure
 		case !e.buses.HasBus(entry.Bus):
-			results[i] = Result{EventID: newID()}
+			results[i] = Result{EventID: uuid.NewString()}
 			e.warn(fmt.Sprintf("an event of source %q went to bus %q, which does not exist: AWS reports success and drops it", entry.Source, entry.Bus))
 		default:
 			accepted, index = append(accepted, entry), append(index, i)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // maxSecret is the most bytes of a secret's value, see
@@ -70,7 +72,7 @@ func (m secretsManager) putSecretValue(_ context.Context, in putSecretValueInput
 		stages = []string{current}
 	}
 	value := secretValue{text: in.SecretString, binary: in.SecretBinary}
-	found, version, err := m.store.put(in.SecretId, cmp.Or(in.ClientRequestToken, newID()), value, stages)
+	found, version, err := m.store.put(in.SecretId, cmp.Or(in.ClientRequestToken, uuid.NewString()), value, stages)
 	if err != nil {
 		return nil, err
 	}

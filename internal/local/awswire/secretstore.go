@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Staging labels that Secrets Manager moves by itself, see
@@ -68,7 +70,7 @@ func (s *Secrets) Create(name, arn string) error {
 // Put makes value the current value of the secret with that name or ARN and its last one the previous, as a rotation does.
 // A secret that does not exist is an *Error with the code ResourceNotFoundException.
 func (s *Secrets) Put(id, value string) error {
-	_, _, err := s.put(id, newID(), secretValue{text: &value}, []string{current})
+	_, _, err := s.put(id, uuid.NewString(), secretValue{text: &value}, []string{current})
 	return err
 }
 

@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // initTimeout is how long AWS lets an instance initialise before it asks for its first invocation.
@@ -121,7 +123,7 @@ func (in *instance) awaitReady(ctx context.Context) error {
 // invoke hands one invocation over and waits for its outcome, the deadline, or the end of the process.
 func (in *instance) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	inv := &invocation{
-		id:       newRequestID(),
+		id:       uuid.NewString(),
 		deadline: time.Now().Add(in.config.Timeout),
 		payload:  payload,
 		done:     make(chan outcome, 1),

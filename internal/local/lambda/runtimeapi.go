@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,12 +100,4 @@ func readError(r *http.Request) error {
 		reported.Type = "Unknown"
 	}
 	return reported
-}
-
-// newRequestID returns a random UUID of version 4, the form of AWS's request ids.
-func newRequestID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

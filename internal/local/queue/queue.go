@@ -7,12 +7,13 @@ package queue
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/meterbridge/meterbridge/internal/local/clock"
 )
@@ -124,7 +125,7 @@ func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 	}
 	now := q.clock.Now()
 	m = Message{
-		ID: newID(), Body: m.Body, Attributes: maps.Clone(m.Attributes),
+		ID: uuid.NewString(), Body: m.Body, Attributes: maps.Clone(m.Attributes),
 		GroupID: m.GroupID, TraceHeader: m.TraceHeader, Sent: now,
 	}
 	q.store(m, now, delay)
@@ -162,12 +163,4 @@ func (q *Queue) Stats() Stats {
 	defer q.mu.Unlock()
 	q.advance(q.clock.Now())
 	return Stats{Visible: q.count[visible], InFlight: q.count[inFlight], Delayed: q.count[delayed]}
-}
-
-// newID returns a random version 4 UUID, the form of an SQS message id.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
