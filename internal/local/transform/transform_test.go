@@ -1,0 +1,274 @@
+package transform_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/local/transform"
+)
+
+const envelope = `{
+	"version": "0",
+	"id": "7bf73129-1428-4cd3-a780-95db273d1602",
+	"detail-type": "v1.billing.meter.no_meter_found",
+	"source": "stripe.event",
+	"account": "123456789012",
+	"time": "2026-11-22T05:00:00Z",
+	"region": "us-east-1",
+	"resources": ["mtr_1", "mtr_2"],
+	"detail": {
+		"id": "evt_1",
+		"live": true,
+		"count": 12.50,
+		"none": null,
+		"text": "he said \"no\"\n",
+		"payload": {"id": "p 1", "tags": ["a", "b"]},
+		"list": [{"n": 1, "m": [1, 2]}, {"n": 2}, {"x": 3, "m": [3]}],
+		"a/b": "slash"
+	}
+}`
+
+var meta = transform.Meta{
+	RuleARN:       "arn:aws:events:us-east-1:123456789012:rule/bus/alert",
+	RuleName:      "alert",
+	IngestionTime: time.Date(2026, 11, 22, 6, 0, 1, 5e8, time.FixedZone("", 3600)),
+}
+
+func apply(t *testing.T, spec transform.Spec, event string) (string, error) {
+	t.Helper()
+	tr, err := transform.New(spec)
+	if err != nil {
+		t.Fatalf("New(%+v): %v", spec, err)
+	}
+	out, err := tr.Apply([]byte(event), meta)
+	return string(out), err
+}
+
+func TestWholeEvent(t *testing.T) {
+	t.Parallel()
+	if got, err := apply(t, transform.Spec{}, envelope); got != envelope || err != nil {
+		t.Errorf("Apply = %s, %v, want the event unchanged", got, err)
+	}
+}
+
+func TestInput(t *testing.T) {
+	t.Parallel()
+	for _, input := range []string{`{"a": [1, "<x>"]}`, `"text"`, `5`, `null`} {
+		if got, err := apply(t, transform.Spec{Input: &input}, envelope); got != input || err != nil {
+			t.Errorf("Apply = %s, %v, want %s as it is", got, err, input)
+		}
+	}
+}
+
+func TestInputPath(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"$.detail-type":          `"v1.billing.meter.no_meter_found"`,
+		"$.detail.payload":       `{"id":"p 1","tags":["a","b"]}`,
+		"$.detail.payload.id":    `"p 1"`,
+		"$.detail.count":         `12.50`,
+		"$.detail.live":          `true`,
+		"$.detail.none":          `null`,
+		"$.detail.text":          `"he said \"no\"\n"`,
+		"$.detail.a/b":           `"slash"`,
+		"$.resources":            `["mtr_1","mtr_2"]`,
+		"$.resources[1]":         `"mtr_2"`,
+		"$.resources[*]":         `["mtr_1","mtr_2"]`,
+		"$.detail.list[0].n":     `1`,
+		"$.detail.list[0].m[1]":  `2`,
+		"$.detail.list[*].n":     `[1,2]`,
+		"$.detail.list[*].m[*]":  `[1,2,3]`,
+		"$.detail.list[*].none":  `[]`,
+		"$.detail.payload.*":     `["p 1",["a","b"]]`,
+		"$.detail.payload[*][1]": `["b"]`,
+		"$.detail.id[*]":         `[]`,
+	}
+	for path, want := range tests {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			if got, err := apply(t, transform.Spec{InputPath: &path}, envelope); got != want || err != nil {
+				t.Errorf("Apply = %s, %v, want %s", got, err, want)
+			}
+		})
+	}
+}
+
+func TestInputPathOfTheWholeEvent(t *testing.T) {
+	t.Parallel()
+	path := "$"
+	if got, err := apply(t, transform.Spec{InputPath: &path}, `{ "detail": {} }`); got != `{"detail":{}}` || err != nil {
+		t.Errorf("Apply = %s, %v", got, err)
+	}
+}
+
+func TestInputPathFindsNothing(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"$.nothing", "$.detail.nothing.deeper", "$.resources[2]", "$.detail[0]", "$.resources.name", "$.detail.none.x", "$.id.x"} {
+		if got, err := apply(t, transform.Spec{InputPath: &path}, envelope); got != "" || !errors.Is(err, transform.ErrPath) {
+			t.Errorf("Apply of %s = %q, %v, want %v", path, got, err, transform.ErrPath)
+		}
+	}
+}
+
+var paths = map[string]string{
+	"type":    "$.detail-type",
+	"id":      "$.detail.id",
+	"live":    "$.detail.live",
+	"count":   "$.detail.count",
+	"none":    "$.detail.none",
+	"text":    "$.detail.text",
+	"payload": "$.detail.payload",
+	"list":    "$.resources",
+	"missing": "$.detail.nothing",
+	"all_n":   "$.detail.list[*].n",
+	"de-tail": "$.detail.list[1]",
+}
+
+func TestTemplate(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ template, want string }{
+		// Strings.
+		{`"Event of <type> type, from <id>"`, `"Event of v1.billing.meter.no_meter_found type, from evt_1"`},
+		{`"instance \"<id>\" is <live>"`, `"instance \"evt_1\" is true"`},
+		{`"nothing: <missing>."`, `"nothing: ."`},
+		{`"<count> <none>"`, `"12.50 null"`},
+		{`"Payload of <payload> with <list>"`, `"Payload of {id:p 1,tags:[a,b]} with [mtr_1,mtr_2]"`},
+		{"\"<id> one\"\n\"<live> two\"", "\"evt_1 one\"\n\"true two\""},
+		{`"{[/Check <id>"`, `"{[/Check evt_1"`},
+		{`"a < b <id> > c"`, `"a < b evt_1 > c"`},
+		{`"<aws.events.rule-name> triggered at <aws.events.event.ingestion-time>"`, `"alert triggered at 2026-11-22T05:00:01Z"`},
+		{`"<text>"`, "\"he said \"no\"\n\""}, // nothing is escaped
+		// Objects and arrays.
+		{`{"id" : <id>}`, `{"id":"evt_1"}`},
+		{`{"id" : "<id>"}`, `{"id":"evt_1"}`},
+		{`{"path": "users/<id>/second/<id>"}`, `{"path":"users/evt_1/second/evt_1"}`},
+		{`{"a": [9, <live>, <count>, <none>], "b": "yes"}`, `{"a":[9,true,12.50,null],"b":"yes"}`},
+		{`{"a": <payload>, "b": <list>, "c": <all_n>}`, `{"a":{"id":"p 1","tags":["a","b"]},"b":["mtr_1","mtr_2"],"c":[1,2]}`},
+		{`{"a": <missing>, "b": "<missing>"}`, `{"a":"","b":""}`},
+		{`{"a": <text>}`, `{"a":"he said \"no\"\n"}`},
+		{`{"a": "\"<id>\" is <live> <count>"}`, `{"a":"\"evt_1\" is true 12.50"}`},
+		{` [<id>, {"deep": {"er": "<type>"}}, <de-tail>]`, `["evt_1",{"deep":{"er":"v1.billing.meter.no_meter_found"}},{"n":2}]`},
+		{`{"arn": <aws.events.rule-arn>, "name": "<aws.events.rule-name>", "at": <aws.events.event.ingestion-time>}`,
+			`{"arn":"arn:aws:events:us-east-1:123456789012:rule/bus/alert","name":"alert","at":"2026-11-22T05:00:01Z"}`},
+		{`{"a": "no variables"}`, `{"a":"no variables"}`},
+		{`<payload>`, `{"id":"p 1","tags":["a","b"]}`},
+		{`<missing>`, `""`},
+		{`5`, `5`},
+	}
+	for _, test := range tests {
+		t.Run(test.template, func(t *testing.T) {
+			t.Parallel()
+			got, err := apply(t, transform.Spec{PathsMap: paths, Template: &test.template}, envelope)
+			if got != test.want || err != nil {
+				t.Errorf("Apply =\n%s, %v, want\n%s", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestTemplateWithTheEvent(t *testing.T) {
+	t.Parallel()
+	const event = `{"id":"1","detail-type":"t","source":"s","detail":{"a": 1},"replay-name":"r"}`
+	tests := map[string]string{
+		`{"e": <aws.events.event>}`:      `{"e":{"id":"1","detailType":"t","source":"s","replay-name":"r"}}`,
+		`{"e": <aws.events.event.json>}`: `{"e":{"id":"1","detail-type":"t","source":"s","detail":{"a":1},"replay-name":"r"}}`,
+		`<aws.events.event.json>`:        `{"id":"1","detail-type":"t","source":"s","detail":{"a":1},"replay-name":"r"}`,
+		`"got <aws.events.event>"`:       `"got {id:1,detailType:t,source:s,replay-name:r}"`,
+	}
+	for template, want := range tests {
+		if got, err := apply(t, transform.Spec{Template: &template}, event); got != want || err != nil {
+			t.Errorf("%s:\n%s, %v, want\n%s", template, got, err, want)
+		}
+	}
+}
+
+func TestTemplateThatBecomesInvalid(t *testing.T) {
+	t.Parallel()
+	for _, template := range []string{
+		`{"payload": "<payload>"}`, `{"list": "<list>"}`, `{"text": "<text>"}`, `{"event": "<aws.events.event.json>"}`, `["<payload>"]`,
+	} {
+		got, err := apply(t, transform.Spec{PathsMap: paths, Template: &template}, envelope)
+		if got != "" || !errors.Is(err, transform.ErrOutput) {
+			t.Errorf("%s: %q, %v, want %v", template, got, err, transform.ErrOutput)
+		}
+	}
+}
+
+func TestEventThatIsNone(t *testing.T) {
+	t.Parallel()
+	path, template := "$.id", `"<aws.events.rule-name>"`
+	for _, spec := range []transform.Spec{{}, {InputPath: &path}, {Template: &template}} {
+		for _, event := range []string{``, `null`, `[]`, `"x"`, `{"a":1`, `{} {}`} {
+			if got, err := apply(t, spec, event); got != "" || !errors.Is(err, transform.ErrEvent) {
+				t.Errorf("Apply of %q = %q, %v, want %v", event, got, err, transform.ErrEvent)
+			}
+		}
+	}
+}
+
+func TestNewError(t *testing.T) {
+	t.Parallel()
+	text := func(s string) *string { return &s }
+	many := map[string]string{}
+	for i := range 101 {
+		many[fmt.Sprint("v", i)] = "$.id"
+	}
+	tests := map[string]struct {
+		spec transform.Spec
+		want transform.Error
+	}{
+		"two inputs":      {transform.Spec{Input: text("1"), InputPath: text("$")}, transform.Error{Field: "Target", Reason: "only one of Input, InputPath and InputTransformer can be given"}},
+		"paths alone":     {transform.Spec{PathsMap: paths}, transform.Error{Field: "InputTransformer", Reason: "there is no InputTemplate"}},
+		"input":           {transform.Spec{Input: text("{")}, transform.Error{Field: "Input", Reason: "not valid JSON: unexpected end of JSON input"}},
+		"long input":      {transform.Spec{Input: text(`"` + strings.Repeat("é", 8191) + `"`)}, transform.Error{Field: "Input", Reason: "more than 8192 characters"}},
+		"no dollar":       {transform.Spec{InputPath: text("detail")}, transform.Error{Field: "InputPath", Reason: `"detail": a path begins with $`}},
+		"no dot":          {transform.Spec{InputPath: text("$detail")}, transform.Error{Field: "InputPath", Reason: `"$detail": a dot or [ is wanted before "detail"`}},
+		"deep scan":       {transform.Spec{InputPath: text("$..id")}, transform.Error{Field: "InputPath", Reason: `"$..id": a name is wanted after the dot`}},
+		"brackets":        {transform.Spec{InputPath: text("$['detail']")}, transform.Error{Field: "InputPath", Reason: `"$['detail']": only an index or * can stand in [], not "'detail'"`}},
+		"slice":           {transform.Spec{InputPath: text("$.a[0:2]")}, transform.Error{Field: "InputPath", Reason: `"$.a[0:2]": only an index or * can stand in [], not "0:2"`}},
+		"negative index":  {transform.Spec{InputPath: text("$.a[-1]")}, transform.Error{Field: "InputPath", Reason: `"$.a[-1]": only an index or * can stand in [], not "-1"`}},
+		"open bracket":    {transform.Spec{InputPath: text("$.a[0")}, transform.Error{Field: "InputPath", Reason: `"$.a[0": there is a [ without ]`}},
+		"function":        {transform.Spec{InputPath: text("$.a.length()")}, transform.Error{Field: "InputPath", Reason: `"$.a.length()": "length()" is not a name`}},
+		"long path":       {transform.Spec{InputPath: text("$." + strings.Repeat("a", 255))}, transform.Error{Field: "InputPath", Reason: "more than 256 characters"}},
+		"variable's path": {transform.Spec{PathsMap: map[string]string{"a": "x"}, Template: text(`"<a>"`)}, transform.Error{Field: "InputPathsMap.a", Reason: `"x": a path begins with $`}},
+		"variable's name": {transform.Spec{PathsMap: map[string]string{"aws.events.event": "$"}, Template: text(`"x"`)}, transform.Error{Field: "InputPathsMap.aws.events.event", Reason: "a name consists of letters, digits, - and _"}},
+		"many variables":  {transform.Spec{PathsMap: many, Template: text(`"x"`)}, transform.Error{Field: "InputPathsMap", Reason: "more than 100 variables"}},
+		"unknown":         {transform.Spec{PathsMap: paths, Template: text(`"<nobody>"`)}, transform.Error{Field: "InputTemplate", Reason: "the placeholder <nobody> has no path in InputPathsMap"}},
+		"empty":           {transform.Spec{Template: text("")}, transform.Error{Field: "InputTemplate", Reason: "it has 0 characters; 1 to 8192 are wanted"}},
+		"blank":           {transform.Spec{Template: text(" ")}, transform.Error{Field: "InputTemplate", Reason: "not valid JSON: EOF"}},
+		"long template":   {transform.Spec{Template: text(strings.Repeat(" ", 8193))}, transform.Error{Field: "InputTemplate", Reason: "it has 8193 characters; 1 to 8192 are wanted"}},
+		"no quotes":       {transform.Spec{PathsMap: paths, Template: text("<list> single list item")}, transform.Error{Field: "InputTemplate", Reason: "not valid JSON: invalid character 's' looking for beginning of value"}},
+		"not closed":      {transform.Spec{PathsMap: paths, Template: text(`{"a": <id>`)}, transform.Error{Field: "InputTemplate", Reason: "not valid JSON: unexpected EOF"}},
+		"key":             {transform.Spec{PathsMap: paths, Template: text(`[{"a": {"x<id>": 1}}]`)}, transform.Error{Field: "InputTemplate", Reason: "a placeholder cannot be the key of an object"}},
+		"bare key":        {transform.Spec{PathsMap: paths, Template: text(`{<id>: 1}`)}, transform.Error{Field: "InputTemplate", Reason: "not valid JSON: invalid character 'n' looking for beginning of object key string"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr, err := transform.New(test.spec)
+			if tr != nil {
+				t.Error("New returned a transform with its error")
+			}
+			var got *transform.Error
+			if !errors.As(err, &got) {
+				t.Fatalf("New = %v, want a *transform.Error", err)
+			}
+			if diff := cmp.Diff(&test.want, got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	err := &transform.Error{Field: "InputPathsMap.a", Reason: `"x": a path begins with $`}
+	if got, want := err.Error(), `InputPathsMap.a: "x": a path begins with $`; got != want {
+		t.Errorf("Error() = %q, want %q", got, want)
+	}
+}
