@@ -182,7 +182,7 @@ func (f *fetcher) settle(ctx context.Context, d *delivery) {
 
 // delay does not make a delivery wait for what was no fault of its own.
 func (f *fetcher) delay(d *delivery) time.Duration {
-	if d.verdict.reason == "no_time" {
+	if d.verdict.reason == reasonNoTime {
 		return backoff(1, f.random())
 	}
 	return backoff(d.receives, f.random())

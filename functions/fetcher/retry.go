@@ -29,6 +29,13 @@ type verdict struct {
 	reason  string
 }
 
+// Reasons on which more depends than a word in a log.
+const (
+	reasonAuth        = "auth"
+	reasonRateLimited = "rate_limited"
+	reasonNoTime      = "no_time"
+)
+
 // Failures that have no error of another package.
 var (
 	errDuplicate = errors.New("event was dealt with before")
@@ -65,11 +72,11 @@ var rules = [...]struct {
 	{v2events.ErrField, verdict{doubtful, "no_event"}},
 
 	// Time or an operator mends these. A wrong key is one: mending it must set free whatever waits for it.
-	{stripeapi.ErrAuthentication, verdict{deferred, "auth"}},
-	{stripeapi.ErrPermission, verdict{deferred, "auth"}},
-	{secret.ErrNoKey, verdict{deferred, "auth"}},
-	{stripeapi.ErrRateLimited, verdict{deferred, "rate_limited"}},
-	{errTime, verdict{deferred, "no_time"}},
+	{stripeapi.ErrAuthentication, verdict{deferred, reasonAuth}},
+	{stripeapi.ErrPermission, verdict{deferred, reasonAuth}},
+	{secret.ErrNoKey, verdict{deferred, reasonAuth}},
+	{stripeapi.ErrRateLimited, verdict{deferred, reasonRateLimited}},
+	{errTime, verdict{deferred, reasonNoTime}},
 	{errLedger, verdict{deferred, "ledger"}},
 	{errNotStored, verdict{deferred, "not_stored"}},
 }

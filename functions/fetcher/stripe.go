@@ -46,17 +46,24 @@ func (s stripe) Fetch(ctx context.Context, thin *v2events.ThinEvent) (*v2events.
 	return event, err
 }
 
-// clientBuild makes clients from the text of the key's secret. The queue retries, so they do not: a second try would
-// also escape the limiter. Connections outlive a change of key.
-func clientBuild(c config.Fetcher) secret.Build[clients] {
-	transport := &http.Transport{
+// stripeOptions leaves retries to the queue: a second try would escape the limiter.
+func stripeOptions(c config.Fetcher, transport http.RoundTripper) *stripeapi.Options {
+	return &stripeapi.Options{
+		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: maxSlot,
+		HTTPClient: &http.Client{Transport: transport},
+	}
+}
+
+// newTransport keeps a connection for each request in flight; the default transport keeps two.
+func newTransport() http.RoundTripper {
+	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
 		MaxIdleConnsPerHost: maxConcurrent, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: maxSlot,
 	}
-	opts := &stripeapi.Options{
-		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: 2 * maxSlot,
-		HTTPClient: &http.Client{Transport: transport},
-	}
+}
+
+// clientBuild makes clients from the text of the key's secret.
+func clientBuild(opts *stripeapi.Options) secret.Build[clients] {
 	return func(current, _ string) (clients, error) {
 		keys, err := secret.ParseAPIKeys(current)
 		if err != nil {

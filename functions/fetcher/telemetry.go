@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
-	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
-	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
 // tell writes the one line about a delivery.
@@ -49,28 +46,30 @@ func (f *fetcher) sideEffect(ctx context.Context, d *delivery, what string, err 
 
 // count writes the metrics of a batch.
 func (f *fetcher) count(deliveries []*delivery) {
-	outcomes := make(map[verdict]int)
+	verdicts := make(map[verdict]int)
 	var latencies []time.Duration
-	var limited, unauthorised int
 	for _, d := range deliveries {
-		outcomes[d.verdict]++
+		verdicts[d.verdict]++
 		if d.latency != 0 {
 			latencies = append(latencies, d.latency)
 		}
-		switch {
-		case errors.Is(d.err, stripeapi.ErrRateLimited):
-			limited++
-		case errors.Is(d.err, stripeapi.ErrAuthentication), errors.Is(d.err, stripeapi.ErrPermission), errors.Is(d.err, secret.ErrNoKey):
-			unauthorised++
-		}
 	}
-	metric := map[outcome]telemetry.Metric{
-		emitted: telemetry.Emitted, duplicate: telemetry.Duplicate, parked: telemetry.Parked, deferred: telemetry.Deferred,
-	}
-	for v, n := range outcomes {
-		f.metrics.CountReason(metric[v.outcome], v.reason, n)
+	for v, n := range verdicts {
+		f.metrics.CountReason(v.outcome.metric(), v.reason, n)
 	}
 	f.metrics.Observe(telemetry.StripeLatency, latencies)
-	f.metrics.Count(telemetry.StripeRateLimited, limited)
-	f.metrics.Count(telemetry.StripeAuthError, unauthorised)
+	f.metrics.Count(telemetry.StripeRateLimited, verdicts[verdict{deferred, reasonRateLimited}])
+	f.metrics.Count(telemetry.StripeAuthError, verdicts[verdict{deferred, reasonAuth}])
+}
+
+func (o outcome) metric() telemetry.Metric {
+	switch o {
+	case emitted:
+		return telemetry.Emitted
+	case duplicate:
+		return telemetry.Duplicate
+	case parked:
+		return telemetry.Parked
+	}
+	return telemetry.Deferred
 }

@@ -27,7 +27,7 @@ func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.
 	c, err := config.LoadFetcher(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
 	metrics := telemetry.NewMetrics(out, "fetcher", c.LogLevel, now)
-	keys := secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID, clientBuild(c), &secret.Options{
+	keys := secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID, clientBuild(stripeOptions(c, newTransport())), &secret.Options{
 		Now: now,
 		OnStale: func(err error) {
 			log.Warn("API key is stale", slog.String("error", err.Error()))

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		err      error
+		receives int
+		want     verdict
+	}{
+		{nil, 1, verdict{emitted, ""}},
+		{errDuplicate, 1, verdict{duplicate, ""}},
+		{fmt.Errorf("%w: %w", errMalformed, v2events.ErrObject), 1, verdict{parked, "malformed"}},
+		{errSource, 1, verdict{parked, "wrong_source"}},
+		{stripeapi.ErrID, 1, verdict{parked, "unsafe"}},
+		{stripeapi.ErrUnsafePath, 1, verdict{parked, "unsafe"}},
+		{stripeapi.ErrRequest, 1, verdict{parked, "unsafe"}},
+		{v2events.ErrMismatch, 1, verdict{parked, "mismatch"}},
+		{fmt.Errorf("%w: %w", errData, v2events.ErrField), 1, verdict{parked, "invalid_data"}},
+		{stripeapi.ErrTooLarge, 1, verdict{parked, "too_large"}},
+		{fmt.Errorf("%w: %w", errNotStored, bus.ErrTooLarge), 1, verdict{parked, "too_large"}},
+		{fmt.Errorf("%w: %w", errNotStored, bus.ErrInvalid), 1, verdict{parked, "not_carried"}},
+		{fmt.Errorf("%w: %w", errNotStored, context.DeadlineExceeded), 99, verdict{deferred, "not_stored"}},
+		{stripeapi.ErrNotFound, 4, verdict{deferred, "not_found"}},
+		{stripeapi.ErrNotFound, 5, verdict{parked, "not_found"}},
+		{stripeapi.ErrInvalid, 4, verdict{deferred, "refused"}},
+		{stripeapi.ErrInvalid, 5, verdict{parked, "refused"}},
+		{v2events.ErrSyntax, 4, verdict{deferred, "no_event"}},
+		{v2events.ErrField, 5, verdict{parked, "no_event"}},
+		{stripeapi.ErrAuthentication, 99, verdict{deferred, "auth"}},
+		{stripeapi.ErrPermission, 99, verdict{deferred, "auth"}},
+		{secret.ErrNoKey, 99, verdict{deferred, "auth"}},
+		{stripeapi.ErrRateLimited, 99, verdict{deferred, "rate_limited"}},
+		{stripeapi.ErrConflict, 99, verdict{deferred, "unavailable"}},
+		{stripeapi.ErrUnavailable, 99, verdict{deferred, "unavailable"}},
+		{stripeapi.ErrResponse, 99, verdict{deferred, "unavailable"}},
+		{errTime, 99, verdict{deferred, "no_time"}},
+		{errLedger, 99, verdict{deferred, "ledger"}},
+		{context.DeadlineExceeded, 99, verdict{deferred, "unavailable"}},
+		{errors.New("never seen before"), 99, verdict{deferred, "unavailable"}},
+	}
+	for _, tt := range tests {
+		if got := judge(tt.err, tt.receives); got != tt.want {
+			t.Errorf("judge(%v, %d) = %v, want %v", tt.err, tt.receives, got, tt.want)
+		}
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		receives int
+		longest  time.Duration
+	}{
+		{-1, 30 * time.Second},
+		{0, 30 * time.Second},
+		{1, 30 * time.Second},
+		{2, time.Minute},
+		{3, 2 * time.Minute},
+		{7, 32 * time.Minute},
+		{8, time.Hour},
+		{1 << 40, time.Hour},
+	}
+	for _, tt := range tests {
+		if got := backoff(tt.receives, 0); got != tt.longest {
+			t.Errorf("backoff(%d, 0) = %v, want %v", tt.receives, got, tt.longest)
+		}
+		if got, shortest := backoff(tt.receives, 0.999999), tt.longest*4/5; got < shortest || got > shortest+time.Second {
+			t.Errorf("backoff(%d, 0.999999) = %v, want %v", tt.receives, got, shortest)
+		}
+	}
+}
+
+func TestPatienceLastsADay(t *testing.T) {
+	t.Parallel()
+	var total time.Duration
+	for receives := 1; receives < 50; receives++ { // the queue gives up after its fiftieth receive
+		total += backoff(receives, 0.999999)
+	}
+	if total < 24*time.Hour {
+		t.Errorf("a delivery is given up after %v, want at least a day", total)
+	}
+}

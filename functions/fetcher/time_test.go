@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+// memory is Stripe, bus and queue in one, in a bubble's time.
+type memory struct {
+	latency time.Duration // of Stripe
+
+	mu       sync.Mutex
+	fetched  []time.Duration // since the beginning
+	began    time.Time
+	entries  []bus.Entry
+	deferred []time.Duration
+	parked   []string
+}
+
+func (m *memory) Fetch(ctx context.Context, thin *v2events.ThinEvent) (*v2events.Event, error) {
+	m.mu.Lock()
+	m.fetched = append(m.fetched, time.Since(m.began))
+	m.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(m.latency):
+		return &v2events.Event{ThinEvent: *thin}, nil
+	}
+}
+
+func (m *memory) Put(_ context.Context, entries []bus.Entry) []error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entries = append(m.entries, entries...)
+	return make([]error, len(entries))
+}
+
+func (m *memory) Defer(_ context.Context, _ string, delay time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deferred = append(m.deferred, delay)
+	return nil
+}
+
+func (m *memory) Park(_ context.Context, body string, _ map[string]string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.parked = append(m.parked, body)
+	return nil
+}
+
+func newMemoryFetcher(m *memory, perSecond float64) *fetcher {
+	m.began = time.Now()
+	return &fetcher{
+		stripe: m, bus: m, queue: m, ledger: unrecorded{}, limiter: newLimiter(perSecond),
+		now: time.Now, random: func() float64 { return 0 },
+		log:     telemetry.NewLogger(io.Discard, slog.LevelInfo),
+		metrics: telemetry.NewMetrics(io.Discard, "fetcher", slog.LevelInfo, time.Now),
+	}
+}
+
+func batchOf(n int) events.SQSEvent {
+	var batch events.SQSEvent
+	for i := range n {
+		batch.Records = append(batch.Records, received(6, record(string(rune('a'+i)), thin("evt_1", "t"))))
+	}
+	return batch
+}
+
+func TestPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{latency: 300 * time.Millisecond}
+		if _, err := newMemoryFetcher(m, 5).handle(t.Context(), batchOf(10)); err != nil {
+			t.Fatal(err)
+		}
+		for i, at := range m.fetched {
+			if want := time.Duration(i) * 200 * time.Millisecond; at != want {
+				t.Errorf("request %d began after %v, want %v", i, at, want)
+			}
+		}
+		if len(m.entries) != 10 {
+			t.Errorf("%d events emitted, want 10", len(m.entries))
+		}
+	})
+}
+
+func TestNothingStartsThatCannotFinish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{latency: 5*time.Second - time.Millisecond} // as slow as a slot admits
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		response, err := newMemoryFetcher(m, 1).handle(ctx, batchOf(10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Of 20 s the last 10 are for publishing and settling and the 5 before for the last fetch: six begin, at 0 s to 5 s.
+		if len(m.fetched) != 6 || slices.Max(m.fetched) != 5*time.Second || len(m.entries) != 6 {
+			t.Errorf("fetches began at %v and %d events were emitted, want 6 until 5s, all emitted", m.fetched, len(m.entries))
+		}
+		if len(response.BatchItemFailures) != 4 {
+			t.Errorf("%d failed items, want the 4 that found no time", len(response.BatchItemFailures))
+		}
+		if diff := cmp.Diff([]time.Duration{30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second}, m.deferred); diff != "" {
+			t.Errorf("the rest waits as if for the first time: -want +got:\n%s", diff)
+		}
+	})
+}
+
+func TestSilentStripe(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []time.Duration{time.Minute, 2 * time.Second, time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{latency: time.Hour}
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			defer cancel()
+			response, err := newMemoryFetcher(m, 0).handle(ctx, batchOf(10))
+			if err != nil || ctx.Err() != nil {
+				t.Errorf("timeout %v: the handler returned %v with its context at %v, want an answer in time", timeout, err, ctx.Err())
+			}
+			if len(response.BatchItemFailures) != 10 || len(m.deferred) != 10 || len(m.fetched) != 10 {
+				t.Errorf("timeout %v: %d items failed, %d deferred, %d fetches, want 10 of each", timeout, len(response.BatchItemFailures), len(m.deferred), len(m.fetched))
+			}
+		})
+	}
+}
+
+// book is a ledger in memory.
+type book struct {
+	mu      sync.Mutex
+	done    map[string]bool
+	err     error
+	settled []string
+}
+
+func (b *book) Claim(_ context.Context, thin *v2events.ThinEvent) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.done[thin.ID], b.err
+}
+
+func (b *book) Settle(_ context.Context, thin *v2events.ThinEvent, o outcome) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settled = append(b.settled, thin.ID+" "+string(o))
+	return errors.New("the ledger is full")
+}
+
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, known)
+	b := &book{done: map[string]bool{"evt_done": true}}
+	s.fetcher.ledger = b
+	got := s.run(t, record("1", thin("evt_done", meterType)), record("2", thin("evt_new", meterType)), record("3", thin("evt_odd", "other")), message("4", "{"))
+	slices.Sort(b.settled)
+	if diff := cmp.Diff([]string{"evt_new emitted", "evt_odd parked"}, b.settled); diff != "" || len(got) != 0 {
+		t.Errorf("failed items %v, want none; settled: -want +got:\n%s", got, diff)
+	}
+	if len(s.requests) != 2 || len(s.published) != 3 {
+		t.Errorf("%d requests and %d events on the bus, want 2 and 3", len(s.requests), len(s.published))
+	}
+	_, metrics := s.told(t)
+	if metric(metrics, "Duplicate", "") != 1 || metric(metrics, "SideEffectFailed", "ledger") != 2 {
+		t.Errorf("metrics %v, want Duplicate once and SideEffectFailed by ledger twice", metrics)
+	}
+}
+
+func TestLedgerDown(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, known)
+	s.fetcher.ledger = &book{err: errors.New("no table")}
+	if got := s.run(t, record("m", thin("evt_1", meterType))); len(got) != 1 || len(s.requests) != 0 {
+		t.Errorf("failed items %v after %d requests, want the event, unfetched", got, len(s.requests))
+	}
+}
