@@ -73,7 +73,7 @@ func wide(n int, last string) string {
 	return b.String() + last + "}"
 }
 
-const sample = `{"text":"a\u00e9\n","empty":"","yes":true,"no":false,"null":null,"n":12,"quoted":"-7","float":1e3,"half":0.5,
+const sample = `{"text":"a\u00e9\n","empty":"","yes":true,"no":false,"null":null,"n":12,"quoted":"-7","plus":"+7","float":1e3,"half":0.5,
 	"huge":9223372036854775808,"wide":1e300,"time":"2025-10-04T15:13:32.232083866Z","comma":"2025-10-04T15:13:32,5Z","hour":"2025-10-04T5:13:32.5Z",
 	"o":{"in":{"x":1}},"bare":{},"list":[{"x":"1"},{"x":2}],"mixed":[{},3]}`
 
@@ -122,6 +122,7 @@ func TestReaderFaults(t *testing.T) {
 		{"comma: not an RFC 3339 date and time", func(r *Reader) { r.Time("comma") }},
 		{"hour: not an RFC 3339 date and time", func(r *Reader) { r.Time("hour") }},
 		{"text: not a whole number of 64 bits", func(r *Reader) { r.Int("text") }},
+		{"plus: not a whole number of 64 bits", func(r *Reader) { r.Int("plus") }},
 		{"half: not a whole number of 64 bits", func(r *Reader) { r.Int("half") }},
 		{"huge: not a whole number of 64 bits", func(r *Reader) { r.Int("huge") }},
 		{"wide: not a whole number of 64 bits", func(r *Reader) { r.Int("wide") }},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -110,7 +111,11 @@ func (r *Reader) OptionalInt(name string) int64 {
 // and 1e3 are whole too; beyond 2^53 a float could round and is refused.
 func parseInt(value string) (int64, error) {
 	if value[0] == '"' {
-		return strconv.ParseInt(unquote(value), 10, 64)
+		digits := unquote(value)
+		if strings.HasPrefix(digits, "+") {
+			return 0, strconv.ErrSyntax
+		}
+		return strconv.ParseInt(digits, 10, 64)
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err == nil {

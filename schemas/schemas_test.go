@@ -1,0 +1,303 @@
+// Package schemas_test holds the JSON Schemas of this folder and the Go types together: both must accept and refuse the
+// same events.
+package schemas_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+const (
+	thinSchema    = "stripe.thin.json"
+	failureSchema = "stripe.failure.json"
+)
+
+// typed parses an event as a consumer of the typed one would, by event type.
+var typed = map[string]func(*v2events.Event) error{
+	v2events.MeterErrorReportTriggered.Type(): func(e *v2events.Event) error { _, err := v2events.MeterErrorReportTriggered.Data(e); return err },
+	v2events.MeterNotFound.Type():             func(e *v2events.Event) error { _, err := v2events.MeterNotFound.Data(e); return err },
+	v2events.EventDestinationPing.Type():      func(e *v2events.Event) error { _, err := v2events.EventDestinationPing.Data(e); return err },
+}
+
+func TestEveryTypeHasItsSchema(t *testing.T) {
+	t.Parallel()
+	want := []string{failureSchema, thinSchema}
+	for eventType := range typed {
+		want = append(want, eventType+".json")
+	}
+	slices.Sort(want)
+	got, err := filepath.Glob("*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("schemas (-want +got):\n%s", diff)
+	}
+	for _, name := range got {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var head struct {
+			ID string `json:"$id"`
+		}
+		if err := json.Unmarshal(data, &head); err != nil || head.ID != "https://github.com/meterbridge/meterbridge/schemas/"+name {
+			t.Errorf("%s has the $id %q, %v", name, head.ID, err)
+		}
+		compile(t, name)
+	}
+}
+
+// Each fixture, and each way of spoiling one member of it, is valid by the schema exactly if the Go types take it.
+func TestSchemasAgreeWithTypes(t *testing.T) {
+	t.Parallel()
+	thin := compile(t, thinSchema)
+	for name, payload := range fixtures(t, "thin") {
+		agree(t, name, thin, payload, func(data []byte) error {
+			_, err := v2events.ParseThinEvent(data)
+			return err
+		})
+	}
+	full := fixtures(t, "full")
+	for eventType, parse := range typed {
+		name := eventType[strings.LastIndexByte(eventType, '.')+1:]
+		body, ok := full[name]
+		if !ok {
+			t.Fatalf("no fixture %s for %s", name, eventType)
+		}
+		agree(t, eventType, compile(t, eventType+".json"), body, func(data []byte) error {
+			e, err := v2events.ParseEvent(data)
+			if err != nil {
+				return err
+			}
+			return parse(e)
+		})
+	}
+}
+
+func agree(t *testing.T, name string, schema *jsonschema.Schema, valid []byte, parse func([]byte) error) {
+	t.Helper()
+	if err := errorsOf(schema, valid); err != nil {
+		t.Errorf("%s is not valid: %v", name, err)
+	}
+	count := 0
+	for change, data := range spoil(t, valid) {
+		count++
+		schemaErr, goErr := errorsOf(schema, data), parse(data)
+		if (schemaErr == nil) != (goErr == nil) {
+			t.Errorf("%s with %s: by the schema %v, by the Go types %v", name, change, schemaErr, goErr)
+		}
+	}
+	if count < 50 {
+		t.Errorf("%s was spoilt in %d ways only", name, count)
+	}
+}
+
+// spoil returns a document with, one at a time, each member removed and each value replaced by values of other kinds.
+func spoil(t *testing.T, document []byte) map[string][]byte {
+	t.Helper()
+	replacements := []any{
+		nil, true, "", "text", "12", "-12", "1.5", 0, -1, 1.5, json.Number("1e3"), json.Number("99999999999999999999"), []any{}, []any{nil}, map[string]any{},
+		map[string]any{"unknown": 1}, "2025-01-01T00:00:00.123456789+02:00", "2025-01-01", "2025-02-30T00:00:00Z", "v2.core.event",
+	}
+	spoilt := map[string][]byte{}
+	var root any
+	keep := func(change string) {
+		data, err := json.Marshal(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoilt[change] = data
+	}
+	var walk func(path string, value any, set func(any))
+	walk = func(path string, value any, set func(any)) {
+		for _, r := range replacements {
+			set(r)
+			keep(fmt.Sprintf("%s = %#v", path, r))
+		}
+		set(value)
+		switch v := value.(type) {
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				member := v[name]
+				delete(v, name)
+				keep("no " + path + "." + name)
+				v[name] = member
+				walk(path+"."+name, member, func(x any) { v[name] = x })
+			}
+			v["member_of_tomorrow"] = []any{1}
+			keep("more in " + path)
+			delete(v, "member_of_tomorrow")
+		case []any:
+			for i, element := range v {
+				walk(path+"["+strconv.Itoa(i)+"]", element, func(x any) { v[i] = x })
+			}
+		}
+	}
+	if err := json.Unmarshal(document, &root); err != nil {
+		t.Fatal(err)
+	}
+	walk("event", root, func(x any) { root = x })
+	return spoilt
+}
+
+// What the Go types encode, with and without optional members, is valid.
+func TestTypesEncodeToSchemas(t *testing.T) {
+	t.Parallel()
+	thin := v2events.ThinEvent{ID: "evt_1", Type: "a.b", Created: time.Date(2025, 1, 1, 0, 0, 0, 5, time.UTC)}
+	bare := thin
+	thin.Context, thin.SnapshotEvent = "acct_1", "evt_2"
+	thin.Reason = &v2events.Reason{Type: v2events.ReasonTypeRequest, Request: &v2events.ReasonRequest{ID: "req_1"}}
+	thin.RelatedObject = &v2events.RelatedObject{Type: "balance", URL: "/v1/balance"}
+	for _, e := range []v2events.ThinEvent{thin, bare} {
+		if err := errorsOf(compile(t, thinSchema), marshal(t, e)); err != nil {
+			t.Errorf("%s: %v", marshal(t, e), err)
+		}
+		for eventType, parse := range typed {
+			e.Type = eventType
+			event := v2events.Event{ThinEvent: e}
+			if eventType != v2events.EventDestinationPing.Type() {
+				event.Data = marshal(t, report())
+			}
+			if err := parse(&event); err != nil {
+				t.Errorf("%s: %v", marshal(t, event), err)
+			}
+			if err := errorsOf(compile(t, eventType+".json"), marshal(t, event)); err != nil {
+				t.Errorf("%s: %v", marshal(t, event), err)
+			}
+		}
+	}
+}
+
+func report() v2events.MeterErrorReport {
+	return v2events.MeterErrorReport{Reason: v2events.MeterErrorReason{ErrorTypes: []v2events.MeterErrorType{{
+		Code: "a_code_of_tomorrow", SampleErrors: []v2events.MeterSampleError{{}},
+	}}}}
+}
+
+// The codes that the schemas give as examples are the constants of the package.
+func TestSchemasKnowTheCodes(t *testing.T) {
+	t.Parallel()
+	for _, eventType := range []string{v2events.MeterErrorReportTriggered.Type(), v2events.MeterNotFound.Type()} {
+		data := compile(t, eventType+".json").Properties["data"]
+		codes := data.Properties["reason"].Properties["error_types"].Items2020.Properties["code"].Examples
+		if len(codes) != 10 {
+			t.Errorf("%s lists %d codes, want Stripe's 10", eventType, len(codes))
+		}
+		for _, code := range codes {
+			if text, ok := code.(string); !ok || !v2events.MeterErrorCode(text).Known() {
+				t.Errorf("%s lists the code %v, for which there is no constant", eventType, code)
+			}
+		}
+	}
+}
+
+// The failure event is made in the fetcher, whose type cannot be imported: its source is read instead.
+func TestFailureSchemaMatchesTheFetcher(t *testing.T) {
+	t.Parallel()
+	schema := compile(t, failureSchema)
+	source := filepath.Join("..", "functions", "fetcher", "park.go")
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(schema.Properties)), jsonNames(t, source, "failure")); diff != "" {
+		t.Errorf("members of %s and of failure in %s (-schema +Go):\n%s", failureSchema, source, diff)
+	}
+	const failure = `{"event_id":"","type":"","context":"","reason":"malformed","status":0,"attempts":1,"first_seen":"2023-11-14T22:13:20Z","last_error":""}`
+	if err := errorsOf(schema, []byte(failure)); err != nil {
+		t.Errorf("%s: %v", failure, err)
+	}
+	for change, data := range spoil(t, []byte(failure)) {
+		if strings.HasPrefix(change, "no ") && errorsOf(schema, data) == nil {
+			t.Errorf("a failure with %s is valid", change)
+		}
+	}
+}
+
+// jsonNames returns the sorted names in the json tags of a struct type.
+func jsonNames(t *testing.T, path, typeName string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || spec.Name.Name != typeName {
+			return true
+		}
+		for _, field := range spec.Type.(*ast.StructType).Fields.List {
+			tag, err := strconv.Unquote(field.Tag.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
+			names = append(names, name)
+		}
+		return false
+	})
+	slices.Sort(names)
+	return names
+}
+
+func compile(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	schema, err := c.Compile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func errorsOf(schema *jsonschema.Schema, data []byte) error {
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(instance)
+}
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// fixtures reads those of v2events by name without extension.
+func fixtures(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("..", "pkg", "v2events", "testdata", dir, "*.json"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no fixtures in %s: %v", dir, err)
+	}
+	found := map[string][]byte{}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[strings.TrimSuffix(filepath.Base(path), ".json")] = data
+	}
+	return found
+}
