@@ -12,7 +12,7 @@ help: ## This list
 
 .PHONY: run test verify lint bench fuzz deploy clean
 run: ## The whole stack on this machine, with sample events sent through it (RUN='--once' and other flags)
-	@go run ./cmd/meterbridge local $(RUN)
+	@go build -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local $(RUN)
 
 test: ## Everything that needs only Go
 	go test ./...

@@ -142,6 +142,7 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 func (s *session) run(ctx context.Context) error {
 	faults := s.sendSamples(ctx)
 	if !s.flags.once {
+		s.settle(ctx)
 		s.story.say("\nListening on %s. Press Ctrl-C to stop.", s.webhook)
 		<-ctx.Done()
 		s.story.say("\nStopping.")
@@ -159,6 +160,13 @@ func (s *session) run(ctx context.Context) error {
 		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", faults, len(t.lost), strings.Join(t.lost, " "))}
 	}
 	return nil
+}
+
+// settle gives the samples a moment to come to their ends, so that the story is told in order. It is no matter if they do not.
+func (s *session) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	_ = s.stack.Quiet(ctx)
 }
 
 // sendSamples delivers the samples one after the other and returns how many were not answered as they should be.
