@@ -15,5 +15,10 @@
 //   - $or is an operator when it is an array of at least two objects that use no operator's name as a field; otherwise
 //     it is the name of a field.
 //
+// Where the engine's automaton gives answers that no document explains, this package gives the documented one: a cidr
+// matches IP addresses only (event-ruler also takes a bare number whose digits fall in the block's hexadecimal range),
+// and each alternative of $or counts even when two of them share values for one field. The bounds of numeric are the
+// documented ±5.0e9 with six decimal digits, which event-ruler itself does not enforce.
+//
 // A pattern that is not understood is refused by [Compile]: a rule that silently matches nothing is the worst outcome.
 package pattern
