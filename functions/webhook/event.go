@@ -39,7 +39,7 @@ func classify(body []byte) (event, error) {
 		return event{}, errText // JSON strings on the way to the bus would replace the bytes
 	}
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+	if json.Unmarshal(body, &members) != nil {
 		return event{}, errJSON
 	}
 	e := event{id: text(members["id"]), eventType: text(members["type"]), body: body}

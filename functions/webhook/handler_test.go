@@ -261,6 +261,7 @@ func TestTraceIsHandedOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var key any = "x-amzn-trace-id" // as aws-lambda-go sets it
+	//lint:ignore SA1029 the key is aws-lambda-go's
 	if _, err := s.handler.Invoke(context.WithValue(t.Context(), key, "Root=1-2"), payload); err != nil {
 		t.Fatal(err)
 	}

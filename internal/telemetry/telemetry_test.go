@@ -69,6 +69,7 @@ func TestTraceHeader(t *testing.T) {
 		t.Errorf("TraceHeader outside of an invocation = %q", got)
 	}
 	var key any = "x-amzn-trace-id" // as aws-lambda-go sets it
+	//lint:ignore SA1029 the key is aws-lambda-go's
 	if got := telemetry.TraceHeader(context.WithValue(t.Context(), key, "Root=1-2")); got != "Root=1-2" {
 		t.Errorf("TraceHeader = %q, want Root=1-2", got)
 	}
