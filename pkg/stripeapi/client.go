@@ -139,7 +139,7 @@ func (o Options) check() error {
 		faults = append(faults, errors.New("UserAgent holds a control or non-ASCII character"))
 	}
 	if o.Budget < 0 {
-		faults = append(faults, errors.New("Budget is negative"))
+		faults = append(faults, errors.New("negative Budget"))
 	}
 	return errors.Join(faults...)
 }

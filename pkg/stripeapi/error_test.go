@@ -25,57 +25,60 @@ const (
 	v2Error = `{"error":{"code":"not_found","message":"Not found.","user_message":null}}`
 )
 
+// errorCases are answers and what becomes of them. Responses are used once: their bodies are read.
+var errorCases = map[string]struct {
+	response  *http.Response
+	class     error
+	retryable bool
+	want      stripeapi.Error
+	text      string
+}{
+	"v1 not found": {
+		answer(404, v1Error), stripeapi.ErrNotFound, false,
+		stripeapi.Error{Status: 404, Type: "invalid_request_error", Code: "resource_missing", Param: "id", Message: "No such event: 'evt_x'", RequestID: "req_1"},
+		`stripe: status 404 invalid_request_error resource_missing id: "No such event: 'evt_x'" [req_1]`,
+	},
+	"v2 not found": {
+		answer(404, v2Error), stripeapi.ErrNotFound, false,
+		stripeapi.Error{Status: 404, Code: "not_found", Message: "Not found.", RequestID: "req_1"},
+		`stripe: status 404 not_found: "Not found." [req_1]`,
+	},
+	"authentication":     {answer(401, `{"error":{"type":"invalid_request_error"}}`), stripeapi.ErrAuthentication, false, stripeapi.Error{Status: 401, Type: "invalid_request_error", RequestID: "req_1"}, ""},
+	"permission":         {answer(403, `{}`), stripeapi.ErrPermission, false, stripeapi.Error{Status: 403, RequestID: "req_1"}, "stripe: status 403 [req_1]"},
+	"invalid":            {answer(400, `{"error":{"param":"types[0]"}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, Param: "types[0]", RequestID: "req_1"}, ""},
+	"card":               {answer(402, `{"error":{"type":"card_error"}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 402, Type: "card_error", RequestID: "req_1"}, ""},
+	"v1 rate limit":      {answer(429, `{"error":{"code":"rate_limit"}}`), stripeapi.ErrRateLimited, true, stripeapi.Error{Status: 429, Code: "rate_limit", RequestID: "req_1"}, ""},
+	"v2 rate limit":      {answer(429, `{"error":{"code":"account_rate_limit_exceeded"}}`), stripeapi.ErrRateLimited, true, stripeapi.Error{Status: 429, Code: "account_rate_limit_exceeded", RequestID: "req_1"}, ""},
+	"rate limit by code": {answer(400, `{"error":{"code":"rate_limit"}}`), stripeapi.ErrRateLimited, true, stripeapi.Error{Status: 400, Code: "rate_limit", RequestID: "req_1"}, ""},
+	"rate limit by type": {answer(400, `{"error":{"type":"rate_limit"}}`), stripeapi.ErrRateLimited, true, stripeapi.Error{Status: 400, Type: "rate_limit", RequestID: "req_1"}, ""},
+	"v1 idempotency":     {answer(400, `{"error":{"type":"idempotency_error"}}`), stripeapi.ErrIdempotency, false, stripeapi.Error{Status: 400, Type: "idempotency_error", RequestID: "req_1"}, ""},
+	"v2 idempotency":     {answer(409, `{"error":{"code":"idempotency_error"}}`), stripeapi.ErrIdempotency, true, stripeapi.Error{Status: 409, Code: "idempotency_error", RequestID: "req_1"}, ""},
+	"conflict":           {answer(409, `{"error":{"code":"lock_timeout"}}`), stripeapi.ErrConflict, true, stripeapi.Error{Status: 409, Code: "lock_timeout", RequestID: "req_1"}, ""},
+	"status before code": {answer(401, `{"error":{"code":"rate_limit"}}`), stripeapi.ErrAuthentication, false, stripeapi.Error{Status: 401, Code: "rate_limit", RequestID: "req_1"}, ""},
+	"Stripe says retry":  {answer(400, `{}`, "Stripe-Should-Retry", "true"), stripeapi.ErrInvalid, true, stripeapi.Error{Status: 400, RequestID: "req_1"}, ""},
+	"unavailable":        {answer(503, `{"error":{"message":"Down."}}`), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 503, Message: "Down.", RequestID: "req_1"}, ""},
+	"HTML of a proxy":    {answer(502, "<html>Bad gateway"), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 502, RequestID: "req_1"}, "stripe: status 502 [req_1]"},
+	"no body":            {answer(404, ""), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, RequestID: "req_1"}, ""},
+	"truncated body":     {answer(404, v2Error[:20]), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, RequestID: "req_1"}, ""},
+	"broken body":        {broken(404, v2Error), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, Code: "not_found", Message: "Not found."}, ""},
+	"OAuth shape":        {answer(400, `{"error":"invalid_grant"}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, RequestID: "req_1"}, ""},
+	"null error":         {answer(400, `{"error":null}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, RequestID: "req_1"}, ""},
+	"one odd member":     {answer(400, `{"error":{"type":[],"message":"kept"}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, Message: "kept", RequestID: "req_1"}, ""},
+	"control characters": {answer(400, `{"error":{"code":"a\nb","message":"c\nd"}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, Code: "a\nb", Message: "c\nd", RequestID: "req_1"}, `stripe: status 400: "c\nd" [req_1]`},
+	"array with 200":     {answer(200, `[]`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
+	"null with 200":      {answer(200, `null`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
+	"HTML with 200":      {answer(200, `<html>`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, `stripe: status 200: "body is not a JSON object" [req_1]`},
+	"nothing with 200":   {answer(204, ``), stripeapi.ErrResponse, true, stripeapi.Error{Status: 204, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
+	"truncated with 200": {answer(200, `{"id":"evt_1"`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
+	"broken with 200":    {broken(200, `{"id":`), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 200, Message: "body broke off"}, `stripe: status 200: "body broke off": unexpected EOF`},
+	"over the cap":       {answer(200, `"`+strings.Repeat("x", stripeapi.MaxBody)+`"`), stripeapi.ErrTooLarge, false, stripeapi.Error{Status: 200, Message: "body is over the size limit", RequestID: "req_1"}, ""},
+	"over the cap, 404":  {answer(404, strings.Repeat("x", stripeapi.MaxBody+1)), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, Message: "body is over the size limit", RequestID: "req_1"}, ""},
+	"not modified":       {answer(304, ``), stripeapi.ErrResponse, true, stripeapi.Error{Status: 304, RequestID: "req_1"}, ""},
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
-		response  *http.Response
-		class     error
-		retryable bool
-		want      stripeapi.Error
-		text      string
-	}{
-		"v1 not found": {
-			answer(404, v1Error), stripeapi.ErrNotFound, false,
-			stripeapi.Error{Status: 404, Type: "invalid_request_error", Code: "resource_missing", Param: "id", Message: "No such event: 'evt_x'", RequestID: "req_1"},
-			`stripe: status 404 invalid_request_error resource_missing id: "No such event: 'evt_x'" [req_1]`,
-		},
-		"v2 not found": {
-			answer(404, v2Error), stripeapi.ErrNotFound, false,
-			stripeapi.Error{Status: 404, Code: "not_found", Message: "Not found.", RequestID: "req_1"},
-			`stripe: status 404 not_found: "Not found." [req_1]`,
-		},
-		"authentication":     {answer(401, `{"error":{"type":"invalid_request_error"}}`), stripeapi.ErrAuthentication, false, stripeapi.Error{Status: 401, Type: "invalid_request_error", RequestID: "req_1"}, ""},
-		"permission":         {answer(403, `{}`), stripeapi.ErrPermission, false, stripeapi.Error{Status: 403, RequestID: "req_1"}, "stripe: status 403 [req_1]"},
-		"invalid":            {answer(400, `{"error":{"param":"types[0]"}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, Param: "types[0]", RequestID: "req_1"}, ""},
-		"card":               {answer(402, `{"error":{"type":"card_error"}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 402, Type: "card_error", RequestID: "req_1"}, ""},
-		"v1 rate limit":      {answer(429, `{"error":{"code":"rate_limit"}}`), stripeapi.ErrRateLimited, true, stripeapi.Error{Status: 429, Code: "rate_limit", RequestID: "req_1"}, ""},
-		"v2 rate limit":      {answer(429, `{"error":{"code":"account_rate_limit_exceeded"}}`), stripeapi.ErrRateLimited, true, stripeapi.Error{Status: 429, Code: "account_rate_limit_exceeded", RequestID: "req_1"}, ""},
-		"rate limit by code": {answer(400, `{"error":{"code":"rate_limit"}}`), stripeapi.ErrRateLimited, true, stripeapi.Error{Status: 400, Code: "rate_limit", RequestID: "req_1"}, ""},
-		"rate limit by type": {answer(400, `{"error":{"type":"rate_limit"}}`), stripeapi.ErrRateLimited, true, stripeapi.Error{Status: 400, Type: "rate_limit", RequestID: "req_1"}, ""},
-		"v1 idempotency":     {answer(400, `{"error":{"type":"idempotency_error"}}`), stripeapi.ErrIdempotency, false, stripeapi.Error{Status: 400, Type: "idempotency_error", RequestID: "req_1"}, ""},
-		"v2 idempotency":     {answer(409, `{"error":{"code":"idempotency_error"}}`), stripeapi.ErrIdempotency, true, stripeapi.Error{Status: 409, Code: "idempotency_error", RequestID: "req_1"}, ""},
-		"conflict":           {answer(409, `{"error":{"code":"lock_timeout"}}`), stripeapi.ErrConflict, true, stripeapi.Error{Status: 409, Code: "lock_timeout", RequestID: "req_1"}, ""},
-		"status before code": {answer(401, `{"error":{"code":"rate_limit"}}`), stripeapi.ErrAuthentication, false, stripeapi.Error{Status: 401, Code: "rate_limit", RequestID: "req_1"}, ""},
-		"Stripe says retry":  {answer(400, `{}`, "Stripe-Should-Retry", "true"), stripeapi.ErrInvalid, true, stripeapi.Error{Status: 400, RequestID: "req_1"}, ""},
-		"unavailable":        {answer(503, `{"error":{"message":"Down."}}`), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 503, Message: "Down.", RequestID: "req_1"}, ""},
-		"HTML of a proxy":    {answer(502, "<html>Bad gateway"), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 502, RequestID: "req_1"}, "stripe: status 502 [req_1]"},
-		"no body":            {answer(404, ""), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, RequestID: "req_1"}, ""},
-		"truncated body":     {answer(404, v2Error[:20]), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, RequestID: "req_1"}, ""},
-		"broken body":        {broken(404, v2Error), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, Code: "not_found", Message: "Not found."}, ""},
-		"OAuth shape":        {answer(400, `{"error":"invalid_grant"}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, RequestID: "req_1"}, ""},
-		"null error":         {answer(400, `{"error":null}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, RequestID: "req_1"}, ""},
-		"one odd member":     {answer(400, `{"error":{"type":[],"message":"kept"}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, Message: "kept", RequestID: "req_1"}, ""},
-		"control characters": {answer(400, `{"error":{"code":"a\nb","message":"c\nd"}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, Code: "a\nb", Message: "c\nd", RequestID: "req_1"}, `stripe: status 400: "c\nd" [req_1]`},
-		"array with 200":     {answer(200, `[]`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
-		"null with 200":      {answer(200, `null`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
-		"HTML with 200":      {answer(200, `<html>`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, `stripe: status 200: "body is not a JSON object" [req_1]`},
-		"nothing with 200":   {answer(204, ``), stripeapi.ErrResponse, true, stripeapi.Error{Status: 204, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
-		"truncated with 200": {answer(200, `{"id":"evt_1"`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
-		"broken with 200":    {broken(200, `{"id":`), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 200, Message: "body broke off"}, `stripe: status 200: "body broke off": unexpected EOF`},
-		"over the cap":       {answer(200, `"`+strings.Repeat("x", stripeapi.MaxBody)+`"`), stripeapi.ErrTooLarge, false, stripeapi.Error{Status: 200, Message: "body is over the size limit", RequestID: "req_1"}, ""},
-		"over the cap, 404":  {answer(404, strings.Repeat("x", stripeapi.MaxBody+1)), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, Message: "body is over the size limit", RequestID: "req_1"}, ""},
-		"not modified":       {answer(304, ``), stripeapi.ErrResponse, true, stripeapi.Error{Status: 304, RequestID: "req_1"}, ""},
-	} {
+	for name, tc := range errorCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client := newClient(t, stripeapi.Options{MaxRetries: -1, HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
