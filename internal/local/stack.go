@@ -109,10 +109,11 @@ func (s *Stack) open(ctx context.Context) error {
 		return fmt.Errorf("read template: %w", err)
 	}
 	s.template, err = template.Parse(source, &template.Options{
-		Parameters: s.options.Parameters, Region: region, AccountID: account, StackName: stackName, Endpoint: s.awsURL(),
+		File: s.options.Template, Parameters: s.options.Parameters,
+		Region: region, AccountID: account, StackName: stackName, Endpoint: s.awsURL(),
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.options.Template, err)
+		return err
 	}
 	if err := s.wire(ctx); err != nil {
 		return fmt.Errorf("%s: %w", s.options.Template, err)
