@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -48,8 +49,11 @@ func run(ctx context.Context, args []string, p process) int {
 	case errors.As(err, &failed):
 		fmt.Fprintf(p.stderr, "meterbridge: %v\n", err)
 		return exitFailed
+	case strings.HasPrefix(err.Error(), "unknown "): // cobra's words for a flag or a command
+		fmt.Fprintf(p.stderr, "meterbridge: %s\nmeterbridge --help tells what there is\n", strings.TrimSpace(err.Error()))
+		return exitUsage
 	default:
-		fmt.Fprintf(p.stderr, "meterbridge: %v\n(meterbridge --help tells what there is)\n", err)
+		fmt.Fprintf(p.stderr, "meterbridge: %v\n", err)
 		return exitUsage
 	}
 }
