@@ -1,11 +1,14 @@
 package stripeapi_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
@@ -41,5 +44,20 @@ func TestDeadKeepAlive(t *testing.T) {
 	}
 	if len(open) != 3 {
 		t.Errorf("%d connections were made, want 3", len(open))
+	}
+}
+
+func TestNoAnswer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	client := newClient(t, stripeapi.Options{BaseURL: server.URL, MaxRetries: -1})
+	server.Close()
+	_, err := client.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/x"})
+	var fault *stripeapi.Error
+	if !errors.As(err, &fault) || !errors.Is(err, stripeapi.ErrUnavailable) || !errors.Is(err, syscall.ECONNREFUSED) || fault.Status != 0 || !fault.Retryable() {
+		t.Errorf("Do with nobody there = %v, want a retryable %v without status", err, stripeapi.ErrUnavailable)
+	}
+	if want := "stripe: no answer: "; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("Error() = %s, want it to begin with %q", err, want)
 	}
 }

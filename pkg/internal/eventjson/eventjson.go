@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -42,7 +43,9 @@ func Parse(data []byte) (*Reader, error) {
 	if err := check(text); err != nil {
 		return nil, err
 	}
-	return &Reader{members: split(text), fault: new(error)}, nil
+	r := &Reader{members: split(text)}
+	r.root = r
+	return r, nil
 }
 
 // check walks valid JSON once and refuses deep nesting and duplicate names.
@@ -180,30 +183,25 @@ func valueEnd(text string, i int) int {
 	}
 }
 
-// literalEnd returns the index after the number, true, false or null that begins at i.
+// literalEnd returns the index after the number, true, false or null that begins at i. Something always follows it: at
+// least the end of the object around it.
 func literalEnd(text string, i int) int {
-	for i < len(text) {
+	for ; ; i++ {
 		switch text[i] {
 		case ',', '}', ']', ' ', '\t', '\n', '\r':
 			return i
 		}
-		i++
 	}
-	return i
 }
 
 // unquote returns the content of a valid JSON string. Without escapes it costs nothing.
 func unquote(quoted string) string {
-	for i := range len(quoted) {
-		if quoted[i] == '\\' {
-			var s string
-			if err := json.Unmarshal([]byte(quoted), &s); err != nil {
-				return quoted // unreachable for a valid string; the escaped form is still a faithful name for it
-			}
-			return s
-		}
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
 	}
-	return quoted[1 : len(quoted)-1]
+	var s string
+	_ = json.Unmarshal([]byte(quoted), &s) // a valid string decodes
+	return s
 }
 
 // kindOf names the JSON kind of a value for error texts.

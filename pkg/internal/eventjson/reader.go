@@ -16,16 +16,17 @@ type Reader struct {
 	members []member
 	parent  *Reader
 	name    string
-	fault   *error // shared by all Readers of one document
+	root    *Reader // of the document
+	fault   error   // the document's first, in the root only
 }
 
 // Err returns the first fault met in the whole document: an ErrField that names the member's path, or nil.
-func (r *Reader) Err() error { return *r.fault }
+func (r *Reader) Err() error { return r.root.fault }
 
 // Fail keeps an ErrField for the named member unless an earlier fault is known.
 func (r *Reader) Fail(name, problem string) {
-	if *r.fault == nil {
-		*r.fault = fmt.Errorf("%w: %s: %s", ErrField, r.path(name), problem)
+	if r.root.fault == nil {
+		r.root.fault = fmt.Errorf("%w: %s: %s", ErrField, r.path(name), problem)
 	}
 }
 
@@ -237,7 +238,7 @@ func (r *Reader) want(name, kind string) (string, bool) {
 }
 
 func (r *Reader) child(name, object string) *Reader {
-	return &Reader{members: split(object), parent: r, name: name, fault: r.fault}
+	return &Reader{members: split(object), parent: r, name: name, root: r.root}
 }
 
 func (r *Reader) path(name string) string {
