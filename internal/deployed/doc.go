@@ -1,0 +1,3 @@
+// Package deployed finds what the operator's commands act on: the addresses of a deployed stack, and the AWS account of the
+// person who asks.
+package deployed
