@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -27,17 +28,18 @@ func (e *Error) again() bool {
 	return e.Status == http.StatusConflict || e.Status >= 500
 }
 
-// tlsFault reports whether the connection was refused for what the server is. Trying again will not change that.
+// tlsFault reports whether the connection failed over what one side is to the other: a certificate, a protocol, an alert.
+// Trying again will not change that.
 func tlsFault(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError
-		alert        tls.AlertError
 		record       tls.RecordHeaderError
 		authority    x509.UnknownAuthorityError
 		hostname     x509.HostnameError
+		alert        *net.OpError // crypto/tls reports alerts as "remote error" or "local error"
 	)
-	return errors.As(err, &verification) || errors.As(err, &alert) || errors.As(err, &record) ||
-		errors.As(err, &authority) || errors.As(err, &hostname)
+	return errors.As(err, &verification) || errors.As(err, &record) || errors.As(err, &authority) || errors.As(err, &hostname) ||
+		errors.As(err, &alert) && strings.HasSuffix(alert.Op, " error")
 }
 
 // broken reports whether a connection ended under the request, as kept-alive ones do while a Lambda is frozen, rather

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"slices"
@@ -101,14 +102,14 @@ func TestRetryRule(t *testing.T) {
 		"409, Stripe says do not":     {attempt{status: 409, header: shouldRetry("false")}, false},
 		"503, Stripe says gibberish":  {attempt{status: 503, header: shouldRetry("maybe")}, true},
 		"429 with Retry-After":        {attempt{status: 429, header: http.Header{"Retry-After": {"1"}}}, false},
-		"connection refused":          {attempt{err: syscall.ECONNREFUSED}, true},
+		"connection refused":          {attempt{err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, true},
 		"connection reset":            {attempt{err: syscall.ECONNRESET}, true},
 		"timeout":                     {attempt{takes: time.Minute}, true},
 		"body broke off":              {attempt{status: 200, broken: true}, true},
 		"certificate":                 {attempt{err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, false},
 		"unknown authority":           {attempt{err: x509.UnknownAuthorityError{}}, false},
 		"wrong host name":             {attempt{err: x509.HostnameError{Certificate: &x509.Certificate{}}}, false},
-		"TLS alert":                   {attempt{err: tls.AlertError(40)}, false},
+		"TLS alert":                   {attempt{err: &net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}}, false},
 		"plain text where TLS is due": {attempt{err: tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}}, false},
 	} {
 		inBubble(t, Options{MaxRetries: 1, Budget: 5 * time.Minute}, []attempt{tc.attempt}, func(t *testing.T, c *Client, n *network) {

@@ -1,13 +1,16 @@
 package stripeapi_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -59,5 +62,38 @@ func TestNoAnswer(t *testing.T) {
 	}
 	if want := "stripe: no answer: "; !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("Error() = %s, want it to begin with %q", err, want)
+	}
+}
+
+// Real handshakes that fail: the client distrusts the server, and the server wants a certificate of the client.
+func TestTLSFaultsAreNotRetried(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		server *tls.Config
+		trust  bool
+	}{
+		"untrusted server":   {&tls.Config{}, false},
+		"certificate wanted": {&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert}, true},
+	} {
+		var handshakes atomic.Int32
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				handshakes.Add(1)
+			}
+		}
+		server.TLS = tc.server
+		server.StartTLS()
+		defer server.Close()
+		transport := &http.Transport{}
+		if tc.trust {
+			transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+		}
+		client := newClient(t, stripeapi.Options{BaseURL: server.URL, MaxRetries: 5, HTTPClient: &http.Client{Transport: transport}})
+		_, err := client.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/x"})
+		if n := handshakes.Load(); n != 1 || !errors.Is(err, stripeapi.ErrUnavailable) {
+			t.Errorf("%s: %d handshakes, %v; want 1, %v", name, n, err, stripeapi.ErrUnavailable)
+		}
 	}
 }
