@@ -11,8 +11,9 @@ import (
 // redacted is what every rendering of a Key shows.
 const redacted = "[redacted Stripe key]"
 
-// Key is a secret ("sk_…"), restricted ("rk_…") or organisation key. It shows as a fixed text under every fmt verb, in
-// slog and in JSON; only a conversion to string reveals it.
+// Key is a secret ("sk_…"), restricted ("rk_…") or organisation key. It shows as a fixed text when it is formatted, logged
+// or encoded; only a conversion to string reveals it. Two ways around that are the language's own: fmt's %p, and a map
+// whose keys are Keys, which encoding/json writes as they are.
 //
 // See https://docs.stripe.com/keys.
 type Key string
