@@ -1,0 +1,292 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/meterbridge/meterbridge/internal/ledger"
+)
+
+// A point is where a worker is with its message.
+type point int
+
+const (
+	waiting    point = iota // the message is in the queue
+	fetching                // the event is claimed
+	publishing              // the full event is here
+	parking                 // Stripe's answer was final
+	settling                // the ledger is to hear what happened
+	ending                  // the queue is to hear it
+	gone                    // the message is deleted
+)
+
+func (p point) busy() bool { return p != waiting && p != gone }
+
+// worker is one delivery of the event. It is as the fetcher is: claim, fetch, publish or park, settle, delete or put off.
+type worker struct {
+	at      point
+	outcome ledger.Phase // from settling on
+	tries   int
+}
+
+// world is everything that two deliveries of one event share, and what has happened so far.
+type world struct {
+	record  cell
+	workers [2]worker
+	faults  int // crashes, lost requests and lost answers
+	emitted int
+	parked  int
+
+	emissionsForgotten, parkingsForgotten int // a fault kept them from being recorded
+}
+
+const (
+	maxFaults = 2
+	maxTries  = 3
+)
+
+// next is a world that can follow, and what leads there.
+type next struct {
+	step string
+	world
+}
+
+// explorer walks through every world that can come to be.
+type explorer struct {
+	model      model
+	deliveries [2]int // message ids: the same if SQS hands one message out twice
+}
+
+// steps returns all that can happen in w: a step of either worker, with or without a fault, or time.
+func (e explorer) steps(w world) []next {
+	var all []next
+	for i := range w.workers {
+		for _, n := range e.work(w, i) {
+			n.step = fmt.Sprintf("%d %s", i, n.step)
+			all = append(all, n)
+		}
+		if w.workers[i].at.busy() && w.faults < maxFaults {
+			all = append(all, next{fmt.Sprintf("%d crashes", i), crash(w, i)})
+		}
+	}
+	// A lease outlives the function that holds it, so it can end only when its holder works no more.
+	held := w.record.phase == ledger.Claimed && w.workers[w.record.holder].at.busy()
+	if w.record.live && !held {
+		w.record.live = false
+		all = append(all, next{"lease ends", w})
+	}
+	return all
+}
+
+func crash(w world, i int) world {
+	if w.workers[i].at == settling {
+		w = w.forget(w.workers[i].outcome)
+	}
+	return w.fault().back(i)
+}
+
+// back returns the message to the queue.
+func (w world) back(i int) world {
+	w.workers[i] = worker{at: waiting, tries: w.workers[i].tries + 1}
+	return w
+}
+
+func (w world) to(i int, at point, outcome ledger.Phase) world {
+	w.workers[i].at, w.workers[i].outcome = at, outcome
+	return w
+}
+
+// forget notes that an outcome will not be on record.
+func (w world) forget(outcome ledger.Phase) world {
+	switch outcome {
+	case ledger.Emitted:
+		w.emissionsForgotten++
+	case ledger.Parked:
+		w.parkingsForgotten++
+	}
+	return w
+}
+
+func (w world) fault() world {
+	w.faults++
+	return w
+}
+
+// work returns what can come of the worker's next step.
+func (e explorer) work(w world, i int) []next {
+	var all []next
+	add := func(step string, n world) {
+		if n.faults <= maxFaults {
+			all = append(all, next{step, n})
+		}
+	}
+	switch w.workers[i].at {
+	case waiting:
+		if w.workers[i].tries < maxTries {
+			e.claim(w, i, add)
+		}
+	case fetching:
+		add("fetches", w.to(i, publishing, ""))
+		add("is to try again", w.to(i, settling, ledger.Deferred))
+		add("is refused for good", w.to(i, parking, ""))
+	case publishing:
+		add("cannot publish", w.to(i, settling, ledger.Deferred))
+		w.emitted++
+		add("publishes", w.to(i, settling, ledger.Emitted))
+		add("publishes and never hears of it", w.forget(ledger.Emitted).fault().to(i, settling, ledger.Deferred))
+	case parking:
+		add("cannot park", w.to(i, settling, ledger.Deferred))
+		w.parked++
+		add("parks", w.to(i, settling, ledger.Parked))
+		add("parks and never hears of it", w.forget(ledger.Parked).fault().to(i, settling, ledger.Deferred))
+	case settling:
+		e.settle(w, i, add)
+	case ending:
+		if w.workers[i].outcome == ledger.Deferred {
+			add("puts off", w.back(i))
+			break
+		}
+		add("deletes", w.to(i, gone, ""))
+		add("cannot delete", w.fault().back(i))
+	}
+	return all
+}
+
+func (e explorer) claim(w world, i int, add func(string, world)) {
+	claimed := w
+	var err error
+	claimed.record, err = e.model.claim(w.record, i, e.deliveries[i])
+	switch {
+	case errors.Is(err, ledger.ErrHeld):
+		add("finds it held", w.back(i))
+	case errors.Is(err, ledger.ErrDone):
+		add("finds it done", w.to(i, gone, ""))
+	default:
+		add("claims", claimed.to(i, fetching, ""))
+		add("claims and never hears of it", claimed.fault().back(i))
+	}
+}
+
+func (e explorer) settle(w world, i int, add func(string, world)) {
+	outcome := w.workers[i].outcome
+	settled := w
+	settled.record, _ = e.model.settle(w.record, i, outcome, true)
+	settled.record.attempts = 0 // a number that decides nothing
+	add("settles", settled.to(i, ending, outcome))
+	add("cannot settle", w.forget(outcome).fault().to(i, ending, outcome))
+}
+
+// wrong says what is wrong with a world, or "".
+func (e explorer) wrong(w world) string {
+	over := w.workers[0].at == gone && w.workers[1].at == gone
+	if w.emitted > 1+w.emissionsForgotten {
+		return "emitted twice without a fault that explains it"
+	}
+	if e.deliveries[0] == e.deliveries[1] && w.emitted+w.parked > 1+w.emissionsForgotten+w.parkingsForgotten {
+		return "parked twice without a fault that explains it"
+	}
+	if over && w.emitted+w.parked == 0 {
+		return "lost"
+	}
+	later := w.record
+	later.live = false
+	if _, err := e.model.claim(later, 0, 99); err != nil && w.emitted == 0 {
+		return "never claimable again"
+	}
+	return ""
+}
+
+// explore visits every world and returns how many there are and the way to the first that is wrong.
+func (e explorer) explore() (worlds int, fault string) {
+	type visit struct {
+		world
+		way *[]string
+	}
+	seen := map[world]bool{{}: true}
+	for queue := []visit{{world{}, &[]string{}}}; len(queue) > 0; queue = queue[1:] {
+		from := queue[0]
+		if fault := e.wrong(from.world); fault != "" {
+			return len(seen), fault + ": " + strings.Join(*from.way, ", ")
+		}
+		for _, n := range e.steps(from.world) {
+			if seen[n.world] {
+				continue
+			}
+			seen[n.world] = true
+			way := append(append([]string{}, *from.way...), n.step)
+			queue = append(queue, visit{n.world, &way})
+		}
+	}
+	return len(seen), ""
+}
+
+var cases = map[string][2]int{"two messages": {1, 2}, "one message twice": {1, 1}}
+
+// TestOncePerEvent is guarantee 4, and 3 as far as the ledger goes: in every interleaving of two deliveries, with crashes
+// and lost answers at every step, an event is emitted once unless a fault explains it, is never lost, and can be claimed
+// again when the lease is over.
+func TestOncePerEvent(t *testing.T) {
+	t.Parallel()
+	for name, deliveries := range cases {
+		worlds, fault := explorer{right, deliveries}.explore()
+		if fault != "" {
+			t.Errorf("%s: %s", name, fault)
+		}
+		if worlds < 10_000 {
+			t.Errorf("%s: explored %d worlds, want many", name, worlds)
+		}
+		t.Logf("%s: %d worlds", name, worlds)
+	}
+}
+
+// TestExplorationFindsFaults: ledgers as others have built them do not pass.
+func TestExplorationFindsFaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		model model
+		want  string
+	}{
+		{"noted on arrival, never to be tried again", model{claim: func(c cell, worker, delivery int) (cell, error) {
+			c, err := claim(c, worker, delivery)
+			c.phase = ledger.Emitted
+			return c, err
+		}, settle: settle}, "never claimable again"},
+		{"no claim", model{claim: func(c cell, worker, delivery int) (cell, error) {
+			if c.phase == ledger.Claimed {
+				c.live = false
+			}
+			return claim(c, worker, delivery)
+		}, settle: settle}, "emitted twice"},
+		{"a claim without a lease", model{claim: func(c cell, worker, delivery int) (cell, error) {
+			if c.phase == ledger.Claimed {
+				return c, ledger.ErrHeld
+			}
+			return claim(c, worker, delivery)
+		}, settle: settle}, "never claimable again"},
+		{"parked for good", model{claim: func(c cell, worker, delivery int) (cell, error) {
+			if c.phase == ledger.Parked {
+				return c, ledger.ErrDone
+			}
+			return claim(c, worker, delivery)
+		}, settle: settle}, "never claimable again"},
+		{"parked by nobody", model{claim: func(c cell, worker, delivery int) (cell, error) {
+			if c.phase == ledger.Parked {
+				c.delivery = 0
+			}
+			return claim(c, worker, delivery)
+		}, settle: settle}, "parked twice"},
+		{"settled as done whatever happened", model{claim: claim, settle: func(c cell, worker int, _ ledger.Phase, attempted bool) (cell, error) {
+			return settle(c, worker, ledger.Emitted, attempted)
+		}}, "never claimable again"},
+	}
+	for _, tt := range tests {
+		_, two := explorer{tt.model, cases["two messages"]}.explore()
+		_, one := explorer{tt.model, cases["one message twice"]}.explore()
+		if !strings.HasPrefix(two, tt.want) && !strings.HasPrefix(one, tt.want) {
+			t.Errorf("%s: found %q and %q, want %q", tt.name, two, one, tt.want)
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/ledger"
+)
+
+// row returns the item of an event as an operator sees it.
+func (s *served) row(t *testing.T, id string) map[string]string {
+	t.Helper()
+	output, err := s.client.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String("ledger"), Key: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: id}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := map[string]string{}
+	for name, value := range output.Item {
+		switch v := value.(type) {
+		case *types.AttributeValueMemberS:
+			row[name] = v.Value
+		case *types.AttributeValueMemberN:
+			row[name] = v.Value
+		}
+	}
+	return row
+}
+
+// TestOrdinaryCaseCostsTwoWrites is what the package says of its cost.
+func TestOrdinaryCaseCostsTwoWrites(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t), &clock{start}
+	l, event := newLedger(s, c), ledger.Event{ID: "evt_1", Context: "acct_1/acct_2"}
+	claim, err := l.Claim(t.Context(), event, "message", start.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Settle(t.Context(), claim, ledger.Settlement{Phase: ledger.Emitted}); err != nil {
+		t.Fatal(err)
+	}
+	if writes, reads := s.calls["UpdateItem"].Load(), s.calls["GetItem"].Load(); writes != 2 || reads != 0 {
+		t.Errorf("%d writes and %d reads, want 2 and none", writes, reads)
+	}
+	want := map[string]string{
+		"id": "evt_1#acct_1/acct_2", "phase": "emitted", "holder": "1", "delivery": "message",
+		"expires": fmt.Sprint(start.Add(35 * 24 * time.Hour).Unix()),
+	}
+	if diff := cmp.Diff(want, s.row(t, "evt_1#acct_1/acct_2")); diff != "" {
+		t.Errorf("item: -want +got:\n%s", diff)
+	}
+	if _, err := l.Claim(t.Context(), event, "another", start.Add(time.Minute)); !errors.Is(err, ledger.ErrDone) {
+		t.Errorf("Claim of an emitted event = %v, want ErrDone", err)
+	}
+	if writes, reads := s.calls["UpdateItem"].Load(), s.calls["GetItem"].Load(); writes != 3 || reads != 1 {
+		t.Errorf("%d writes and %d reads, want a duplicate to cost one write (the read is the test's)", writes, reads)
+	}
+}
+
+// TestStoryOfFailures: what an operator finds beside an event that SQS gave up.
+func TestStoryOfFailures(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t), &clock{start}
+	l := newLedger(s, c)
+	for _, settlement := range []ledger.Settlement{
+		{Phase: ledger.Deferred, Until: start.Add(time.Hour), Attempted: true, Reason: "auth", LastError: "stripe: 401"},
+		{Phase: ledger.Deferred, Until: start.Add(2 * time.Hour), Reason: "no_time", LastError: "no time"},
+		{Phase: ledger.Deferred, Until: start.Add(3 * time.Hour), Attempted: true, Reason: "unavailable", LastError: "stripe: 500"},
+	} {
+		claim, err := l.Claim(t.Context(), ledger.Event{ID: "evt_1"}, "message", start.Add(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Settle(t.Context(), claim, settlement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]string{
+		"id": "evt_1", "phase": "deferred", "holder": "3", "delivery": "message", "attempts": "2", "reason": "unavailable",
+		"last_error": "stripe: 500", "busy_until": fmt.Sprint(start.Add(3 * time.Hour).UnixMilli()),
+		"expires": fmt.Sprint(start.Add(ledger.Retention).Unix()),
+	}
+	if diff := cmp.Diff(want, s.row(t, "evt_1")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestLostAnswers: the SDK repeats a write whose answer was lost, and the condition then fails on what it wrote itself.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t), &clock{start}
+	var lost atomic.Int64
+	s.after = func(string) int {
+		if lost.Add(1)%2 == 1 {
+			return 500
+		}
+		return 0
+	}
+	l := newLedger(s, c)
+	for i, settlement := range []ledger.Settlement{
+		{Phase: ledger.Deferred, Until: start.Add(time.Hour), Attempted: true, Reason: "unavailable", LastError: "stripe: 500"},
+		{Phase: ledger.Parked, Attempted: true, Reason: "not_found", LastError: "stripe: 404"},
+		{Phase: ledger.Emitted},
+	} {
+		claim, err := l.Claim(t.Context(), ledger.Event{ID: "evt_1"}, fmt.Sprint("message ", i), start.Add(time.Minute))
+		if err != nil || claim.Attempts != i {
+			t.Fatalf("Claim %d = %+v, %v, want %d attempts", i, claim, err, i)
+		}
+		if err := l.Settle(t.Context(), claim, settlement); err != nil {
+			t.Errorf("Settle %v = %v", settlement, err)
+		}
+	}
+	if got := s.calls["UpdateItem"].Load(); got != 12 {
+		t.Errorf("%d writes, want each of 6 sent twice", got)
+	}
+}
+
+func TestOneOfManyClaims(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	l := newLedger(s, &clock{start})
+	var won, held atomic.Int64
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			_, err := l.Claim(t.Context(), ledger.Event{ID: "evt_1"}, "message", start.Add(time.Minute))
+			switch {
+			case err == nil:
+				won.Add(1)
+			case errors.Is(err, ledger.ErrHeld):
+				held.Add(1)
+			default:
+				t.Errorf("Claim = %v", err)
+			}
+		})
+	}
+	group.Wait()
+	if won.Load() != 1 || held.Load() != 19 {
+		t.Errorf("%d claims and %d refusals, want 1 and 19", won.Load(), held.Load())
+	}
+}
+
+func TestEventsAreKeptApart(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 3000)
+	events := []ledger.Event{
+		{ID: "a"}, {ID: "a", Context: "b"}, {ID: "a#b"}, {ID: "a%23b"}, {ID: "a%2523b"}, {ID: "a", Context: "#b"}, {ID: "a#", Context: "b"},
+		{ID: "a", Context: "b#c"}, {ID: "a#b", Context: "c"}, {ID: "#checkpoint#x"}, {ID: "#sha256#x"}, {ID: "é\x00"},
+		{ID: long}, {ID: long + "y"}, {ID: long, Context: "b"}, {ID: "a", Context: long},
+	}
+	l := newLedger(serve(t), &clock{start})
+	for _, event := range events {
+		if _, err := l.Claim(t.Context(), event, "message", start.Add(time.Minute)); err != nil {
+			t.Errorf("Claim(%.40q) = %v, want it free", event, err)
+		}
+	}
+	if reached, err := l.Checkpoint(t.Context(), "x"); err != nil || !reached.IsZero() {
+		t.Errorf("Checkpoint = %v, %v, want none", reached, err)
+	}
+}
+
+func TestCheckpoint(t *testing.T) {
+	t.Parallel()
+	l := newLedger(serve(t), &clock{start})
+	for _, tt := range []struct{ to, want time.Time }{
+		{start, start},
+		{start.Add(time.Millisecond), start.Add(time.Millisecond)},
+		{start.Add(-time.Hour), start.Add(time.Millisecond)},
+	} {
+		if err := l.Advance(t.Context(), "stream", tt.to); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := l.Checkpoint(t.Context(), "stream"); err != nil || !got.Equal(tt.want) {
+			t.Errorf("after Advance(%v), Checkpoint = %v, %v, want %v", tt.to, got, err, tt.want)
+		}
+	}
+	if got, err := l.Checkpoint(t.Context(), "other"); err != nil || !got.IsZero() {
+		t.Errorf("Checkpoint of a stream never read = %v, %v, want none", got, err)
+	}
+}
+
+// TestTableOutOfReach: every call fails with the SDK's error, which is neither done nor held nor lost.
+func TestTableOutOfReach(t *testing.T) {
+	t.Parallel()
+	l := ledger.New(serve(t).client, "another", nil)
+	event := ledger.Event{ID: "evt_1"}
+	_, claimErr := l.Claim(t.Context(), event, "message", start)
+	_, knownErr := l.Known(t.Context(), event)
+	_, checkpointErr := l.Checkpoint(t.Context(), "stream")
+	for name, err := range map[string]error{
+		"Claim": claimErr, "Known": knownErr, "Checkpoint": checkpointErr,
+		"Settle":  l.Settle(t.Context(), ledger.Claim{}, ledger.Settlement{Phase: ledger.Emitted}),
+		"Advance": l.Advance(t.Context(), "stream", start),
+	} {
+		missing := (*types.ResourceNotFoundException)(nil)
+		if !errors.As(err, &missing) && name != "Settle" || err == nil || expected(err) {
+			t.Errorf("%s = %v, want ResourceNotFoundException", name, err)
+		}
+	}
+}

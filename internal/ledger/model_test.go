@@ -1,0 +1,110 @@
+package ledger_test
+
+import (
+	"fmt"
+
+	"github.com/meterbridge/meterbridge/internal/ledger"
+)
+
+// cell is a model of the ledger's record of one event. Workers are told apart by number instead of by the tokens of their
+// claims, and time has passed what it can pass: the lease is live or over, the record is fresh or past its expiry.
+type cell struct {
+	phase            ledger.Phase
+	holder, delivery int
+	live, fresh      bool
+	attempts         int
+}
+
+// model is how a ledger behaves; the zero value has no rules.
+type model struct {
+	claim  func(c cell, worker, delivery int) (cell, error)
+	settle func(c cell, worker int, phase ledger.Phase, attempted bool) (cell, error)
+}
+
+// right is the ledger as it should be.
+var right = model{claim, settle}
+
+func claim(c cell, worker, delivery int) (cell, error) {
+	switch {
+	case c.phase == "", !c.fresh, c.phase == ledger.Deferred, c.phase == ledger.Claimed && !c.live,
+		c.phase == ledger.Parked && c.delivery != delivery:
+		return cell{ledger.Claimed, worker, delivery, true, true, c.attempts}, nil
+	case c.phase == ledger.Claimed:
+		return c, ledger.ErrHeld
+	}
+	return c, ledger.ErrDone
+}
+
+func settle(c cell, worker int, phase ledger.Phase, attempted bool) (cell, error) {
+	mine := c.holder == worker
+	switch {
+	case phase == ledger.Emitted && c.phase != phase:
+		return cell{phase, worker, c.delivery, false, true, c.attempts}, nil
+	case phase != ledger.Emitted && c.phase == ledger.Claimed && mine:
+		c.phase, c.live, c.fresh = phase, true, true
+		if attempted {
+			c.attempts++
+		}
+		return c, nil
+	case c.phase == phase && mine: // said before
+		return c, nil
+	}
+	return c, ledger.ErrLost
+}
+
+func (c cell) known() bool {
+	return c.fresh && (c.phase == ledger.Emitted || c.phase == ledger.Parked || c.phase != "" && c.live)
+}
+
+// An op is something that happens to a record.
+type op struct {
+	name      string // "claim", "settle", or how much time passes
+	worker    int
+	delivery  int
+	phase     ledger.Phase
+	attempted bool
+}
+
+func (o op) String() string {
+	switch o.name {
+	case "claim":
+		return fmt.Sprintf("worker %d claims for delivery %d", o.worker, o.delivery)
+	case "settle":
+		return fmt.Sprintf("worker %d settles %s (attempted: %v)", o.worker, o.phase, o.attempted)
+	}
+	return o.name
+}
+
+// How much time can pass.
+const (
+	leaseEnds     = "lease ends"
+	recordsExpire = "records expire"
+)
+
+// ops are all operations of two workers.
+func ops() []op {
+	all := []op{{name: leaseEnds}, {name: recordsExpire}}
+	for worker := range 2 {
+		for delivery := range 2 {
+			all = append(all, op{name: "claim", worker: worker, delivery: delivery})
+		}
+		for _, phase := range []ledger.Phase{ledger.Emitted, ledger.Parked, ledger.Deferred} {
+			all = append(all, op{name: "settle", worker: worker, phase: phase, attempted: phase == ledger.Parked})
+		}
+	}
+	return all
+}
+
+// apply carries out an operation on the model.
+func (o op) apply(c cell) (cell, error) {
+	switch o.name {
+	case "claim":
+		return claim(c, o.worker, o.delivery)
+	case "settle":
+		return settle(c, o.worker, o.phase, o.attempted)
+	case recordsExpire:
+		c.fresh = false
+	}
+	c.live = false
+	return c, nil
+}
