@@ -8,14 +8,24 @@ bootstrap    = CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) go build -trimpath -t
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test verify lint bench fuzz deploy clean
+.PHONY: run test verify verify-stripe tools lint bench fuzz deploy clean
 run: ## The whole stack on this machine, with sample events sent through it (RUN='--once' and other flags)
+	@test -x bin/meterbridge || echo "Building meterbridge. A first build downloads and compiles for a minute or two."
 	@go build -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local $(RUN)
 
 test: ## Everything that needs only Go
 	go test ./...
+
+verify: verify-stripe ## The same against real parts: SAM CLI, Runtime Interface Emulator, moto, event-ruler, Stripe's own SDKs
+	@.ci/verify
+
+verify-stripe: ## Only the checks against Stripe's SDKs and mock
+	@verify/stripe/run
+
+tools: ## Install what make verify needs into a cache folder
+	@.ci/tools
 
 lint: ## gofmt, go vet, staticcheck, and cfn-lint where it is installed
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }

@@ -30,6 +30,10 @@ func (s *Stack) build(ctx context.Context, r template.Resource, p functionProper
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w", r.LogicalID, err)
 	}
+	bootstrap := filepath.Join(artifacts, "bootstrap")
+	if _, err := os.Stat(bootstrap); err == nil && s.options.Prebuilt {
+		return bootstrap, nil
+	}
 	if err := os.MkdirAll(artifacts, 0o755); err != nil {
 		return "", fmt.Errorf("build %s: %w", r.LogicalID, err)
 	}
@@ -42,7 +46,6 @@ func (s *Stack) build(ctx context.Context, r template.Resource, p functionProper
 	if err := s.runBuild(command, r.LogicalID); err != nil {
 		return "", err
 	}
-	bootstrap := filepath.Join(artifacts, "bootstrap")
 	if _, err := os.Stat(bootstrap); err != nil {
 		return "", fmt.Errorf("build %s: make %s in %s left no executable named bootstrap in ARTIFACTS_DIR", r.LogicalID, target, source)
 	}
@@ -85,7 +88,7 @@ func (s *Stack) runBuild(command *exec.Cmd, name string) error {
 
 // runPatiently runs the command and says every few seconds that it still does: a first build downloads and compiles for a minute.
 func (s *Stack) runPatiently(command *exec.Cmd, name string) error {
-	const interval = 5 * time.Second
+	const interval = 10 * time.Second
 	started, tick := time.Now(), time.NewTicker(interval)
 	defer tick.Stop()
 	if err := command.Start(); err != nil {
