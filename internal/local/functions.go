@@ -71,10 +71,20 @@ func (s *Stack) wireFunction(r template.Resource, bootstrap string) error {
 	}
 	f.Function = lambda.New(lambda.Config{
 		Name: r.Name, ARN: r.ARN, Bootstrap: bootstrap, TaskRoot: filepath.Dir(bootstrap), Env: s.environment(p),
-		Timeout: p.Timeout.seconds(), MemorySize: int(p.MemorySize), Instances: instances,
+		Timeout: s.timeout(p), MemorySize: int(p.MemorySize), Instances: instances,
 		Log: func(line string) { s.observe(Step{Kind: Logged, Name: r.LogicalID, Text: line}) },
 	})
 	return nil
+}
+
+// leastTimeout is the least that the clock's factor leaves of a function's timeout: its work takes as long as ever.
+const leastTimeout = 2 * time.Second
+
+// timeout is how long an invocation may take in real time. It passes as fast as the visibility timeouts do, which have to be
+// longer than it.
+func (s *Stack) timeout(p functionProperties) time.Duration {
+	byTemplate := orDefault(p.Timeout, 3).seconds()
+	return min(byTemplate, max(s.clock.Real(byTemplate), leastTimeout))
 }
 
 // wireEvent connects one entry of a function's Events. A mapping that may run more instances raises their number.
@@ -95,7 +105,13 @@ func (s *Stack) wireEvent(f *function, name string, e functionEvent, instances *
 		}
 		s.mappings = append(s.mappings, m)
 		*instances = max(*instances, m.concurrency)
-	case "EventBridgeRule", "CloudWatchEvent":
+	case "ScheduleV2":
+		var p scheduleEvent
+		if err := json.Unmarshal(e.Properties, &p); err != nil {
+			return fmt.Errorf("event %s: %w", name, err)
+		}
+		s.functionSchedules = append(s.functionSchedules, functionSchedule{f, name, p})
+	case "EventBridgeRule", "CloudWatchEvent", "Schedule":
 		var p busEvent
 		if err := json.Unmarshal(e.Properties, &p); err != nil {
 			return fmt.Errorf("event %s: %w", name, err)

@@ -62,8 +62,20 @@ func (m *mapping) poll(ctx context.Context) {
 		m.queue.Delete(message.Receipt) // a receipt that has expired means the message comes again, as in SQS
 	}
 	m.stack.observe(Step{
-		Kind: Invoked, Name: m.function.logicalID, Count: len(messages), Failed: len(messages) - len(done), Took: time.Since(started), Err: err,
+		Kind: Invoked, Name: m.function.logicalID, Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
+		Took: time.Since(started), Err: err,
 	})
+}
+
+// eventIDs returns Stripe's ids of the events in the messages, without those that show none.
+func eventIDs(messages []queue.Message) []string {
+	var ids []string
+	for _, message := range messages {
+		if id := envelopeEventID([]byte(message.Body)); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // receive waits for a message, and for a full batch as long as the batching window allows.

@@ -38,13 +38,28 @@ type (
 		Enabled                        *flag
 	}
 
-	// busEvent is an EventBridgeRule event of a function: a rule whose one target is the function.
+	// busEvent is an EventBridgeRule or Schedule event of a function: a rule whose one target is the function.
 	busEvent struct {
 		EventBusName     string
+		Schedule         string
 		Pattern          json.RawMessage
 		Input, InputPath *string
 		DeadLetterConfig struct{ Arn string }
 		RuleName, State  string
+	}
+
+	// scheduleEvent is a ScheduleV2 event of a function.
+	scheduleEvent struct {
+		ScheduleExpression, Name, State string
+		Input                           *string
+	}
+
+	scheduleProperties struct {
+		ScheduleExpression, State string
+		Target                    struct {
+			Arn   string
+			Input *string
+		}
 	}
 
 	ruleProperties struct {

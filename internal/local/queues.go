@@ -63,6 +63,9 @@ func (s *Stack) wireQueue(r template.Resource, all []template.Resource, depth in
 	}
 	q := &localQueue{logicalID: r.LogicalID}
 	config.Stored = func(m queue.Message) { s.parked(q, m) }
+	if s.options.Queue != nil {
+		s.options.Queue(&config)
+	}
 	q.Queue = queue.New(config, s.clock)
 	s.queues[r.LogicalID] = q
 	return nil

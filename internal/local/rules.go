@@ -51,7 +51,7 @@ func (f functionRule) resource() (template.Resource, ruleProperties) {
 		ARN: "arn:aws:events:" + region + ":" + account + ":rule/" + f.EventBusName + "/" + name,
 	}
 	target := targetProperties{Id: id, Arn: f.function.arn, Input: f.Input, InputPath: f.InputPath, DeadLetterConfig: f.DeadLetterConfig}
-	return r, ruleProperties{EventBusName: f.EventBusName, EventPattern: f.Pattern, State: f.State, Targets: []targetProperties{target}}
+	return r, ruleProperties{EventBusName: f.EventBusName, ScheduleExpression: f.Schedule, EventPattern: f.Pattern, State: f.State, Targets: []targetProperties{target}}
 }
 
 func (s *Stack) wireRule(r template.Resource, p ruleProperties) error {
@@ -59,8 +59,11 @@ func (s *Stack) wireRule(r template.Resource, p ruleProperties) error {
 	case p.State == "DISABLED":
 		return nil
 	case p.ScheduleExpression != "":
-		s.warn("rule %s: schedules are not run locally", r.LogicalID)
-		return nil
+		made, err := s.newRule(r, p)
+		if err != nil {
+			return err
+		}
+		return s.wireRuleSchedule(made, p.ScheduleExpression)
 	}
 	b := s.busByName(p.EventBusName)
 	if b == nil {
@@ -71,16 +74,26 @@ func (s *Stack) wireRule(r template.Resource, p ruleProperties) error {
 	if err != nil {
 		return err
 	}
-	made := &rule{name: r.Name, arn: r.ARN, logicalID: r.LogicalID, pattern: compiled}
+	made, err := s.newRule(r, p)
+	if err != nil {
+		return err
+	}
+	made.pattern = compiled
+	b.rules = append(b.rules, made)
+	return nil
+}
+
+// newRule makes a rule with its targets and without a pattern.
+func (s *Stack) newRule(r template.Resource, p ruleProperties) (*rule, error) {
+	made := &rule{name: r.Name, arn: r.ARN, logicalID: r.LogicalID}
 	for _, t := range p.Targets {
 		target, err := s.newTarget(t)
 		if err != nil {
-			return fmt.Errorf("target %s: %w", t.Id, err)
+			return nil, fmt.Errorf("target %s: %w", t.Id, err)
 		}
 		made.targets = append(made.targets, target)
 	}
-	b.rules = append(b.rules, made)
-	return nil
+	return made, nil
 }
 
 func (s *Stack) newTarget(p targetProperties) (*target, error) {

@@ -1,6 +1,10 @@
 package local
 
-import "github.com/meterbridge/meterbridge/internal/local/awswire"
+import (
+	"fmt"
+
+	"github.com/meterbridge/meterbridge/internal/local/awswire"
+)
 
 // wireSecrets makes every secret of the template, with the value that the template gives it, or with none.
 func (s *Stack) wireSecrets() error {
@@ -25,18 +29,27 @@ func (s *Stack) wireSecrets() error {
 
 // fillSecrets gives the secrets that functions name in their environment the values of the options.
 func (s *Stack) fillSecrets() error {
-	filled := map[string]bool{}
-	for _, f := range s.functions {
-		for variable, value := range s.options.Secrets {
-			id := string(f.properties.Environment.Variables[variable])
-			if id == "" || filled[id] {
-				continue
-			}
-			if err := s.secrets.Put(id, value); err != nil {
-				return err
-			}
-			filled[id] = true
+	for variable, value := range s.options.Secrets {
+		if err := s.Rotate(variable, value); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// Rotate gives each secret that a function names by an environment variable another value. The last one becomes the
+// previous.
+func (s *Stack) Rotate(variable, value string) error {
+	filled := map[string]bool{"": true}
+	for _, f := range s.functions {
+		id := string(f.properties.Environment.Variables[variable])
+		if filled[id] {
+			continue
+		}
+		if err := s.secrets.Put(id, value); err != nil {
+			return fmt.Errorf("rotate the secret of %s: %w", variable, err)
+		}
+		filled[id] = true
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/local/awswire"
 	"github.com/meterbridge/meterbridge/internal/local/clock"
+	"github.com/meterbridge/meterbridge/internal/local/queue"
+	"github.com/meterbridge/meterbridge/internal/local/table"
 	"github.com/meterbridge/meterbridge/internal/local/template"
 )
 
@@ -41,11 +43,21 @@ type Options struct {
 	Environment map[string]string // replaces a variable in every function that declares it
 	Secrets     map[string]string // from a variable that names a secret to what that secret holds
 	Observer    Observer          // is told every step; default none
-	ClockFactor float64           // how much faster than real time queues run; default 1
+	Prebuilt    bool              // whether a function that is in BuildDir already is not built again
 
-	// Intercept wraps the handling of each AWS call of the functions, so that faults can be put before, after or in place of
-	// it; default none.
+	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts, delays, schedules, the
+	// deadlines of functions. Default 1. The work of a function takes as long as ever, so no deadline is made shorter than
+	// 2 s, and a factor that makes visibility timeouts shorter than deadlines lets batches be handed out twice.
+	ClockFactor float64
+	// Unscheduled keeps schedules from running by themselves; see RunSchedules.
+	Unscheduled bool
+
+	// Places where faults can be put before, after or in place of what is done there; default none. Intercept wraps the
+	// handling of each AWS call of the functions, Front that of each request to the front door, and Queue may change how
+	// a queue is made.
 	Intercept func(call awswire.Call, next http.Handler) http.Handler
+	Front     func(next http.Handler) http.Handler
+	Queue     func(*queue.Config)
 }
 
 // Stack is a running template. It is safe for concurrent use.
@@ -54,14 +66,18 @@ type Stack struct {
 	clock    *clock.Clock
 	template *template.Template
 	secrets  *awswire.Secrets
+	tables   []*table.Table
 
 	functions map[string]*function   // by logical id
 	queues    map[string]*localQueue // by logical id
 	buses     map[string]*bus        // by logical id
 	mappings  []*mapping
 
-	functionRules []functionRule
-	gateway       *gateway
+	schedules []schedule
+
+	functionRules     []functionRule
+	functionSchedules []functionSchedule
+	gateway           *gateway
 
 	front, aws net.Listener
 	servers    []*http.Server
@@ -119,14 +135,20 @@ func (s *Stack) open(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", s.options.Template, err)
 	}
 	s.serve()
-	return s.warm(ctx)
+	if err := s.warm(ctx); err != nil {
+		return err
+	}
+	if !s.options.Unscheduled {
+		s.startSchedules()
+	}
+	return nil
 }
 
 // wire makes every resource of the template after those that it names.
 func (s *Stack) wire(ctx context.Context) error {
 	s.warnUnsupported()
 	wireFunctions := func() error { return s.wireFunctions(ctx) }
-	for _, wire := range []func() error{s.wireSecrets, s.wireQueues, wireFunctions, s.fillSecrets, s.wireRules} {
+	for _, wire := range []func() error{s.wireSecrets, s.wireTables, s.wireQueues, wireFunctions, s.fillSecrets, s.wireRules, s.wireSchedules} {
 		if err := wire(); err != nil {
 			return err
 		}
@@ -155,12 +177,16 @@ func (s *Stack) listen() (err error) {
 // serve opens the doors: AWS's for the functions, the gateway for the world, the queues for their consumers.
 func (s *Stack) serve() {
 	wire := awswire.New(awswire.Backends{
-		Events: s, Secrets: s.secrets, Queues: s.allQueues(),
+		Events: s, Secrets: s.secrets, Queues: s.allQueues(), Tables: s.tables,
 		Warn: func(text string) { s.warn("%s", text) }, Intercept: s.options.Intercept,
 	})
+	var front http.Handler = s.gateway
+	if s.options.Front != nil {
+		front = s.options.Front(front)
+	}
 	s.servers = []*http.Server{
 		{Handler: wire, ReadHeaderTimeout: 10 * time.Second},
-		{Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second},
+		{Handler: front, ReadHeaderTimeout: 10 * time.Second},
 	}
 	for i, listener := range []net.Listener{s.aws, s.front} {
 		go s.servers[i].Serve(listener)
@@ -180,6 +206,17 @@ func (s *Stack) Routes() map[string]string {
 		routes[r.method+" "+r.path] = r.function.logicalID
 	}
 	return routes
+}
+
+// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL does, and reports whether
+// there was one.
+func (s *Stack) Kill(match func(payload []byte) bool) bool {
+	for _, f := range s.functions {
+		if f.Kill(match) {
+			return true
+		}
+	}
+	return false
 }
 
 // Quiet waits until nothing is on its way: no request, no batch, no delivery, and no message in a queue that has a consumer.

@@ -17,8 +17,9 @@ const (
 	Put                   // an event was put on a bus: Name is the bus, Source, Envelope
 	Matched               // a rule took the event: Name is the rule, Target
 	Unmatched             // no rule of the bus took the event: Name is the bus
-	Invoked               // a function worked: Name, Count of messages, Failed of them, Took, Err
+	Invoked               // a function worked: Name, Count of messages, Failed of them, Batch, Took, Err
 	Parked                // an event came to rest in a queue that nothing consumes: Name is the queue, Text the reason
+	Faulted               // a fault was injected: Name of the fault, Text where, Batch of the events it struck, Source if they share one
 	Logged                // a function printed a line: Name, Text
 	Warned                // something deserves attention: Text
 )
@@ -34,6 +35,7 @@ type Step struct {
 	Target    string // logical id of what a rule delivered to
 	Text      string
 	Status    int
+	Batch     []string // Stripe's ids of the events in a batch, where the step concerns several
 	Count     int
 	Failed    int
 	Took      time.Duration

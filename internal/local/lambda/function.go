@@ -45,6 +45,7 @@ type Function struct {
 
 	mu     sync.Mutex
 	idle   []*instance
+	busy   map[*instance][]byte // the payload that each is working on
 	closed bool
 }
 
@@ -56,7 +57,7 @@ func New(config Config) *Function {
 	if config.Log == nil {
 		config.Log = func(string) {}
 	}
-	return &Function{config: config, slots: make(chan struct{}, config.Instances)}
+	return &Function{config: config, slots: make(chan struct{}, config.Instances), busy: map[*instance][]byte{}}
 }
 
 // Name returns the function's name.
@@ -88,7 +89,9 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		f.setBusy(in, payload)
 		answer, err := in.invoke(ctx, payload)
+		f.setIdle(in)
 		var reported *InvocationError
 		switch {
 		case err == nil, errors.As(err, &reported):
@@ -101,6 +104,20 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			return nil, fmt.Errorf("invoke %s: %w", f.config.Name, err)
 		}
 	}
+}
+
+// Kill ends one instance that is working on a payload that match accepts, as SIGKILL does, and reports whether there was
+// one. Its invocation ends with ErrExited unless it had answered already.
+func (f *Function) Kill(match func(payload []byte) bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for in, payload := range f.busy {
+		if match(payload) && in.alive() {
+			killProcessGroup(in.cmd)
+			return true
+		}
+	}
+	return false
 }
 
 // Close ends every idle instance and refuses further invocations; a running one ends with its context.
@@ -124,6 +141,18 @@ func (f *Function) acquire(ctx context.Context) error {
 }
 
 func (f *Function) release() { <-f.slots }
+
+func (f *Function) setBusy(in *instance, payload []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy[in] = payload
+}
+
+func (f *Function) setIdle(in *instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.busy, in)
+}
 
 // take returns the instance that worked last, which is the warmest, or a new one.
 func (f *Function) take(ctx context.Context) (*instance, error) {

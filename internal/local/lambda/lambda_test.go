@@ -1,6 +1,7 @@
 package lambda_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,6 +158,36 @@ func TestExitIsAnError(t *testing.T) {
 	f := newFunction(t, nil)
 	if _, err := invoke(t, f, command{Do: "exit"}); !errors.Is(err, lambda.ErrExited) {
 		t.Errorf("Invoke(exit) = %v, want ErrExited", err)
+	}
+}
+
+// TestKillEndsTheInstanceThatWorksOnIt and no other; the next invocation has a new one.
+func TestKillEndsTheInstanceThatWorksOnIt(t *testing.T) {
+	t.Parallel()
+	f := newFunction(t, nil)
+	gate := filepath.Join(t.TempDir(), "gate")
+	ended := make(chan error)
+	go func() {
+		_, err := invoke(t, f, command{"wait-for-file", gate})
+		ended <- err
+	}()
+	for names := []string(nil); len(names) == 0; names, _ = filepath.Glob(gate + ".*") {
+		time.Sleep(time.Millisecond)
+	}
+	if f.Kill(func(payload []byte) bool { return bytes.Contains(payload, []byte("another")) }) {
+		t.Error("Kill = true for a payload that nobody works on")
+	}
+	if !f.Kill(func(payload []byte) bool { return bytes.Contains(payload, []byte(gate)) }) {
+		t.Error("Kill = false for the payload in work")
+	}
+	if err := <-ended; !errors.Is(err, lambda.ErrExited) {
+		t.Errorf("Invoke = %v, want ErrExited", err)
+	}
+	if f.Kill(func([]byte) bool { return true }) {
+		t.Error("Kill = true for a function that is idle")
+	}
+	if got, err := invoke(t, f, command{"echo", "again"}); err != nil || got != "again" {
+		t.Errorf("Invoke after the kill = %q, %v; want again", got, err)
 	}
 }
 

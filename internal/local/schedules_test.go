@@ -1,0 +1,129 @@
+package local_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/local"
+)
+
+// scheduledFunction is a template of one function in bash, with schedules to be filled in.
+const scheduledFunction = `
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  ShellFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: makefile}
+    Properties:
+      CodeUri: CODE
+      Timeout: 20
+      Events:
+        InSAM:
+          Type: ScheduleV2
+          Properties: {ScheduleExpression: rate(1 minute), Input: '{"id":"evt_test_sam","at":"<aws.scheduler.scheduled-time>"}'}
+        AsRule:
+          Type: Schedule
+          Properties: {Schedule: rate(2 minutes), Input: '{"id":"evt_test_samrule"}'}
+        Off:
+          Type: ScheduleV2
+          Properties: {ScheduleExpression: rate(1 minute), State: DISABLED, Input: '{"id":"evt_test_off"}'}
+        Yearly:
+          Type: ScheduleV2
+          Properties: {ScheduleExpression: "cron(0 0 1 1 ? *)"}
+  InCloudFormation:
+    Type: AWS::Scheduler::Schedule
+    Properties:
+      ScheduleExpression: rate(3 days)
+      FlexibleTimeWindow: {Mode: "OFF"}
+      Target: {Arn: !GetAtt ShellFunction.Arn, RoleArn: x, Input: '{"id":"evt_test_cloudformation"}'}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      ScheduleExpression: rate(1 hour)
+      Targets: [{Id: Shell, Arn: !GetAtt ShellFunction.Arn, Input: '{"id":"evt_test_rule"}'}]
+`
+
+// openScheduled runs scheduledFunction after a replacement in it.
+func openScheduled(t *testing.T, change func(*local.Options), replace ...string) (*harness, error) {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("needs bash, to be a function that is not written in Go: ", err)
+	}
+	code, err := filepath.Abs("testdata/shell")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer(append(replace, "CODE", code)...).Replace(scheduledFunction)
+	name := filepath.Join(t.TempDir(), "template.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := &harness{t: t}
+	options := local.Options{Template: name, Listen: "127.0.0.1:0", BuildDir: t.TempDir(), Observer: local.ObserverFunc(h.observe)}
+	if change != nil {
+		change(&options)
+	}
+	h.stack, err = local.Open(t.Context(), options)
+	if err == nil {
+		t.Cleanup(h.stack.Close)
+	}
+	return h, err
+}
+
+// TestSchedulesRunOnTheClock: a minute of a clock that is 6,000 times as fast is ten milliseconds.
+func TestSchedulesRunOnTheClock(t *testing.T) {
+	t.Parallel()
+	h, err := openScheduled(t, func(o *local.Options) { o.ClockFactor = 6000 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.await("both of the function's schedules ran twice", func() bool {
+		log := h.log()
+		return strings.Count(log, "took evt_test_sam\n") >= 2 && strings.Count(log, "took evt_test_samrule") >= 2
+	})
+	if log := h.log(); strings.Contains(log, "evt_test_off") || strings.Contains(log, "evt_test_cloudformation") {
+		t.Errorf("a schedule ran that was not due:\n%s", log)
+	}
+}
+
+// TestRunSchedules runs every schedule that is on, and warns once of the one that it can not run.
+func TestRunSchedules(t *testing.T) {
+	t.Parallel()
+	h, err := openScheduled(t, func(o *local.Options) { o.Unscheduled = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.stack.RunSchedules(); len(got) != 4 {
+		t.Errorf("RunSchedules = %q, want four", got)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := h.stack.Quiet(ctx); err != nil {
+		t.Fatal(err)
+	}
+	h.await("the last lines of the log", func() bool { return strings.Count(h.log(), "took ") == 4 })
+	for _, id := range []string{"evt_test_sam", "evt_test_samrule", "evt_test_cloudformation", "evt_test_rule"} {
+		if !strings.Contains(h.log(), "took "+id+"\n") {
+			t.Errorf("%s did not run:\n%s", id, h.log())
+		}
+	}
+	warnings := h.all(local.Warned)
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "cron(0 0 1 1 ? *)") {
+		t.Errorf("warnings %+v, want one, of the cron expression", warnings)
+	}
+}
+
+func TestScheduleThatIsNoneIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, expression := range []string{"rate(1 minutes)", "rate(2 minute)", "rate(0 minutes)", "rate(5 weeks)", "rate(-1 hours)", "hourly"} {
+		_, err := openScheduled(t, nil, "rate(3 days)", `"`+expression+`"`)
+		if err == nil || !strings.Contains(err.Error(), "InCloudFormation") || !strings.Contains(err.Error(), expression) {
+			t.Errorf("%s: Open = %v, want an error that names InCloudFormation and the expression", expression, err)
+		}
+	}
+}
