@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
@@ -35,8 +36,8 @@ type delivery struct {
 	firstSeen time.Time // when the event came to the bus or, if that is unknown, to the queue
 
 	thin    *v2events.ThinEvent // nil if malformed
-	claimed bool
-	latency time.Duration // of the request to Stripe; 0 if there was none
+	claim   *ledger.Claim       // nil if there is none
+	latency time.Duration       // of the request to Stripe; 0 if there was none
 	full    *v2events.Event
 	err     error   // why it is not emitted; nil so far
 	verdict verdict // set when settled

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
@@ -22,8 +21,8 @@ type fetcher struct {
 	stripe  source
 	bus     publisher
 	queue   queue
-	ledger  ledger
-	limiter *rate.Limiter
+	ledger  claims
+	pacer   *pacer
 	now     func() time.Time
 	random  func() float64 // uniform in [0, 1)
 	log     *slog.Logger
@@ -62,8 +61,8 @@ func (f *fetcher) handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	for i, message := range batch.Records {
 		deliveries[i] = open(message)
 	}
-	slot := f.slot(ctx)
-	within(ctx, 2*slot, deliveries, func(ctx context.Context, d *delivery) { d.err = f.fetch(ctx, d, slot) })
+	slot, lease := f.slot(ctx), f.lease(ctx)
+	within(ctx, 2*slot, deliveries, func(ctx context.Context, d *delivery) { d.err = f.fetch(ctx, d, slot, lease) })
 	f.publish(ctx, slot, deliveries)
 	within(ctx, slot/10, deliveries, f.settle)
 	f.count(deliveries)
@@ -107,41 +106,34 @@ func earlier(ctx context.Context, by time.Duration) (context.Context, context.Ca
 	return context.WithDeadline(ctx, deadline.Add(-by))
 }
 
-// fetch gets the full event and makes sure that it is what subscribers are promised.
-func (f *fetcher) fetch(ctx context.Context, d *delivery, slot time.Duration) error {
+// fetch claims the event, gets it in full and makes sure that it is what subscribers are promised.
+func (f *fetcher) fetch(ctx context.Context, d *delivery, slot time.Duration, lease time.Time) error {
 	if d.err != nil {
 		return d.err
 	}
-	claimed, err := f.ledger.Claim(ctx, d.thin)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", errLedger, err)
-	case !claimed:
-		return errDuplicate
+	if err := f.claim(ctx, d, slot, lease); err != nil {
+		return err
 	}
-	d.claimed = true
-	if err := f.pace(ctx, slot); err != nil {
+	if err := f.turn(ctx, slot); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, slot)
 	defer cancel()
 	began := f.now()
-	d.full, err = f.stripe.Fetch(ctx, d.thin)
-	d.latency = f.now().Sub(began)
+	full, err := f.stripe.Fetch(ctx, d.thin)
+	d.full, d.latency = full, f.now().Sub(began)
+	f.pacer.heed(err)
 	if err != nil {
 		return err
 	}
 	return checkData(d.full)
 }
 
-// pace waits for a turn at Stripe. Without one that leaves a slot of ctx's time it fails at once.
-func (f *fetcher) pace(ctx context.Context, slot time.Duration) error {
+// turn waits for a turn at Stripe. Without one that leaves a slot of ctx's time it fails.
+func (f *fetcher) turn(ctx context.Context, slot time.Duration) error {
 	ctx, cancel := earlier(ctx, slot)
 	defer cancel()
-	if f.limiter.Wait(ctx) != nil {
-		return errTime
-	}
-	return nil
+	return f.pacer.wait(ctx)
 }
 
 // publish puts everything that was fetched on the bus, in as few requests as that takes.
@@ -165,25 +157,26 @@ func (f *fetcher) publish(ctx context.Context, slot time.Duration, deliveries []
 
 // settle acts on what became of a delivery.
 func (f *fetcher) settle(ctx context.Context, d *delivery) {
-	d.verdict = judge(d.err, d.receives)
+	d.verdict = judge(d.err, d.tries())
 	if d.verdict.outcome == parked {
 		if err := f.park(ctx, d, d.verdict.reason); err != nil {
 			d.verdict, d.err = verdict{deferred, "not_parked"}, errors.Join(d.err, err)
 		}
 	}
+	delay := f.delay(d)
 	if d.verdict.outcome == deferred {
-		f.sideEffect(ctx, d, "defer", f.queue.Defer(ctx, d.message.ReceiptHandle, f.delay(d)))
+		f.sideEffect(ctx, d, "defer", f.queue.Defer(ctx, d.message.ReceiptHandle, delay))
 	}
-	if d.claimed {
-		f.sideEffect(ctx, d, "ledger", f.ledger.Settle(ctx, d.thin, d.verdict.outcome))
+	if d.claim != nil {
+		f.sideEffect(ctx, d, "ledger", f.record(ctx, d, delay))
 	}
 	f.tell(ctx, d)
 }
 
-// delay does not make a delivery wait for what was no fault of its own.
+// delay returns how long a delivery waits if it is deferred.
 func (f *fetcher) delay(d *delivery) time.Duration {
-	if d.verdict.reason == reasonNoTime {
-		return backoff(1, f.random())
+	if d.verdict.reason == reasonNoTime || d.verdict.reason == reasonHeld {
+		return backoff(d.receives/2, f.random()) // through no fault of its own
 	}
 	return backoff(d.receives, f.random())
 }

@@ -109,6 +109,7 @@ func TestWhatStripeAnswers(t *testing.T) {
 			if tt.eventType == "" {
 				tt.eventType = meterType
 			}
+			s.tried(t, "evt_1", tt.receives-1)
 			failures := s.run(t, received(max(tt.receives, 1), record("m", thin("evt_1", tt.eventType))))
 			logs, metrics := s.told(t)
 			if logs[0]["outcome"] != string(tt.outcome) || tt.reason != "" && logs[0]["reason"] != tt.reason {
@@ -298,7 +299,8 @@ func TestKeyByMode(t *testing.T) {
 	s.mu.Lock()
 	s.secret, s.now = `{"live":"`+liveKey+`"}`, start.Add(6*60e9)
 	s.mu.Unlock()
-	got := s.run(t, record("live", live), record("test", thin("evt_test", meterType)))
+	again := strings.Replace(live, "evt_live", "evt_live_2", 1)
+	got := s.run(t, record("live", again), record("test", thin("evt_test", meterType)))
 	if diff := cmp.Diff([]string{"test"}, got); diff != "" {
 		t.Errorf("failed items, for want of a test key: -want +got:\n%s", diff)
 	}

@@ -31,7 +31,7 @@ func (d *delivery) failure(reason string) failure {
 	thin := d.event()
 	f := failure{
 		EventID: thin.ID, Type: thin.Type, Context: thin.Context, Reason: reason,
-		Attempts: d.receives, FirstSeen: d.firstSeen, LastError: clip(d.err.Error(), maxLastError),
+		Attempts: d.attempts(), FirstSeen: d.firstSeen, LastError: clip(d.err.Error(), maxLastError),
 	}
 	if answer, ok := errors.AsType[*stripeapi.Error](d.err); ok {
 		f.Status = answer.Status

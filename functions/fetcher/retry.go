@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
@@ -34,12 +35,12 @@ const (
 	reasonAuth        = "auth"
 	reasonRateLimited = "rate_limited"
 	reasonNoTime      = "no_time"
+	reasonHeld        = "held"
 )
 
 // Failures that have no error of another package.
 var (
-	errDuplicate = errors.New("event was dealt with before")
-	errLedger    = errors.New("event cannot be claimed now")
+	errLedger    = errors.New("event is not claimed")
 	errTime      = errors.New("too little time is left in this invocation")
 	errData      = errors.New("data is not what the event type promises")
 	errNotStored = errors.New("event is not on the bus")
@@ -50,7 +51,10 @@ var rules = [...]struct {
 	err error
 	verdict
 }{
-	{errDuplicate, verdict{duplicate, ""}},
+	{ledger.ErrDone, verdict{duplicate, ""}},
+
+	// Whoever is at work on the event may fail yet.
+	{ledger.ErrHeld, verdict{deferred, reasonHeld}},
 
 	// No attempt can mend these.
 	{errSource, verdict{parked, "wrong_source"}},
@@ -86,7 +90,7 @@ const patience = 5
 
 // judge decides what becomes of a delivery after err. What it does not know it defers, since SQS gives up by itself in
 // the end, and to the same place.
-func judge(err error, receives int) verdict {
+func judge(err error, tries int) verdict {
 	if err == nil {
 		return verdict{emitted, ""}
 	}
@@ -97,7 +101,7 @@ func judge(err error, receives int) verdict {
 		v := rule.verdict
 		if v.outcome == doubtful {
 			v.outcome = deferred
-			if receives >= patience {
+			if tries >= patience {
 				v.outcome = parked
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
@@ -21,7 +22,8 @@ func TestJudge(t *testing.T) {
 		want     verdict
 	}{
 		{nil, 1, verdict{emitted, ""}},
-		{errDuplicate, 1, verdict{duplicate, ""}},
+		{fmt.Errorf("%w: %w", errLedger, ledger.ErrDone), 1, verdict{duplicate, ""}},
+		{fmt.Errorf("%w: %w", errLedger, ledger.ErrHeld), 99, verdict{deferred, "held"}},
 		{fmt.Errorf("%w: %w", errMalformed, v2events.ErrObject), 1, verdict{parked, "malformed"}},
 		{errSource, 1, verdict{parked, "wrong_source"}},
 		{stripeapi.ErrID, 1, verdict{parked, "unsafe"}},
@@ -80,16 +82,5 @@ func TestBackoff(t *testing.T) {
 		if got, shortest := backoff(tt.receives, 0.999999), tt.longest*4/5; got < shortest || got > shortest+time.Second {
 			t.Errorf("backoff(%d, 0.999999) = %v, want %v", tt.receives, got, shortest)
 		}
-	}
-}
-
-func TestPatienceLastsADay(t *testing.T) {
-	t.Parallel()
-	var total time.Duration
-	for receives := 1; receives < 50; receives++ { // the queue gives up after its fiftieth receive
-		total += backoff(receives, 0.999999)
-	}
-	if total < 24*time.Hour {
-		t.Errorf("a delivery is given up after %v, want at least a day", total)
 	}
 }

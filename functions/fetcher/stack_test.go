@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/local/table"
 )
 
 // Each of these would show where it must not be.
@@ -63,6 +65,9 @@ type stack struct {
 	sqsError *awstest.Error    // for every call of SQS
 	stripe   http.HandlerFunc
 
+	items       *table.Table
+	ledgerError *awstest.Error // for every call of DynamoDB
+
 	published []busEvent
 	requests  []request
 	parked    []deadLetter
@@ -71,12 +76,16 @@ type stack struct {
 
 func newStack(t testing.TB, stripe http.HandlerFunc) *stack {
 	t.Helper()
-	s := &stack{now: start, secret: apiKey, stripe: stripe, refuse: map[string]string{}}
+	items, err := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: table.String}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stack{now: start, secret: apiKey, stripe: stripe, refuse: map[string]string{}, items: items}
 	server := httptest.NewServer(http.HandlerFunc(s.answer))
 	t.Cleanup(server.Close)
 	f, err := s.wire(t, map[string]string{
 		"EVENT_BUS_NAME": "bus", "API_KEY_SECRET_ID": "key", "FETCH_QUEUE_URL": "https://sqs.test/1/fetch",
-		"DEAD_LETTER_QUEUE_URL": "https://sqs.test/1/dead", "STRIPE_API_BASE": server.URL, "STRIPE_RATE_LIMIT": "0",
+		"DEAD_LETTER_QUEUE_URL": "https://sqs.test/1/dead", "LEDGER_TABLE": "ledger", "STRIPE_API_BASE": server.URL, "STRIPE_RATE_LIMIT": "0",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +102,7 @@ func (s *stack) wire(t testing.TB, env map[string]string) (*fetcher, error) {
 		"AWSEvents.PutEvents":               s.putEvents,
 		"AmazonSQS.SendMessage":             s.sendMessage,
 		"AmazonSQS.ChangeMessageVisibility": s.changeVisibility,
+		"DynamoDB_20120810.UpdateItem":      s.updateItem,
 	})
 	lookup := func(name string) (string, bool) { return env[name], env[name] != "" }
 	return wire(t.Context(), lookup, config, &s.out, s.clock)
@@ -167,6 +177,24 @@ func (s *stack) changeVisibility(input []byte) (any, error) {
 	err := json.Unmarshal(input, &v)
 	s.deferred = append(s.deferred, v)
 	return struct{}{}, err
+}
+
+func (s *stack) updateItem(input []byte) (any, error) {
+	s.mu.Lock()
+	down := s.ledgerError
+	s.mu.Unlock()
+	if down != nil {
+		return nil, down
+	}
+	var request table.UpdateInput
+	if err := json.Unmarshal(input, &request); err != nil {
+		return nil, err
+	}
+	output, err := s.items.Update(request)
+	if refused, ok := errors.AsType[*table.ConditionError](err); ok {
+		return nil, &awstest.Error{Status: 400, Code: "ConditionalCheckFailedException", Item: refused.Item}
+	}
+	return output, err
 }
 
 // thin returns a thin event of a type.

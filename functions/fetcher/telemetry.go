@@ -24,7 +24,9 @@ func (f *fetcher) tell(ctx context.Context, d *delivery) {
 	}
 	level := slog.LevelInfo
 	if d.err != nil && d.verdict.outcome != duplicate {
-		level = slog.LevelWarn
+		if d.verdict.reason != reasonHeld {
+			level = slog.LevelWarn
+		}
 		attrs = append(attrs, slog.String("reason", d.verdict.reason), slog.String("error", clip(d.err.Error(), maxLastError)))
 	}
 	if d.verdict.outcome == parked {

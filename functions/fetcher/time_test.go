@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -67,12 +67,21 @@ func (m *memory) Park(_ context.Context, body string, _ map[string]string) error
 func newMemoryFetcher(m *memory, perSecond float64) *fetcher {
 	m.began = time.Now()
 	return &fetcher{
-		stripe: m, bus: m, queue: m, ledger: unrecorded{}, limiter: newLimiter(perSecond),
+		stripe: m, bus: m, queue: m, ledger: forgetful{}, pacer: newPacer(perSecond, time.Now),
 		now: time.Now, random: func() float64 { return 0 },
 		log:     telemetry.NewLogger(io.Discard, slog.LevelInfo),
 		metrics: telemetry.NewMetrics(io.Discard, "fetcher", slog.LevelInfo, time.Now),
 	}
 }
+
+// forgetful is a ledger that grants every claim.
+type forgetful struct{}
+
+func (forgetful) Claim(context.Context, ledger.Event, string, time.Time) (ledger.Claim, error) {
+	return ledger.Claim{}, nil
+}
+
+func (forgetful) Settle(context.Context, ledger.Claim, ledger.Settlement) error { return nil }
 
 func batchOf(n int) events.SQSEvent {
 	var batch events.SQSEvent
@@ -117,8 +126,8 @@ func TestNothingStartsThatCannotFinish(t *testing.T) {
 		if len(response.BatchItemFailures) != 4 {
 			t.Errorf("%d failed items, want the 4 that found no time", len(response.BatchItemFailures))
 		}
-		if diff := cmp.Diff([]time.Duration{30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second}, m.deferred); diff != "" {
-			t.Errorf("the rest waits as if for the first time: -want +got:\n%s", diff)
+		if diff := cmp.Diff([]time.Duration{2 * time.Minute, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute}, m.deferred); diff != "" {
+			t.Errorf("the rest waits as after the third and not the sixth receive: -want +got:\n%s", diff)
 		}
 	})
 }
@@ -138,54 +147,5 @@ func TestSilentStripe(t *testing.T) {
 				t.Errorf("timeout %v: %d items failed, %d deferred, %d fetches, want 10 of each", timeout, len(response.BatchItemFailures), len(m.deferred), len(m.fetched))
 			}
 		})
-	}
-}
-
-// book is a ledger in memory.
-type book struct {
-	mu      sync.Mutex
-	done    map[string]bool
-	err     error
-	settled []string
-}
-
-func (b *book) Claim(_ context.Context, thin *v2events.ThinEvent) (bool, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !b.done[thin.ID], b.err
-}
-
-func (b *book) Settle(_ context.Context, thin *v2events.ThinEvent, o outcome) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.settled = append(b.settled, thin.ID+" "+string(o))
-	return errors.New("the ledger is full")
-}
-
-func TestLedger(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, known)
-	b := &book{done: map[string]bool{"evt_done": true}}
-	s.fetcher.ledger = b
-	got := s.run(t, record("1", thin("evt_done", meterType)), record("2", thin("evt_new", meterType)), record("3", thin("evt_odd", "other")), message("4", "{"))
-	slices.Sort(b.settled)
-	if diff := cmp.Diff([]string{"evt_new emitted", "evt_odd parked"}, b.settled); diff != "" || len(got) != 0 {
-		t.Errorf("failed items %v, want none; settled: -want +got:\n%s", got, diff)
-	}
-	if len(s.requests) != 2 || len(s.published) != 3 {
-		t.Errorf("%d requests and %d events on the bus, want 2 and 3", len(s.requests), len(s.published))
-	}
-	_, metrics := s.told(t)
-	if metric(metrics, "Duplicate", "") != 1 || metric(metrics, "SideEffectFailed", "ledger") != 2 {
-		t.Errorf("metrics %v, want Duplicate once and SideEffectFailed by ledger twice", metrics)
-	}
-}
-
-func TestLedgerDown(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, known)
-	s.fetcher.ledger = &book{err: errors.New("no table")}
-	if got := s.run(t, record("m", thin("evt_1", meterType))); len(got) != 1 || len(s.requests) != 0 {
-		t.Errorf("failed items %v after %d requests, want the event, unfetched", got, len(s.requests))
 	}
 }

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"golang.org/x/time/rate"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/ledger"
 	sqsqueue "github.com/meterbridge/meterbridge/internal/queue"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
@@ -45,20 +46,11 @@ func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.
 		stripe:  stripe{keys},
 		bus:     bus.New(eventbridge.NewFromConfig(service), c.EventBusName, nil),
 		queue:   sqsqueue.New(sqs.NewFromConfig(service), c.FetchQueueURL, c.DeadLetterQueueURL),
-		ledger:  unrecorded{},
-		limiter: newLimiter(c.StripeRateLimit),
+		ledger:  ledger.New(dynamodb.NewFromConfig(service), c.LedgerTable, &ledger.Options{Now: now}),
+		pacer:   newPacer(c.StripeRateLimit, now),
 		now:     now,
 		random:  rand.Float64,
 		log:     log,
 		metrics: metrics,
 	}, nil
-}
-
-// newLimiter admits requests one by one. A burst would add to the rate within the second for which Stripe counts, and
-// every instance would have one.
-func newLimiter(perSecond float64) *rate.Limiter {
-	if perSecond == 0 {
-		return rate.NewLimiter(rate.Inf, 0)
-	}
-	return rate.NewLimiter(rate.Limit(perSecond), 1)
 }

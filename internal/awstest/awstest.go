@@ -23,6 +23,7 @@ type Error struct {
 	Status  int    // of the HTTP response
 	Code    string // such as "AccessDeniedException"
 	Message string
+	Item    any // what DynamoDB shows of the item that a condition failed on; nil is nothing
 }
 
 // Error returns the code and the message.
@@ -44,7 +45,9 @@ func Config(t testing.TB, operations map[string]Operation) aws.Config {
 		operation, ok := operations[target]
 		if !ok {
 			t.Errorf("unexpected call of %q", target)
-			operation = func([]byte) (any, error) { return nil, &Error{400, "UnknownOperationException", target} }
+			operation = func([]byte) (any, error) {
+				return nil, &Error{Status: 400, Code: "UnknownOperationException", Message: target}
+			}
 		}
 		input, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -74,7 +77,7 @@ func answer(w http.ResponseWriter, r *http.Request, operation Operation, input [
 	w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 	if failure, ok := err.(*Error); ok {
 		w.WriteHeader(failure.Status)
-		output = map[string]string{"__type": failure.Code, "message": failure.Message}
+		output = map[string]any{"__type": failure.Code, "message": failure.Message, "Item": failure.Item}
 	}
 	_ = json.NewEncoder(w).Encode(output)
 }

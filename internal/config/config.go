@@ -12,6 +12,7 @@ const (
 	APIKeySecretID     = "API_KEY_SECRET_ID"
 	FetchQueueURL      = "FETCH_QUEUE_URL"
 	DeadLetterQueueURL = "DEAD_LETTER_QUEUE_URL"
+	LedgerTable        = "LEDGER_TABLE"
 	StripeAPIBase      = "STRIPE_API_BASE"
 	StripeAPIVersion   = "STRIPE_API_VERSION"
 	StripeRateLimit    = "STRIPE_RATE_LIMIT"
@@ -56,12 +57,15 @@ func LoadWebhook(lookup Lookup) (Webhook, error) {
 	return c, r.err()
 }
 
+const wantLedger = "the name or ARN of the ledger's DynamoDB table"
+
 // Fetcher is the configuration of functions/fetcher.
 type Fetcher struct {
 	EventBusName       string     // EVENT_BUS_NAME, required
 	APIKeySecretID     string     // API_KEY_SECRET_ID, required: name or ARN
 	FetchQueueURL      string     // FETCH_QUEUE_URL, required
 	DeadLetterQueueURL string     // DEAD_LETTER_QUEUE_URL, required
+	LedgerTable        string     // LEDGER_TABLE, required: name or ARN
 	StripeAPIBase      string     // STRIPE_API_BASE: an origin, https except on loopback
 	StripeAPIVersion   string     // STRIPE_API_VERSION
 	StripeRateLimit    float64    // STRIPE_RATE_LIMIT, requests a second of one instance; 0 is no limit
@@ -76,6 +80,7 @@ func LoadFetcher(lookup Lookup) (Fetcher, error) {
 		APIKeySecretID:     r.required(APIKeySecretID, "the name or ARN of the secret that holds the Stripe API key"),
 		FetchQueueURL:      r.url(FetchQueueURL, "the URL of the queue that feeds the fetcher"),
 		DeadLetterQueueURL: r.url(DeadLetterQueueURL, "the URL of the queue for events that are given up"),
+		LedgerTable:        r.required(LedgerTable, wantLedger),
 		StripeAPIBase:      r.origin(StripeAPIBase, DefaultStripeAPIBase),
 		StripeAPIVersion:   r.version(StripeAPIVersion, DefaultStripeAPIVersion),
 		StripeRateLimit:    r.rate(StripeRateLimit, DefaultStripeRateLimit),

@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
 		"EVENT_BUS_NAME": "bus", "API_KEY_SECRET_ID": "key", "SIGNING_SECRET_ID": "secret",
-		"FETCH_QUEUE_URL": "https://sqs.test/1/fetch", "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:9/1/dead",
+		"FETCH_QUEUE_URL": "https://sqs.test/1/fetch", "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:9/1/dead", "LEDGER_TABLE": "ledger",
 		"STRIPE_RATE_LIMIT": "", // as a template leaves it
 	}
 	fetcher, err := config.LoadFetcher(lookup(env))
@@ -47,7 +47,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := config.Fetcher{
 		EventBusName: "bus", APIKeySecretID: "key",
-		FetchQueueURL: "https://sqs.test/1/fetch", DeadLetterQueueURL: "http://127.0.0.1:9/1/dead",
+		FetchQueueURL: "https://sqs.test/1/fetch", DeadLetterQueueURL: "http://127.0.0.1:9/1/dead", LedgerTable: "ledger",
 		StripeAPIBase: "https://api.stripe.com", StripeAPIVersion: "2026-09-30.endive", StripeRateLimit: 5,
 	}
 	if diff := cmp.Diff(want, fetcher); diff != "" {
@@ -71,7 +71,7 @@ func TestAllFaultsInOneError(t *testing.T) {
 	}
 	for _, name := range []string{
 		"EVENT_BUS_NAME is missing", "API_KEY_SECRET_ID is missing", "FETCH_QUEUE_URL is not a URL",
-		"DEAD_LETTER_QUEUE_URL is missing", "STRIPE_API_BASE is not secure", "STRIPE_API_VERSION is unusable",
+		"DEAD_LETTER_QUEUE_URL is missing", "LEDGER_TABLE is missing", "STRIPE_API_BASE is not secure", "STRIPE_API_VERSION is unusable",
 		"STRIPE_RATE_LIMIT is unusable", "LOG_LEVEL is unusable",
 	} {
 		if strings.Count(err.Error(), name+": want ") != 1 {
