@@ -217,7 +217,11 @@ func TestEndsThoughLettersShowUpAgain(t *testing.T) {
 			}
 			return next
 		}
+		started := time.Now()
 		counts := s.run(t, &redrive.Options{Filter: redrive.Filter{Reasons: []string{"mismatch"}}})
+		if took := time.Since(started); took > time.Hour {
+			t.Errorf("took %v, want two rounds at most", took)
+		}
 		if diff := cmp.Diff(redrive.Counts{Seen: 300, Skipped: 300}, counts); diff != "" {
 			t.Errorf("counts -want +got:\n%s", diff)
 		}
