@@ -151,6 +151,9 @@ func (s *Stack) startSchedules() {
 	}
 }
 
+// Scheduled tells whether there are schedules.
+func (s *Stack) Scheduled() bool { return len(s.schedules) > 0 }
+
 // RunSchedules runs the target of every schedule once, now, and returns the logical ids of the schedules. What the targets
 // then do is not waited for: see Quiet.
 func (s *Stack) RunSchedules() []string {

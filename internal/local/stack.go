@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -206,6 +208,16 @@ func (s *Stack) Routes() map[string]string {
 		routes[r.method+" "+r.path] = r.function.logicalID
 	}
 	return routes
+}
+
+// Webhook returns the URL of the first POST route; empty if there is none.
+func (s *Stack) Webhook() string {
+	for _, route := range slices.Sorted(maps.Keys(s.Routes())) {
+		if path, ok := strings.CutPrefix(route, http.MethodPost+" "); ok {
+			return s.URL() + path
+		}
+	}
+	return ""
 }
 
 // Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL does, and reports whether

@@ -1,0 +1,156 @@
+package soak
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/meterbridge/meterbridge/internal/local"
+	"github.com/meterbridge/meterbridge/internal/local/faults"
+)
+
+// Sources of the events on the bus.
+const (
+	sourceThin = "stripe.thin"
+	sourceFull = "stripe.event"
+)
+
+// watch keeps an account of every event, in some hundred bytes each.
+type watch struct {
+	mu       sync.Mutex
+	accounts map[string]*account // by event id
+	marks    []string            // what the steps of a way stand for
+	known    map[string]uint16   // the marks' numbers
+	injected map[string]int      // by fault
+	warnings []string            // the first of them
+	ends     int                 // accounts that are emitted or parked
+	puts     int                 // events put on the bus
+	forged   int                 // events on the bus that were forged
+}
+
+// account is what is known of one event.
+type account struct {
+	emitted uint16
+	parked  bool
+	excused bool     // a crash or a lost answer explains why it would be emitted twice
+	way     []uint16 // what happened to it, as marks
+}
+
+func newWatch() *watch {
+	return &watch{accounts: map[string]*account{}, known: map[string]uint16{}, injected: map[string]int{}}
+}
+
+// Observe implements local.Observer.
+func (w *watch) Observe(s local.Step) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch s.Kind {
+	case local.Answered:
+		w.mark(s.EventID, fmt.Sprintf("answered %d", s.Status))
+	case local.Put:
+		w.putOnBus(s)
+	case local.Parked:
+		w.end(w.mark(s.EventID, "parked in "+s.Name+": "+s.Text), func(a *account) { a.parked = true })
+	case local.Invoked:
+		w.invoked(s)
+	case local.Faulted:
+		w.faulted(s)
+	case local.Warned:
+		if len(w.warnings) < maxWarnings {
+			w.warnings = append(w.warnings, s.Text)
+		}
+	}
+}
+
+const (
+	maxWarnings = 20
+	maxWay      = 60 // steps of one event
+)
+
+// mark adds a step to an event's way and returns its account; nil without an event.
+func (w *watch) mark(id, what string) *account {
+	if id == "" {
+		return nil
+	}
+	number, known := w.known[what]
+	if !known {
+		number = uint16(len(w.marks))
+		w.marks, w.known[what] = append(w.marks, what), number
+	}
+	a := w.accounts[id]
+	if a == nil {
+		a = &account{}
+		w.accounts[id] = a
+	}
+	if len(a.way) < maxWay {
+		a.way = append(a.way, number)
+	}
+	return a
+}
+
+// end changes an account by something that ends its event.
+func (w *watch) end(a *account, change func(*account)) {
+	if a == nil {
+		return
+	}
+	if a.emitted == 0 && !a.parked {
+		w.ends++
+	}
+	change(a)
+}
+
+func (w *watch) putOnBus(s local.Step) {
+	w.puts++
+	switch {
+	case s.Source == sourceFull:
+		w.end(w.mark(s.EventID, "emitted"), func(a *account) { a.emitted++ })
+	case s.Source == sourceThin:
+		w.mark(s.EventID, "stored")
+	default:
+		w.mark(s.EventID, "put as "+s.Source)
+	}
+	if strings.HasPrefix(s.EventID, forgedPrefix) {
+		w.forged++
+	}
+}
+
+// invoked excuses every event of a batch whose function ended without an answer: what it had put may be on no record.
+func (w *watch) invoked(s local.Step) {
+	if s.Err == nil {
+		return
+	}
+	for _, id := range s.Batch {
+		w.mark(id, s.Name+" ended without an answer").excused = true
+	}
+}
+
+func (w *watch) faulted(s local.Step) {
+	w.injected[s.Name]++
+	for _, id := range s.Batch {
+		a := w.mark(id, s.Name+" at "+where(s.Text))
+		if a != nil && s.Source == sourceFull && (s.Name == faults.EventsLost || s.Name == faults.FunctionKill) {
+			a.excused = true
+		}
+	}
+}
+
+// where leaves the event's id out of a path, so that marks stay few.
+func where(text string) string {
+	path, _, found := strings.Cut(text, "/evt_")
+	if found {
+		return path + "/…"
+	}
+	return text
+}
+
+func (w *watch) ended() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ends
+}
+
+func (w *watch) put() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.puts
+}
