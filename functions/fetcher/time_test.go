@@ -70,7 +70,7 @@ func newMemoryFetcher(m *memory, perSecond float64) *fetcher {
 		stripe: m, bus: m, queue: m, ledger: forgetful{}, pacer: newPacer(perSecond, time.Now),
 		now: time.Now, random: func() float64 { return 0 },
 		log:     telemetry.NewLogger(io.Discard, slog.LevelInfo),
-		metrics: telemetry.NewMetrics(io.Discard, "fetcher", slog.LevelInfo, time.Now),
+		metrics: telemetry.NewMetrics(io.Discard, "bus", "fetcher", slog.LevelInfo, time.Now),
 	}
 }
 

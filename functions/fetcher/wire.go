@@ -27,7 +27,7 @@ import (
 func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*fetcher, error) {
 	c, err := config.LoadFetcher(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
-	metrics := telemetry.NewMetrics(out, "fetcher", c.LogLevel, now)
+	metrics := telemetry.NewMetrics(out, c.EventBusName, "fetcher", c.LogLevel, now)
 	keys := secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID, clientBuild(stripeOptions(c, newTransport())), &secret.Options{
 		Now: now,
 		OnStale: func(err error) {

@@ -43,7 +43,7 @@ func newMemoryHandler(tb testing.TB, s stripesig.Secret) (lambdahttp.Handler, *m
 	stored := new(memory)
 	h := &handler{
 		verifiers: fixed{verifier}, bus: stored,
-		log: telemetry.NewLogger(io.Discard, slog.LevelInfo), metrics: telemetry.NewMetrics(io.Discard, "webhook", slog.LevelInfo, clock),
+		log: telemetry.NewLogger(io.Discard, slog.LevelInfo), metrics: telemetry.NewMetrics(io.Discard, "bus", "webhook", slog.LevelInfo, clock),
 	}
 	return h.handle, stored
 }

@@ -25,7 +25,7 @@ import (
 func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*handler, error) {
 	c, err := config.LoadWebhook(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
-	metrics := telemetry.NewMetrics(out, "webhook", c.LogLevel, now)
+	metrics := telemetry.NewMetrics(out, c.EventBusName, "webhook", c.LogLevel, now)
 	verifiers := secret.New(secretsmanager.NewFromConfig(service), c.SigningSecretID, verifierBuild(c, now), &secret.Options{
 		Now: now,
 		OnStale: func(err error) {

@@ -10,11 +10,13 @@ import (
 // Namespace is the CloudWatch namespace of all metrics.
 const Namespace = "Meterbridge"
 
-// The dimensions of the metrics. Reason takes its values from constants in the code, never from an event, so that the
-// number of metrics, which are billed one by one, is bounded.
+// The dimensions of the metrics. The last two take their values from constants in the code, never from an event, so that
+// the number of metrics, which are billed one by one, is bounded.
 const (
+	DimensionBus     = "Bus"     // which stack: several in one account must not count together
 	DimensionService = "Service" // which function
 	DimensionReason  = "Reason"  // why
+	DimensionCode    = "Code"    // Stripe's error code, or "other"
 )
 
 // A Metric is the name of a metric. The template's alarms and dashboard use these names.
@@ -39,35 +41,44 @@ const (
 	StripeLatency     Metric = "StripeLatency"     // milliseconds of each request to Stripe
 	StripeRateLimited Metric = "StripeRateLimited" // requests that Stripe refused with 429
 	StripeAuthError   Metric = "StripeAuthError"   // requests that Stripe refused with 401 or 403, or that had no key
+	MeterErrors       Metric = "MeterErrors"       // usage that Stripe refused, as emitted reports say, by code
 	SideEffectFailed  Metric = "SideEffectFailed"  // calls of SQS or EventBridge that failed beside the event's own way, by reason
 )
 
 // Metrics writes metrics of one service. It is safe for concurrent use if its writer is.
 type Metrics struct {
 	w       io.Writer
+	bus     string
 	service string
 	level   string
 	now     func() time.Time
 }
 
-// NewMetrics returns Metrics for a service that log at level. Lambda's level filter takes a line without a level for
-// INFO and drops it where only warnings are wanted, so every line claims the level that just passes.
-// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-func NewMetrics(w io.Writer, service string, level slog.Level, now func() time.Time) *Metrics {
-	return &Metrics{w: w, service: service, level: level.String(), now: now}
+// NewMetrics returns Metrics for a service of the stack with that bus, which logs at level. Lambda's level filter takes a
+// line without a level for INFO and drops it where only warnings are wanted, so every line claims the level that just
+// passes. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+func NewMetrics(w io.Writer, bus, service string, level slog.Level, now func() time.Time) *Metrics {
+	return &Metrics{w: w, bus: bus, service: service, level: level.String(), now: now}
 }
 
 // Count adds n to a metric; zero writes nothing.
 func (m *Metrics) Count(metric Metric, n int) {
 	if n != 0 {
-		m.write(metric, "Count", n, "")
+		m.write(metric, "Count", n, "", "")
 	}
 }
 
 // CountReason adds n to a metric as a whole and under a reason, which must be one of few; zero writes nothing.
 func (m *Metrics) CountReason(metric Metric, reason string, n int) {
 	if n != 0 {
-		m.write(metric, "Count", n, reason)
+		m.write(metric, "Count", n, DimensionReason, reason)
+	}
+}
+
+// CountCode adds n to a metric as a whole and under a code, which must be one of few; zero writes nothing.
+func (m *Metrics) CountCode(metric Metric, code string, n int64) {
+	if n != 0 {
+		m.write(metric, "Count", n, DimensionCode, code)
 	}
 }
 
@@ -82,7 +93,7 @@ func (m *Metrics) Observe(metric Metric, durations []time.Duration) {
 		for _, d := range durations[:n] {
 			values = append(values, float64(d)/float64(time.Millisecond))
 		}
-		m.write(metric, "Milliseconds", values, "")
+		m.write(metric, "Milliseconds", values, "", "")
 		durations = durations[n:]
 	}
 }
@@ -100,16 +111,17 @@ type definition struct {
 	Unit string
 }
 
-func (m *Metrics) write(metric Metric, unit string, value any, reason string) {
+// write writes a metric, as a whole and, if there is a value for it, under one more dimension.
+func (m *Metrics) write(metric Metric, unit string, values any, dimension, value string) {
 	now := m.now()
-	dimensions := [][]string{{DimensionService}}
+	dimensions := [][]string{{DimensionBus, DimensionService}}
 	line := map[string]any{
 		"level": m.level, "timestamp": now.UTC().Format(time.RFC3339Nano),
-		DimensionService: m.service, string(metric): value,
+		DimensionBus: m.bus, DimensionService: m.service, string(metric): values,
 	}
-	if reason != "" {
-		line[DimensionReason] = reason
-		dimensions = append(dimensions, []string{DimensionService, DimensionReason})
+	if value != "" {
+		line[dimension] = value
+		dimensions = append(dimensions, []string{DimensionBus, DimensionService, dimension})
 	}
 	line["_aws"] = map[string]any{
 		"Timestamp":         now.UnixMilli(),

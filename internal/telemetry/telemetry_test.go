@@ -79,11 +79,13 @@ func TestMetricLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	at := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
-	m := telemetry.NewMetrics(&out, "fetcher", slog.LevelWarn, func() time.Time { return at })
+	m := telemetry.NewMetrics(&out, "bus", "fetcher", slog.LevelWarn, func() time.Time { return at })
 	m.Count(telemetry.Emitted, 7)
 	m.Count(telemetry.Emitted, 0)
 	m.CountReason(telemetry.Parked, "not_found", 2)
 	m.CountReason(telemetry.Parked, "not_found", 0)
+	m.CountCode(telemetry.MeterErrors, "no_meter", 3)
+	m.CountCode(telemetry.MeterErrors, "no_meter", 0)
 	m.Observe(telemetry.StripeLatency, []time.Duration{1500 * time.Microsecond, time.Second})
 	m.Observe(telemetry.StripeLatency, nil)
 	line := func(metric, unit string, value any, dimensions ...any) map[string]any {
@@ -92,14 +94,17 @@ func TestMetricLines(t *testing.T) {
 				"Namespace": "Meterbridge", "Dimensions": dimensions,
 				"Metrics": []any{map[string]any{"Name": metric, "Unit": unit}},
 			}}},
-			"level": "WARN", "timestamp": "2026-11-22T01:02:03.004Z", "Service": "fetcher", metric: value,
+			"level": "WARN", "timestamp": "2026-11-22T01:02:03.004Z", "Bus": "bus", "Service": "fetcher", metric: value,
 		}
 	}
-	service := []any{"Service"}
-	parked := line("Parked", "Count", 2.0, service, []any{"Service", "Reason"})
+	service := []any{"Bus", "Service"}
+	parked := line("Parked", "Count", 2.0, service, []any{"Bus", "Service", "Reason"})
 	parked["Reason"] = "not_found"
+	refused := line("MeterErrors", "Count", 3.0, service, []any{"Bus", "Service", "Code"})
+	refused["Code"] = "no_meter"
 	want := []map[string]any{
-		line("Emitted", "Count", 7.0, service), parked, line("StripeLatency", "Milliseconds", []any{1.5, 1000.0}, service),
+		line("Emitted", "Count", 7.0, service), parked, refused,
+		line("StripeLatency", "Milliseconds", []any{1.5, 1000.0}, service),
 	}
 	if diff := cmp.Diff(want, lines(t, &out)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -109,7 +114,7 @@ func TestMetricLines(t *testing.T) {
 func TestObserveSplitsLongLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	telemetry.NewMetrics(&out, "fetcher", slog.LevelInfo, func() time.Time { return time.Time{} }).Observe(telemetry.StripeLatency, make([]time.Duration, 250))
+	telemetry.NewMetrics(&out, "bus", "fetcher", slog.LevelInfo, func() time.Time { return time.Time{} }).Observe(telemetry.StripeLatency, make([]time.Duration, 250))
 	var sizes []int
 	for _, line := range lines(t, &out) {
 		sizes = append(sizes, len(line["StripeLatency"].([]any)))
