@@ -39,8 +39,9 @@ type delivery struct {
 	claim   *ledger.Claim       // nil if there is none
 	latency time.Duration       // of the request to Stripe; 0 if there was none
 	full    *v2events.Event
-	err     error   // why it is not emitted; nil so far
-	verdict verdict // set when settled
+	report  *v2events.MeterErrorReport // what full reports; nil if it is of no meter type
+	err     error                      // why it is not emitted; nil so far
+	verdict verdict                    // set when settled
 }
 
 // envelope is what of an EventBridge event is needed.

@@ -126,7 +126,8 @@ func (f *fetcher) fetch(ctx context.Context, d *delivery, slot time.Duration, le
 	if err != nil {
 		return err
 	}
-	return checkData(d.full)
+	d.report, err = meterReport(d.full)
+	return err
 }
 
 // turn waits for a turn at Stripe. Without one that leaves a slot of ctx's time it fails.

@@ -86,17 +86,21 @@ func newClient(key stripeapi.Key, opts *stripeapi.Options) (*v2events.Client, er
 	return v2events.NewClient(api), nil
 }
 
-// checkData holds a full event of a typed kind to the schema that is published for it.
-func checkData(event *v2events.Event) error {
-	var err error
+// meterReport holds a full event of a meter type to the schema that is published for it, and returns what it reports.
+// Events of other types report nothing.
+func meterReport(event *v2events.Event) (*v2events.MeterErrorReport, error) {
+	var kind v2events.Kind[v2events.MeterErrorReport]
 	switch event.Type {
 	case v2events.MeterErrorReportTriggered.Type():
-		_, err = v2events.MeterErrorReportTriggered.Data(event)
+		kind = v2events.MeterErrorReportTriggered
 	case v2events.MeterNotFound.Type():
-		_, err = v2events.MeterNotFound.Data(event)
+		kind = v2events.MeterNotFound
+	default:
+		return nil, nil
 	}
+	report, err := kind.Data(event)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errData, err)
+		return nil, fmt.Errorf("%w: %w", errData, err)
 	}
-	return nil
+	return report, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/telemetry"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 // tell writes the one line about a delivery.
@@ -62,6 +63,30 @@ func (f *fetcher) count(deliveries []*delivery) {
 	f.metrics.Observe(telemetry.StripeLatency, latencies)
 	f.metrics.Count(telemetry.StripeRateLimited, verdicts[verdict{deferred, reasonRateLimited}])
 	f.metrics.Count(telemetry.StripeAuthError, verdicts[verdict{deferred, reasonAuth}])
+	for code, n := range refusals(deliveries) {
+		f.metrics.CountCode(telemetry.MeterErrors, string(code), n)
+	}
+}
+
+// otherCode stands for every code that this version does not know: Stripe's set is open, that of the metrics is not.
+const otherCode v2events.MeterErrorCode = "other"
+
+// refusals adds up the usage that Stripe refused, as the emitted reports say.
+func refusals(deliveries []*delivery) map[v2events.MeterErrorCode]int64 {
+	refused := make(map[v2events.MeterErrorCode]int64)
+	for _, d := range deliveries {
+		if d.verdict.outcome != emitted || d.report == nil {
+			continue
+		}
+		for _, group := range d.report.Reason.ErrorTypes {
+			code := group.Code
+			if !code.Known() {
+				code = otherCode
+			}
+			refused[code] += group.ErrorCount
+		}
+	}
+	return refused
 }
 
 func (o outcome) metric() telemetry.Metric {
