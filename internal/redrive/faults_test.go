@@ -73,7 +73,7 @@ func (s *stack) cut(n int, at func(w http.ResponseWriter, r *http.Request, next 
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		dead := func(http.ResponseWriter, *http.Request) { panic(lost{}) }
+		dead := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 		for n, killed := 1, true; killed; n++ {
 			for moment, at := range map[string]func(http.ResponseWriter, *http.Request, http.Handler){
 				"before": func(w http.ResponseWriter, r *http.Request, _ http.Handler) { dead(w, r) },

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/deployed"
 	"github.com/meterbridge/meterbridge/internal/local/awswire"
 	"github.com/meterbridge/meterbridge/internal/local/clock"
@@ -73,41 +74,12 @@ func (s *stack) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.
 	return results
 }
 
-// service is an SDK configuration whose calls are answered by the stack. One attempt each: what the SDK tries again, a
-// test would have to count.
+// service is an SDK configuration whose calls are answered by the stack.
 func (s *stack) service() aws.Config {
-	handler := awswire.New(awswire.Backends{
+	return awstest.InProcess(awswire.New(awswire.Backends{
 		Events: s, Queues: []*queue.Queue{s.fetch, s.dead, s.ruleDead}, Intercept: s.intercept,
-	})
-	return aws.Config{
-		Region: region, BaseEndpoint: aws.String("https://aws.test"), RetryMaxAttempts: 1, HTTPClient: inProcess{handler},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
-		}),
-	}
+	}))
 }
-
-// inProcess calls a handler as if it were a server far away. A handler that panics with a lost error gives no answer.
-type inProcess struct{ handler http.Handler }
-
-func (p inProcess) Do(r *http.Request) (response *http.Response, err error) {
-	defer func() {
-		if lost, ok := recover().(lost); ok {
-			response, err = nil, lost
-		}
-	}()
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	recorder := httptest.NewRecorder()
-	p.handler.ServeHTTP(recorder, r)
-	return recorder.Result(), nil
-}
-
-// lost is how a call ends whose answer never comes.
-type lost struct{}
-
-func (lost) Error() string { return "connection lost" }
 
 func (s *stack) addresses() deployed.Stack {
 	return deployed.Stack{
