@@ -47,7 +47,8 @@ deploy: ## Build and deploy to AWS with SAM (STACK=staging for another environme
 clean: ## Remove what was built
 	rm -rf .aws-sam .meterbridge bin
 
-.PHONY: build-WebhookFunction build-FetcherFunction build-MeterAlertsFunction
+.PHONY: build-WebhookFunction build-FetcherFunction build-ReconcilerFunction build-MeterAlertsFunction
 build-WebhookFunction:     ; $(call bootstrap,functions/webhook)
 build-FetcherFunction:     ; $(call bootstrap,functions/fetcher)
+build-ReconcilerFunction:  ; $(call bootstrap,functions/reconciler)
 build-MeterAlertsFunction: ; $(call bootstrap,examples/meter-alerts)

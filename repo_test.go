@@ -97,8 +97,9 @@ func undocumented(declaration ast.Decl) (names []string) {
 func TestEnvironmentOfTemplateIsThatOfConfig(t *testing.T) {
 	t.Parallel()
 	reads := map[string]func(config.Lookup){
-		"WebhookFunction": func(l config.Lookup) { config.LoadWebhook(l) },
-		"FetcherFunction": func(l config.Lookup) { config.LoadFetcher(l) },
+		"WebhookFunction":    func(l config.Lookup) { config.LoadWebhook(l) },
+		"FetcherFunction":    func(l config.Lookup) { config.LoadFetcher(l) },
+		"ReconcilerFunction": func(l config.Lookup) { config.LoadReconciler(l) },
 	}
 	parsed := readTemplate(t)
 	for function, load := range reads {

@@ -17,6 +17,9 @@ const (
 	StripeAPIVersion   = "STRIPE_API_VERSION"
 	StripeRateLimit    = "STRIPE_RATE_LIMIT"
 	SignatureTolerance = "SIGNATURE_TOLERANCE"
+	ReconcileTypes     = "RECONCILE_TYPES"
+	ReconcileLookback  = "RECONCILE_LOOKBACK"
+	ReconcileContexts  = "RECONCILE_CONTEXTS"
 	LogLevel           = "LOG_LEVEL"
 )
 
@@ -31,6 +34,12 @@ const (
 	DefaultStripeRateLimit = 5
 
 	DefaultSignatureTolerance = 5 * time.Minute
+
+	// DefaultReconcileLookback is how long Stripe tries to deliver an event.
+	DefaultReconcileLookback = 72 * time.Hour
+
+	// MaxReconcileLookback is how long Stripe lists an event (https://docs.stripe.com/api/v2/core/events/list).
+	MaxReconcileLookback = 30 * 24 * time.Hour
 )
 
 // Lookup returns the value of an environment variable and whether it is set. [os.LookupEnv] is one.
@@ -85,6 +94,41 @@ func LoadFetcher(lookup Lookup) (Fetcher, error) {
 		StripeAPIVersion:   r.version(StripeAPIVersion, DefaultStripeAPIVersion),
 		StripeRateLimit:    r.rate(StripeRateLimit, DefaultStripeRateLimit),
 		LogLevel:           r.level(LogLevel),
+	}
+	return c, r.err()
+}
+
+// Reconciler is the configuration of functions/reconciler.
+type Reconciler struct {
+	EventBusName      string        // EVENT_BUS_NAME, required
+	APIKeySecretID    string        // API_KEY_SECRET_ID, required: name or ARN
+	LedgerTable       string        // LEDGER_TABLE, required: name or ARN
+	ReconcileTypes    []string      // RECONCILE_TYPES, required: event types to look for, with commas between them
+	ReconcileContexts []string      // RECONCILE_CONTEXTS: accounts to look at beside the key's own; none if absent
+	ReconcileLookback time.Duration // RECONCILE_LOOKBACK of a first run, at most MaxReconcileLookback
+	StripeAPIBase     string        // STRIPE_API_BASE: an origin, https except on loopback
+	StripeAPIVersion  string        // STRIPE_API_VERSION
+	StripeRateLimit   float64       // STRIPE_RATE_LIMIT, requests a second; 0 is no limit
+	LogLevel          slog.Level    // LOG_LEVEL; INFO if absent
+}
+
+// LoadReconciler reads the reconciler's configuration, with errors like those of [LoadWebhook].
+func LoadReconciler(lookup Lookup) (Reconciler, error) {
+	r := reader{lookup: lookup}
+	c := Reconciler{
+		EventBusName:      r.required(EventBusName, "the name or ARN of the event bus"),
+		APIKeySecretID:    r.required(APIKeySecretID, "the name or ARN of the secret that holds the Stripe API key"),
+		LedgerTable:       r.required(LedgerTable, wantLedger),
+		ReconcileTypes:    r.list(ReconcileTypes),
+		ReconcileContexts: r.list(ReconcileContexts),
+		ReconcileLookback: r.lookback(ReconcileLookback),
+		StripeAPIBase:     r.origin(StripeAPIBase, DefaultStripeAPIBase),
+		StripeAPIVersion:  r.version(StripeAPIVersion, DefaultStripeAPIVersion),
+		StripeRateLimit:   r.rate(StripeRateLimit, DefaultStripeRateLimit),
+		LogLevel:          r.level(LogLevel),
+	}
+	if len(c.ReconcileTypes) == 0 {
+		r.fault(ReconcileTypes, "missing", "event types, with commas between them")
 	}
 	return c, r.err()
 }

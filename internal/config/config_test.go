@@ -137,3 +137,29 @@ func TestNumbersAndLevels(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadReconciler(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{
+		"EVENT_BUS_NAME": "bus", "API_KEY_SECRET_ID": "key", "LEDGER_TABLE": "ledger", "RECONCILE_TYPES": " a.b,c ,, a.b,",
+		"RECONCILE_CONTEXTS": "acct_1,acct_1/acct_2", "STRIPE_RATE_LIMIT": "2.5",
+	}
+	got, err := config.LoadReconciler(lookup(env))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Reconciler{
+		EventBusName: "bus", APIKeySecretID: "key", LedgerTable: "ledger", ReconcileTypes: []string{"a.b", "c"},
+		ReconcileContexts: []string{"acct_1", "acct_1/acct_2"}, ReconcileLookback: 72 * time.Hour,
+		StripeAPIBase: "https://api.stripe.com", StripeAPIVersion: "2026-09-30.endive", StripeRateLimit: 2.5,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for lookback, fault := range map[string]string{"720h": "", "720h1ns": "too long", "0s": "unusable", "30d": "unusable"} {
+		_, err := config.LoadReconciler(lookup(map[string]string{"RECONCILE_LOOKBACK": lookback, "RECONCILE_TYPES": " , "}))
+		if strings.Contains(err.Error(), "RECONCILE_LOOKBACK is "+fault) != (fault != "") || !strings.Contains(err.Error(), "RECONCILE_TYPES is missing") {
+			t.Errorf("RECONCILE_LOOKBACK=%s without types: %v, want fault %q and missing types", lookback, err, fault)
+		}
+	}
+}

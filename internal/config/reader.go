@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,6 +99,26 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 		return 0
 	}
 	return d
+}
+
+func (r *reader) lookback(name string) time.Duration {
+	d := r.duration(name, DefaultReconcileLookback)
+	if d > MaxReconcileLookback {
+		r.fault(name, "too long", "at most "+MaxReconcileLookback.String()+", for which Stripe keeps events")
+		return 0
+	}
+	return d
+}
+
+// list reads values with commas between them, and leaves out empty and repeated ones.
+func (r *reader) list(name string) []string {
+	var values []string
+	for value := range strings.SplitSeq(r.text(name, ""), ",") {
+		if value = strings.TrimSpace(value); value != "" && !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	return values
 }
 
 func (r *reader) rate(name string, fallback float64) float64 {

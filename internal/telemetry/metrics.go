@@ -45,6 +45,16 @@ const (
 	SideEffectFailed  Metric = "SideEffectFailed"  // calls of SQS or EventBridge that failed beside the event's own way, by reason
 )
 
+// The metrics of the reconciler.
+const (
+	Listed              Metric = "Listed"              // events that Stripe listed
+	Missing             Metric = "Missing"             // of them, those that nobody had brought: now on the bus
+	ReconcileRefused    Metric = "ReconcileRefused"    // of the missing, those that no bus will carry
+	ReconcileFailed     Metric = "ReconcileFailed"     // accounts that could not be compared to the end, by reason
+	ReconcileUnfinished Metric = "ReconcileUnfinished" // accounts for which time ran out; the next run goes on
+	ReconcileLag        Metric = "ReconcileLag"        // milliseconds up to now that are not compared yet, of each account
+)
+
 // Metrics writes metrics of one service. It is safe for concurrent use if its writer is.
 type Metrics struct {
 	w       io.Writer
