@@ -73,5 +73,6 @@ func newRoot(p process) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newLocal(p))
+	root.AddCommand(newRedrive(p), newReplay(p), newSend(p))
 	return root
 }

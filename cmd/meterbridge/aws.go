@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/deployed"
+)
+
+// ruleDeadLetterQueueURL is the environment variable for the queue that no function reads.
+const ruleDeadLetterQueueURL = "RULE_DEAD_LETTER_QUEUE_URL"
+
+// addressHelp ends the help of each command that works on a deployed stack.
+const addressHelp = `The stack's addresses come from its outputs, from flags or from the environment, flags first. AWS credentials and the
+region are those of the aws command: AWS_PROFILE, AWS_REGION, single sign-on.`
+
+// An address is one place of the stack that a command needs: where the flag's value goes, and how else to give it.
+type address struct {
+	flag, env, usage string
+	field            func(*deployed.Stack) *string
+}
+
+var (
+	addressQueue           = address{"queue", config.FetchQueueURL, "URL of the queue that feeds the fetcher", func(s *deployed.Stack) *string { return &s.FetchQueue }}
+	addressDeadLetters     = address{"dead-letters", config.DeadLetterQueueURL, "URL of the queue for what the fetcher gave up", func(s *deployed.Stack) *string { return &s.DeadLetters }}
+	addressRuleDeadLetters = address{"rule-dead-letters", ruleDeadLetterQueueURL, "URL of the queue for what rules could not deliver", func(s *deployed.Stack) *string { return &s.RuleDeadLetters }}
+	addressBus             = address{"bus", config.EventBusName, "name or ARN of the event bus", func(s *deployed.Stack) *string { return &s.Bus }}
+	addressLedger          = address{"ledger", config.LedgerTable, "name of the ledger's table", func(s *deployed.Stack) *string { return &s.Ledger }}
+)
+
+// stackFlags say where a deployed stack is.
+type stackFlags struct {
+	outputs   string
+	stack     deployed.Stack
+	addresses []address
+}
+
+// add gives the command a flag for each address.
+func (f *stackFlags) add(command *cobra.Command, addresses ...address) {
+	f.addresses = addresses
+	flags := command.Flags()
+	flags.StringVar(&f.outputs, "outputs", "", "file with the stack's outputs, as sam list stack-outputs or aws cloudformation describe-stacks print them")
+	for _, a := range addresses {
+		flags.StringVar(a.field(&f.stack), a.flag, "", a.usage+" (or "+a.env+")")
+	}
+}
+
+// resolve returns the stack as flags, outputs and environment tell it, in this order.
+func (f *stackFlags) resolve(p process) (deployed.Stack, error) {
+	stack := f.stack
+	if f.outputs != "" {
+		text, err := os.ReadFile(f.outputs)
+		if err != nil {
+			return deployed.Stack{}, fmt.Errorf("--outputs: %w", err)
+		}
+		outputs, err := deployed.ReadOutputs(text)
+		if err != nil {
+			return deployed.Stack{}, fmt.Errorf("--outputs %s: %w; %s", f.outputs, err, howToList)
+		}
+		stack = stack.Or(outputs)
+	}
+	var environment deployed.Stack
+	for _, a := range f.addresses {
+		*a.field(&environment), _ = p.env(a.env)
+	}
+	return stack.Or(environment), nil
+}
+
+const howToList = `the outputs are what this prints:
+  sam list stack-outputs --stack-name meterbridge --output json`
+
+// need returns an error that names each of the addresses that is not known.
+func need(stack deployed.Stack, addresses ...address) error {
+	var missing []string
+	for _, a := range addresses {
+		if *a.field(&stack) == "" {
+			missing = append(missing, fmt.Sprintf("--%s (or %s), the %s", a.flag, a.env, a.usage))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("missing: %s; or give all at once by --outputs FILE: %s", strings.Join(missing, "; "), howToList)
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+// sendFlags are the flags of "meterbridge send".
+type sendFlags struct {
+	url, signingSecret, eventType, id, file, at string
+	age                                         time.Duration
+	count, expect                               int
+	forge, json                                 bool
+}
+
+const sendHelp = `Sign thin events and post them to a webhook as Stripe would, and print each answer.
+
+Without --file each event is made up, with an id of its own unless --id gives one: with --count, the same id comes so many
+times. A file is sent byte for byte, whatever it holds. Give the secret by the environment where others can see command
+lines: SIGNING_SECRET. To try a deployed stack beside its real traffic, add a second secret of your own to the signing
+secret, as a JSON array of both.
+
+A stack that fetches from the real Stripe does not find an event that is made up: it tries some times and parks it
+(not_found). Send the id of a real event with --id to see it through.
+
+Exit status: 0 each answer is 2xx, or the status of --expect; 1 one is not, or did not come; 2 it could not run.`
+
+const sendExamples = `  SIGNING_SECRET=whsec_… meterbridge send
+  meterbridge send --url https://….execute-api.us-east-1.amazonaws.com/webhook --signing-secret whsec_… --count 20
+  meterbridge send --id evt_test_… --count 2                  the same event twice
+  meterbridge send --forge --expect 400                       signed with another secret
+  meterbridge send --age 10m --expect 400                     signed too long ago
+  meterbridge send --file event.json --json | jq .status`
+
+func newSend(p process) *cobra.Command {
+	var flags sendFlags
+	command := &cobra.Command{
+		Use:     "send",
+		Short:   "Post signed events to a webhook, as Stripe would",
+		Long:    sendHelp,
+		Example: sendExamples,
+		Args:    cobra.NoArgs,
+		RunE:    func(command *cobra.Command, _ []string) error { return runSend(command.Context(), p, flags) },
+	}
+	f := command.Flags()
+	f.StringVar(&flags.url, "url", "http://127.0.0.1:8787/webhook", "webhook to post to")
+	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret to sign with (or "+signingSecretEnv+")")
+	f.StringVar(&flags.eventType, "type", v2events.MeterErrorReportTriggered.Type(), "type of the events")
+	f.StringVar(&flags.id, "id", "", "id of the events (default: a new one for each)")
+	f.IntVar(&flags.count, "count", 1, "how many to send, one after the other")
+	f.StringVar(&flags.file, "file", "", "file to send instead of made-up events; - is standard input")
+	f.StringVar(&flags.at, "at", "", "time of the signature, as in 2026-11-22T09:00:00Z (default: now)")
+	f.DurationVar(&flags.age, "age", 0, "how long ago the signature was made")
+	f.BoolVar(&flags.forge, "forge", false, "sign with a random secret")
+	f.IntVar(&flags.expect, "expect", 0, "status that every answer has to have (default: any 2xx)")
+	f.BoolVar(&flags.json, "json", false, "print a JSON object for each answer")
+	command.MarkFlagsMutuallyExclusive("file", "id")
+	command.MarkFlagsMutuallyExclusive("file", "type")
+	command.MarkFlagsMutuallyExclusive("at", "age")
+	command.MarkFlagsMutuallyExclusive("forge", "signing-secret")
+	return command
+}
+
+const signingSecretEnv = "SIGNING_SECRET"
+
+func runSend(ctx context.Context, p process, flags sendFlags) error {
+	s, err := newSender(p, flags, time.Now)
+	if err != nil {
+		return err
+	}
+	wrong := 0
+	for i := range flags.count {
+		if ctx.Err() != nil {
+			return &failure{fmt.Sprintf("interrupted after %d of %d", i, flags.count)}
+		}
+		d, err := s.next()
+		if err != nil {
+			return err
+		}
+		if !s.send(ctx, d) {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		return &failure{fmt.Sprintf("answers that are not %s: %d of %d", s.wanted(), wrong, flags.count)}
+	}
+	return nil
+}
+
+// A sender makes deliveries and posts them.
+type sender struct {
+	flags  sendFlags
+	p      process
+	secret stripesig.Secret
+	body   []byte    // of --file
+	at     time.Time // of --at
+	now    func() time.Time
+}
+
+func newSender(p process, flags sendFlags, now func() time.Time) (*sender, error) {
+	s := &sender{flags: flags, p: p, now: now}
+	target, err := url.Parse(flags.url)
+	switch {
+	case err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https":
+		return nil, fmt.Errorf("--url %s: want the whole URL of a webhook, such as the output WebhookUrl of the stack", flags.url)
+	case flags.count < 1:
+		return nil, errors.New("--count: want 1 or more")
+	}
+	if flags.at != "" {
+		if s.at, err = time.Parse(time.RFC3339, flags.at); err != nil {
+			return nil, fmt.Errorf("--at %s: write it as in 2026-11-22T09:00:00Z", flags.at)
+		}
+	}
+	if s.secret, err = flags.secret(p); err != nil {
+		return nil, err
+	}
+	if flags.file != "" {
+		s.body, err = readFile(flags.file)
+	}
+	return s, err
+}
+
+func (f sendFlags) secret(p process) (stripesig.Secret, error) {
+	fromEnv, _ := p.env(signingSecretEnv)
+	secret := orDefault(f.signingSecret, fromEnv)
+	switch {
+	case f.forge:
+		secret = "whsec_" + randomHex(24)
+	case secret == "":
+		return "", fmt.Errorf("no secret to sign with: give --signing-secret or %s; meterbridge local prints its own at the start", signingSecretEnv)
+	}
+	return stripesig.Secret(secret), nil
+}
+
+func readFile(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	body, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("--file: %w", err)
+	}
+	return body, nil
+}
+
+// delivery is one body to post, and the id to show for it.
+type delivery struct {
+	id   string
+	body []byte
+}
+
+func (s *sender) next() (delivery, error) {
+	if s.flags.file != "" {
+		var event struct{ ID string }
+		_ = json.Unmarshal(s.body, &event) // a body that is no event is sent as well
+		return delivery{event.ID, s.body}, nil
+	}
+	id := orDefault(s.flags.id, "evt_test_"+randomHex(12))
+	body, err := thinEvent(id, s.flags.eventType, s.now())
+	return delivery{id, body}, err
+}
+
+// thinEvent makes up a notification: one like Stripe's published example where there is one for the type.
+func thinEvent(id, eventType string, created time.Time) ([]byte, error) {
+	for _, sample := range stripesandbox.Samples() {
+		thin, err := v2events.ParseThinEvent(sample.Thin)
+		if err != nil {
+			return nil, fmt.Errorf("sample %s: %w", sample.Name, err)
+		}
+		if thin.Type == eventType {
+			return sample.Renew(id, created).Thin, nil
+		}
+	}
+	return json.Marshal(v2events.ThinEvent{ID: id, Type: eventType, Created: created.UTC().Truncate(time.Millisecond)})
+}
+
+// answer is what came back for a delivery.
+type answer struct {
+	ID     string `json:"id"`
+	Status int    `json:"status"` // 0 if none came
+	Body   string `json:"body"`
+	Millis int64  `json:"milliseconds"`
+	Error  string `json:"error,omitempty"`
+}
+
+// deliveryTimeout is longer than any answer of a stack should take; Stripe does not publish its own.
+const deliveryTimeout = 30 * time.Second
+
+// send posts one delivery, tells the answer and reports whether it is as wanted.
+func (s *sender) send(ctx context.Context, d delivery) bool {
+	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	defer cancel()
+	at := s.at
+	if at.IsZero() {
+		at = s.now().Add(-s.flags.age)
+	}
+	post := sample{contentType: "application/json; charset=utf-8", body: d.body, signature: s.secret.Sign(d.body, at)}
+	started := s.now()
+	status, body, err := post.send(ctx, s.flags.url)
+	s.tell(answer{ID: d.id, Status: status, Body: body, Millis: s.now().Sub(started).Milliseconds(), Error: errorText(err)})
+	if s.flags.expect != 0 {
+		return err == nil && status == s.flags.expect
+	}
+	return err == nil && status/100 == 2
+}
+
+func (s *sender) tell(a answer) {
+	if s.flags.json {
+		writeJSON(s.p.stdout, a)
+		return
+	}
+	line := fmt.Sprintf("%s  %d %s  %s  %d ms", orDefault(a.ID, "(no id)"), a.Status, http.StatusText(a.Status), a.Body, a.Millis)
+	if a.Error != "" {
+		line = fmt.Sprintf("%s  no answer: %s", orDefault(a.ID, "(no id)"), a.Error)
+	}
+	fmt.Fprintln(s.p.stdout, printable(line))
+}
+
+func (s *sender) wanted() string {
+	if s.flags.expect != 0 {
+		return fmt.Sprint(s.flags.expect)
+	}
+	return "2xx"
+}

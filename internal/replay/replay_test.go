@@ -1,0 +1,347 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/deployed"
+	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/local/awswire"
+	"github.com/meterbridge/meterbridge/internal/local/table"
+	"github.com/meterbridge/meterbridge/internal/replay"
+	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+const (
+	meterType = "v1.billing.meter.error_report_triggered"
+	pingType  = "v2.core.event_destination.ping"
+)
+
+var addresses = deployed.Stack{Bus: "meterbridge", Ledger: "ledger"}
+
+// stack is Stripe, the ledger and the bus, each behind its wire protocol, and without a network: tests run in bubbles, in
+// which time passes only when all wait.
+type stack struct {
+	stripe  *stripesandbox.Sandbox
+	client  *v2events.Client
+	service aws.Config
+	now     time.Time
+
+	calls     int // of PutEvents
+	bus       []awswire.Entry
+	intercept func() // runs at each PutEvents
+	refuse    map[string]string
+}
+
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	s := &stack{stripe: stripesandbox.New(nil), now: time.Now(), refuse: map[string]string{}, intercept: func() {}}
+	items, err := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: table.String}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.service = awstest.InProcess(awswire.New(awswire.Backends{Events: s, Tables: []*table.Table{items}}))
+	api, err := stripeapi.New("sk_test_1", &stripeapi.Options{HTTPClient: &http.Client{Transport: s}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client = v2events.NewClient(api)
+	return s
+}
+
+// RoundTrip lets the sandbox answer what goes to Stripe.
+func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	recorder := httptest.NewRecorder()
+	s.stripe.ServeHTTP(recorder, r)
+	return recorder.Result(), nil
+}
+
+func (s *stack) HasBus(name string) bool { return name == addresses.Bus }
+
+func (s *stack) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
+	s.calls++
+	s.intercept()
+	results := make([]awswire.Result, len(entries))
+	for i, entry := range entries {
+		if code := s.refuse[idOf(entry)]; code != "" {
+			results[i] = awswire.Result{ErrorCode: code, ErrorMessage: "no"}
+			continue
+		}
+		s.bus = append(s.bus, entry)
+		results[i] = awswire.Result{EventID: "id"}
+	}
+	return results
+}
+
+func idOf(entry awswire.Entry) string {
+	thin, err := v2events.ParseThinEvent(entry.Detail)
+	if err != nil {
+		return err.Error()
+	}
+	return thin.ID
+}
+
+// happened adds an event to Stripe's list.
+func (s *stack) happened(t *testing.T, id, eventType, stripeContext string, ago time.Duration) {
+	t.Helper()
+	stripeContext = fmt.Sprintf("%q", stripeContext)
+	if stripeContext == `""` {
+		stripeContext = "null"
+	}
+	err := s.stripe.AddEvent(fmt.Appendf(nil, `{"id":%q,"object":"v2.core.event","type":%q,"created":%q,"livemode":false,"context":%s,`+
+		`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"},"data":{"a":1},"changes":null}`,
+		id, eventType, s.now.Add(-ago).UTC().Format(time.RFC3339Nano), stripeContext))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// arrived records an event in the ledger.
+func (s *stack) arrived(t *testing.T, id, stripeContext string, phase ledger.Phase) {
+	t.Helper()
+	l := ledger.New(dynamodb.NewFromConfig(s.service), addresses.Ledger, nil)
+	claim, err := l.Claim(t.Context(), ledger.Event{ID: id, Context: stripeContext}, "delivery", time.Now().Add(time.Minute))
+	if err == nil {
+		err = l.Settle(t.Context(), claim, ledger.Settlement{Phase: phase})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ids returns what is on the bus, in the order of ids.
+func (s *stack) ids() []string {
+	var ids []string
+	for _, entry := range s.bus {
+		ids = append(ids, idOf(entry))
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// window is the three days until now.
+func (s *stack) window(opts replay.Options) replay.Options {
+	opts.From, opts.To = s.now.Add(-72*time.Hour), s.now
+	return opts
+}
+
+func (s *stack) run(t *testing.T, ctx context.Context, opts replay.Options) (replay.Counts, error) {
+	t.Helper()
+	r, err := replay.New(s.client, s.service, addresses, s.window(opts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Run(ctx)
+}
+
+// fill makes ten events, of which the ledger knows two.
+func (s *stack) fill(t *testing.T) {
+	t.Helper()
+	for i := range 10 {
+		s.happened(t, fmt.Sprintf("evt_%d", i), []string{meterType, pingType}[i%2], "", time.Duration(7*i+1)*time.Hour)
+	}
+	s.happened(t, "evt_old", meterType, "", 73*time.Hour)
+	s.happened(t, "evt_acct", meterType, "acct_1", time.Hour)
+	s.arrived(t, "evt_0", "", ledger.Emitted)
+	s.arrived(t, "evt_1", "", ledger.Parked)
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		opts   replay.Options
+		counts replay.Counts
+		bus    string
+	}{
+		"everything": {replay.Options{}, replay.Counts{Listed: 10, Missing: 8, Put: 8}, "evt_2 evt_3 evt_4 evt_5 evt_6 evt_7 evt_8 evt_9"},
+		"one type":   {replay.Options{Types: []string{pingType}}, replay.Counts{Listed: 5, Missing: 4, Put: 4}, "evt_3 evt_5 evt_7 evt_9"},
+		"many types": {
+			replay.Options{Types: append(make([]string, 0, 25), "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", meterType, pingType)},
+			replay.Counts{Listed: 10, Missing: 8, Put: 8}, "evt_2 evt_3 evt_4 evt_5 evt_6 evt_7 evt_8 evt_9",
+		},
+		"an account":   {replay.Options{Contexts: []string{"acct_1"}}, replay.Counts{Listed: 1, Missing: 1, Put: 1}, "evt_acct"},
+		"two accounts": {replay.Options{Contexts: []string{"acct_1", ""}, Types: []string{meterType}}, replay.Counts{Listed: 6, Missing: 5, Put: 5}, "evt_2 evt_4 evt_6 evt_8 evt_acct"},
+		"all":          {replay.Options{All: true, Types: []string{pingType}}, replay.Counts{Listed: 5, Missing: 5, Put: 5}, "evt_1 evt_3 evt_5 evt_7 evt_9"},
+		"dry run":      {replay.Options{DryRun: true}, replay.Counts{Listed: 10, Missing: 8}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStack(t)
+				s.fill(t)
+				counts, err := s.run(t, t.Context(), tt.opts)
+				if diff := cmp.Diff(tt.counts, counts); diff != "" || err != nil {
+					t.Errorf("error %v, counts -want +got:\n%s", err, diff)
+				}
+				if got := strings.Join(s.ids(), " "); got != tt.bus {
+					t.Errorf("bus: %s, want %s", got, tt.bus)
+				}
+				// Again finds the same: the fetcher, who would tell the ledger, is not here.
+				if again, err := s.run(t, t.Context(), tt.opts); err != nil || again != tt.counts {
+					t.Errorf("again: %+v, %v", again, err)
+				}
+			})
+		})
+	}
+}
+
+// TestEntry: what is put is what the webhook would have put.
+func TestEntry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStack(t)
+		s.happened(t, "evt_1", meterType, "", time.Hour)
+		var reported []string
+		_, err := s.run(t, t.Context(), replay.Options{Report: func(e *v2events.Event, o replay.Outcome, err error) {
+			reported = append(reported, fmt.Sprint(e.ID, " ", o, " ", err))
+		}})
+		if err != nil || !slices.Equal(reported, []string{"evt_1 put <nil>"}) {
+			t.Errorf("error %v, reported %q", err, reported)
+		}
+		want := []awswire.Entry{{
+			Bus: "meterbridge", Source: "stripe.thin", DetailType: meterType, Resources: []string{"mtr_1"},
+			Detail: fmt.Appendf(nil, `{"id":"evt_1","object":"v2.core.event","type":%q,"created":%q,"livemode":false,"context":null,`+
+				`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`, meterType, s.now.Add(-time.Hour).UTC().Format(time.RFC3339)),
+		}}
+		if diff := cmp.Diff(want, s.bus); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func TestRefusedEventsDoNotStop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStack(t)
+		s.fill(t)
+		s.refuse["evt_5"] = "InvalidArgument"
+		outcomes := map[string]replay.Outcome{}
+		counts, err := s.run(t, t.Context(), replay.Options{Report: func(e *v2events.Event, o replay.Outcome, _ error) { outcomes[e.ID] = o }})
+		if diff := cmp.Diff(replay.Counts{Listed: 10, Missing: 8, Put: 7, Refused: 1}, counts); diff != "" || err != nil {
+			t.Errorf("error %v, counts -want +got:\n%s", err, diff)
+		}
+		if outcomes["evt_5"] != replay.Refused || len(outcomes) != 8 {
+			t.Errorf("outcomes: %v", outcomes)
+		}
+	})
+}
+
+func TestEndsWhenTheBusDoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStack(t)
+		s.fill(t)
+		s.refuse["evt_5"] = "AccessDeniedException"
+		var failed []string
+		counts, err := s.run(t, t.Context(), replay.Options{Report: func(e *v2events.Event, o replay.Outcome, err error) {
+			if o == replay.Failed && err != nil {
+				failed = append(failed, e.ID)
+			}
+		}})
+		if err == nil || !slices.Equal(failed, []string{"evt_5"}) || counts.Put != 4 {
+			t.Errorf("error %v, failed %q, %+v; want evt_5 to fail after the four before it", err, failed, counts)
+		}
+	})
+}
+
+// TestInterruptedAndAgain: whenever it is interrupted, a second run completes what is missing.
+func TestInterruptedAndAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for call, calls := 1, 1; call <= calls; call++ {
+			s := newStack(t)
+			s.fill(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			s.intercept = func() {
+				if s.calls == call {
+					cancel()
+				}
+			}
+			if _, err := s.run(t, ctx, replay.Options{Rate: 1}); err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("call %d: %v, want %v", call, err, context.Canceled)
+			}
+			s.intercept = func() {}
+			if _, err := s.run(t, t.Context(), replay.Options{}); err != nil {
+				t.Errorf("after call %d: %v", call, err)
+			}
+			if got := slices.Compact(s.ids()); len(got) != 8 {
+				t.Errorf("after call %d: bus %v, want 8 events", call, got)
+			}
+			calls = max(calls, min(s.calls, 8))
+			cancel()
+		}
+	})
+}
+
+func TestRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStack(t)
+		for i := range 12 {
+			s.happened(t, fmt.Sprintf("evt_%d", i), meterType, "", time.Hour)
+		}
+		var at []time.Duration
+		s.intercept = func() { at = append(at, time.Since(s.now)) }
+		if _, err := s.run(t, t.Context(), replay.Options{Rate: 5}); err != nil {
+			t.Fatal(err)
+		}
+		// Five at once, five more after a second, the last two when theirs are due.
+		if want := []time.Duration{0, time.Second, 1400 * time.Millisecond}; !slices.Equal(at, want) {
+			t.Errorf("requests after %v, want %v", at, want)
+		}
+	})
+}
+
+func TestReached(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStack(t)
+		var reached []time.Time
+		opts := replay.Options{Reached: func(at time.Time) { reached = append(reached, at) }, DryRun: true}
+		if _, err := s.run(t, t.Context(), opts); err != nil {
+			t.Fatal(err)
+		}
+		if len(reached) < 2 || !slices.IsSortedFunc(reached, time.Time.Compare) || !reached[len(reached)-1].Equal(s.now) {
+			t.Errorf("reached %v, want steps up to %v", reached, s.now)
+		}
+	})
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*deployed.Stack, *replay.Options){
+		"no ledger":    func(s *deployed.Stack, _ *replay.Options) { s.Ledger = "" },
+		"no bus":       func(s *deployed.Stack, _ *replay.Options) { s.Bus = "" },
+		"no start":     func(_ *deployed.Stack, o *replay.Options) { o.From = time.Time{} },
+		"empty window": func(_ *deployed.Stack, o *replay.Options) { o.To = o.From },
+		"rate":         func(_ *deployed.Stack, o *replay.Options) { o.Rate = -1 },
+	} {
+		s := newStack(t)
+		where, opts := addresses, s.window(replay.Options{})
+		change(&where, &opts)
+		if _, err := replay.New(s.client, s.service, where, opts); !errors.Is(err, replay.ErrOptions) {
+			t.Errorf("%s: %v, want %v", name, err, replay.ErrOptions)
+		}
+	}
+}
