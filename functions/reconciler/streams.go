@@ -47,8 +47,8 @@ const (
 
 // modeOf reads a key's prefix, such as sk_live_ or rk_test_. https://docs.stripe.com/keys
 func modeOf(key stripeapi.Key) mode {
-	for _, m := range []mode{live, test} {
-		if strings.Contains(string(key), "_"+string(m)+"_") {
+	for word := range strings.SplitSeq(string(key), "_") {
+		if m := mode(word); m == live || m == test {
 			return m
 		}
 	}
