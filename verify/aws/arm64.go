@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// arm64 starts the binaries that sam build made, in an emulated processor, and hands each its first event.
+func (w *workshop) arm64(ctx context.Context) (string, error) {
+	var evidence []string
+	for _, function := range slices.Sorted(maps.Keys(w.stack.env)) {
+		answer, err := w.firstEvent(ctx, function)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", function, err)
+		}
+		evidence = append(evidence, fmt.Sprintf("%s answered its first event %s", function, answer))
+	}
+	return "under qemu " + w.parts["qemu"].version + ": " + strings.Join(evidence, "; "), nil
+}
+
+func (w *workshop) firstEvent(ctx context.Context, function string) (string, error) {
+	api, err := startRuntimeAPI(`{"Records":[],"requestContext":{"http":{"method":"POST","path":"/webhook"}}}`)
+	if err != nil {
+		return "", err
+	}
+	defer api.server.Close()
+	env := append([]string{"AWS_LAMBDA_RUNTIME_API=" + api.address}, w.stack.env[function]...)
+	bootstrap := filepath.Join(w.built, function, "bootstrap")
+	d, err := startDaemon(w.temporary(function+".arm64.log"), env, w.parts["qemu"].path, bootstrap)
+	if err != nil {
+		return "", err
+	}
+	defer d.stop()
+	select {
+	case answer := <-api.answers:
+		return answer, nil
+	case err := <-d.done:
+		d.done <- err
+		return "", fmt.Errorf("ended without asking for an event: %w\n%s", errors.Join(err, errEnded), tail(d.said(), 10))
+	case <-time.After(time.Minute):
+		return "", fmt.Errorf("no answer within a minute\n%s", tail(d.said(), 10))
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// runtimeAPI is as much of Lambda's Runtime API as one event takes:
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+type runtimeAPI struct {
+	address string
+	answers chan string
+	server  *http.Server
+}
+
+func startRuntimeAPI(event string) (*runtimeAPI, error) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	const invocation = "/2018-06-01/runtime/invocation/"
+	api := &runtimeAPI{address: listener.Addr().String(), answers: make(chan string, 1)}
+	events := make(chan string, 1)
+	events <- event
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+invocation+"next", func(rw http.ResponseWriter, r *http.Request) {
+		select {
+		case event := <-events:
+			rw.Header().Set("Lambda-Runtime-Aws-Request-Id", "first")
+			rw.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(time.Minute).UnixMilli(), 10))
+			io.WriteString(rw, event)
+		case <-r.Context().Done():
+		}
+	})
+	mux.HandleFunc("POST "+invocation+"first/{what}", func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil && r.PathValue("what") == "response" {
+			api.answers <- string(body)
+		}
+		rw.WriteHeader(http.StatusAccepted)
+	})
+	api.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go api.server.Serve(listener)
+	return api, nil
+}

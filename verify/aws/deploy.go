@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// document is a CloudFormation template in JSON.
+type document map[string]any
+
+func (d document) section(name string) map[string]any {
+	section, _ := d[name].(map[string]any)
+	return section
+}
+
+// ofType returns the logical ids of the resources of a type, or of all types with its prefix.
+func (d document) ofType(kind string) []string {
+	var ids []string
+	for id, resource := range d.section("Resources") {
+		if r, ok := resource.(map[string]any); ok && strings.HasPrefix(fmt.Sprint(r["Type"]), kind) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// samDeploy packages, uploads and deploys what sam build made. moto's CloudFormation takes the change set and executes it, and
+// makes the resources that need no transform.
+func (w *workshop) samDeploy(ctx context.Context) (string, error) {
+	m, err := startMoto(ctx, w)
+	if err != nil {
+		return "", err
+	}
+	w.moto = m
+	w.closers = append(w.closers, m.stop)
+	expanded, err := w.expand(ctx, filepath.Join(w.built, "template.yaml"))
+	if err != nil {
+		return "", err
+	}
+	if err := w.deployFile(ctx, filepath.Join(w.built, "template.yaml"), "as-built", lists(expanded)); err != nil {
+		return "", err
+	}
+	made, err := m.resources(ctx, "as-built")
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("packaged, uploaded, change set executed by %s: %d resources that need no transform", w.parts["moto"].version, len(made)), nil
+}
+
+// deployStack deploys the whole stack with its consumers: SAM packages it, AWS's translator expands it, SAM deploys that.
+func (w *workshop) deployStack(ctx context.Context) (string, error) {
+	stripe, err := startStripe()
+	if err != nil {
+		return "", err
+	}
+	w.closers = append(w.closers, stripe.close)
+	source := filepath.Join(w.built, "with-consumers.yaml")
+	if err := withConsumers(filepath.Join(w.built, "template.yaml"), source); err != nil {
+		return "", err
+	}
+	expanded, err := w.expand(ctx, source)
+	if err != nil {
+		return "", err
+	}
+	secrets, err := w.makeSecrets(ctx, expanded)
+	if err != nil {
+		return "", err
+	}
+	missing := append(expanded.ofType("AWS::ApiGatewayV2::"), expanded.ofType("AWS::EventSchemas::")...)
+	deployable := w.temporary("expanded.json")
+	if err := writeJSON(deployable, expanded); err != nil {
+		return "", err
+	}
+	parameters := lists(expanded)
+	parameters["StripeApiBase"], parameters["StripeRateLimit"] = stripe.origin, "0"
+	if err := w.deployFile(ctx, deployable, stackName, parameters); err != nil {
+		return "", err
+	}
+	w.stack, err = w.moto.inspect(ctx, secrets, stripe)
+	if err != nil {
+		return "", err
+	}
+	for id, value := range initialSecrets {
+		if err := w.moto.rotate(ctx, secrets[id], value); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("expanded by AWS's translator, sam deploy made %d resources; moto's CloudFormation knows no secrets (%d, made by API) and leaves out %s",
+		len(w.stack.physical), len(secrets), strings.Join(missing, " ")), nil
+}
+
+// deployFile runs sam deploy.
+func (w *workshop) deployFile(ctx context.Context, file, stack string, parameters map[string]string) error {
+	arguments := []string{"deploy", "--template", file, "--stack-name", stack, "--s3-bucket", bucket, "--region", region,
+		"--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"}
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		arguments = append(arguments, name+"="+parameters[name])
+	}
+	_, err := w.sam(ctx, w.scratch, arguments...)
+	return err
+}
+
+// expand uploads the functions and expands the SAM transform with AWS's translator.
+func (w *workshop) expand(ctx context.Context, template string) (document, error) {
+	packaged := w.temporary("packaged.yaml")
+	if _, err := w.sam(ctx, w.scratch, "package", "--template", template, "--s3-bucket", bucket, "--output-template-file", packaged, "--no-progressbar"); err != nil {
+		return nil, err
+	}
+	out, err := command{env: credentials}.output(ctx, w.program("sam", "python"), w.path("verify", "aws", "expand.py"), packaged)
+	if err != nil {
+		return nil, err
+	}
+	var d document
+	return d, json.Unmarshal(out, &d)
+}
+
+// lists returns the defaults of parameters that are lists: moto splits only lists that it is given.
+func lists(d document) map[string]string {
+	found := map[string]string{}
+	for name, parameter := range d.section("Parameters") {
+		if p, ok := parameter.(map[string]any); ok && p["Type"] == "CommaDelimitedList" && p["Default"] != "" {
+			found[name] = fmt.Sprint(p["Default"])
+		}
+	}
+	return found
+}
+
+// makeSecrets makes the secrets of a template, which moto's CloudFormation cannot, and puts their ARNs where it refers to them.
+func (w *workshop) makeSecrets(ctx context.Context, d document) (map[string]string, error) {
+	arns := map[string]string{}
+	for _, id := range d.ofType("AWS::SecretsManager::Secret") {
+		arn, err := w.moto.createSecret(ctx, stackName+"-"+id)
+		if err != nil {
+			return nil, err
+		}
+		arns[id] = arn
+		delete(d.section("Resources"), id)
+	}
+	replaceRefs(map[string]any(d), arns)
+	return arns, nil
+}
+
+// replaceRefs puts a text in the place of each {"Ref": id}.
+func replaceRefs(node any, texts map[string]string) any {
+	switch n := node.(type) {
+	case map[string]any:
+		if id, ok := n["Ref"].(string); ok && len(n) == 1 && texts[id] != "" {
+			return texts[id]
+		}
+		for key, value := range n {
+			n[key] = replaceRefs(value, texts)
+		}
+	case []any:
+		for i, value := range n {
+			n[i] = replaceRefs(value, texts)
+		}
+	}
+	return node
+}
+
+// withConsumers copies a template and adds the resources of consumers.yaml.
+func withConsumers(template, to string) error {
+	source, err := os.ReadFile(template)
+	if err != nil {
+		return err
+	}
+	consumers, err := os.ReadFile("consumers.yaml")
+	if err != nil {
+		return err
+	}
+	head := []byte("\nResources:\n")
+	if bytes.Count(source, head) != 1 {
+		return errors.New(template + " has not one section of resources")
+	}
+	return os.WriteFile(to, bytes.Replace(source, head, append(head, consumers...), 1), 0o600)
+}
+
+func writeJSON(file string, v any) error {
+	encoded, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, encoded, 0o600)
+}

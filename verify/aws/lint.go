@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// samValidate runs SAM's own checks, with the cfn-lint that SAM brings along.
+func (w *workshop) samValidate(ctx context.Context) (string, error) {
+	if _, err := w.sam(ctx, w.root, "validate", "--lint", "--template", "template.yaml", "--region", region); err != nil {
+		return "", err
+	}
+	return "template.yaml is valid and clean for " + w.parts["sam"].version, nil
+}
+
+// cfnLint runs the newer cfn-lint and AWS's serverless rules.
+func (w *workshop) cfnLint(ctx context.Context) (string, error) {
+	program := w.program("lint", "cfn-lint")
+	config := w.path("verify", "aws", "cfnlintrc")
+	if _, err := (command{dir: w.root}).output(ctx, program, "--config-file", config, "--template", "template.yaml"); err != nil {
+		return "", err
+	}
+	skips, err := countSkips(config)
+	return fmt.Sprintf("clean for %s; %d rules passed over, with reasons", w.parts["lint"].version, skips), err
+}
+
+// checkov runs its security checks on CloudFormation.
+func (w *workshop) checkov(ctx context.Context) (string, error) {
+	config := w.path("verify", "aws", "checkov.yaml")
+	out, err := command{dir: w.root}.output(ctx, w.program("checkov", "checkov"),
+		"--config-file", config, "--file", "template.yaml", "--output", "json")
+	var result struct {
+		Results struct {
+			Failed []struct {
+				ID       string `json:"check_id"`
+				Name     string `json:"check_name"`
+				Resource string
+			} `json:"failed_checks"`
+		}
+	}
+	if json.Unmarshal(out, &result) == nil && len(result.Results.Failed) > 0 {
+		return "", fmt.Errorf("%d checks fail: %+v", len(result.Results.Failed), result.Results.Failed)
+	}
+	if err != nil {
+		return "", err
+	}
+	skips, err := countSkips(config)
+	return fmt.Sprintf("%s finds nothing; %d checks passed over, with reasons", w.parts["checkov"].version, skips), err
+}
+
+// countSkips counts the entries of a skip list, and refuses one without a reason.
+func countSkips(file string) (int, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	_, list, _ := strings.Cut(string(text), "_check")
+	if list == "" {
+		_, list, _ = strings.Cut(string(text), "-check")
+	}
+	n := 0
+	for line := range strings.Lines(list) {
+		entry, reason, _ := strings.Cut(line, " # ")
+		if !strings.HasPrefix(strings.TrimSpace(entry), "- ") {
+			continue
+		}
+		if n++; strings.TrimSpace(reason) == "" {
+			return 0, fmt.Errorf("%s: %q has no reason", file, strings.TrimSpace(entry))
+		}
+	}
+	return n, nil
+}

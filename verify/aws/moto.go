@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+// Names at moto.
+const (
+	bucket    = "artifacts"
+	stackName = "meterbridge"
+)
+
+// moto is a running server of moto's. Its endpoint is called localhost since moto reads templates only from URLs that are.
+type moto struct {
+	*daemon
+	*cloud
+	endpoint string
+}
+
+func startMoto(ctx context.Context, w *workshop) (*moto, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	d, err := startDaemon(w.temporary("moto.log"), os.Environ(), w.parts["moto"].path, "-H", host, "-p", port)
+	if err != nil {
+		return nil, err
+	}
+	m := &moto{daemon: d, cloud: newCloud("http://" + address), endpoint: "http://localhost:" + port}
+	err = m.answers(ctx, m.endpoint+"/moto-api/")
+	if err == nil {
+		_, err = m.http(ctx, http.MethodPut, "/"+bucket, nil)
+	}
+	if err != nil {
+		m.stop()
+		return nil, err
+	}
+	return m, nil
+}
+
+// http calls one of moto's REST APIs, for which a client of AWS's would be too strict or too much.
+func (m *moto) http(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, m.endpoint+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if response.StatusCode > 299 {
+		err = errors.Join(err, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer))
+	}
+	return answer, err
+}
+
+func (m *moto) createSecret(ctx context.Context, name string) (string, error) {
+	out, err := m.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &name})
+	if err != nil {
+		return "", fmt.Errorf("create secret %s: %w", name, err)
+	}
+	return *out.ARN, nil
+}
+
+// resources returns the physical names of what moto has made of a stack.
+func (m *moto) resources(ctx context.Context, stack string) (map[string]string, error) {
+	out, err := cloudformation.NewFromConfig(m.config).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &stack})
+	if err != nil {
+		return nil, fmt.Errorf("describe stack %s: %w", stack, err)
+	}
+	physical := map[string]string{}
+	for _, r := range out.StackResources {
+		if r.PhysicalResourceId != nil && *r.PhysicalResourceId != "" {
+			physical[*r.LogicalResourceId] = *r.PhysicalResourceId
+		}
+	}
+	return physical, nil
+}
+
+// deployed is the stack at moto.
+type deployed struct {
+	physical map[string]string // logical to physical names; URLs of queues
+	secrets  map[string]string // logical names to ARNs
+	mapping  mapping
+	stripe   *stripeServer
+	env      map[string][]string // environments of the functions, by logical name, as moto's Lambda has them
+}
+
+// mapping is what moto's Lambda has been told about the fetcher's queue.
+type mapping struct {
+	UUID                  string
+	BatchSize             int
+	FunctionResponseTypes []string
+	EventSourceArn        string
+}
+
+// inspect reads what has been deployed and turns the mapping off, which moto would serve from Docker: the Runtime Interface
+// Emulator takes its place.
+func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *stripeServer) (*deployed, error) {
+	physical, err := m.resources(ctx, stackName)
+	if err != nil {
+		return nil, err
+	}
+	d := &deployed{physical: physical, secrets: secrets, stripe: stripe, env: map[string][]string{}}
+	for id, name := range physical {
+		if !strings.HasSuffix(id, "Function") {
+			continue
+		}
+		if d.env[id], err = m.environment(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	raw, err := m.http(ctx, http.MethodGet, "/2015-03-31/event-source-mappings/", nil)
+	if err != nil {
+		return nil, err
+	}
+	var listed struct{ EventSourceMappings []mapping }
+	if err := json.Unmarshal(raw, &listed); err != nil || len(listed.EventSourceMappings) != 1 {
+		return nil, errors.Join(err, fmt.Errorf("want one event source mapping: %s", raw))
+	}
+	d.mapping = listed.EventSourceMappings[0]
+	_, err = m.http(ctx, http.MethodPut, "/2015-03-31/event-source-mappings/"+d.mapping.UUID, []byte(`{"Enabled":false}`))
+	return d, err
+}
+
+// environment is a function's environment with what Lambda itself and the emulation add.
+func (m *moto) environment(ctx context.Context, function string) ([]string, error) {
+	raw, err := m.http(ctx, http.MethodGet, "/2015-03-31/functions/"+function+"/configuration", nil)
+	if err != nil {
+		return nil, err
+	}
+	var configuration struct {
+		Timeout     int
+		Environment struct{ Variables map[string]any } // moto keeps numbers as such
+	}
+	if err := json.Unmarshal(raw, &configuration); err != nil {
+		return nil, err
+	}
+	env := append([]string{"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL=" + m.endpoint}, credentials...)
+	env = append(env, fmt.Sprintf("AWS_LAMBDA_FUNCTION_TIMEOUT=%d", configuration.Timeout), "AWS_LAMBDA_FUNCTION_NAME="+function)
+	for name, value := range configuration.Environment.Variables {
+		env = append(env, fmt.Sprintf("%s=%v", name, value))
+	}
+	return env, nil
+}
