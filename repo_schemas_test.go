@@ -1,0 +1,137 @@
+package meterbridge_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/openapi"
+)
+
+var update = flag.Bool("update", false, "rewrite the schemas in template.yaml from schemas/")
+
+const (
+	schemasBegin = "  # ---- Schemas, written from schemas/ by: go test . -run TestSchemaRegistry -update -----------------------------\n"
+	schemasEnd   = "Outputs:\n"
+)
+
+// TestSchemaRegistry keeps what the stack registers the same as what schemas/ publishes and the Go types are held to.
+func TestSchemaRegistry(t *testing.T) {
+	t.Parallel()
+	documents := registered(t)
+	want := section(documents)
+	source, err := os.ReadFile("template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(source), schemasBegin)
+	got, after, end := strings.Cut(rest, schemasEnd)
+	if !ok || !end {
+		t.Fatalf("template.yaml has no section that begins with %q and ends with %q", schemasBegin, schemasEnd)
+	}
+	if *update {
+		if err := os.WriteFile("template.yaml", []byte(before+schemasBegin+want+schemasEnd+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got = want
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("schemas of template.yaml: -want +got:\n%s", diff)
+	}
+	parsed := readTemplate(t)
+	for name, document := range documents {
+		resource, _ := parsed.Resource(document.Name + "Schema")
+		content, _ := resource.Properties["Content"].(string)
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, []byte(content)); err != nil || !bytes.Equal(compact.Bytes(), document.Content) {
+			t.Errorf("%s: YAML says\n%s\nwant\n%s\n(%v)", name, content, document.Content, err)
+		}
+	}
+}
+
+// registered makes the documents of the registry, by the name under which AWS would have discovered them.
+func registered(t *testing.T) map[string]openapi.Document {
+	t.Helper()
+	files, err := filepath.Glob("schemas/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("schemas: %v, %v", files, err)
+	}
+	documents := map[string]openapi.Document{}
+	for _, file := range files {
+		schema, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, detailType := strings.TrimSuffix(filepath.Base(file), ".json"), ""
+		if !strings.HasPrefix(source, "stripe.") {
+			source, detailType = "stripe.event", source // the others are named after the source, for they have any type
+		}
+		document, err := openapi.New(source, detailType, schema)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		name := detailType
+		if name == "" {
+			name = document.Name
+		}
+		documents[source+"@"+name] = document
+	}
+	return documents
+}
+
+// section is the YAML of the registry.
+func section(documents map[string]openapi.Document) string {
+	var b strings.Builder
+	b.WriteString("\n  SchemaRegistry:\n    Type: AWS::EventSchemas::Registry\n    Properties:\n      RegistryName: !Ref AWS::StackName\n")
+	b.WriteString("      Description: Schemas of the typed events on the bus, to generate bindings from.\n")
+	for _, name := range slices.Sorted(maps.Keys(documents)) {
+		document := documents[name]
+		fmt.Fprintf(&b, "\n  %sSchema:\n    Type: AWS::EventSchemas::Schema\n    Properties:\n", document.Name)
+		fmt.Fprintf(&b, "      RegistryName: !GetAtt SchemaRegistry.RegistryName\n      SchemaName: %q\n      Type: OpenApi3\n      Content: >-\n", name)
+		for line := range strings.Lines(wrap(string(document.Content), 120)) {
+			b.WriteString("        " + line)
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// wrap breaks JSON after commas between members, where YAML's folding may put a space.
+func wrap(document string, width int) string {
+	var out, line bytes.Buffer
+	for _, member := range members(document) {
+		if line.Len() > 0 && line.Len()+len(member) > width {
+			fmt.Fprintln(&out, line.String())
+			line.Reset()
+		}
+		line.WriteString(member)
+	}
+	fmt.Fprintln(&out, line.String())
+	return out.String()
+}
+
+// members cuts JSON after each comma that is not in a string.
+func members(document string) []string {
+	var parts []string
+	begin, quoted := 0, false
+	for i := 0; i < len(document); i++ {
+		switch {
+		case document[i] == '\\':
+			i++
+		case document[i] == '"':
+			quoted = !quoted
+		case document[i] == ',' && !quoted:
+			parts, begin = append(parts, document[begin:i+1]), i+1
+		}
+	}
+	return append(parts, document[begin:])
+}
