@@ -36,6 +36,7 @@ type delivery struct {
 	firstSeen time.Time // when the event came to the bus or, if that is unknown, to the queue
 
 	thin    *v2events.ThinEvent // nil if malformed
+	glimpse glimpse             // what a malformed one shows of itself
 	claim   *ledger.Claim       // nil if there is none
 	latency time.Duration       // of the request to Stripe; 0 if there was none
 	full    *v2events.Event
@@ -74,6 +75,7 @@ func open(message events.SQSMessage) *delivery {
 	}
 	thin, err := v2events.ParseThinEvent(e.Detail)
 	if err != nil {
+		_ = json.Unmarshal(e.Detail, &d.glimpse) // whatever can be read helps whoever looks for the event
 		d.err = fmt.Errorf("%w: %w", errMalformed, err)
 		return d
 	}
@@ -81,10 +83,17 @@ func open(message events.SQSMessage) *delivery {
 	return d
 }
 
-// event returns the thin event, or an empty one if there is none.
+// glimpse is what names an event that is not fit to be fetched.
+type glimpse struct {
+	ID      string `json:"id"`
+	Type    string `json:"type"`
+	Context string `json:"context"`
+}
+
+// event returns the thin event, or as much of it as there is.
 func (d *delivery) event() v2events.ThinEvent {
 	if d.thin == nil {
-		return v2events.ThinEvent{}
+		return v2events.ThinEvent{ID: d.glimpse.ID, Type: d.glimpse.Type, Context: d.glimpse.Context}
 	}
 	return *d.thin
 }

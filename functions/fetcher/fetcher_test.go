@@ -26,15 +26,16 @@ func TestBatch(t *testing.T) {
 	native := record("native", thin("evt_native", meterType))
 	native.Body = strings.Replace(native.Body, "stripe.thin", "aws.partner/stripe.com/ed_1", 1)
 	native.Attributes["AWSTraceHeader"] = "Root=1-2"
-	got := s.run(t, record("own", thin("evt_own", meterType)), message("malformed", "{"), native, record("limited", thin("evt_limited", meterType)))
+	malformed := record("malformed", `{"id":"evt_odd","type":"odd"}`)
+	got := s.run(t, record("own", thin("evt_own", meterType)), malformed, native, record("limited", thin("evt_limited", meterType)))
 	if diff := cmp.Diff([]string{"limited"}, got); diff != "" {
 		t.Errorf("failed items: -want +got:\n%s", diff)
 	}
 	wantBus := []busEvent{
 		{"bus", "stripe.event", meterType, full("evt_own", meterType), "", []string{"mtr_1"}},
 		{"bus", "stripe.event", meterType, full("evt_native", meterType), "Root=1-2", []string{"mtr_1"}},
-		{"bus", "stripe.failure", "unknown", `{"event_id":"","type":"","context":"","reason":"malformed","status":0,"attempts":1,` +
-			`"first_seen":"2023-11-14T22:13:20Z","last_error":"record is not an EventBridge event with a thin event in it"}`, "", nil},
+		{"bus", "stripe.failure", "odd", `{"event_id":"evt_odd","type":"odd","context":"","reason":"malformed","status":0,"attempts":1,` +
+			`"first_seen":"2026-11-22T08:00:00Z","last_error":"record is not an EventBridge event with a thin event in it: stripe event: wrong kind of object: \"object\" member is not \"v2.core.event\""}`, "", nil},
 	}
 	if diff := cmp.Diff(wantBus, s.published); diff != "" {
 		t.Errorf("bus: -want +got:\n%s", diff)
@@ -43,7 +44,7 @@ func TestBatch(t *testing.T) {
 	if diff := cmp.Diff(wantDeferred, s.deferred); diff != "" {
 		t.Errorf("deferred: -want +got:\n%s", diff)
 	}
-	if len(s.parked) != 1 || s.parked[0].QueueUrl != "https://sqs.test/1/dead" || s.parked[0].MessageBody != "{" {
+	if len(s.parked) != 1 || s.parked[0].QueueUrl != "https://sqs.test/1/dead" || s.parked[0].MessageBody != malformed.Body {
 		t.Errorf("parked %v, want the malformed record, unchanged", s.parked)
 	}
 	logs, metrics := s.told(t)
@@ -171,14 +172,16 @@ func TestRecordsThatAreNothingToFetch(t *testing.T) {
 		reason    string
 		announced bool
 	}{
-		{"empty", message("m", ""), "malformed", true},
-		{"text", message("m", "marker_text"), "malformed", true},
-		{"array", message("m", "[]"), "malformed", true},
+		{"empty", message("m", ""), "malformed", false},
+		{"text", message("m", "marker_text"), "malformed", false},
+		{"array", message("m", "[]"), "malformed", false},
+		{"no created", record("m", `{"id":"evt_1","object":"v2.core.event","type":"t","livemode":false}`), "malformed", true},
+		{"own failure in a thin envelope", record("m", `{"event_id":"evt_1","type":"t","reason":"malformed"}`), "malformed", false},
 		{"no source", message("m", "{}"), "wrong_source", false},
-		{"no detail", message("m", `{"source":"stripe.thin"}`), "malformed", true},
-		{"detail is text", record("m", `"marker_detail"`), "malformed", true},
-		{"snapshot", record("m", `{"id":"evt_1","object":"event","type":"marker_type"}`), "malformed", true},
-		{"no id", record("m", `{"object":"v2.core.event"`+tail[strings.Index(tail, `,"type"`):]), "malformed", true},
+		{"no detail", message("m", `{"source":"stripe.thin"}`), "malformed", false},
+		{"detail is text", record("m", `"marker_detail"`), "malformed", false},
+		{"snapshot", record("m", `{"id":"evt_1","object":"event","type":"t"}`), "malformed", true},
+		{"no id", record("m", `{"object":"v2.core.event"`+tail[strings.Index(tail, `,"type"`):]), "malformed", false},
 		{"dots", record("m", `{"id":".."`+tail), "unsafe", true},
 		{"control character", record("m", `{"id":"evt_\u0000\n"`+tail), "unsafe", true},
 		{"context breaks the header", record("m", `{"id":"evt_1","context":"a\r\nAuthorization: b"`+tail), "unsafe", true},
@@ -282,7 +285,7 @@ func TestAnnouncementFails(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, known)
 	s.refuse = map[string]string{"stripe.failure": "AccessDeniedException"}
-	if got := s.run(t, message("m", "{")); len(got) != 0 || len(s.parked) != 1 {
+	if got := s.run(t, record("m", `{"id":"evt_1","type":"t"}`)); len(got) != 0 || len(s.parked) != 1 {
 		t.Errorf("failed items %v with %d parked, want none with 1", got, len(s.parked))
 	}
 	_, metrics := s.told(t)

@@ -80,14 +80,15 @@ func (f *failure) entry() (bus.Entry, error) {
 }
 
 // park hands a delivery to the dead letters and announces that. Only the first must succeed: the message waits there for
-// a person, whether or not someone listened.
+// a person, whether or not someone listened. What names no event of Stripe's is not announced, for it may be one of our own
+// announcements, sent here by a rule that matches too much: announcing it would cause the next, without end.
 func (f *fetcher) park(ctx context.Context, d *delivery, reason string) error {
 	story := d.failure(reason)
 	if err := f.queue.Park(ctx, d.message.Body, story.attributes()); err != nil {
 		return err
 	}
-	if errors.Is(d.err, errSource) {
-		return nil // a rule that sends our own events back here would make each announcement cause the next
+	if d.event().ID == "" {
+		return nil
 	}
 	entry, err := story.entry()
 	if err == nil {
