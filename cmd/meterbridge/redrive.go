@@ -107,12 +107,12 @@ func needForRedrive(stack deployed.Stack) error {
 }
 
 func judgeRedrive(counts redrive.Counts, err error) error {
-	const again = "Nothing is lost: run it again to go on"
+	const again = "nothing is lost: run it again to go on"
 	switch {
 	case errors.Is(err, context.Canceled):
-		return &failure{"interrupted. " + again}
+		return &failure{"interrupted; " + again}
 	case err != nil:
-		return &failure{fmt.Sprintf("%v. %s", err, again)}
+		return &failure{fmt.Sprintf("%v; %s", err, again)}
 	case counts.Failed > 0:
 		return &failure{fmt.Sprintf("letters that could not be brought back, and stay where they are: %d", counts.Failed)}
 	case counts.Returned > 0:

@@ -44,34 +44,37 @@ func newBar(screen io.Writer, total int, what string) *progressbar.ProgressBar {
 	return progressbar.NewOptions(total,
 		progressbar.OptionSetWriter(screen), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(100*time.Millisecond),
 	)
 }
 
-// letter tells of one letter. Those that nobody asked for are not worth a line.
+// letter tells of one letter. Those that no flag chose are not worth a line, and nor, beside a bar, is a success.
 func (r *redriveReport) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
+	if outcome != redrive.Skipped && (r.json || r.bar == nil || outcome != redrive.Redriven) {
+		clearBar(r.bar)
+		r.tell(l, outcome, err)
+	}
 	if r.bar != nil {
 		r.bar.Add(1) // a bar that cannot be drawn is no reason to stop
 	}
-	switch {
-	case outcome == redrive.Skipped:
-	case r.json:
-		writeJSON(r.out, struct {
-			Outcome redrive.Outcome `json:"outcome"`
-			redrive.Letter
-			Error string `json:"error,omitempty"`
-		}{outcome, l, errorText(err)})
-	case r.bar == nil || err != nil:
-		r.clear()
-		fmt.Fprintln(r.out, letterLine(l, outcome, err))
+}
+
+// clearBar takes a bar, if there is one, away where a line is to be. It comes back with its next step.
+func clearBar(bar *progressbar.ProgressBar) {
+	if bar != nil {
+		bar.Clear()
 	}
 }
 
-// clear takes the bar away, where a line is to be; it comes back with the next letter.
-func (r *redriveReport) clear() {
-	if r.bar != nil {
-		r.bar.Clear()
+func (r *redriveReport) tell(l redrive.Letter, outcome redrive.Outcome, err error) {
+	if !r.json {
+		fmt.Fprintln(r.out, letterLine(l, outcome, err))
+		return
 	}
+	writeJSON(r.out, struct {
+		Outcome redrive.Outcome `json:"outcome"`
+		redrive.Letter
+		Error string `json:"error,omitempty"`
+	}{outcome, l, errorText(err)})
 }
 
 // writeJSON writes a value as one line. A reader that has gone needs no more.

@@ -185,14 +185,14 @@ func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 }
 
 func judgeReplay(counts replay.Counts, err error) error {
-	const again = "Run it again to go on: what is on the bus is not put there twice once the ledger knows it"
+	const again = "run it again to go on: what is on the bus is not put there twice once the ledger knows it"
 	switch {
 	case errors.Is(err, context.Canceled):
-		return &failure{"interrupted. " + again}
+		return &failure{"interrupted; " + again}
 	case errors.Is(err, stripeapi.ErrAuthentication), errors.Is(err, stripeapi.ErrPermission):
 		return &failure{fmt.Sprintf("%v: STRIPE_API_KEY has to be a key of this account that may read events", err)}
 	case err != nil:
-		return &failure{fmt.Sprintf("%v. %s", err, again)}
+		return &failure{fmt.Sprintf("%v; %s", err, again)}
 	case counts.Refused > 0:
 		return &failure{fmt.Sprintf("events that no bus will carry: %d", counts.Refused)}
 	}

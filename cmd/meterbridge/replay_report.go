@@ -38,6 +38,7 @@ func (r *replayReport) reached(at time.Time) {
 }
 
 func (r *replayReport) event(e *v2events.Event, outcome replay.Outcome, err error) {
+	clearBar(r.bar)
 	if r.json {
 		writeJSON(r.out, struct {
 			Outcome replay.Outcome `json:"outcome"`
@@ -55,9 +56,6 @@ func (r *replayReport) event(e *v2events.Event, outcome replay.Outcome, err erro
 	}
 	if err != nil {
 		line += ": " + err.Error()
-	}
-	if r.bar != nil {
-		r.bar.Clear()
 	}
 	fmt.Fprintln(r.out, printable(line))
 }

@@ -19,9 +19,9 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
-// pollTime is how long a receive waits for a first message. Any wait makes SQS ask all its servers, so that an empty
+// pollTime is how many seconds a receive waits for a first message. Any wait makes SQS ask all its servers, so that an empty
 // answer means an empty queue.
-const pollTime = 2
+const pollTime = 1
 
 // errUnconfirmed is the result of an entry that SQS neither reported as done nor as failed.
 var errUnconfirmed = errors.New("SQS did not confirm it")

@@ -47,7 +47,7 @@ type Options struct {
 	Rate float64
 	// Report is told what became of each missing event. Nil: nobody is.
 	Report func(*v2events.Event, Outcome, error)
-	// Reached is told up to which time everything is done, for each part of the work anew. Nil: nobody is.
+	// Reached is told up to which time everything is done, now and then. Nil: nobody is.
 	Reached func(time.Time)
 }
 
@@ -103,6 +103,9 @@ func check(stack deployed.Stack, opts Options) error {
 	return nil
 }
 
+// day is how much time one list covers, so that the oldest events come first, roughly, and a run can tell how far it is.
+const day = 24 * time.Hour
+
 // windows cuts the work into what one list can ask for.
 func windows(opts Options) []reconcile.Window {
 	contexts, types := opts.Contexts, slices.Collect(slices.Chunk(opts.Types, reconcile.MaxTypes))
@@ -113,20 +116,27 @@ func windows(opts Options) []reconcile.Window {
 		types = [][]string{nil}
 	}
 	var all []reconcile.Window
-	for _, stripeContext := range contexts {
-		for _, some := range types {
-			all = append(all, reconcile.Window{Types: some, Context: stripeContext, From: opts.From, To: opts.To})
+	for from := opts.From; from.Before(opts.To); from = from.Add(day) {
+		to := from.Add(day)
+		if to.After(opts.To) {
+			to = opts.To
+		}
+		for _, stripeContext := range contexts {
+			for _, some := range types {
+				all = append(all, reconcile.Window{Types: some, Context: stripeContext, From: from, To: to})
+			}
 		}
 	}
 	return all
 }
 
-// Run does the work, the oldest events of each account first. It ends at the first error: that of a list, a lookup or an
-// entry that is not known to be stored, or of ctx. Running again does no harm.
+// Run does the work, day by day. It ends at the first error: that of a list, a lookup or an entry that is not known to be
+// stored, or of ctx. Running again does no harm.
 func (r *Replay) Run(ctx context.Context) (Counts, error) {
 	var counts Counts
 	for _, window := range r.windows {
-		count, err := r.reconciler.Walk(ctx, window, func(at time.Time) error { r.opts.Reached(at); return nil })
+		r.opts.Reached(window.From)
+		count, err := r.reconciler.Sweep(ctx, window)
 		counts.Listed += count.Listed
 		counts.Missing += count.Missing
 		counts.Refused += count.Refused

@@ -322,8 +322,9 @@ func TestReached(t *testing.T) {
 		if _, err := s.run(t, t.Context(), opts); err != nil {
 			t.Fatal(err)
 		}
-		if len(reached) < 2 || !slices.IsSortedFunc(reached, time.Time.Compare) || !reached[len(reached)-1].Equal(s.now) {
-			t.Errorf("reached %v, want steps up to %v", reached, s.now)
+		want := []time.Time{s.now.Add(-72 * time.Hour), s.now.Add(-48 * time.Hour), s.now.Add(-24 * time.Hour)}
+		if diff := cmp.Diff(want, reached); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
 		}
 	})
 }

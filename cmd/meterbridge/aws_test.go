@@ -1,0 +1,346 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/local/awswire"
+	"github.com/meterbridge/meterbridge/internal/local/clock"
+	"github.com/meterbridge/meterbridge/internal/local/queue"
+	"github.com/meterbridge/meterbridge/internal/local/table"
+	"github.com/meterbridge/meterbridge/internal/redrive"
+	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
+)
+
+const webhookSecret = "whsec_operator"
+
+// cloud is a deployed stack as the operator's commands see it: AWS and Stripe over the wire, and a webhook.
+type cloud struct {
+	aws, stripe, webhook *httptest.Server
+	service              aws.Config
+	fetch, dead, rule    *queue.Queue
+	sandbox              *stripesandbox.Sandbox
+	verifier             *stripesig.Verifier
+
+	mu        sync.Mutex
+	bus       []string // source, type and id of each event
+	delivered []string // id of each delivery that the webhook took
+	intercept func(operation string)
+}
+
+// cloudKey finds a script's cloud among its values.
+type cloudKey struct{}
+
+func newCloud(t testing.TB) *cloud {
+	t.Helper()
+	c := &cloud{sandbox: stripesandbox.New(&stripesandbox.Options{APIKeys: []string{"sk_test_1"}}), intercept: func(string) {}}
+	for name, q := range map[string]**queue.Queue{"fetch": &c.fetch, "dead": &c.dead, "rule-dead": &c.rule} {
+		*q = queue.New(queue.Config{Name: name, ARN: arn(name), URL: "https://sqs.us-east-1.amazonaws.com/000000000000/" + name}, clock.New(1))
+	}
+	items, tableErr := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: table.String}})
+	verifier, verifierErr := stripesig.NewVerifier([]stripesig.Secret{webhookSecret}, nil)
+	if err := errors.Join(tableErr, verifierErr); err != nil {
+		t.Fatal(err)
+	}
+	c.verifier = verifier
+	handler := awswire.New(awswire.Backends{
+		Events: c, Queues: []*queue.Queue{c.fetch, c.dead, c.rule}, Tables: []*table.Table{items},
+		Intercept: func(call awswire.Call, next http.Handler) http.Handler { c.intercept(call.Operation); return next },
+	})
+	c.service = awstest.InProcess(handler)
+	c.aws, c.stripe, c.webhook = httptest.NewServer(handler), httptest.NewServer(c.sandbox), httptest.NewServer(http.HandlerFunc(c.receive))
+	return c
+}
+
+func arn(queueName string) string { return "arn:aws:sqs:us-east-1:000000000000:" + queueName }
+
+func (c *cloud) close() {
+	c.aws.Close()
+	c.stripe.Close()
+	c.webhook.Close()
+}
+
+func (c *cloud) environment() map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL": c.aws.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"STRIPE_API_BASE": c.stripe.URL, "WEBHOOK": c.webhook.URL,
+	}
+}
+
+// outputs is what the SAM CLI prints for the stack.
+func (c *cloud) outputs() []byte {
+	return fmt.Appendf(nil, `[{"OutputKey":"EventBusName","OutputValue":"meterbridge"},{"OutputKey":"FetchQueueUrl","OutputValue":%q},`+
+		`{"OutputKey":"DeadLettersUrl","OutputValue":%q},{"OutputKey":"RuleDeadLettersUrl","OutputValue":%q},{"OutputKey":"LedgerTableName","OutputValue":"ledger"}]`,
+		c.fetch.Config().URL, c.dead.Config().URL, c.rule.Config().URL)
+}
+
+func (c *cloud) HasBus(name string) bool { return name == "meterbridge" }
+
+func (c *cloud) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	results := make([]awswire.Result, len(entries))
+	for i, entry := range entries {
+		if entry.DetailType == "refused.type" {
+			results[i] = awswire.Result{ErrorCode: "InvalidArgument", ErrorMessage: "no"}
+			continue
+		}
+		c.bus = append(c.bus, fmt.Sprint(entry.Source, " ", entry.DetailType, " ", idIn(entry.Detail)))
+		results[i] = awswire.Result{EventID: "id"}
+	}
+	return results
+}
+
+func idIn(event []byte) string {
+	var e struct{ ID string }
+	if json.Unmarshal(event, &e) != nil {
+		return "(no event)"
+	}
+	return e.ID
+}
+
+// receive answers as the webhook does.
+func (c *cloud) receive(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if _, refused := c.verifier.Verify(body, r.Header.Get(stripesig.Header)); err != nil || refused != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"code":"refused"}`)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.delivered = append(c.delivered, idIn(body))
+	fmt.Fprint(w, `{"code":"stored"}`)
+}
+
+// TestOperatorScripts holds conversations with the commands that work on a deployed stack.
+func TestOperatorScripts(t *testing.T) {
+	t.Parallel()
+	command := func(do func(c *cloud, ts *testscript.TestScript, args []string)) func(*testscript.TestScript, bool, []string) {
+		return func(ts *testscript.TestScript, _ bool, args []string) { do(ts.Value(cloudKey{}).(*cloud), ts, args) }
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "operator"),
+		Setup: func(e *testscript.Env) error {
+			c := newCloud(t)
+			e.Defer(c.close)
+			e.Values[cloudKey{}] = c
+			for name, value := range c.environment() {
+				e.Setenv(name, value)
+			}
+			return os.WriteFile(filepath.Join(e.WorkDir, "outputs.json"), c.outputs(), 0o600)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"park":        command((*cloud).park),
+			"undelivered": command((*cloud).undelivered),
+			"happened":    command((*cloud).happened),
+			"known":       command((*cloud).known),
+			"places":      command((*cloud).places),
+			"delivered":   command((*cloud).deliveries),
+		},
+	})
+}
+
+func envelope(id, eventType string) string {
+	return fmt.Sprintf(`{"source":"stripe.thin","detail-type":%q,"time":"2026-11-22T08:00:00Z","detail":{"id":%q,"type":%q}}`, eventType, id, eventType)
+}
+
+// send puts a letter into a queue, with pairs of attributes.
+func send(ts *testscript.TestScript, q *queue.Queue, body string, pairs ...string) {
+	attributes := map[string]queue.Attribute{}
+	for pair := range slices.Chunk(pairs, 2) {
+		attributes[pair[0]] = queue.Attribute{DataType: "String", StringValue: pair[1]}
+	}
+	_, err := q.Send(queue.Message{Body: body, Attributes: attributes})
+	ts.Check(err)
+}
+
+// park ID TYPE REASON: as the fetcher does.
+func (c *cloud) park(ts *testscript.TestScript, args []string) {
+	send(ts, c.dead, envelope(args[0], args[1]), "reason", args[2], "attempts", "5", "last_error", "why")
+}
+
+// undelivered ID TYPE TARGET: as EventBridge does.
+func (c *cloud) undelivered(ts *testscript.TestScript, args []string) {
+	send(ts, c.rule, envelope(args[0], args[1]), "RULE_ARN", "r", "TARGET_ARN", arn(args[2]), "ERROR_CODE", "NO_PERMISSIONS")
+}
+
+// happened ID TYPE AGO [CONTEXT]: at Stripe.
+func (c *cloud) happened(ts *testscript.TestScript, args []string) {
+	ago, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	event := map[string]any{
+		"id": args[0], "object": "v2.core.event", "type": args[1], "livemode": false, "context": nil, "data": map[string]any{},
+		"created": time.Now().Add(-ago).UTC().Format(time.RFC3339Nano),
+	}
+	if len(args) > 3 {
+		event["context"] = args[3]
+	}
+	full, err := json.Marshal(event)
+	ts.Check(err)
+	ts.Check(c.sandbox.AddEvent(full))
+}
+
+// known ID: the ledger has it as emitted.
+func (c *cloud) known(ts *testscript.TestScript, args []string) {
+	l := ledger.New(dynamodb.NewFromConfig(c.service), "ledger", nil)
+	claim, err := l.Claim(context.Background(), ledger.Event{ID: args[0]}, "delivery", time.Now().Add(time.Minute))
+	ts.Check(err)
+	ts.Check(l.Settle(context.Background(), claim, ledger.Settlement{Phase: ledger.Emitted}))
+}
+
+// places prints what is where: the queues, whose hidden messages count as such, and the bus.
+func (c *cloud) places(ts *testscript.TestScript, _ []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, q := range []*queue.Queue{c.fetch, c.dead, c.rule} {
+		var ids []string
+		for {
+			messages := q.Receive(context.Background(), 10, 0, time.Minute)
+			if len(messages) == 0 {
+				break
+			}
+			for _, m := range messages {
+				var e struct{ Detail json.RawMessage }
+				ts.Check(json.Unmarshal([]byte(m.Body), &e))
+				ids = append(ids, idIn(e.Detail))
+				defer func() { ts.Check(q.ChangeVisibility(m.Receipt, 0)) }()
+			}
+		}
+		slices.Sort(ids)
+		fmt.Fprintln(ts.Stdout(), strings.Join(append([]string{q.Config().Name + ":"}, ids...), " "))
+		if hidden := q.Stats().InFlight - len(ids); hidden > 0 {
+			fmt.Fprintln(ts.Stdout(), q.Config().Name+" hides", hidden)
+		}
+	}
+	slices.Sort(c.bus)
+	for _, event := range c.bus {
+		fmt.Fprintln(ts.Stdout(), "bus:", event)
+	}
+}
+
+// deliveries prints the ids that the webhook took, in their order.
+func (c *cloud) deliveries(ts *testscript.TestScript, _ []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintln(ts.Stdout(), strings.Join(c.delivered, " "))
+}
+
+// TestRedriveIsInterrupted sends the process a signal in the middle of a step.
+func TestRedriveIsInterrupted(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	t.Cleanup(c.close)
+	for i := range 5 {
+		if _, err := c.dead.Send(queue.Message{Body: envelope(fmt.Sprint("evt_", i), "t")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "meterbridge") // by which testscript.Main knows what to run
+	if err := os.Symlink(executable, name); err != nil {
+		t.Fatal(err)
+	}
+	outputs := filepath.Join(t.TempDir(), "outputs.json")
+	if err := os.WriteFile(outputs, c.outputs(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), name, "redrive", "--outputs", outputs, "--rate", "0.1")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, []string{"HOME=" + t.TempDir()}
+	for name, value := range c.environment() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	process := make(chan *os.Process, 1)
+	c.intercept = func(operation string) {
+		if operation != "SendMessageBatch" {
+			return
+		}
+		running := <-process
+		if err := running.Signal(os.Interrupt); err != nil {
+			t.Error(err)
+		}
+		process <- running
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	process <- cmd.Process
+	err = cmd.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed {
+		t.Errorf("%v, want exit status %d\n%s%s", err, exitFailed, &stdout, &stderr)
+	}
+	if !strings.Contains(stderr.String(), "interrupted") || !strings.Contains(stdout.String(), "1 brought back") {
+		t.Errorf("stdout:\n%s\nstderr:\n%s", &stdout, &stderr)
+	}
+	if fetch, dead := c.fetch.Stats(), c.dead.Stats(); fetch.Visible != 1 || dead != (queue.Stats{Visible: 4}) {
+		t.Errorf("queue %+v, dead letters %+v; want one there, four here, none hidden", fetch, dead)
+	}
+}
+
+// TestBarInPlaceOfLines: at a terminal successes are a bar, failures still lines.
+func TestBarInPlaceOfLines(t *testing.T) {
+	t.Parallel()
+	var out, screen bytes.Buffer
+	r := &redriveReport{out: &out, screen: &screen}
+	r.expect(3)
+	for i, outcome := range []redrive.Outcome{redrive.Redriven, redrive.Failed, redrive.Skipped} {
+		var err error
+		if outcome == redrive.Failed {
+			err = errors.New("\x1b[31mno")
+		}
+		r.letter(redrive.Letter{EventID: fmt.Sprint("evt_", i), Type: "t", Reason: "r"}, outcome, err)
+	}
+	r.end(redrive.Counts{Seen: 3, Redriven: 1, Failed: 1, Skipped: 1})
+	want := "failed    evt_1  t  r: ?[31mno\nletters: 3 looked at, 1 brought back, 1 left, 1 failed\n"
+	if got := out.String(); got != want {
+		t.Errorf("lines:\n%s\nwant:\n%s", got, want)
+	}
+	if !strings.Contains(screen.String(), "2/3") {
+		t.Errorf("bar: %q, want it to have been at 2/3", screen.String())
+	}
+}
+
+func TestParseMoment(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"72h":                  now.Add(-72 * time.Hour),
+		"30d":                  now.Add(-30 * 24 * time.Hour),
+		"0s":                   now,
+		"2026-11-20T08:00:00Z": time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC),
+		"-1h":                  {},
+		"-1d":                  {},
+		"d":                    {},
+		"yesterday":            {},
+		"2026-11-20":           {},
+	} {
+		if got, err := parseMoment("--since", text, now); !got.Equal(want) || (err != nil) != want.IsZero() {
+			t.Errorf("parseMoment(%q) = %v, %v; want %v", text, got, err, want)
+		}
+	}
+}
