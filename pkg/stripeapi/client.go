@@ -1,6 +1,7 @@
 package stripeapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,10 +28,9 @@ const (
 	DefaultBudget = 30 * time.Second
 	// DefaultTimeout bounds one try when Options.HTTPClient is nil.
 	DefaultTimeout = 20 * time.Second
+	// DefaultMaxBody is the number of bytes that an answer may have.
+	DefaultMaxBody = 16 << 20
 )
-
-// MaxBody is the number of bytes that an answer may have. A longer one is an ErrTooLarge, never cut.
-const MaxBody = 16 << 20
 
 // maxRedirects is generous: Stripe's API does not redirect.
 const maxRedirects = 3
@@ -55,6 +55,9 @@ type Options struct {
 	// Budget bounds one Do in time, tries and waits together; a caller's nearer deadline wins. Zero stands for
 	// DefaultBudget; a negative duration is an error.
 	Budget time.Duration
+	// MaxBody is the number of bytes that an answer may have. A longer one is an ErrTooLarge, never cut. Zero stands for
+	// DefaultMaxBody; a negative number is an error.
+	MaxBody int64
 	// Logger gets what Stripe says in Stripe-Notice headers, at level Warn. Default: they are dropped.
 	Logger *slog.Logger
 }
@@ -70,6 +73,7 @@ type Client struct {
 	context   string
 	retries   int
 	budget    time.Duration
+	maxBody   int64
 	logger    *slog.Logger
 	jitter    func() float64 // uniform in [0, 1)
 }
@@ -93,6 +97,7 @@ func New(key Key, opts *Options) (*Client, error) {
 		agent:     o.UserAgent,
 		retries:   max(o.MaxRetries, 0),
 		budget:    o.Budget,
+		maxBody:   o.MaxBody,
 		logger:    o.Logger,
 		jitter:    rand.Float64,
 	}
@@ -111,23 +116,15 @@ func (c *Client) InContext(stripeContext string) *Client {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.BaseURL, DefaultBaseURL)
-	setDefault(&o.APIVersion, DefaultAPIVersion)
-	setDefault(&o.UserAgent, DefaultUserAgent)
-	setDefault(&o.MaxRetries, DefaultMaxRetries)
-	setDefault(&o.Budget, DefaultBudget)
-	setDefault(&o.Logger, slog.New(slog.DiscardHandler))
-	if o.HTTPClient == nil {
-		o.HTTPClient = &http.Client{Timeout: DefaultTimeout}
-	}
+	o.BaseURL = cmp.Or(o.BaseURL, DefaultBaseURL)
+	o.APIVersion = cmp.Or(o.APIVersion, DefaultAPIVersion)
+	o.UserAgent = cmp.Or(o.UserAgent, DefaultUserAgent)
+	o.MaxRetries = cmp.Or(o.MaxRetries, DefaultMaxRetries)
+	o.Budget = cmp.Or(o.Budget, DefaultBudget)
+	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.HTTPClient = cmp.Or(o.HTTPClient, &http.Client{Timeout: DefaultTimeout})
 	return o
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 func (o Options) check() error {
@@ -140,6 +137,9 @@ func (o Options) check() error {
 	}
 	if o.Budget < 0 {
 		faults = append(faults, errors.New("negative Budget"))
+	}
+	if o.MaxBody < 0 {
+		faults = append(faults, errors.New("negative MaxBody"))
 	}
 	return errors.Join(faults...)
 }

@@ -72,7 +72,7 @@ func (c *Client) once(ctx context.Context, k *call) (json.RawMessage, *Error) {
 
 // read tells success from failure and keeps status and request id whatever the body is.
 func (c *Client) read(resp *http.Response) (json.RawMessage, *Error) {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	fault := &Error{
 		Status:    resp.StatusCode,
 		RequestID: resp.Header.Get("Request-Id"),
@@ -81,7 +81,7 @@ func (c *Client) read(resp *http.Response) (json.RawMessage, *Error) {
 	}
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
-	case len(body) > MaxBody:
+	case int64(len(body)) > c.maxBody:
 		fault.large = true
 		fault.Message = "body is over the size limit"
 	case !success:

@@ -19,7 +19,7 @@ var (
 	ErrRateLimited    = errors.New("stripeapi: rate limited")                     // 429, or 400 with code rate_limit
 	ErrUnavailable    = errors.New("stripeapi: unavailable")                      // 5xx, or no whole answer at all
 	ErrResponse       = errors.New("stripeapi: unusable response")                // 2xx that is not a JSON object, or a redirect
-	ErrTooLarge       = errors.New("stripeapi: response too large")               // 2xx with more than MaxBody bytes
+	ErrTooLarge       = errors.New("stripeapi: response too large")               // 2xx with more than Options.MaxBody bytes
 )
 
 // Error is an answer of Stripe's that is not a success, or the lack of an answer.
@@ -44,7 +44,7 @@ type Error struct {
 
 	cause  error  // a connection fault or a fault in reading a body
 	advice string // Stripe-Should-Retry
-	large  bool   // the body is over MaxBody and was dropped
+	large  bool   // the body is over Options.MaxBody and was dropped
 	stale  bool   // a connection kept alive from an earlier request died before an answer
 }
 

@@ -71,8 +71,8 @@ var errorCases = map[string]struct {
 	"nothing with 200":   {answer(204, ``), stripeapi.ErrResponse, true, stripeapi.Error{Status: 204, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
 	"truncated with 200": {answer(200, `{"id":"evt_1"`), stripeapi.ErrResponse, true, stripeapi.Error{Status: 200, Message: "body is not a JSON object", RequestID: "req_1"}, ""},
 	"broken with 200":    {broken(200, `{"id":`), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 200, Message: "body broke off"}, `stripe: status 200: "body broke off": unexpected EOF`},
-	"over the cap":       {answer(200, `"`+strings.Repeat("x", stripeapi.MaxBody)+`"`), stripeapi.ErrTooLarge, false, stripeapi.Error{Status: 200, Message: "body is over the size limit", RequestID: "req_1"}, ""},
-	"over the cap, 404":  {answer(404, strings.Repeat("x", stripeapi.MaxBody+1)), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, Message: "body is over the size limit", RequestID: "req_1"}, ""},
+	"over the cap":       {answer(200, `"`+strings.Repeat("x", stripeapi.DefaultMaxBody)+`"`), stripeapi.ErrTooLarge, false, stripeapi.Error{Status: 200, Message: "body is over the size limit", RequestID: "req_1"}, ""},
+	"over the cap, 404":  {answer(404, strings.Repeat("x", stripeapi.DefaultMaxBody+1)), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, Message: "body is over the size limit", RequestID: "req_1"}, ""},
 	"not modified":       {answer(304, ``), stripeapi.ErrResponse, true, stripeapi.Error{Status: 304, RequestID: "req_1"}, ""},
 }
 
@@ -107,10 +107,10 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A body of exactly MaxBody bytes is whole, and the body of an error is kept even if it is not JSON.
+// A body of exactly the limit is whole, and the body of an error is kept even if it is not JSON.
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	full := `{"x":"` + strings.Repeat("x", stripeapi.MaxBody-8) + `"}`
+	full := `{"x":"` + strings.Repeat("x", stripeapi.DefaultMaxBody-8) + `"}`
 	client := newClient(t, stripeapi.Options{HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == "/v1/full" {
 			return answer(200, full), nil
@@ -120,6 +120,12 @@ func TestBodies(t *testing.T) {
 	body, err := client.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/full"})
 	if err != nil || !bytes.Equal(body, []byte(full)) {
 		t.Errorf("a body of MaxBody bytes: %d bytes, %v; want it whole", len(body), err)
+	}
+	small := newClient(t, stripeapi.Options{MaxBody: int64(len(full) - 1), HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		return answer(200, full), nil
+	})}})
+	if _, err := small.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/full"}); !errors.Is(err, stripeapi.ErrTooLarge) {
+		t.Errorf("a body of MaxBody+1 bytes: %v, want ErrTooLarge", err)
 	}
 	_, err = client.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/html"})
 	var fault *stripeapi.Error

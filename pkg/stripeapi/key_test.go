@@ -82,6 +82,7 @@ func TestNewRefuses(t *testing.T) {
 		"version with a newline":  {testKey, stripeapi.Options{APIVersion: "2026\n"}, "APIVersion"},
 		"agent with a newline":    {testKey, stripeapi.Options{UserAgent: "a\r\nb"}, "UserAgent"},
 		"negative budget":         {testKey, stripeapi.Options{Budget: -1}, "Budget"},
+		"negative max body":       {testKey, stripeapi.Options{MaxBody: -1}, "MaxBody"},
 	} {
 		c, err := stripeapi.New(tc.key, &tc.opts)
 		if c != nil || !errors.Is(err, stripeapi.ErrOptions) || !strings.Contains(err.Error(), tc.text) {
