@@ -71,20 +71,23 @@ func (s *Stack) wireFunction(r template.Resource, bootstrap string) error {
 	}
 	f.Function = lambda.New(lambda.Config{
 		Name: r.Name, ARN: r.ARN, Bootstrap: bootstrap, TaskRoot: filepath.Dir(bootstrap), Env: s.environment(p),
-		Timeout: s.timeout(p), MemorySize: int(p.MemorySize), Instances: instances,
+		Timeout: f.timeout(), MemorySize: int(p.MemorySize), Instances: instances,
 		Log: func(line string) { s.observe(Step{Kind: Logged, Name: r.LogicalID, Text: line}) },
 	})
 	return nil
 }
 
 // leastTimeout is the least that the clock's factor leaves of a function's timeout: its work takes as long as ever.
-const leastTimeout = 2 * time.Second
+const leastTimeout = 3 * time.Second
 
-// timeout is how long an invocation may take in real time. It passes as fast as the visibility timeouts do, which have to be
-// longer than it.
-func (s *Stack) timeout(p functionProperties) time.Duration {
-	byTemplate := orDefault(p.Timeout, 3).seconds()
-	return min(byTemplate, max(s.clock.Real(byTemplate), leastTimeout))
+// timeout is how long an invocation may take in real time. For a function that a queue feeds it passes as fast as the
+// visibility timeout does, which has to be longer than it.
+func (f *function) timeout() time.Duration {
+	byTemplate := orDefault(f.properties.Timeout, 3).seconds()
+	if !slices.ContainsFunc(f.stack.mappings, func(m *mapping) bool { return m.function == f }) {
+		return byTemplate
+	}
+	return min(byTemplate, max(f.stack.clock.Real(byTemplate), leastTimeout))
 }
 
 // wireEvent connects one entry of a function's Events. A mapping that may run more instances raises their number.

@@ -48,8 +48,8 @@ type Options struct {
 	Prebuilt    bool              // whether a function that is in BuildDir already is not built again
 
 	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts, delays, schedules, the
-	// deadlines of functions. Default 1. The work of a function takes as long as ever, so no deadline is made shorter than
-	// 2 s, and a factor that makes visibility timeouts shorter than deadlines lets batches be handed out twice.
+	// deadlines of the functions that queues feed. Default 1. The work of a function takes as long as ever, so no deadline is
+	// made shorter than 3 s, and a factor that makes visibility timeouts shorter than that lets batches be handed out twice.
 	ClockFactor float64
 	// Unscheduled keeps schedules from running by themselves; see RunSchedules.
 	Unscheduled bool
@@ -229,41 +229,6 @@ func (s *Stack) Kill(match func(payload []byte) bool) bool {
 		}
 	}
 	return false
-}
-
-// Quiet waits until nothing is on its way: no request, no batch, no delivery, and no message in a queue that has a consumer.
-func (s *Stack) Quiet(ctx context.Context) error {
-	const interval = 10 * time.Millisecond
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for !s.isQuiet() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// isQuiet looks at the counter on both sides of the queues: whatever leaves a queue is counted before it is deleted, and
-// whatever is delivered into one is counted until it is there.
-func (s *Stack) isQuiet() bool {
-	if s.inFlight.Load() > 0 {
-		return false
-	}
-	for _, q := range s.queues {
-		if stats := q.Stats(); q.consumed && stats.Visible+stats.InFlight+stats.Delayed > 0 {
-			return false
-		}
-	}
-	return s.inFlight.Load() == 0
-}
-
-// working counts something as being worked on until the function it returns is called.
-func (s *Stack) working() func() {
-	s.inFlight.Add(1)
-	return func() { s.inFlight.Add(-1) }
 }
 
 // Close stops serving, ends every process of the functions, and returns when all are gone.

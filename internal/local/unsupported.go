@@ -9,7 +9,7 @@ import (
 var (
 	run = []string{
 		"AWS::Serverless::Function", "AWS::Serverless::HttpApi", "AWS::Events::EventBus", "AWS::Events::Rule",
-		"AWS::SQS::Queue", "AWS::SecretsManager::Secret", "AWS::Scheduler::Schedule",
+		"AWS::SQS::Queue", "AWS::SecretsManager::Secret", "AWS::Scheduler::Schedule", "AWS::DynamoDB::Table",
 	}
 	surround = []string{
 		"AWS::SQS::QueuePolicy", "AWS::Events::EventBusPolicy", "AWS::Events::Archive", "AWS::SNS::Topic", "AWS::SNS::Subscription",

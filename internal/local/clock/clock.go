@@ -7,13 +7,15 @@ package clock
 import (
 	"context"
 	"math"
+	"sync/atomic"
 	"time"
 )
 
-// Clock is real time multiplied by a factor, counted from the moment it was made. It is immutable and safe for concurrent use.
+// Clock is real time multiplied by a factor, counted from the moment it was made. It is safe for concurrent use.
 type Clock struct {
-	factor float64
-	origin time.Time
+	factor  float64
+	origin  time.Time
+	skipped atomic.Int64 // nanoseconds
 }
 
 // New returns a clock that runs factor times as fast as real time: 1 is real time, at 600 ten minutes pass in one second.
@@ -27,12 +29,16 @@ func New(factor float64) *Clock {
 
 // Now returns the clock's time. It never runs backwards.
 func (c *Clock) Now() time.Time {
-	now := time.Now()
+	now, skipped := time.Now(), time.Duration(c.skipped.Load())
 	if c.factor == 1 {
-		return now
+		return now.Add(skipped)
 	}
-	return c.origin.Add(scale(now.Sub(c.origin), c.factor))
+	return c.origin.Add(scale(now.Sub(c.origin), c.factor)).Add(skipped)
 }
+
+// Skip lets d pass at once; a negative d is none. Who sleeps, or waits in AfterFunc, does so for as long as before: only those see the
+// skip who look at Now.
+func (c *Clock) Skip(d time.Duration) { c.skipped.Add(int64(max(d, 0))) }
 
 // Real returns how long d of the clock's time takes in real time, rounded up, so that a timer set to it never fires early.
 func (c *Clock) Real(d time.Duration) time.Duration {

@@ -53,7 +53,7 @@ func All() []Fault {
 		{EventsThrottle, "ThrottlingException", "calls of PutEvents", 0.03, false},
 		{EventsPartial, "some of the entries fail, the others are put", "entries of PutEvents", 0.05, false},
 		{Events500, "InternalException", "calls of PutEvents", 0.03, false},
-		{EventsLost, "the entries are put and the answer is lost", "calls of PutEvents", 0.02, false},
+		{EventsLost, "the entries are put and the answer is lost", "calls of PutEvents", 0.01, false},
 		{SecretsDown, "InternalServiceError", "calls of Secrets Manager", 0.4, false},
 		{SecretsRotate, "both secrets are rotated, once", "the secrets, while requests come in", 1, false},
 		{LedgerThrottle, "ProvisionedThroughputExceededException", "calls of DynamoDB", 0.04, false},

@@ -157,6 +157,17 @@ func (q *Queue) Purge() {
 	}
 }
 
+// Due returns when the next message changes by itself: becomes visible, is given up, or ends its retention. Zero: there is none.
+func (q *Queue) Due() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.advance(q.clock.Now())
+	if len(q.schedule) == 0 {
+		return time.Time{}
+	}
+	return q.schedule[0].due
+}
+
 // Stats returns the counts at this moment.
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()

@@ -14,9 +14,11 @@ type Report struct {
 	Parked         int // events that came to rest in a dead-letter queue instead
 	Lost           int // events that came to no end
 	Doubled        int // events whose full event came to the bus more than once
-	Unexplained    int // of those, events that no crash of a function and no lost answer of EventBridge touched
+	Unexplained    int // of those, events of which nothing explains it
 	ForgedAccepted int // forged deliveries that were answered with a 2xx or came to the bus
 	Seconds        float64
+
+	Explained map[string]int // doubled events by what explains them: "crash", "lost answer", "no record"
 
 	Injected map[string]int // how often each fault struck
 	Troubles []Trouble      // the first events that were lost or doubled without an explanation
@@ -42,8 +44,8 @@ func (r *Report) String() string {
 		r.Sent, r.Refused, r.Accepted, r.Emitted, r.Parked, r.Lost, r.Doubled, r.ForgedAccepted, r.Seconds)
 }
 
-// Err tells whether a promise was broken: an event lost, one doubled without a crash or a lost answer that explains it, or a
-// forged one accepted.
+// Err tells whether a promise was broken: an event lost, one doubled although no crash, lost answer or missing record
+// explains it, or a forged one accepted.
 func (r *Report) Err() error {
 	if r.Lost == 0 && r.Unexplained == 0 && r.ForgedAccepted == 0 {
 		return nil
@@ -57,7 +59,7 @@ func (w *watch) report(p plan, sent results) *Report {
 	defer w.mu.Unlock()
 	r := &Report{
 		Sent: p.events, Refused: sent.refused, Accepted: sent.accepted, ForgedAccepted: max(sent.forgedAccepted, w.forged),
-		Injected: w.injected, Warnings: w.warnings,
+		Explained: map[string]int{}, Injected: w.injected, Warnings: w.warnings,
 	}
 	for n := range p.events {
 		id, _ := p.id(n)
@@ -87,7 +89,8 @@ func (r *Report) close(a *account) string {
 		return ""
 	}
 	r.Doubled++
-	if a.excused {
+	if a.excuse != "" {
+		r.Explained[string(a.excuse)]++
 		return ""
 	}
 	r.Unexplained++

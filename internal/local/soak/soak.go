@@ -11,8 +11,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/local/faults"
 )
 
-// DefaultClockFactor makes a visibility timeout of six minutes last 3.6 seconds: longer than the 2 seconds that a function is
-// left with at least.
+// DefaultClockFactor makes a visibility timeout of six minutes last 3.6 seconds: longer than the three that a function is left
+// with at least.
 const DefaultClockFactor = 100
 
 // Options say what to run. Template and Events are required.
@@ -46,6 +46,7 @@ type run struct {
 	injector *faults.Injector
 	sender   *sender
 	phase    string
+	healed   time.Time
 }
 
 // Run opens a stack, soaks it, closes it and returns the account. An error means that the soak could not run to its end; that
@@ -133,6 +134,7 @@ func (r *run) soak(ctx context.Context) error {
 		return err
 	}
 	r.injector.Heal()
+	r.healed = time.Now()
 	r.phase = "healed, deliveries go on"
 	if err := r.until(ctx, 0, func() bool { return isClosed(sent) }); err != nil {
 		return err
@@ -142,6 +144,21 @@ func (r *run) soak(ctx context.Context) error {
 		return err
 	}
 	return r.reconcile(ctx)
+}
+
+// leases is how long the claims of functions that were killed may last, in real time: the ledger has no part in the compressed
+// one.
+const leases = 15 * time.Second
+
+// quiet waits until all is quiet. When every claim has ended, what still waits is left alone by everyone, so the clock skips to
+// its turn.
+func (r *run) quiet(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, max(0, leases-time.Since(r.healed)))
+	defer cancel()
+	if r.telling(func() error { return r.stack.Quiet(waiting) }) == nil {
+		return nil
+	}
+	return r.telling(func() error { return r.stack.Hasten(ctx) })
 }
 
 // rageLimit is when the stack is healed although most events have not ended: some faults let nothing through.
@@ -169,9 +186,10 @@ func (r *run) reconcile(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) quiet(ctx context.Context) error {
+// telling tells of the progress while something is waited for.
+func (r *run) telling(wait func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- r.stack.Quiet(ctx) }()
+	go func() { done <- wait() }()
 	for {
 		select {
 		case err := <-done:

@@ -32,9 +32,18 @@ type watch struct {
 type account struct {
 	emitted uint16
 	parked  bool
-	excused bool     // a crash or a lost answer explains why it would be emitted twice
+	excuse  excuse
 	way     []uint16 // what happened to it, as marks
 }
+
+// An excuse explains why an event may be emitted twice: nothing recorded that it had been emitted.
+type excuse string
+
+const (
+	crashed    excuse = "crash"       // its function ended before it could
+	unanswered excuse = "lost answer" // its function could not know
+	unrecorded excuse = "no record"   // the ledger did not take it
+)
 
 func newWatch() *watch {
 	return &watch{accounts: map[string]*account{}, known: map[string]uint16{}, injected: map[string]int{}}
@@ -120,7 +129,7 @@ func (w *watch) invoked(s local.Step) {
 		return
 	}
 	for _, id := range s.Batch {
-		w.mark(id, s.Name+" ended without an answer").excused = true
+		w.mark(id, s.Name+" ended without an answer").excuse = crashed
 	}
 }
 
@@ -128,8 +137,12 @@ func (w *watch) faulted(s local.Step) {
 	w.injected[s.Name]++
 	for _, id := range s.Batch {
 		a := w.mark(id, s.Name+" at "+where(s.Text))
-		if a != nil && s.Source == sourceFull && (s.Name == faults.EventsLost || s.Name == faults.FunctionKill) {
-			a.excused = true
+		switch {
+		case a == nil:
+		case s.Name == faults.LedgerThrottle && a.emitted > 0:
+			a.excuse = unrecorded
+		case s.Name == faults.EventsLost && s.Source == sourceFull:
+			a.excuse = unanswered
 		}
 	}
 }
