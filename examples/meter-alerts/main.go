@@ -6,16 +6,16 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 func main() {
-	alerts := alerts{log: slog.New(slog.NewJSONHandler(os.Stdout, nil))}
+	alerts := alerts{log: lambdacontext.NewLogger()}
 	lambda.Start(alerts.handle)
 }
 
