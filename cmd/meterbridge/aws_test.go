@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,7 +26,6 @@ import (
 	"github.com/meterbridge/meterbridge/internal/local/clock"
 	"github.com/meterbridge/meterbridge/internal/local/queue"
 	"github.com/meterbridge/meterbridge/internal/local/table"
-	"github.com/meterbridge/meterbridge/internal/redrive"
 	"github.com/meterbridge/meterbridge/internal/stripesandbox"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
@@ -46,15 +43,15 @@ type cloud struct {
 	mu        sync.Mutex
 	bus       []string // source, type and id of each event
 	delivered []string // id of each delivery that the webhook took
-	intercept func(operation string)
 }
 
 // cloudKey finds a script's cloud among its values.
 type cloudKey struct{}
 
-func newCloud(t testing.TB) *cloud {
+// newCloud starts a cloud that tells before each call of AWS, if anybody listens.
+func newCloud(t testing.TB, before func(operation string)) *cloud {
 	t.Helper()
-	c := &cloud{sandbox: stripesandbox.New(&stripesandbox.Options{APIKeys: []string{"sk_test_1"}}), intercept: func(string) {}}
+	c := &cloud{sandbox: stripesandbox.New(&stripesandbox.Options{APIKeys: []string{"sk_test_1"}})}
 	for name, q := range map[string]**queue.Queue{"fetch": &c.fetch, "dead": &c.dead, "rule-dead": &c.rule} {
 		*q = queue.New(queue.Config{Name: name, ARN: arn(name), URL: "https://sqs.us-east-1.amazonaws.com/000000000000/" + name}, clock.New(1))
 	}
@@ -66,7 +63,12 @@ func newCloud(t testing.TB) *cloud {
 	c.verifier = verifier
 	handler := awswire.New(awswire.Backends{
 		Events: c, Queues: []*queue.Queue{c.fetch, c.dead, c.rule}, Tables: []*table.Table{items},
-		Intercept: func(call awswire.Call, next http.Handler) http.Handler { c.intercept(call.Operation); return next },
+		Intercept: func(call awswire.Call, next http.Handler) http.Handler {
+			if before != nil {
+				before(call.Operation)
+			}
+			return next
+		},
 	})
 	c.service = awstest.InProcess(handler)
 	c.aws, c.stripe, c.webhook = httptest.NewServer(handler), httptest.NewServer(c.sandbox), httptest.NewServer(http.HandlerFunc(c.receive))
@@ -143,7 +145,7 @@ func TestOperatorScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "operator"),
 		Setup: func(e *testscript.Env) error {
-			c := newCloud(t)
+			c := newCloud(t, nil)
 			e.Defer(c.close)
 			e.Values[cloudKey{}] = c
 			for name, value := range c.environment() {
@@ -245,102 +247,4 @@ func (c *cloud) deliveries(ts *testscript.TestScript, _ []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fmt.Fprintln(ts.Stdout(), strings.Join(c.delivered, " "))
-}
-
-// TestRedriveIsInterrupted sends the process a signal in the middle of a step.
-func TestRedriveIsInterrupted(t *testing.T) {
-	t.Parallel()
-	c := newCloud(t)
-	t.Cleanup(c.close)
-	for i := range 5 {
-		if _, err := c.dead.Send(queue.Message{Body: envelope(fmt.Sprint("evt_", i), "t")}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(t.TempDir(), "meterbridge") // by which testscript.Main knows what to run
-	if err := os.Symlink(executable, name); err != nil {
-		t.Fatal(err)
-	}
-	outputs := filepath.Join(t.TempDir(), "outputs.json")
-	if err := os.WriteFile(outputs, c.outputs(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), name, "redrive", "--outputs", outputs, "--rate", "0.1")
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, []string{"HOME=" + t.TempDir()}
-	for name, value := range c.environment() {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
-	process := make(chan *os.Process, 1)
-	c.intercept = func(operation string) {
-		if operation != "SendMessageBatch" {
-			return
-		}
-		running := <-process
-		if err := running.Signal(os.Interrupt); err != nil {
-			t.Error(err)
-		}
-		process <- running
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	process <- cmd.Process
-	err = cmd.Wait()
-	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed {
-		t.Errorf("%v, want exit status %d\n%s%s", err, exitFailed, &stdout, &stderr)
-	}
-	if !strings.Contains(stderr.String(), "interrupted") || !strings.Contains(stdout.String(), "1 brought back") {
-		t.Errorf("stdout:\n%s\nstderr:\n%s", &stdout, &stderr)
-	}
-	if fetch, dead := c.fetch.Stats(), c.dead.Stats(); fetch.Visible != 1 || dead != (queue.Stats{Visible: 4}) {
-		t.Errorf("queue %+v, dead letters %+v; want one there, four here, none hidden", fetch, dead)
-	}
-}
-
-// TestBarInPlaceOfLines: at a terminal successes are a bar, failures still lines.
-func TestBarInPlaceOfLines(t *testing.T) {
-	t.Parallel()
-	var out, screen bytes.Buffer
-	r := &redriveReport{out: &out, screen: &screen}
-	r.expect(3)
-	for i, outcome := range []redrive.Outcome{redrive.Redriven, redrive.Failed, redrive.Skipped} {
-		var err error
-		if outcome == redrive.Failed {
-			err = errors.New("\x1b[31mno")
-		}
-		r.letter(redrive.Letter{EventID: fmt.Sprint("evt_", i), Type: "t", Reason: "r"}, outcome, err)
-	}
-	r.end(redrive.Counts{Seen: 3, Redriven: 1, Failed: 1, Skipped: 1})
-	want := "failed    evt_1  t  r: ?[31mno\nletters: 3 looked at, 1 brought back, 1 left, 1 failed\n"
-	if got := out.String(); got != want {
-		t.Errorf("lines:\n%s\nwant:\n%s", got, want)
-	}
-	if !strings.Contains(screen.String(), "2/3") {
-		t.Errorf("bar: %q, want it to have been at 2/3", screen.String())
-	}
-}
-
-func TestParseMoment(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	for text, want := range map[string]time.Time{
-		"72h":                  now.Add(-72 * time.Hour),
-		"30d":                  now.Add(-30 * 24 * time.Hour),
-		"0s":                   now,
-		"2026-11-20T08:00:00Z": time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC),
-		"-1h":                  {},
-		"-1d":                  {},
-		"d":                    {},
-		"yesterday":            {},
-		"2026-11-20":           {},
-	} {
-		if got, err := parseMoment("--since", text, now); !got.Equal(want) || (err != nil) != want.IsZero() {
-			t.Errorf("parseMoment(%q) = %v, %v; want %v", text, got, err, want)
-		}
-	}
 }

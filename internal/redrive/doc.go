@@ -12,6 +12,7 @@
 // back twice, which the ledger collapses, since both successors carry the same event id. A run that ends by itself or by
 // its context finishes the step that it has begun and leaves nothing hidden and nothing doubled.
 //
-// A letter that no longer fits the filter when it is received stays received until its queue is done, so that it is not
-// handed out over and over, and is then made visible at once.
+// A letter that the filter does not admit stays received until its queue is done, or each receive would hand out the same
+// ones, and is then made visible at once. A letter like one that was brought back in the same run is left as well: it has
+// failed again, and the two would go round without an end.
 package redrive
