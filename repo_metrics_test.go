@@ -114,7 +114,9 @@ func inAlarms(t *testing.T, parsed *template.Template) []series {
 		}
 		var alarm struct {
 			metricOfAlarm
-			Metrics []struct{ MetricStat struct{ Metric metricOfAlarm } }
+			Metrics []struct {
+				MetricStat struct{ Metric metricOfAlarm }
+			}
 		}
 		if err := json.Unmarshal(encode(t, r.Properties), &alarm); err != nil {
 			t.Fatalf("%s: %v", r.LogicalID, err)
