@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/local"
+	"github.com/meterbridge/meterbridge/internal/local/faults"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -23,6 +23,7 @@ type localFlags struct {
 	template, listen, signingSecret, stripeAPI, events string
 	parameters                                         []string
 	noSamples, once, verbose                           bool
+	faultFlags
 }
 
 const localHelp = `Run the stack of a SAM template on this machine, for development and tests.
@@ -35,14 +36,23 @@ Sample events are sent through it, unless --no-samples. Without STRIPE_API_KEY i
 sandbox, which knows every event that reaches the webhook, but for ids that start with evt_missing. With the key, full
 events are fetched from the real Stripe, and no samples are sent.
 
-Exit status: 0 all went well; 1 with --once, an event was lost or a sample answered wrongly; 2 it could not run.`
+--faults breaks the stack on purpose; samples that meet a fault are sent again, as Stripe would. --soak sends so many
+distinct events instead of the samples, with duplicates and forgeries between them, heals the stack in the end, and prints
+one line with the account. It needs no --clock-factor, and lifts the template's rate limit and concurrency.
+
+Exit status: 0 all went well; 1 with --once, an event was lost or a sample answered wrongly, with --soak, an event was
+lost, a forged one accepted, or one emitted twice with nothing to explain it; 2 it could not run.
+`
 
 const localExamples = `  meterbridge local                                 the story of the sample events, then it stays up
   meterbridge local --once | jq .                   the events that went over the bus, then it exits
   meterbridge local --parameter StripeRateLimit=0   a parameter of the template
   meterbridge local --no-samples --events bus.ndjson
+  meterbridge local --once --faults stripe-429,function-kill
+  meterbridge local --soak 3000 --faults all --seed 7
 
-  stripe listen --thin-events '*' --forward-thin-to http://127.0.0.1:8787/webhook
+  stripe listen --thin-events v1.billing.meter.no_meter_found --forward-thin-to http://127.0.0.1:8787/webhook
+  stripe listen --events v1.billing.meter.no_meter_found --forward-to http://127.0.0.1:8787/webhook   (Stripe CLI since September 2026)
   STRIPE_API_KEY=sk_test_… meterbridge local --signing-secret whsec_…   (the secret that stripe listen prints)`
 
 func newLocal(p process) *cobra.Command {
@@ -50,10 +60,15 @@ func newLocal(p process) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "local",
 		Short:   "Run the stack of a SAM template on this machine",
-		Long:    localHelp,
+		Long:    localHelp + faultsHelp(),
 		Example: localExamples,
 		Args:    cobra.NoArgs,
-		RunE:    func(command *cobra.Command, _ []string) error { return runLocal(command.Context(), p, flags) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			if flags.soak > 0 {
+				return runSoak(command.Context(), p, flags)
+			}
+			return runLocal(command.Context(), p, flags)
+		},
 	}
 	f := command.Flags()
 	f.StringVar(&flags.template, "template", "template.yaml", "SAM template to run")
@@ -65,6 +80,7 @@ func newLocal(p process) *cobra.Command {
 	f.BoolVar(&flags.noSamples, "no-samples", false, "send no sample events")
 	f.BoolVar(&flags.once, "once", false, "send the samples, wait until all is quiet, print the bus's events to standard output, exit")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "show what the functions log")
+	flags.faultFlags.add(command)
 	return command
 }
 
@@ -80,12 +96,16 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 	}
 	defer events.close()
 	story := newStory(p, flags.verbose)
-	stripe, err := openStripe(p, flags, story)
+	injector, err := flags.injector(story)
+	if err != nil {
+		return err
+	}
+	stripe, err := openStripe(p, flags, story, injector.Stripe)
 	if err != nil {
 		return err
 	}
 	defer stripe.close()
-	session := &session{flags: flags, story: story, events: events, stripe: stripe, journal: newJournal()}
+	session := &session{flags: flags, story: story, events: events, stripe: stripe, injector: injector, journal: newJournal()}
 	session.secret = stripesig.Secret(orDefault(flags.signingSecret, "whsec_"+randomHex(24)))
 	if err := session.open(ctx, parameters); err != nil {
 		return err
@@ -96,40 +116,33 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 
 // session is one run of the command.
 type session struct {
-	flags   localFlags
-	story   *story
-	events  *eventWriter
-	stripe  *stripe
-	journal *journal
-	secret  stripesig.Secret
-	stack   *local.Stack
-	webhook string // URL that takes deliveries
+	flags    localFlags
+	story    *story
+	events   *eventWriter
+	stripe   *stripe
+	injector *faults.Injector
+	journal  *journal
+	secret   stripesig.Secret
+	stack    *local.Stack
+	webhook  string // URL that takes deliveries
 }
 
 func (s *session) open(ctx context.Context, parameters map[string]string) (err error) {
 	s.story.say("Meterbridge on this machine, from %s. For development and tests only.\n", s.flags.template)
 	started := time.Now()
-	s.stack, err = local.Open(ctx, local.Options{
-		Template:    s.flags.template,
-		Parameters:  parameters,
-		Listen:      s.flags.listen,
-		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
-		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
-		Observer:    local.Observers{s.journal, s.stripe, s.events, s.story},
-	})
+	s.stack, err = local.Open(ctx, s.options(parameters))
 	if err != nil {
 		return err
 	}
+	s.injector.Start(faults.Target{Kill: s.stack.Kill, Rotate: s.rotate})
 	s.story.isReady()
 	s.journal.follow(s.stack.QueueNamedBy(config.FetchQueueURL))
 	routes := s.stack.Routes()
 	for _, route := range slices.Sorted(maps.Keys(routes)) {
 		method, path, _ := strings.Cut(route, " ")
 		s.story.say("  route    %s %s%s → %s", method, s.stack.URL(), path, routes[route])
-		if method == http.MethodPost && s.webhook == "" {
-			s.webhook = s.stack.URL() + path
-		}
 	}
+	s.webhook = s.stack.Webhook()
 	if s.flags.signingSecret == "" {
 		s.story.say("  secret   %s signs the deliveries", string(s.secret))
 	}
@@ -138,9 +151,25 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	return nil
 }
 
+func (s *session) options(parameters map[string]string) local.Options {
+	options := local.Options{
+		Template:    s.flags.template,
+		Parameters:  parameters,
+		Listen:      s.flags.listen,
+		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
+		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
+		Observer:    local.Observers{s.journal, s.stripe, s.events, s.story},
+		ClockFactor: s.flags.clockFactor,
+	}
+	if s.flags.faults != "" {
+		options.Intercept, options.Front, options.Queue = s.injector.AWS, s.injector.Front, s.injector.Queue
+	}
+	return options
+}
+
 // run sends the samples; with --once it then judges, without it stays.
 func (s *session) run(ctx context.Context) error {
-	faults := s.sendSamples(ctx)
+	wrong := s.sendSamples(ctx)
 	if !s.flags.once {
 		s.settle(ctx)
 		s.story.say("\nListening on %s. Press Ctrl-C to stop.", s.webhook)
@@ -148,7 +177,7 @@ func (s *session) run(ctx context.Context) error {
 		s.story.say("\nStopping.")
 		return s.events.close()
 	}
-	if err := s.stack.Quiet(ctx); err != nil {
+	if err := s.quiet(ctx); err != nil {
 		return &failure{"interrupted before all was quiet"}
 	}
 	t := s.journal.tally()
@@ -156,8 +185,8 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.events.close(); err != nil {
 		return &failure{err.Error()}
 	}
-	if faults > 0 || len(t.lost) > 0 {
-		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", faults, len(t.lost), strings.Join(t.lost, " "))}
+	if wrong > 0 || len(t.lost) > 0 {
+		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", wrong, len(t.lost), strings.Join(t.lost, " "))}
 	}
 	return nil
 }
@@ -170,7 +199,7 @@ func (s *session) settle(ctx context.Context) {
 }
 
 // sendSamples delivers the samples one after the other and returns how many were not answered as they should be.
-func (s *session) sendSamples(ctx context.Context) (faults int) {
+func (s *session) sendSamples(ctx context.Context) (wrong int) {
 	if s.flags.noSamples {
 		return 0
 	}
@@ -189,16 +218,16 @@ func (s *session) sendSamples(ctx context.Context) (faults int) {
 	}
 	for i, sample := range samples {
 		s.story.say("sample %d of %d: %s", i+1, len(samples), sample.name)
-		status, answer, err := sample.send(ctx, s.webhook)
+		status, answer, err := s.deliver(ctx, sample)
 		if err == nil && status != sample.want {
 			err = fmt.Errorf("answered %d, want %d: %s", status, sample.want, answer)
 		}
 		if err != nil {
 			s.story.say("sample %d of %d: %v", i+1, len(samples), err)
-			faults++
+			wrong++
 		}
 	}
-	return faults
+	return wrong
 }
 
 func parseParameters(assignments []string) (map[string]string, error) {
