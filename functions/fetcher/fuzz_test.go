@@ -57,6 +57,9 @@ func FuzzBatch(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		if !json.Valid(payload) {
+			return // Lambda hands over nothing else, and the library's decoder does not look at what follows a value
+		}
 		test, err := newClient(apiKey, stripeOptions(config.Fetcher{StripeAPIBase: "https://stripe.test"}, origin{t}))
 		if err != nil {
 			t.Fatal(err)
