@@ -41,6 +41,7 @@ fuzz: ## Every fuzz target, 30 s each (FUZZTIME=2m for longer)
 	@.ci/fuzz
 
 deploy: ## Build and deploy to AWS with SAM (STACK=staging for another environment)
+	@.ci/deployable $(STACK)
 	sam build --config-env $(STACK)
 	sam deploy --config-env $(STACK)
 
