@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/meterbridge/meterbridge/internal/local/process"
 )
 
 // Errors that end an invocation without an answer of the handler.
@@ -113,7 +115,7 @@ func (f *Function) Kill(match func(payload []byte) bool) bool {
 	defer f.mu.Unlock()
 	for in, payload := range f.busy {
 		if match(payload) && in.alive() {
-			killProcessGroup(in.cmd)
+			process.Kill(in.cmd) // one that has ended is as good as killed
 			return true
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/meterbridge/meterbridge/internal/local/process"
 )
 
 // initTimeout is how long AWS lets an instance initialise before it asks for its first invocation.
@@ -81,7 +83,7 @@ func (in *instance) run(address string) error {
 	in.cmd = exec.Command(in.config.Bootstrap)
 	in.cmd.Dir = in.config.TaskRoot
 	in.cmd.Env = in.environment(address)
-	ownProcessGroup(in.cmd)
+	process.Group(in.cmd)
 	stdout, err := in.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -160,7 +162,7 @@ func (in *instance) alive() bool {
 }
 
 func (in *instance) kill() {
-	killProcessGroup(in.cmd)
+	process.Kill(in.cmd) // one that has ended is as good as killed
 	<-in.exited
 	in.closeServer()
 }
