@@ -63,6 +63,8 @@ func (s *story) Observe(step local.Step) {
 		s.tell(step.Time, step.EventID, "no rule", "of %s takes it", step.Name)
 	case local.Invoked:
 		s.invoked(step)
+	case local.Faulted:
+		s.faulted(step)
 	case local.Parked:
 		s.tell(step.Time, step.EventID, "parked", "in %s: %s", step.Name, step.Text)
 	case local.Logged:
@@ -94,6 +96,17 @@ func (s *story) invoked(step local.Step) {
 	case step.Failed > 0:
 		s.tell(step.Time, step.EventID, "retry", "%s gave %d of %d messages back for later", step.Name, step.Failed, step.Count)
 	}
+}
+
+func (s *story) faulted(step local.Step) {
+	id, more := "", ""
+	if len(step.Batch) > 0 {
+		id = step.Batch[0]
+	}
+	if len(step.Batch) > 1 {
+		more = fmt.Sprintf(", with %d other events", len(step.Batch)-1)
+	}
+	s.tell(step.Time, id, "fault", "%s: %s%s", step.Name, step.Text, more)
 }
 
 // logged shows a function's log when it was asked for, and before the stack is ready, when it tells why a start fails.
@@ -132,7 +145,7 @@ func putVerb(source string) string {
 
 // paint colours a verb's text on a terminal.
 func (s *story) paint(verb, text string) string {
-	colors := map[string]string{"emitted": "32", "failed": "31", "gave up": "31", "parked": "31", "warning": "33", "retry": "33"}
+	colors := map[string]string{"emitted": "32", "failed": "31", "gave up": "31", "parked": "31", "warning": "33", "retry": "33", "fault": "35"}
 	code, known := colors[verb]
 	if !s.color || !known {
 		return text

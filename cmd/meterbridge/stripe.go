@@ -17,15 +17,18 @@ import (
 type stripe struct {
 	origin  string
 	secret  string                 // what the API key's secret holds
+	rotated string                 // what it holds once it was rotated
 	sandbox *stripesandbox.Sandbox // nil when Stripe is somewhere else
 	about   string
 	server  *http.Server
 }
 
 // openStripe chooses by flag and environment, and starts the sandbox if that is the choice.
-func openStripe(p process, flags localFlags, story *story) (*stripe, error) {
+func openStripe(p process, flags localFlags, story *story, fault func(*http.Request) stripesandbox.Fault) (*stripe, error) {
 	key, real := p.env("STRIPE_API_KEY")
 	switch {
+	case flags.faults != "" && (real || flags.stripeAPI != ""):
+		return nil, fmt.Errorf("--faults is for the built-in sandbox: unset STRIPE_API_KEY and leave out --stripe-api")
 	case real && key == "":
 		return nil, fmt.Errorf("STRIPE_API_KEY is set but empty: give it a key, or unset it to use the built-in sandbox")
 	case real:
@@ -34,29 +37,33 @@ func openStripe(p process, flags localFlags, story *story) (*stripe, error) {
 	case flags.stripeAPI != "":
 		return &stripe{origin: flags.stripeAPI, secret: "sk_test_" + randomHex(12), about: flags.stripeAPI + " with a made-up test key"}, nil
 	}
-	return openSandbox(story)
+	return openSandbox(story, fault)
 }
 
-func openSandbox(story *story) (*stripe, error) {
-	keys := map[string]string{"live": "sk_live_" + randomHex(12), "test": "sk_test_" + randomHex(12)}
-	secret, err := json.Marshal(keys)
-	if err != nil {
-		return nil, err
-	}
+func openSandbox(story *story, fault func(*http.Request) stripesandbox.Fault) (*stripe, error) {
+	keys, rotated := newKeys(), newKeys()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the sandbox: %w", err)
 	}
 	s := &stripe{
 		origin:  "http://" + listener.Addr().String(),
-		secret:  string(secret),
-		sandbox: stripesandbox.New(&stripesandbox.Options{APIKeys: []string{keys["live"], keys["test"]}}),
+		secret:  keys.secret(),
+		rotated: rotated.secret(),
+		sandbox: stripesandbox.New(&stripesandbox.Options{APIKeys: append(keys[:], rotated[:]...), Faults: fault}),
 		about:   "built-in sandbox (set STRIPE_API_KEY to fetch from the real one)",
 	}
 	s.server = &http.Server{Handler: s.watched(story), ReadHeaderTimeout: 10 * time.Second}
 	go s.server.Serve(listener)
 	return s, nil
 }
+
+// apiKeys are a live and a test key.
+type apiKeys [2]string
+
+func newKeys() apiKeys { return apiKeys{"sk_live_" + randomHex(12), "sk_test_" + randomHex(12)} }
+
+func (k apiKeys) secret() string { return fmt.Sprintf(`{"live":%q,"test":%q}`, k[0], k[1]) }
 
 // watched serves the sandbox and tells the story of each event that is fetched.
 func (s *stripe) watched(story *story) http.Handler {

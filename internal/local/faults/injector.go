@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/meterbridge/meterbridge/internal/local"
 )
@@ -17,6 +18,8 @@ type Options struct {
 	Seed     uint64         // of every decision
 	Share    float64        // how often each fault strikes, between 0 and 1; 0 leaves it to the fault
 	Observer local.Observer // is told of every fault that strikes; nil means nobody is
+
+	Now func() time.Time // the clock of what the observer is told; nil means time.Now
 }
 
 // A Target is the stack that the faults strike at; [*local.Stack] can Kill.
@@ -31,6 +34,7 @@ type Injector struct {
 	faults   map[string]Fault // those that were asked for
 	seed     uint64
 	observer local.Observer
+	now      func() time.Time
 	target   atomic.Pointer[Target] // nil while nothing fails
 
 	mu       sync.Mutex
@@ -44,11 +48,14 @@ func New(opts *Options) (*Injector, error) {
 		opts = &Options{}
 	}
 	i := &Injector{
-		faults: map[string]Fault{}, seed: opts.Seed, observer: opts.Observer,
+		faults: map[string]Fault{}, seed: opts.Seed, observer: opts.Observer, now: opts.Now,
 		attempts: map[uint64]uint16{}, counts: map[string]uint64{},
 	}
 	if i.observer == nil {
 		i.observer = local.ObserverFunc(func(local.Step) {})
+	}
+	if i.now == nil {
+		i.now = time.Now
 	}
 	all := All()
 	for _, name := range opts.Names {
@@ -134,5 +141,5 @@ func (i *Injector) count(name string) uint64 {
 
 // tell tells the observer that a fault strikes.
 func (i *Injector) tell(name, where, source string, events ...string) {
-	i.observer.Observe(local.Step{Kind: local.Faulted, Name: name, Text: where, Source: source, Batch: events})
+	i.observer.Observe(local.Step{Kind: local.Faulted, Time: i.now(), Name: name, Text: where, Source: source, Batch: events})
 }

@@ -123,13 +123,14 @@ func (r *run) close() {
 // soak sends everything, lets the faults rage until most events have come to an end in spite of them, and then sees to it that
 // the others do.
 func (r *run) soak(ctx context.Context) error {
+	r.phase = "faults rage"
+	r.tell()
 	r.injector.Start(faults.Target{Kill: r.stack.Kill, Rotate: func() error { return r.stripe.rotate(r.stack) }})
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
 		r.sender.send(ctx)
 	}()
-	r.phase = "faults rage"
 	if err := r.until(ctx, r.rageLimit(), r.mostEnded); err != nil && !errors.Is(err, errLimit) {
 		return err
 	}
@@ -148,7 +149,7 @@ func (r *run) soak(ctx context.Context) error {
 
 // leases is how long the claims of functions that were killed may last, in real time: the ledger has no part in the compressed
 // one.
-const leases = 15 * time.Second
+const leases = 14 * time.Second
 
 // quiet waits until all is quiet. When every claim has ended, what still waits is left alone by everyone, so the clock skips to
 // its turn.
