@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// arm64 starts the binaries that sam build made, in an emulated processor, and hands each its first event.
+// arm64 starts the binaries that sam build made, in an emulated processor, and hands each its first event: one without a
+// signature, without records, and for the reconciler a reason to look, at a Stripe that knows nothing yet.
 func (w *workshop) arm64(ctx context.Context) (string, error) {
 	var evidence []string
 	for _, function := range slices.Sorted(maps.Keys(w.stack.env)) {
@@ -23,9 +24,9 @@ func (w *workshop) arm64(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", function, err)
 		}
-		evidence = append(evidence, fmt.Sprintf("%s answered its first event %s", function, answer))
+		evidence = append(evidence, fmt.Sprintf("%s: %s", function, answer))
 	}
-	return "under qemu " + w.parts["qemu"].version + ": " + strings.Join(evidence, "; "), nil
+	return "first event under qemu " + w.parts["qemu"].version + ": " + strings.Join(evidence, "; "), nil
 }
 
 func (w *workshop) firstEvent(ctx context.Context, function string) (string, error) {
@@ -82,9 +83,8 @@ func startRuntimeAPI(event string) (*runtimeAPI, error) {
 		}
 	})
 	mux.HandleFunc("POST "+invocation+"first/{what}", func(rw http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err == nil && r.PathValue("what") == "response" {
-			api.answers <- string(body)
+		if body, err := io.ReadAll(r.Body); err == nil {
+			api.answers <- r.PathValue("what") + " " + string(body)
 		}
 		rw.WriteHeader(http.StatusAccepted)
 	})

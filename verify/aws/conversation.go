@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ type side interface {
 	// settle returns once the fetcher has dealt with everything that was stored.
 	settle(ctx context.Context) error
 	cloud() *cloud
-	// name returns the secret's ARN or the queue's URL for a logical name.
+	// name returns a queue's URL for its logical name.
 	name(logical string) string
 }
 
@@ -41,11 +42,8 @@ type event struct {
 // queuesOfInterest are read at the end of a conversation. What is left in the first would not have been dealt with.
 var queuesOfInterest = []string{"FetchQueue", "EverythingQueue", "MeterErrorsQueue", "DeadLetters", "RuleDeadLetters"}
 
-// hold rotates the signing secret, makes all deliveries, and records what comes of them.
+// hold makes all deliveries and records what comes of them.
 func (s *script) hold(ctx context.Context, with side) (*record, error) {
-	if err := with.cloud().rotate(ctx, with.name("SigningSecret"), string(secondSecret)); err != nil {
-		return nil, err
-	}
 	r := &record{queues: map[string][]string{}}
 	for _, d := range s.deliveries {
 		body, headers := d.request(time.Now())
@@ -90,7 +88,7 @@ func (r *record) note(queue string, messages []types.Message) error {
 		var attributes []string
 		for name, a := range m.MessageAttributes {
 			if name != "first_seen" {
-				attributes = append(attributes, name+"="+*a.StringValue)
+				attributes = append(attributes, name+"="+requestID.ReplaceAllString(*a.StringValue, "req_"))
 			}
 		}
 		slices.Sort(attributes)
@@ -115,8 +113,11 @@ func canonical(envelope []byte) (string, error) {
 	}
 	delete(members.Detail, "first_seen")
 	text, err := json.Marshal(members)
-	return string(text), err
+	return requestID.ReplaceAllString(string(text), "req_"), err
 }
+
+// requestID is what Stripe names each request by.
+var requestID = regexp.MustCompile(`req_[A-Za-z0-9]{14}\b`)
 
 // judge holds a record to the endings that the script wants, each exactly once.
 func (s *script) judge(r *record) error {

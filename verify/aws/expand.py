@@ -1,8 +1,10 @@
-"""Expands the SAM transform of a template with AWS's own translator, as CloudFormation would: expand.py TEMPLATE > JSON."""
+"""Expands the transforms of a template as CloudFormation would, with the SAM CLI's own code for AWS::LanguageExtensions and
+AWS's translator for SAM: expand.py TEMPLATE STACK REGION PARAMETERS > JSON, where PARAMETERS is a JSON object."""
 
 import json
 import sys
 
+from samcli.lib.cfn_language_extensions.sam_integration import expand_language_extensions
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
@@ -14,5 +16,18 @@ class NoManagedPolicies:
         return {}
 
 
-with open(sys.argv[1], encoding="utf-8") as template:
-    json.dump(transform(yaml_parse(template.read()), {}, NoManagedPolicies()), sys.stdout, indent=1)
+path, stack, region, parameters = sys.argv[1:]
+with open(path, encoding="utf-8") as file:
+    template = yaml_parse(file.read())
+pseudo = {
+    "AWS::StackName": stack,
+    "AWS::Region": region,
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+values = {**defaults, **json.loads(parameters), **pseudo}
+template = expand_language_extensions(template, values, enabled=True).expanded_template
+template["Transform"] = "AWS::Serverless-2016-10-31"
+json.dump(transform(template, {}, NoManagedPolicies()), sys.stdout, indent=1)

@@ -51,7 +51,7 @@ func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
 	if err := os.WriteFile(file, source, 0o600); err != nil {
 		return nil, err
 	}
-	endpoint := &hostNoter{}
+	front := &frontier{source: source}
 	stack, err := local.Open(ctx, local.Options{
 		Template:    file,
 		Parameters:  map[string]string{"StripeApiBase": stripe.origin, "StripeRateLimit": "0"},
@@ -59,35 +59,38 @@ func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
 		BuildDir:    w.temporary("local-build"),
 		Secrets:     map[string]string{"SIGNING_SECRET_ID": string(firstSecret), "API_KEY_SECRET_ID": apiKey},
 		ClockFactor: clockFactor,
-		Intercept:   endpoint.intercept,
+		Intercept:   front.intercept,
 	})
 	if err != nil {
 		return nil, err
 	}
 	w.closers = append(w.closers, stack.Close)
-	names, err := physicalNames(source, endpoint.url())
-	return &localStack{stack, newCloud(endpoint.url()), names}, err
+	return &localStack{stack, front.aws, front.names}, front.err
 }
 
-// hostNoter learns where the stack serves AWS from what the functions call when they start.
-type hostNoter struct {
-	mu   sync.Mutex
-	host string
+// frontier learns where the stack serves AWS from the first call that a function makes, and rotates the signing secret before it
+// is read for the first time.
+type frontier struct {
+	source []byte // of the template
+	first  sync.Once
+	aws    *cloud
+	names  map[string]string
+	err    error
 }
 
-func (n *hostNoter) intercept(_ awswire.Call, next http.Handler) http.Handler {
+func (f *frontier) intercept(call awswire.Call, next http.Handler) http.Handler {
+	if call.Operation != "GetSecretValue" {
+		return next
+	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		n.mu.Lock()
-		n.host = r.Host
-		n.mu.Unlock()
+		f.first.Do(func() {
+			f.aws = newCloud("http://" + r.Host)
+			if f.names, f.err = physicalNames(f.source, "http://"+r.Host); f.err == nil {
+				f.err = f.aws.rotate(r.Context(), f.names["SigningSecret"], string(secondSecret))
+			}
+		})
 		next.ServeHTTP(rw, r)
 	})
-}
-
-func (n *hostNoter) url() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return "http://" + n.host
 }
 
 // physicalNames returns the URLs of queues and the ARNs of everything else by logical name.

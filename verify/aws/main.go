@@ -40,11 +40,11 @@ func steps(w *workshop) []step {
 		{name: "stack", parts: []string{"sam", "moto"}, after: []string{"sam-build", "sam-deploy"}, run: w.deployStack},
 		{name: "arm64", parts: []string{"sam", "moto", "qemu"}, after: []string{"stack"}, run: w.arm64},
 		{name: "end-to-end", parts: []string{"sam", "moto", "rie"}, after: []string{"stack"}, run: w.endToEnd},
-		{name: "rotation", parts: []string{"sam", "moto", "rie"}, after: []string{"end-to-end"}, run: w.revokedSecret},
 		{name: "schemas", parts: []string{"moto"}, after: []string{"end-to-end"}, run: w.schemas},
 		{name: "local", parts: []string{"sam", "moto", "rie"}, after: []string{"end-to-end"}, run: w.localTellsTheSame},
 		{name: "event-ruler", parts: []string{"ruler"}, run: w.eventRuler},
 		{name: "privilege", run: w.privilege},
+		{name: "rotation", parts: []string{"sam", "moto", "rie"}, after: []string{"end-to-end"}, run: w.rotation},
 		{name: "stripe", run: w.stripe},
 	}
 }

@@ -45,7 +45,7 @@ func startMoto(ctx context.Context, w *workshop) (*moto, error) {
 	m := &moto{daemon: d, cloud: newCloud("http://" + address), endpoint: "http://localhost:" + port}
 	err = m.answers(ctx, m.endpoint+"/moto-api/")
 	if err == nil {
-		_, err = m.http(ctx, http.MethodPut, "/"+bucket, nil)
+		_, err = m.http(ctx, "s3", http.MethodPut, "/"+bucket, nil)
 	}
 	if err != nil {
 		m.stop()
@@ -54,12 +54,14 @@ func startMoto(ctx context.Context, w *workshop) (*moto, error) {
 	return m, nil
 }
 
-// http calls one of moto's REST APIs, for which a client of AWS's would be too strict or too much.
-func (m *moto) http(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+// http calls a service's REST API, for which a client of AWS's would be too strict or too much. moto tells services apart by
+// what requests are signed for, and does not check the signature.
+func (m *moto) http(ctx context.Context, service, method, path string, body []byte) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, m.endpoint+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=none/20260101/"+region+"/"+service+"/aws4_request")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
@@ -128,7 +130,7 @@ func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *s
 			return nil, err
 		}
 	}
-	raw, err := m.http(ctx, http.MethodGet, "/2015-03-31/event-source-mappings/", nil)
+	raw, err := m.http(ctx, "lambda", http.MethodGet, "/2015-03-31/event-source-mappings/", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -137,13 +139,13 @@ func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *s
 		return nil, errors.Join(err, fmt.Errorf("want one event source mapping: %s", raw))
 	}
 	d.mapping = listed.EventSourceMappings[0]
-	_, err = m.http(ctx, http.MethodPut, "/2015-03-31/event-source-mappings/"+d.mapping.UUID, []byte(`{"Enabled":false}`))
+	_, err = m.http(ctx, "lambda", http.MethodPut, "/2015-03-31/event-source-mappings/"+d.mapping.UUID, []byte(`{"Enabled":false}`))
 	return d, err
 }
 
 // environment is a function's environment with what Lambda itself and the emulation add.
 func (m *moto) environment(ctx context.Context, function string) ([]string, error) {
-	raw, err := m.http(ctx, http.MethodGet, "/2015-03-31/functions/"+function+"/configuration", nil)
+	raw, err := m.http(ctx, "lambda", http.MethodGet, "/2015-03-31/functions/"+function+"/configuration", nil)
 	if err != nil {
 		return nil, err
 	}

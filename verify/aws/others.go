@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -154,6 +153,9 @@ func (w *workshop) endToEnd(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := o.cloud().rotate(ctx, o.name("SigningSecret"), string(secondSecret)); err != nil {
+		return "", err
+	}
 	r, err := s.hold(ctx, o)
 	if err != nil {
 		return "", fmt.Errorf("%w\nwebhook:\n%s\nfetcher:\n%s", err, tail(o.webhook.said(), 10), tail(o.fetcher.said(), 10))
@@ -164,32 +166,7 @@ func (w *workshop) endToEnd(ctx context.Context) (string, error) {
 	if o.partial == 0 {
 		return "", errors.New("no batch failed in part")
 	}
-	w.script, w.record = s, r
+	w.script, w.record, w.others = s, r, o
 	return fmt.Sprintf("%d deliveries → %s → moto: %d events on the bus, %d messages fetched in %d batches (%d failed in part), %d dead letters",
 		len(s.deliveries), w.parts["rie"].version, len(r.events), o.messages, o.batches, o.partial, len(r.queues["DeadLetters"])), nil
-}
-
-// revokedSecret rotates once more and starts a new webhook, for which the first secret is no more.
-func (w *workshop) revokedSecret(ctx context.Context) (string, error) {
-	o := &others{w: w}
-	if err := o.cloud().rotate(ctx, o.name("SigningSecret"), string(thirdSecret)); err != nil {
-		return "", err
-	}
-	webhook, err := w.startEmulator(ctx, "WebhookFunction")
-	if err != nil {
-		return "", err
-	}
-	o.webhook, o.request = webhook, map[string]any{"requestContext": map[string]any{"http": map[string]string{"method": "POST", "path": "/webhook"}}}
-	var answers []string
-	d := w.script.deliveries[0]
-	for i, secret := range []delivery{{secret: firstSecret, status: 400}, {secret: secondSecret, status: 200}, {secret: thirdSecret, status: 200}} {
-		d.secret = secret.secret
-		body, headers := d.request(time.Now())
-		status, answer, err := o.deliver(ctx, body, headers, false)
-		if err != nil || status != secret.status {
-			return "", errors.Join(err, fmt.Errorf("version %d of the secret: answered %d %s, want %d", i+1, status, answer, secret.status))
-		}
-		answers = append(answers, fmt.Sprintf("version %d → %d", i+1, status))
-	}
-	return "AWSCURRENT is version 3, AWSPREVIOUS version 2: " + strings.Join(answers, ", "), nil
 }

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/meterbridge/meterbridge/internal/local/pattern"
@@ -86,5 +88,23 @@ func tally(counts map[string]int) string {
 	return strings.Join(texts, ", ")
 }
 
-// explain names a difference that docs/local.md lists; none is known.
-func explain(pair, string, string) string { return "" }
+// wide is a cidr of all addresses, and folding an ignore-case text with a letter whose cases differ in length in UTF-8.
+var (
+	wide    = regexp.MustCompile(`"cidr":"[^"]*/0"`)
+	folding = regexp.MustCompile(`"equals-ignore-case":(\["[^]]*)?"[^"]*[\x{212A}ẞſ]`)
+)
+
+// explain names a difference that docs/local.md lists, or is empty.
+func explain(p pair, our, their string) string {
+	_, err := pattern.Compile([]byte(p.Pattern))
+	var refusal *pattern.Error
+	switch {
+	case errors.As(err, &refusal) && strings.Contains(refusal.Reason, "outside ±5.0e9"):
+		return "numeric beyond EventBridge's limits"
+	case our == "no" && their == "match" && wide.MatchString(p.Pattern):
+		return "cidr of length 0"
+	case our != "error" && their != "error" && folding.MatchString(p.Pattern):
+		return "ignore-case of ẞ, ſ, K"
+	}
+	return ""
+}

@@ -18,6 +18,7 @@ type workshop struct {
 	built   string // folder of sam build, once it has passed
 	moto    *moto
 	stack   *deployed
+	others  *others
 	script  *script // of the conversation that was held
 	record  *record // what it left at the parts of others
 	closers []func()

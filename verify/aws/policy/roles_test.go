@@ -1,0 +1,275 @@
+package policy_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/verify/aws/policy"
+)
+
+// may is all that each role of template.yaml may do: action, resource and, for PutEvents, the source.
+var may = map[string][]string{
+	"WebhookRole": {
+		"events:PutEvents EventBus stripe.snapshot",
+		"events:PutEvents EventBus stripe.thin",
+		"logs:CreateLogStream WebhookLogs",
+		"logs:PutLogEvents WebhookLogs",
+		"secretsmanager:GetSecretValue SigningSecret",
+	},
+	"FetcherRole": {
+		"dynamodb:UpdateItem LedgerTable",
+		"events:PutEvents EventBus stripe.event",
+		"events:PutEvents EventBus stripe.failure",
+		"logs:CreateLogStream FetcherLogs",
+		"logs:PutLogEvents FetcherLogs",
+		"secretsmanager:GetSecretValue ApiKeySecret",
+		"sqs:ChangeMessageVisibility FetchQueue",
+		"sqs:DeleteMessage FetchQueue",
+		"sqs:GetQueueAttributes FetchQueue",
+		"sqs:ReceiveMessage FetchQueue",
+		"sqs:SendMessage DeadLetters",
+	},
+	"ReconcilerRole": {
+		"dynamodb:GetItem LedgerTable",
+		"dynamodb:UpdateItem LedgerTable",
+		"events:PutEvents EventBus stripe.thin",
+		"logs:CreateLogStream ReconcilerLogs",
+		"logs:PutLogEvents ReconcilerLogs",
+		"secretsmanager:GetSecretValue ApiKeySecret",
+	},
+	"ReconcilerScheduleRole": {
+		"lambda:InvokeFunction ReconcilerFunction",
+	},
+}
+
+// forbidden acts are those that would hurt most. TestRolesMayDoNothingElse refuses them too; here they have a name.
+var forbidden = []struct{ role, act, call string }{
+	{"WebhookRole", "read the API key", "secretsmanager:GetSecretValue ApiKeySecret"},
+	{"WebhookRole", "change the signing secret", "secretsmanager:PutSecretValue SigningSecret"},
+	{"WebhookRole", "pretend to have fetched", "events:PutEvents EventBus stripe.event"},
+	{"WebhookRole", "put on another bus", "events:PutEvents OtherBus stripe.thin"},
+	{"WebhookRole", "read the queue", "sqs:ReceiveMessage FetchQueue"},
+	{"WebhookRole", "mark an event as done", "dynamodb:UpdateItem LedgerTable"},
+	{"FetcherRole", "read the signing secret", "secretsmanager:GetSecretValue SigningSecret"},
+	{"FetcherRole", "put thin events, which would feed itself", "events:PutEvents EventBus stripe.thin"},
+	{"FetcherRole", "put as Stripe's own bus", "events:PutEvents EventBus aws.partner/stripe.com/x"},
+	{"FetcherRole", "read dead letters", "sqs:ReceiveMessage DeadLetters"},
+	{"FetcherRole", "purge the queue", "sqs:PurgeQueue FetchQueue"},
+	{"FetcherRole", "delete from the ledger", "dynamodb:DeleteItem LedgerTable"},
+	{"FetcherRole", "scan the ledger", "dynamodb:Scan LedgerTable"},
+	{"FetcherRole", "write another table", "dynamodb:UpdateItem OtherTable"},
+	{"ReconcilerRole", "put full events", "events:PutEvents EventBus stripe.event"},
+	{"ReconcilerRole", "read the signing secret", "secretsmanager:GetSecretValue SigningSecret"},
+	{"ReconcilerRole", "scan the ledger", "dynamodb:Scan LedgerTable"},
+	{"ReconcilerRole", "read another table", "dynamodb:GetItem OtherTable"},
+	{"ReconcilerScheduleRole", "invoke the fetcher", "lambda:InvokeFunction FetcherFunction"},
+	{"ReconcilerScheduleRole", "change code", "lambda:UpdateFunctionCode ReconcilerFunction"},
+}
+
+// actions are tried by every role on every resource: those that some role may do, and some that none may.
+var actions = []string{
+	"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:DeleteTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan",
+	"dynamodb:UpdateItem", "events:DeleteRule", "events:PutEvents", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "iam:PassRole", "iam:PutRolePolicy",
+	"lambda:InvokeFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DeleteLogGroup",
+	"logs:GetLogEvents", "logs:PutLogEvents", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
+	"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret", "sns:Publish", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:DeleteQueue",
+	"sqs:GetQueueAttributes", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage", "sqs:SetQueueAttributes", "sts:AssumeRole",
+}
+
+var sources = []string{"stripe.thin", "stripe.snapshot", "stripe.event", "stripe.failure", "stripe.other", "aws.partner/stripe.com/x"}
+
+// strangers are resources of the same account that are not the stack's.
+var strangers = map[string]string{
+	"OtherBus":    "arn:aws:events:us-east-1:000000000000:event-bus/default",
+	"OtherQueue":  "arn:aws:sqs:us-east-1:000000000000:other",
+	"OtherTable":  "arn:aws:dynamodb:us-east-1:000000000000:table/other",
+	"OtherSecret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:other-AbCdEf",
+	"OtherLogs":   "arn:aws:logs:us-east-1:000000000000:log-group:other",
+}
+
+func TestRolesMayDoWhatTheyHaveTo(t *testing.T) {
+	t.Parallel()
+	s := readStack(t)
+	for role, calls := range may {
+		for _, call := range calls {
+			t.Run(role+"/may/"+call, func(t *testing.T) {
+				t.Parallel()
+				if !s.allows(t, role, call) {
+					t.Errorf("%s may not %s", role, call)
+				}
+			})
+		}
+	}
+}
+
+func TestForbiddenActsAreRefused(t *testing.T) {
+	t.Parallel()
+	s := readStack(t)
+	for _, f := range forbidden {
+		t.Run(f.role+"/refused/"+f.act, func(t *testing.T) {
+			t.Parallel()
+			if s.allows(t, f.role, f.call) {
+				t.Errorf("%s may %s: %s", f.role, f.act, f.call)
+			}
+		})
+	}
+}
+
+// TestRolesMayDoNothingElse tries every action on every resource.
+func TestRolesMayDoNothingElse(t *testing.T) {
+	t.Parallel()
+	s := readStack(t)
+	tried := 0
+	for _, role := range s.roles {
+		var got []string
+		for _, call := range s.universe() {
+			tried++
+			if s.allows(t, role, call) {
+				got = append(got, call)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(may[role], got); diff != "" {
+			t.Errorf("%s: what it should be able to do (-), and can (+):\n%s", role, diff)
+		}
+	}
+	t.Logf("tried %d calls", tried)
+}
+
+// TestEveryActionIsKnown: an action that this test does not know would otherwise slip through.
+func TestEveryActionIsKnown(t *testing.T) {
+	t.Parallel()
+	s := readStack(t)
+	for _, role := range s.roles {
+		for _, document := range s.documents(t, role) {
+			for _, statement := range document.Statement {
+				for _, action := range statement.Action {
+					if !slices.Contains(actions, action) {
+						t.Errorf("%s, %s: action %s is not among those that are tried", role, statement.Sid, action)
+					}
+				}
+			}
+		}
+	}
+}
+
+// stack is the template, resolved.
+type stack struct {
+	*template.Template
+	roles []string
+}
+
+func readStack(t *testing.T) *stack {
+	t.Helper()
+	source, err := os.ReadFile("../../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := template.Parse(source, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stack{Template: parsed}
+	for _, r := range parsed.Resources {
+		if r.Type == "AWS::IAM::Role" {
+			s.roles = append(s.roles, r.LogicalID)
+		}
+	}
+	if len(s.roles) == 0 {
+		t.Fatal("the template has no roles")
+	}
+	return s
+}
+
+// universe is every call that is tried: each action on each resource, and PutEvents with each source.
+func (s *stack) universe() []string {
+	var calls, resources []string
+	for _, r := range s.Resources {
+		if r.ARN != "" {
+			resources = append(resources, r.LogicalID)
+		}
+	}
+	for name := range strangers {
+		resources = append(resources, name)
+	}
+	for _, resource := range resources {
+		for _, action := range actions {
+			if action != "events:PutEvents" {
+				calls = append(calls, action+" "+resource)
+				continue
+			}
+			for _, source := range sources {
+				calls = append(calls, action+" "+resource+" "+source)
+			}
+		}
+	}
+	return calls
+}
+
+func (s *stack) allows(t *testing.T, role, call string) bool {
+	t.Helper()
+	words := strings.Split(call, " ")
+	c := policy.Call{Action: words[0], Resource: s.arn(t, words[1]), Context: map[string]string{}}
+	if len(words) > 2 {
+		c.Context["events:source"] = words[2]
+	}
+	allowed, err := policy.Allows(s.documents(t, role), c)
+	if err != nil {
+		t.Fatalf("%s: %v", role, err)
+	}
+	return allowed
+}
+
+// arn is a resource as calls name it: of a log group, one of its streams.
+func (s *stack) arn(t *testing.T, name string) string {
+	t.Helper()
+	if arn := strangers[name]; arn != "" {
+		return arn
+	}
+	r, ok := s.Resource(name)
+	if !ok {
+		t.Fatalf("the template has no %s", name)
+	}
+	if r.Type == "AWS::Logs::LogGroup" {
+		return strings.TrimSuffix(r.ARN, ":*") + ":log-stream:1"
+	}
+	return r.ARN
+}
+
+// documents are the policies of a role. A managed policy would be one that this test cannot read.
+func (s *stack) documents(t *testing.T, role string) []*policy.Document {
+	t.Helper()
+	r, ok := s.Resource(role)
+	if !ok {
+		t.Fatalf("the template has no %s", role)
+	}
+	if r.Properties["ManagedPolicyArns"] != nil {
+		t.Fatalf("%s has managed policies", role)
+	}
+	policies, _ := r.Properties["Policies"].([]any)
+	var documents []*policy.Document
+	for _, p := range policies {
+		documents = append(documents, parse(t, p.(map[string]any)["PolicyDocument"]))
+	}
+	return documents
+}
+
+func parse(t *testing.T, document any) *policy.Document {
+	t.Helper()
+	raw, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := policy.Parse(raw)
+	if err != nil {
+		t.Fatal(fmt.Errorf("%w: %s", err, raw))
+	}
+	return parsed
+}
