@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/local/process"
 	"github.com/meterbridge/meterbridge/internal/local/template"
 )
 
@@ -42,8 +43,13 @@ func (s *Stack) build(ctx context.Context, r template.Resource, p functionProper
 	s.observe(Step{Kind: Building, Name: r.LogicalID, Text: "make " + target})
 	command := exec.CommandContext(ctx, "make", "--silent", "--no-print-directory", "-C", source, target,
 		"ARTIFACTS_DIR="+artifacts, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	process.Group(command)
+	command.Cancel = func() error { return process.Kill(command) }
+	command.WaitDelay = time.Second
 	command.Env = slices.DeleteFunc(os.Environ(), fromOuterMake)
-	if err := s.runBuild(command, r.LogicalID); err != nil {
+	if err := s.runBuild(command, r.LogicalID); ctx.Err() != nil {
+		return "", fmt.Errorf("build %s: %w", r.LogicalID, context.Cause(ctx))
+	} else if err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(bootstrap); err != nil {

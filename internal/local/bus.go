@@ -27,8 +27,9 @@ type rule struct {
 // is not the rule's concern.
 type target struct {
 	logicalID  string
+	arn        string
 	transform  *transform.Transform
-	deliver    func(body []byte) error
+	deliver    func(body []byte, trace string) error
 	deadLetter *localQueue // nil when the template gives the target none
 }
 
@@ -38,6 +39,7 @@ type event struct {
 	time                                    time.Time
 	resources                               []string
 	detail                                  json.RawMessage
+	trace                                   string // X-Ray header, which travels beside the event
 }
 
 // envelope returns the event as consumers receive it, with the detail's bytes as they came.
@@ -82,7 +84,7 @@ func (s *Stack) put(b *bus, e event) {
 		matched = true
 		for _, t := range r.targets {
 			s.observe(step.with(Matched, r.logicalID, func(s *Step) { s.Target = t.logicalID }))
-			s.deliver(r, t, envelope, e.time)
+			s.deliver(r, t, envelope, e)
 		}
 	}
 	if !matched {
@@ -92,10 +94,10 @@ func (s *Stack) put(b *bus, e event) {
 
 // deliver hands the event to a target, or to the target's dead-letter queue with the attributes that EventBridge sets:
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (s *Stack) deliver(r *rule, t *target, envelope []byte, ingested time.Time) {
-	body, err := t.transform.Apply(envelope, transform.Meta{RuleARN: r.arn, RuleName: r.name, IngestionTime: ingested})
+func (s *Stack) deliver(r *rule, t *target, envelope []byte, e event) {
+	body, err := t.transform.Apply(envelope, transform.Meta{RuleARN: r.arn, RuleName: r.name, IngestionTime: e.time})
 	if err == nil {
-		err = t.deliver(body)
+		err = t.deliver(body, e.trace)
 	}
 	if err == nil {
 		return
@@ -107,6 +109,7 @@ func (s *Stack) deliver(r *rule, t *target, envelope []byte, ingested time.Time)
 	}
 	_, err = t.deadLetter.Send(queue.Message{Body: string(envelope), Attributes: map[string]queue.Attribute{
 		"RULE_ARN":      {DataType: "String", StringValue: r.arn},
+		"TARGET_ARN":    {DataType: "String", StringValue: t.arn},
 		"ERROR_CODE":    {DataType: "String", StringValue: "DELIVERY_FAILED"},
 		"ERROR_MESSAGE": {DataType: "String", StringValue: err.Error()},
 	}})

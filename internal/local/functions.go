@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +35,10 @@ func (s *Stack) wireFunctions(ctx context.Context) error {
 		p, err := decode[functionProperties](r)
 		if err != nil {
 			return err
+		}
+		if p.Runtime != "" && !strings.HasPrefix(p.Runtime, "provided") {
+			return fmt.Errorf("line %d: function %s: runtime %q is not run locally: build it with a makefile target into an executable bootstrap for provided.al2023",
+				r.Line, r.LogicalID, p.Runtime)
 		}
 		bootstrap := new(string)
 		bootstraps[r.LogicalID] = bootstrap
@@ -103,7 +108,7 @@ func (s *Stack) wireEvent(f *function, name string, e functionEvent, instances *
 		})
 	case "SQS":
 		m, err := s.newMapping(f, name, e.Properties)
-		if err != nil {
+		if m == nil || err != nil {
 			return err
 		}
 		s.mappings = append(s.mappings, m)
@@ -132,11 +137,12 @@ func (s *Stack) environment(p functionProperties) map[string]string {
 		"AWS_ENDPOINT_URL":      s.awsURL(),
 		"AWS_REGION":            region,
 		"AWS_DEFAULT_REGION":    region,
-		"AWS_ACCESS_KEY_ID":     "local",
+		"AWS_ACCESS_KEY_ID":     s.accessKey,
 		"AWS_SECRET_ACCESS_KEY": "local",
-		// Without these two the SDK could look for files or an instance of EC2 that have no say here.
+		// Without these the SDK could look for files or an instance of EC2 that have no say here.
 		"AWS_EC2_METADATA_DISABLED":   "true",
-		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_CONFIG_FILE":             os.DevNull,
 	}
 	for name, value := range p.Environment.Variables {
 		env[name] = string(value)
@@ -158,31 +164,4 @@ func (s *Stack) warm(ctx context.Context) error {
 
 func (f *function) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return f.Function.Invoke(ctx, payload)
-}
-
-// asyncDelays are the waits before the retries of an asynchronous invocation. AWS waits one and two minutes; a developer should not.
-var asyncDelays = [...]time.Duration{time.Second, 2 * time.Second}
-
-// invokeAsync queues an invocation whose answer nobody waits for, with AWS's two retries:
-// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-func (f *function) invokeAsync(payload []byte) {
-	s, done := f.stack, f.stack.working()
-	s.background.Go(func() {
-		defer done()
-		for attempt := 0; ; attempt++ {
-			started := time.Now()
-			_, err := f.invoke(s.stopped, payload)
-			s.observe(Step{Kind: Invoked, Name: f.logicalID, EventID: envelopeEventID(payload), Count: 1, Took: time.Since(started), Err: err})
-			if err == nil || s.stopped.Err() != nil {
-				return
-			}
-			if attempt >= f.asyncRetries || attempt >= len(asyncDelays) {
-				s.warn("function %s failed %d times on an event, which is dropped: %v", f.logicalID, attempt+1, err)
-				return
-			}
-			if s.clock.Sleep(s.stopped, asyncDelays[attempt]) != nil {
-				return
-			}
-		}
-	})
 }

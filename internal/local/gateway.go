@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -50,6 +51,31 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.stack.observe(step.with(Received, step.Name, func(s *Step) { s.Text, s.Count = target.method+" "+target.path, len(body) }))
 	status := g.invoke(w, r, target, parameters, body)
 	g.stack.observe(step.with(Answered, step.Name, func(s *Step) { s.Status, s.Took = status, time.Since(started) }))
+}
+
+// sort puts the most specific routes first, as API Gateway chooses between them: a literal part of a path before a parameter, that
+// before the rest of the path, and a method before any.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
+func (g *gateway) sort() {
+	slices.SortStableFunc(g.routes, func(a, b route) int { return slices.Compare(a.rank(), b.rank()) })
+}
+
+func (r route) rank() []int {
+	var ranks []int
+	for part := range strings.SplitSeq(r.path, "/") {
+		switch {
+		case strings.HasSuffix(part, "+}"):
+			ranks = append(ranks, 2)
+		case strings.HasPrefix(part, "{"):
+			ranks = append(ranks, 1)
+		default:
+			ranks = append(ranks, 0)
+		}
+	}
+	if r.method == "ANY" {
+		return append(ranks, 1)
+	}
+	return append(ranks, 0)
 }
 
 // find returns the route for a request. As in API Gateway, a path whose methods do not fit is simply not found.

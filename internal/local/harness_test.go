@@ -22,7 +22,7 @@ import (
 
 const (
 	signingSecret stripesig.Secret = "whsec_test_of_the_local_stack"
-	apiKey                         = "sk_test_of_the_local_stack"
+	apiKey        string           = "sk_test_of_the_local_stack"
 )
 
 // harness is a stack that runs the repository's template, or another, as real processes, with a Stripe of the test's own.

@@ -187,11 +187,14 @@ func succeeded(messages []queue.Message, answer []byte) []queue.Message {
 	return done
 }
 
-// newMapping reads a function's SQS event.
+// newMapping reads a function's SQS event. One that is not enabled makes none.
 func (s *Stack) newMapping(f *function, name string, raw json.RawMessage) (*mapping, error) {
 	var p queueEvent
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return nil, fmt.Errorf("event %s: %w", name, err)
+	}
+	if p.Enabled != nil && !*p.Enabled {
+		return nil, nil
 	}
 	q := s.queueByARN(p.Queue)
 	if q == nil {

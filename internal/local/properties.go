@@ -18,7 +18,11 @@ type (
 		ReservedConcurrentExecutions   number
 		Environment                    struct{ Variables map[string]scalar }
 		Events                         map[string]functionEvent
-		EventInvokeConfig              struct{ MaximumRetryAttempts *number }
+		EventInvokeConfig              struct {
+			MaximumRetryAttempts *number
+			DestinationConfig    struct{ OnFailure struct{ Destination string } }
+		}
+		DeadLetterQueue struct{ TargetArn string }
 	}
 
 	functionEvent struct {
@@ -44,7 +48,8 @@ type (
 		Schedule         string
 		Pattern          json.RawMessage
 		Input, InputPath *string
-		DeadLetterConfig struct{ Arn string }
+		InputTransformer *inputTransformer
+		DeadLetterConfig struct{ Arn, Type string }
 		RuleName, State  string
 	}
 
@@ -71,11 +76,13 @@ type (
 	targetProperties struct {
 		Id, Arn          string
 		Input, InputPath *string
-		InputTransformer *struct {
-			InputPathsMap map[string]string
-			InputTemplate string
-		}
+		InputTransformer *inputTransformer
 		DeadLetterConfig struct{ Arn string }
+	}
+
+	inputTransformer struct {
+		InputPathsMap map[string]string
+		InputTemplate string
 	}
 
 	queueProperties struct {

@@ -20,7 +20,7 @@ func (s *Stack) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.
 		results[i] = awswire.Result{EventID: id}
 		e := event{
 			id: id, source: entry.Source, detailType: entry.DetailType, account: account, region: region,
-			time: entry.Time, resources: entry.Resources, detail: entry.Detail,
+			time: entry.Time, resources: entry.Resources, detail: entry.Detail, trace: entry.TraceHeader,
 		}
 		if e.time.IsZero() {
 			e.time = s.clock.Now()

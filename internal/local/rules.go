@@ -26,6 +26,9 @@ func (s *Stack) wireRules() error {
 		}
 	}
 	for _, f := range s.functionRules {
+		if f.DeadLetterConfig.Type != "" {
+			s.warn("function %s: event %s: the dead-letter queue that SAM would make is not run locally", f.function.logicalID, f.event)
+		}
 		r, p := f.resource()
 		if err := s.wireRule(r, p); err != nil {
 			return fmt.Errorf("function %s: event %s: %w", f.function.logicalID, f.event, err)
@@ -50,7 +53,8 @@ func (f functionRule) resource() (template.Resource, ruleProperties) {
 		LogicalID: id, Type: "AWS::Events::Rule", Name: name,
 		ARN: "arn:aws:events:" + region + ":" + account + ":rule/" + f.EventBusName + "/" + name,
 	}
-	target := targetProperties{Id: id, Arn: f.function.arn, Input: f.Input, InputPath: f.InputPath, DeadLetterConfig: f.DeadLetterConfig}
+	target := targetProperties{Id: id, Arn: f.function.arn, Input: f.Input, InputPath: f.InputPath, InputTransformer: f.InputTransformer}
+	target.DeadLetterConfig.Arn = f.DeadLetterConfig.Arn
 	return r, ruleProperties{EventBusName: f.EventBusName, ScheduleExpression: f.Schedule, EventPattern: f.Pattern, State: f.State, Targets: []targetProperties{target}}
 }
 
@@ -105,7 +109,7 @@ func (s *Stack) newTarget(p targetProperties) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{transform: compiled}
+	t := &target{transform: compiled, arn: p.Arn}
 	if err := s.connect(t, p.Arn); err != nil {
 		return nil, err
 	}
@@ -122,8 +126,8 @@ func (s *Stack) newTarget(p targetProperties) (*target, error) {
 func (s *Stack) connect(t *target, arn string) error {
 	if q := s.queueByARN(arn); q != nil {
 		t.logicalID = q.logicalID
-		t.deliver = func(body []byte) error {
-			_, err := q.Send(queue.Message{Body: string(body)})
+		t.deliver = func(body []byte, trace string) error {
+			_, err := q.Send(queue.Message{Body: string(body), TraceHeader: trace})
 			return err
 		}
 		return nil
@@ -131,7 +135,7 @@ func (s *Stack) connect(t *target, arn string) error {
 	for _, f := range s.functions {
 		if f.arn == arn {
 			t.logicalID = f.logicalID
-			t.deliver = func(body []byte) error { f.invokeAsync(body); return nil }
+			t.deliver = func(body []byte, _ string) error { f.invokeAsync(body); return nil }
 			return nil
 		}
 	}
@@ -141,7 +145,7 @@ func (s *Stack) connect(t *target, arn string) error {
 	}
 	s.warn("target %s: %s is not run locally: what is delivered there ends there", arn, service)
 	t.logicalID = arn
-	t.deliver = func([]byte) error { return nil }
+	t.deliver = func([]byte, string) error { return nil }
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (s *Stack) wireSchedule(r template.Resource, p scheduleProperties) error {
 	}
 	arn := scheduleARN(r.Name)
 	s.schedules = append(s.schedules, schedule{r.LogicalID, every, func(at time.Time) {
-		if err := to.deliver(scheduled(p.Target.Input, arn, at)); err != nil {
+		if err := to.deliver(scheduled(p.Target.Input, arn, at), ""); err != nil {
 			s.warn("schedule %s could not reach %s: %v", r.LogicalID, to.logicalID, err)
 		}
 	}})
@@ -106,7 +106,7 @@ func (s *Stack) wireRuleSchedule(r *rule, expression string) error {
 			time: at, resources: []string{r.arn}, detail: []byte("{}"),
 		}
 		for _, t := range r.targets {
-			s.deliver(r, t, e.envelope(), at)
+			s.deliver(r, t, e.envelope(), e)
 		}
 	}})
 	return nil

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -82,6 +83,7 @@ type Stack struct {
 	gateway           *gateway
 
 	front, aws net.Listener
+	accessKey  string // what proves to the stand-in for AWS that a call comes from a function of this stack
 	servers    []*http.Server
 	stop       context.CancelFunc // ends pollers and asynchronous invocations
 	stopped    context.Context
@@ -113,6 +115,7 @@ func newStack(options Options) *Stack {
 		queues:    map[string]*localQueue{},
 		buses:     map[string]*bus{},
 	}
+	s.accessKey = "local" + rand.Text()
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.gateway = &gateway{stack: s}
 	return s
@@ -155,6 +158,7 @@ func (s *Stack) wire(ctx context.Context) error {
 			return err
 		}
 	}
+	s.gateway.sort()
 	return nil
 }
 
@@ -187,7 +191,7 @@ func (s *Stack) serve() {
 		front = s.options.Front(front)
 	}
 	s.servers = []*http.Server{
-		{Handler: wire, ReadHeaderTimeout: 10 * time.Second},
+		{Handler: s.authorized(wire), ReadHeaderTimeout: 10 * time.Second},
 		{Handler: front, ReadHeaderTimeout: 10 * time.Second},
 	}
 	for i, listener := range []net.Listener{s.aws, s.front} {
@@ -196,6 +200,25 @@ func (s *Stack) serve() {
 	for _, m := range s.mappings {
 		m.run(s.stopped)
 	}
+}
+
+// authorized lets through what is signed with the access key that the functions were given. The secrets here may be real
+// ones, and anyone on this machine, or a page in its browser, can reach the address.
+func (s *Stack) authorized(next http.Handler) http.Handler {
+	credential := "Credential=" + s.accessKey + "/"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Authorization"), credential) {
+			w.WriteHeader(http.StatusForbidden)
+			w.Write([]byte(`{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}`))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// AWS returns the environment variables with which AWS's own tools reach what stands in for AWS here.
+func (s *Stack) AWS() []string {
+	return []string{"AWS_ENDPOINT_URL=" + s.awsURL(), "AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=" + s.accessKey, "AWS_SECRET_ACCESS_KEY=local"}
 }
 
 // URL returns the origin of the front door.
