@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -95,6 +96,8 @@ func TestWhatStripeAnswers(t *testing.T) {
 		{name: "429", status: 429, receives: 8, outcome: deferred, reason: "rate_limited", delay: 3600},
 		{name: "500", status: 500, receives: 3, outcome: deferred, reason: "unavailable", delay: 120},
 		{name: "502 of a proxy", status: 502, body: "<html>", receives: 49, outcome: deferred, reason: "unavailable", delay: 3600},
+		{name: "502 to the end", status: 502, body: "<html>", receives: 50, outcome: parked, reason: "unavailable"},
+		{name: "401 to the end", status: 401, receives: 50, outcome: parked, reason: "auth"},
 		{name: "no JSON", status: 200, body: "<html>", receives: 9, outcome: deferred, reason: "unavailable", delay: 3600},
 		{name: "another object", status: 200, body: `{"object":"list"}`, outcome: deferred, reason: "no_event", delay: 30},
 		{name: "another object to the end", status: 200, body: `{"object":"list"}`, receives: 5, outcome: parked, reason: "no_event"},
@@ -150,8 +153,11 @@ func (s *stack) wantParked(t *testing.T, reason string, status int) {
 			t.Errorf("attribute %s = %q, want %q", name, attributes[name].StringValue, want)
 		}
 	}
-	if want := map[bool]string{true: "0", false: "404"}[status == 200]; status != 400 && attributes["status"].StringValue != want {
-		t.Errorf("attribute status = %q, want %q", attributes["status"].StringValue, want)
+	if status == 200 {
+		status = 0 // an answer that is no error tells nothing of why
+	}
+	if got, want := attributes["status"].StringValue, strconv.Itoa(status); got != want {
+		t.Errorf("attribute status = %q, want %q", got, want)
 	}
 	if s.published[0].DetailType != meterType || !strings.Contains(s.published[0].Detail, `"reason":"`+reason+`"`) {
 		t.Errorf("announced %v, want %s of type %s", s.published[0], reason, meterType)

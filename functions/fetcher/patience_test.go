@@ -19,6 +19,14 @@ import (
 // almostOne is as short as chance can make a wait.
 const almostOne = 0.999999999
 
+// TestTheFetcherGivesUpBeforeTheQueue: by far, so that a function that can not start does not use up an event's tries.
+func TestTheFetcherGivesUpBeforeTheQueue(t *testing.T) {
+	t.Parallel()
+	if got := maxReceives(t); got < 10*lastTry {
+		t.Errorf("SQS gives up after %d receives, want at least ten times the fetcher's %d tries", got, lastTry)
+	}
+}
+
 // maxReceives returns how often the template's queue hands a message out before it gives up.
 func maxReceives(t *testing.T) int {
 	t.Helper()
@@ -39,10 +47,10 @@ func maxReceives(t *testing.T) int {
 	return n
 }
 
-// TestPatienceLastsADay: whatever the reason, and however chance falls, SQS gives up after a day at the earliest.
+// TestPatienceLastsADay: whatever the reason, and however chance falls, the tries last for a day at least.
 func TestPatienceLastsADay(t *testing.T) {
 	t.Parallel()
-	f, limit := &fetcher{random: func() float64 { return almostOne }}, maxReceives(t)
+	f, limit := &fetcher{random: func() float64 { return almostOne }}, lastTry
 	for _, reason := range []string{reasonAuth, reasonRateLimited, reasonNoTime, reasonHeld, "ledger", "not_stored", "unavailable"} {
 		var total time.Duration
 		for receives := 1; receives < limit; receives++ {
@@ -70,7 +78,7 @@ func (o outage) Fetch(ctx context.Context, thin *v2events.ThinEvent) (*v2events.
 // TestStripeDownForSixHours costs no event and no human.
 func TestStripeDownForSixHours(t *testing.T) {
 	t.Parallel()
-	limit := maxReceives(t)
+	limit := lastTry
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
 		f := newMemoryFetcher(m, 5)
@@ -102,7 +110,7 @@ func TestPatienceTableInDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := maxReceives(t)
+	limit := lastTry
 	var least, most time.Duration
 	for receives := 1; receives < limit; receives++ {
 		longest := backoff(receives, 0)

@@ -85,29 +85,34 @@ var rules = [...]struct {
 	{errNotStored, verdict{deferred, "not_stored"}},
 }
 
-// patience is how often a doubtful event is tried.
-const patience = 5
+// How often an event is tried that fails for doubtful reasons, and for any. The queue would hand it out many times more: it
+// gives up only what no fetcher lives to park, and then nobody can say why.
+const (
+	patience = 5
+	lastTry  = 50
+)
 
-// judge decides what becomes of a delivery after err. What it does not know it defers, since SQS gives up by itself in
-// the end, and to the same place.
+// judge decides what becomes of a delivery after err. What it does not know it defers.
 func judge(err error, tries int) verdict {
 	if err == nil {
 		return verdict{emitted, ""}
 	}
+	v := verdict{deferred, "unavailable"}
 	for _, rule := range rules {
-		if !errors.Is(err, rule.err) {
-			continue
+		if errors.Is(err, rule.err) {
+			v = rule.verdict
+			break
 		}
-		v := rule.verdict
-		if v.outcome == doubtful {
-			v.outcome = deferred
-			if tries >= patience {
-				v.outcome = parked
-			}
-		}
-		return v
 	}
-	return verdict{deferred, "unavailable"}
+	doubted := v.outcome == doubtful
+	if doubted {
+		v.outcome = deferred
+	}
+	waits := v.reason == reasonHeld || v.reason == reasonNoTime // which is no failure of the event's own
+	if v.outcome == deferred && !waits && (tries >= lastTry || doubted && tries >= patience) {
+		v.outcome = parked
+	}
+	return v
 }
 
 // The wait before a deferred delivery comes again.
@@ -117,8 +122,8 @@ const (
 )
 
 // backoff returns the wait after the given number of receives: 30 s, doubled each time up to an hour, less up to a fifth
-// at random so that what failed together does not come back together. The queue's 50 receives last for over a day even
-// if chance always shortens the wait. random is uniform in [0, 1).
+// at random so that what failed together does not come back together. The tries last for over a day even if chance always
+// shortens the wait. random is uniform in [0, 1).
 func backoff(receives int, random float64) time.Duration {
 	d := lastDelay
 	if receives <= 7 { // 30 s doubled seven times is over an hour

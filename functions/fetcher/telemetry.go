@@ -61,8 +61,9 @@ func (f *fetcher) count(deliveries []*delivery) {
 		f.metrics.CountReason(v.outcome.metric(), v.reason, n)
 	}
 	f.metrics.Observe(telemetry.StripeLatency, latencies)
-	f.metrics.Count(telemetry.StripeRateLimited, verdicts[verdict{deferred, reasonRateLimited}])
-	f.metrics.Count(telemetry.StripeAuthError, verdicts[verdict{deferred, reasonAuth}])
+	because := func(reason string) int { return verdicts[verdict{deferred, reason}] + verdicts[verdict{parked, reason}] }
+	f.metrics.Count(telemetry.StripeRateLimited, because(reasonRateLimited))
+	f.metrics.Count(telemetry.StripeAuthError, because(reasonAuth))
 	for code, n := range refusals(deliveries) {
 		f.metrics.CountCode(telemetry.MeterErrors, string(code), n)
 	}
