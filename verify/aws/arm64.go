@@ -26,7 +26,7 @@ func (w *workshop) arm64(ctx context.Context) (string, error) {
 		}
 		evidence = append(evidence, fmt.Sprintf("%s: %s", function, answer))
 	}
-	return "first event under qemu " + w.parts["qemu"].version + ": " + strings.Join(evidence, "; "), nil
+	return "first event under qemu " + w.version("qemu") + ": " + strings.Join(evidence, "; "), nil
 }
 
 func (w *workshop) firstEvent(ctx context.Context, function string) (string, error) {

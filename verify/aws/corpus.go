@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -16,20 +17,53 @@ type pair struct {
 	Event   string `json:"event"`
 }
 
-// corpus makes pairs from few names and few values, so that they meet often.
-type corpus struct{ *rand.Rand }
+// corpus makes pairs from few names and few values, so that they meet often. While it makes a pattern it notes what would match.
+type corpus struct {
+	*rand.Rand
+	path   []string // of the field that the pattern is about
+	likely []field
+}
+
+// field is a value, as JSON, and where it stands.
+type field struct {
+	path  []string
+	value string
+}
 
 func newCorpus(n int) []pair {
-	c := corpus{rand.New(rand.NewPCG(seed1, seed2))}
+	c := &corpus{Rand: rand.New(rand.NewPCG(seed1, seed2))}
 	all := make([]pair, n)
 	for i := range all {
+		c.likely = nil
 		depth := c.IntN(3)
-		all[i] = pair{c.pattern(depth), c.object(depth + c.IntN(2))}
+		all[i].Pattern = c.pattern(depth)
+		if all[i].Event = c.object(depth + c.IntN(2)); c.IntN(3) > 0 {
+			all[i].Event = c.matching()
+		}
 	}
 	return all
 }
 
-func pick[T any](c corpus, from []T) T { return from[c.IntN(len(from))] }
+// matching is an event with most of what the pattern asks for. Members that come twice stay so.
+func (c *corpus) matching() string {
+	all := []string{quote("other") + ":" + c.scalar()}
+	for _, f := range c.likely {
+		value := f.value
+		switch c.IntN(8) {
+		case 0:
+			continue
+		case 1:
+			value = "[" + c.scalar() + "," + value + "]"
+		}
+		for _, name := range slices.Backward(f.path[1:]) {
+			value = "{" + quote(name) + ":" + value + "}"
+		}
+		all = append(all, quote(f.path[0])+":"+value)
+	}
+	return "{" + strings.Join(all, ",") + "}"
+}
+
+func pick[T any](c *corpus, from []T) T { return from[c.IntN(len(from))] }
 
 var (
 	names = []string{"a", "b", "detail-type", "é"}
@@ -41,19 +75,19 @@ var (
 		"0", "-0", "1", "1.0", "1e0", "10e-1", "-1", "2", "2.5", "-2.5", "3", "300", "3.0e2", "100000", "0.1", "0.10", "0.000001", "1e-7",
 		"4999999999.999999", "5000000000", "-5000000000", "5000000001", "1e10", "123456789.123456", "9007199254740993", "12345678901234567890", "1e400",
 	}
-	ascending = []string{"-5000000000", "-2.5", "-1e0", "0", "0.000001", "0.1", "1.0", "2.5", "3", "3.0e2", "4999999999.999999", "5000000000", "1e10"}
+	ascending = []string{"-5000000000", "-2.5", "-1e0", "0", "0.000001", "0.1", "1.0", "2.5", "3", "3.0e2", "4999999999.999999", "5000000000"}
 	wildcards = []string{"*", "a*", "*b", "a*b", "*a*", `a\\*b`, "*😀*", "stripe.*", "*.meter.*"}
 	cidrs     = []string{"10.0.0.0/24", "10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::/0"}
 	bounds    = []string{"=", "<", "<=", ">", ">="}
 )
 
 // object is an event, or an object in it.
-func (c corpus) object(depth int) string {
+func (c *corpus) object(depth int) string {
 	return c.members(1+c.IntN(4), func() string { return c.value(depth) })
 }
 
 // members joins n members with random names; a name may come twice.
-func (c corpus) members(n int, value func() string) string {
+func (c *corpus) members(n int, value func() string) string {
 	all := make([]string, n)
 	for i := range all {
 		all[i] = quote(pick(c, names)) + ":" + value()
@@ -61,7 +95,7 @@ func (c corpus) members(n int, value func() string) string {
 	return "{" + strings.Join(all, ",") + "}"
 }
 
-func (c corpus) value(depth int) string {
+func (c *corpus) value(depth int) string {
 	switch kind := c.IntN(10); {
 	case depth > 0 && kind < 4:
 		return c.object(depth - 1)
@@ -75,7 +109,7 @@ func (c corpus) value(depth int) string {
 	return c.scalar()
 }
 
-func (c corpus) scalar() string {
+func (c *corpus) scalar() string {
 	switch c.IntN(8) {
 	case 0:
 		return pick(c, []string{"null", "true", "false"})
@@ -86,7 +120,7 @@ func (c corpus) scalar() string {
 }
 
 // pattern is a pattern, or an object in one.
-func (c corpus) pattern(depth int) string {
+func (c *corpus) pattern(depth int) string {
 	if c.IntN(8) == 0 {
 		return `{"$or":[` + c.pattern(depth) + "," + c.pattern(depth) + "]}"
 	}
@@ -98,58 +132,66 @@ func (c corpus) pattern(depth int) string {
 			continue
 		}
 		used[name] = true
+		c.path = append(c.path, name)
 		value := c.leaf()
 		if depth > 0 && c.IntN(2) == 0 {
 			value = c.pattern(depth - 1)
 		}
+		c.path = c.path[:len(c.path)-1]
 		all = append(all, quote(name)+":"+value)
 	}
 	return "{" + strings.Join(all, ",") + "}"
 }
 
 // leaf is the list of what a field may be.
-func (c corpus) leaf() string {
+func (c *corpus) leaf() string {
 	all := make([]string, 1+c.IntN(2))
 	for i := range all {
-		all[i] = c.operator()
+		var value string
+		if all[i], value = c.operator(); i == 0 {
+			c.likely = append(c.likely, field{slices.Clone(c.path), value})
+		}
 	}
 	return "[" + strings.Join(all, ",") + "]"
 }
 
-func (c corpus) operator() string {
+// operator is a condition, and a value that should meet it.
+func (c *corpus) operator() (condition, value string) {
 	if c.IntN(60) == 0 {
-		return c.fault()
+		return c.fault(), c.scalar()
 	}
-	text := quote(pick(c, texts))
+	text := pick(c, texts)
 	switch c.IntN(13) {
 	case 0, 1, 2:
-		return c.scalar()
+		value = c.scalar()
+		return value, value
 	case 3:
-		return `{"exists":` + pick(c, []string{"true", "false"}) + `}`
+		return `{"exists":` + pick(c, []string{"true", "false"}) + `}`, c.scalar()
 	case 4:
-		return `{"prefix":` + c.caseless(text) + `}`
+		return `{"prefix":` + c.caseless(quote(text)) + `}`, quote(text + "a")
 	case 5:
-		return `{"suffix":` + c.caseless(text) + `}`
+		return `{"suffix":` + c.caseless(quote(text)) + `}`, quote("a" + text)
 	case 6:
-		return `{"equals-ignore-case":` + text + `}`
+		return `{"equals-ignore-case":` + quote(text) + `}`, quote(strings.ToUpper(text))
 	case 7:
-		return `{"wildcard":"` + pick(c, wildcards) + `"}`
+		wildcard := pick(c, wildcards)
+		return `{"wildcard":"` + wildcard + `"}`, `"` + strings.ReplaceAll(wildcard, "*", pick(c, []string{"", "a", "ab"})) + `"`
 	case 8:
-		return `{"cidr":"` + pick(c, cidrs) + `"}`
+		return `{"cidr":"` + pick(c, cidrs) + `"}`, quote(pick(c, []string{"10.0.0.7", "10.9.9.9", "2001:db8::7"}))
 	case 9, 10:
-		return `{"numeric":[` + c.numeric() + `]}`
+		return `{"numeric":[` + c.numeric() + `]}`, pick(c, numbers)
 	}
-	return `{"anything-but":` + c.anythingBut() + `}`
+	return `{"anything-but":` + c.anythingBut() + `}`, c.scalar()
 }
 
-func (c corpus) caseless(text string) string {
+func (c *corpus) caseless(text string) string {
 	if c.IntN(3) == 0 {
 		return `{"equals-ignore-case":` + text + `}`
 	}
 	return text
 }
 
-func (c corpus) numeric() string {
+func (c *corpus) numeric() string {
 	if c.IntN(2) == 0 {
 		return quote(pick(c, bounds)) + "," + pick(c, ascending)
 	}
@@ -158,7 +200,7 @@ func (c corpus) numeric() string {
 	return fmt.Sprintf(`%q,%s,%q,%s`, pick(c, []string{">", ">="}), ascending[lower], pick(c, []string{"<", "<="}), ascending[upper])
 }
 
-func (c corpus) anythingBut() string {
+func (c *corpus) anythingBut() string {
 	text, other := quote(pick(c, texts)), quote(pick(c, texts))
 	list := "[" + text + "," + other + "]"
 	switch c.IntN(9) {
@@ -182,10 +224,10 @@ func (c corpus) anythingBut() string {
 	return "[" + text + "," + pick(c, numbers) + "]"
 }
 
-// fault is something that is no operator, or not with this operand.
-func (c corpus) fault() string {
+// fault is something that is no operator, or not with this operand, at least for EventBridge.
+func (c *corpus) fault() string {
 	return pick(c, []string{
-		`{"exists":"true"}`, `{"prefix":1}`, `{"suffix":null}`, `{"numeric":["<"]}`, `{"numeric":["<",1,"<",2]}`, `{"numeric":["!",1]}`, `{"cidr":"10.0.0.0"}`,
+		`{"numeric":["<",1e10]}`, `{"numeric":["=",0.0000001]}`, `{"exists":"true"}`, `{"prefix":1}`, `{"suffix":null}`, `{"numeric":["<"]}`, `{"numeric":["<",1,"<",2]}`, `{"numeric":["!",1]}`, `{"cidr":"10.0.0.0"}`,
 		`{"cidr":"10.0.0.0/33"}`, `{"wildcard":"a**b"}`, `{"wildcard":1}`, `{"anything-but":null}`, `{"anything-but":[]}`, `{"unknown":"a"}`, `{}`, `[]`,
 		`{"prefix":"a","suffix":"b"}`, `{"equals-ignore-case":1}`, `{"anything-but":{"exists":true}}`,
 	})

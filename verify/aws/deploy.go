@@ -50,7 +50,7 @@ func (w *workshop) samDeploy(ctx context.Context) (string, error) {
 	if additions == 0 {
 		return "", fmt.Errorf("an empty change set:\n%s", out)
 	}
-	return fmt.Sprintf("packaged, uploaded, change set of %d resources taken by %s", additions, w.parts["moto"].version), nil
+	return fmt.Sprintf("packaged, uploaded, change set of %d resources taken by %s", additions, w.version("moto")), nil
 }
 
 // deployStack deploys the whole stack with its consumers: SAM packages it, AWS's translator expands it, SAM deploys that.

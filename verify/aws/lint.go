@@ -13,7 +13,7 @@ func (w *workshop) samValidate(ctx context.Context) (string, error) {
 	if _, err := w.sam(ctx, w.root, "validate", "--lint", "--template", "template.yaml", "--region", region); err != nil {
 		return "", err
 	}
-	return "template.yaml is valid and clean for " + w.parts["sam"].version, nil
+	return "template.yaml is valid and clean for " + w.version("sam"), nil
 }
 
 // cfnLint runs the newer cfn-lint and AWS's serverless rules.
@@ -24,7 +24,7 @@ func (w *workshop) cfnLint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	skips, err := countSkips(config)
-	return fmt.Sprintf("clean for %s; %d rules passed over, with reasons", w.parts["lint"].version, skips), err
+	return fmt.Sprintf("clean for %s; %d rules passed over, with reasons", w.version("lint"), skips), err
 }
 
 // checkov runs its security checks on CloudFormation.
@@ -48,7 +48,7 @@ func (w *workshop) checkov(ctx context.Context) (string, error) {
 		return "", err
 	}
 	skips, err := countSkips(config)
-	return fmt.Sprintf("%s finds nothing; %d checks passed over, with reasons", w.parts["checkov"].version, skips), err
+	return fmt.Sprintf("%s finds nothing; %d checks passed over, with reasons", w.version("checkov"), skips), err
 }
 
 // countSkips counts the entries of a skip list, and refuses one without a reason.

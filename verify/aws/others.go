@@ -167,6 +167,6 @@ func (w *workshop) endToEnd(ctx context.Context) (string, error) {
 		return "", errors.New("no batch failed in part")
 	}
 	w.script, w.record, w.others = s, r, o
-	return fmt.Sprintf("%d deliveries → %s → moto: %d events on the bus, %d messages fetched in %d batches (%d failed in part), %d dead letters",
-		len(s.deliveries), w.parts["rie"].version, len(r.events), o.messages, o.batches, o.partial, len(r.queues["DeadLetters"])), nil
+	return fmt.Sprintf("%d deliveries → %s → %s: %d events on the bus, %d messages fetched in %d batches (%d failed in part), %d dead letters",
+		len(s.deliveries), w.version("rie"), w.version("moto"), len(r.events), o.messages, o.batches, o.partial, len(r.queues["DeadLetters"])), nil
 }

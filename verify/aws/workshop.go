@@ -83,6 +83,12 @@ func (w *workshop) part(name string) (string, error) {
 	return p.path, nil
 }
 
+// version is the name and version of an installed part, for people.
+func (w *workshop) version(name string) string {
+	first, _, _ := strings.Cut(w.parts[name].version, " ")
+	return strings.Replace(first, "==", " ", 1)
+}
+
 // program returns a program of a Python environment, python itself for instance.
 func (w *workshop) program(environment, name string) string {
 	return filepath.Join(filepath.Dir(w.parts[environment].path), name)

@@ -24,7 +24,7 @@ public final class Ruler {
 
   private static String answer(String pattern, String event) {
     try {
-      Machine machine = new Machine();
+      Machine machine = Machine.builder().build();
       machine.addRule("rule", pattern);
       return machine.rulesForJSONEvent(event).isEmpty() ? "no" : "match";
     } catch (Exception | StackOverflowError e) {
