@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,11 +198,12 @@ func TestKillStrikesBeforeOrAfter(t *testing.T) {
 	t.Parallel()
 	i, _ := always(t, faults.FunctionKill)
 	c := newCloud(t, i)
-	var payload []byte
-	i.Start(faults.Target{Kill: func(match func([]byte) bool) bool { return match(payload) }})
+	var payload atomic.Pointer[[]byte]
+	works := func(text string) { b := []byte(text); payload.Store(&b) }
+	i.Start(faults.Target{Kill: func(match func([]byte) bool) bool { return match(*payload.Load()) }})
 	for n := range 20 {
 		id := "evt_" + string(rune('a'+n))
-		payload = []byte(`{"Records":[{"body":"` + id + `"}]}`)
+		works(`{"Records":[{"body":"` + id + `"}]}`)
 		if results, err := c.send(t, id); err == nil {
 			t.Errorf("%s: PutEvents = %q, want no answer: its caller is dead", id, results)
 		}
@@ -209,7 +211,7 @@ func TestKillStrikesBeforeOrAfter(t *testing.T) {
 	if n := len(c.stored()); n == 0 || n == 20 {
 		t.Errorf("%d of 20 callers died after their events were put, want some and not all", n)
 	}
-	payload = nil
+	works("something else")
 	if results, err := c.send(t, "evt_z"); err != nil || !cmp.Equal(results, []string{"stored evt_z"}) {
 		t.Errorf("with nobody to kill: PutEvents = %q, %v", results, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/local"
 	"github.com/meterbridge/meterbridge/internal/local/clock"
 	"github.com/meterbridge/meterbridge/internal/local/faults"
@@ -90,7 +91,7 @@ func (r *run) open(ctx context.Context) (err error) {
 		r.close()
 		return err
 	}
-	url := r.stack.Webhook()
+	url := r.stack.RouteOf(config.SigningSecretID)
 	if url == "" {
 		r.close()
 		return errors.New("soak: the template has no POST route to send events to")
@@ -164,7 +165,7 @@ func (r *run) quiet(ctx context.Context) error {
 
 // rageLimit is when the stack is healed although most events have not ended: some faults let nothing through.
 func (r *run) rageLimit() time.Duration {
-	return 20*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
+	return 5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
 }
 
 func (r *run) mostEnded() bool { return r.watch.ended() >= r.sender.plan.deliverable()*9/10 }

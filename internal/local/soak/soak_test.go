@@ -92,6 +92,9 @@ func TestEachFault(t *testing.T) {
 		soaks.Go(func() {
 			o := o
 			o.Faults = []string{f.Name}
+			if f.Name == faults.FunctionKill {
+				o.Share = 0.1 // whatever a killed function had claimed waits for the end of its lease
+			}
 			r, err := soak.Run(t.Context(), o)
 			check(t, f.Name, r, err)
 			if err == nil && (r.Injected[f.Name] == 0 || len(r.Injected) != 1) {

@@ -1,10 +1,13 @@
 package soak
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
 
+	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/local"
 	"github.com/meterbridge/meterbridge/internal/local/faults"
 )
@@ -41,7 +44,7 @@ type excuse string
 
 const (
 	crashed    excuse = "crash"       // its function ended before it could
-	unanswered excuse = "lost answer" // its function could not know
+	unanswered excuse = "lost answer" // its function could not know: EventBridge's answer was lost, or came too late
 	unrecorded excuse = "no record"   // the ledger did not take it
 )
 
@@ -64,6 +67,8 @@ func (w *watch) Observe(s local.Step) {
 		w.invoked(s)
 	case local.Faulted:
 		w.faulted(s)
+	case local.Logged:
+		w.logged(s)
 	case local.Warned:
 		if len(w.warnings) < maxWarnings {
 			w.warnings = append(w.warnings, s.Text)
@@ -129,7 +134,7 @@ func (w *watch) invoked(s local.Step) {
 		return
 	}
 	for _, id := range s.Batch {
-		w.mark(id, s.Name+" ended without an answer").excuse = crashed
+		w.excuse(id, s.Name+" ended without an answer", crashed)
 	}
 }
 
@@ -137,13 +142,36 @@ func (w *watch) faulted(s local.Step) {
 	w.injected[s.Name]++
 	for _, id := range s.Batch {
 		a := w.mark(id, s.Name+" at "+where(s.Text))
-		switch {
-		case a == nil:
-		case s.Name == faults.LedgerThrottle && a.emitted > 0:
-			a.excuse = unrecorded
-		case s.Name == faults.EventsLost && s.Source == sourceFull:
+		if a != nil && s.Name == faults.EventsLost && s.Source == sourceFull {
 			a.excuse = unanswered
 		}
+	}
+}
+
+// logged reads in the fetcher's log what no other can know: that it gave up waiting for an answer about an event, or for the ledger to
+// record one. It excuses nothing else: not that EventBridge said no, nor that another delivery had the event meanwhile.
+func (w *watch) logged(s local.Step) {
+	if !strings.Contains(s.Text, `"not_stored"`) && !strings.Contains(s.Text, `"side effect failed"`) {
+		return
+	}
+	var line struct {
+		Message, Reason, Error string
+		EventID                string `json:"event_id"`
+	}
+	if json.Unmarshal([]byte(s.Text), &line) != nil {
+		return
+	}
+	switch {
+	case line.Reason == "not_stored" && strings.Contains(line.Error, context.DeadlineExceeded.Error()):
+		w.excuse(line.EventID, "no answer about the emission", unanswered)
+	case line.Reason == "ledger" && !strings.Contains(line.Error, ledger.ErrLost.Error()):
+		w.excuse(line.EventID, "no record of the emission", unrecorded)
+	}
+}
+
+func (w *watch) excuse(id, what string, e excuse) {
+	if a := w.mark(id, what); a != nil {
+		a.excuse = e
 	}
 }
 
