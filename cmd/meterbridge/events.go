@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 
@@ -17,11 +16,12 @@ import (
 type eventWriter struct {
 	mu      sync.Mutex
 	outputs []*bufio.Writer
-	files   []io.Closer
+	file    *os.File // nil when there is none
 	err     error
 }
 
-// openEvents opens what the flags ask for: a file, standard output, both or nothing.
+// openEvents opens what the flags ask for: a file, standard output, both or nothing. What a file holds stays there until
+// begin, for there may be no new events to put in its place.
 func openEvents(p process, flags localFlags) (*eventWriter, error) {
 	w := &eventWriter{}
 	if flags.once || flags.events == "-" {
@@ -30,12 +30,27 @@ func openEvents(p process, flags localFlags) (*eventWriter, error) {
 	if flags.events == "" || flags.events == "-" {
 		return w, nil
 	}
-	file, err := os.Create(flags.events)
+	file, err := os.OpenFile(flags.events, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("--events: %w", err)
 	}
-	w.outputs, w.files = append(w.outputs, bufio.NewWriter(file)), append(w.files, file)
+	w.outputs, w.file = append(w.outputs, bufio.NewWriter(file)), file
 	return w, nil
+}
+
+// begin empties a regular file, since events will now be written to it.
+func (w *eventWriter) begin() error {
+	if w.file == nil {
+		return nil
+	}
+	info, err := w.file.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = w.file.Truncate(0)
+	}
+	if err != nil {
+		return fmt.Errorf("--events: %w", err)
+	}
+	return nil
 }
 
 // Observe implements local.Observer. Each line is flushed, so that a reader can follow.
@@ -57,16 +72,16 @@ func (w *eventWriter) Observe(s local.Step) {
 	}
 }
 
-// close closes the files and returns the first error of all the writing.
+// close closes the file, if it is open, and returns the errors of all the writing.
 func (w *eventWriter) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, file := range w.files {
-		w.err = errors.Join(w.err, file.Close())
+	if w.file != nil {
+		w.err = errors.Join(w.err, w.file.Close())
+		w.file = nil
 	}
-	w.files = nil
 	if w.err != nil {
-		return fmt.Errorf("write events: %w", w.err)
+		return &failure{fmt.Sprintf("write events: %v", w.err)}
 	}
 	return nil
 }

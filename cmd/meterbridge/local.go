@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -86,7 +87,7 @@ func newLocal(p process) *cobra.Command {
 
 // runLocal opens the stack, sends the samples, and stays up until ctx ends or, with --once, until all is quiet.
 func runLocal(ctx context.Context, p process, flags localFlags) error {
-	parameters, err := parseParameters(flags.parameters)
+	parameters, err := flags.check(p)
 	if err != nil {
 		return err
 	}
@@ -110,8 +111,26 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 	if err := session.open(ctx, parameters); err != nil {
 		return err
 	}
-	defer session.stack.Close()
-	return session.run(ctx)
+	err = session.run(ctx)
+	session.stack.Close()
+	return errors.Join(err, events.close())
+}
+
+// check refuses flags that contradict each other, and returns the template's parameters.
+func (f localFlags) check(p process) (map[string]string, error) {
+	parameters, err := parseParameters(f.parameters)
+	if err != nil {
+		return nil, err
+	}
+	_, realStripe := p.env("STRIPE_API_KEY")
+	switch {
+	case parameters["StripeApiBase"] != "":
+		return nil, errors.New("--parameter StripeApiBase: use --stripe-api, which also knows what to do without a key")
+	case f.once && (f.noSamples || f.stripeAPI != "" || realStripe):
+		return nil, errors.New("--once sends the samples and judges what becomes of them, which takes the built-in sandbox: " +
+			"leave out --no-samples and --stripe-api, and unset STRIPE_API_KEY")
+	}
+	return parameters, nil
 }
 
 // session is one run of the command.
@@ -136,13 +155,16 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	}
 	s.injector.Start(faults.Target{Kill: s.stack.Kill, Rotate: s.rotate})
 	s.story.isReady()
+	if err := s.events.begin(); err != nil {
+		return err
+	}
 	s.journal.follow(s.stack.QueueNamedBy(config.FetchQueueURL))
 	routes := s.stack.Routes()
 	for _, route := range slices.Sorted(maps.Keys(routes)) {
 		method, path, _ := strings.Cut(route, " ")
 		s.story.say("  route    %s %s%s → %s", method, s.stack.URL(), path, routes[route])
 	}
-	s.webhook = s.stack.Webhook()
+	s.webhook = s.stack.RouteOf(config.SigningSecretID)
 	if s.flags.signingSecret == "" {
 		s.story.say("  secret   %s signs the deliveries", string(s.secret))
 	}
@@ -175,16 +197,13 @@ func (s *session) run(ctx context.Context) error {
 		s.story.say("\nListening on %s. Press Ctrl-C to stop.", s.webhook)
 		<-ctx.Done()
 		s.story.say("\nStopping.")
-		return s.events.close()
+		return nil
 	}
 	if err := s.quiet(ctx); err != nil {
 		return &failure{"interrupted before all was quiet"}
 	}
 	t := s.journal.tally()
-	s.story.say("\n%d events stored: %d emitted in full, %d parked, %d that no rule wants fetched, %d lost", t.stored, t.emitted, t.parked, t.ignored, len(t.lost))
-	if err := s.events.close(); err != nil {
-		return &failure{err.Error()}
-	}
+	s.story.say("\n%d thin events stored: %d emitted in full, %d parked, %d that no rule wants fetched, %d lost", t.stored, t.emitted, t.parked, t.ignored, len(t.lost))
 	if wrong > 0 || len(t.lost) > 0 {
 		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", wrong, len(t.lost), strings.Join(t.lost, " "))}
 	}
@@ -204,12 +223,12 @@ func (s *session) sendSamples(ctx context.Context) (wrong int) {
 		return 0
 	}
 	if s.webhook == "" {
-		s.story.say("No samples: the template has no POST route.")
+		s.story.say("No samples: no function of the template that reads %s has a POST route.", config.SigningSecretID)
 		return 1
 	}
 	if s.stripe.sandbox == nil {
 		s.story.say("No samples: %s does not know them.", s.stripe.origin)
-		return 0
+		return 0 // check has refused this with --once
 	}
 	samples, err := newSamples(s.secret, s.stripe.sandbox, time.Now())
 	if err != nil {

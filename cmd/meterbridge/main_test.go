@@ -2,20 +2,36 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+	"unicode"
 
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/meterbridge/meterbridge/internal/local"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
+// TestMain makes this test binary the command under test and, where a runtime API is named, a function that loses what it gets.
 func TestMain(m *testing.M) {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+		lambda.Start(func(context.Context, json.RawMessage) error { return nil })
+		return
+	}
 	testscript.Main(m, map[string]func(){"meterbridge": main})
 }
 
@@ -33,8 +49,23 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bus": checkBus},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bus": checkBus, "exits": exits},
 	})
+}
+
+// exits runs a command and wants the exit status that its first argument names.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
 }
 
 func root(t *testing.T) string {
@@ -70,6 +101,96 @@ func checkBus(ts *testscript.TestScript, _ bool, want []string) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		ts.Fatalf("bus:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestLostEventsAreTold: with a fetcher that takes events and does nothing, --once says which are lost and fails.
+func TestLostEventsAreTold(t *testing.T) {
+	t.Parallel()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(root(t), "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	text := strings.Replace(string(source), "CodeUri: .\n", "CodeUri: "+root(t)+"\n", 1)
+	text = strings.Replace(text, "Description: Retrieves full events", "CodeUri: "+folder+"\n      Description: Loses full events", 1)
+	for name, text := range map[string]string{
+		"template.yaml": text, "Makefile": "build-FetcherFunction:\n\tcp '" + executable + "' $(ARTIFACTS_DIR)/bootstrap\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stdout, stderr strings.Builder
+	args := []string{"local", "--once", "--listen", "127.0.0.1:0", "--template", filepath.Join(folder, "template.yaml")}
+	status := run(t.Context(), args, process{env: func(string) (string, bool) { return "", false }, stdout: &stdout, stderr: &stderr})
+	if status != exitFailed || !strings.Contains(stderr.String(), "4 events were lost") {
+		t.Errorf("exit status %d, want %d and the lost events:\n%s", status, exitFailed, stderr.String())
+	}
+}
+
+// TestRealKeyIsUsed: with STRIPE_API_KEY the functions fetch with that key, from the origin that --stripe-api names.
+func TestRealKeyIsUsed(t *testing.T) {
+	t.Parallel()
+	authorization := make(chan string, 1)
+	stripe := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		authorization <- r.Header.Get("Authorization")
+		http.Error(w, "{}", http.StatusNotFound)
+	}))
+	t.Cleanup(stripe.Close)
+	env := func(name string) (string, bool) { return "sk_test_of_the_developer", name == "STRIPE_API_KEY" }
+	reader, writer := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		args := []string{"local", "--listen", "127.0.0.1:0", "--template", filepath.Join(root(t), "template.yaml"),
+			"--signing-secret", "whsec_test", "--stripe-api", stripe.URL}
+		ended <- run(ctx, args, process{env: env, stdout: io.Discard, stderr: writer})
+		writer.Close()
+	}()
+	lines := bufio.NewScanner(reader)
+	url := ""
+	for url == "" && lines.Scan() {
+		url, _ = strings.CutPrefix(strings.TrimSuffix(lines.Text(), ". Press Ctrl-C to stop."), "Listening on ")
+		if !strings.HasPrefix(url, "http") {
+			url = ""
+		}
+	}
+	go io.Copy(io.Discard, reader)
+	body := `{"id":"evt_1","object":"v2.core.event","type":"v2.core.event_destination.ping","created":"2026-01-02T03:04:05Z","livemode":false}`
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set(stripesig.Header, stripesig.Secret("whsec_test").Sign([]byte(body), time.Now()))
+	if response, err := http.DefaultClient.Do(request); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("delivery: %v, %v", response, err)
+	}
+	if got, want := <-authorization, "Bearer sk_test_of_the_developer"; got != want {
+		t.Errorf("Stripe was asked with %q, want %q", got, want)
+	}
+	stop()
+	if status := <-ended; status != 0 {
+		t.Errorf("exit status %d after an interrupt, want 0", status)
+	}
+}
+
+// TestStoryCanNotSteerTheTerminal: ids and types are what a sender made them.
+func TestStoryCanNotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	s := newStory(process{env: os.LookupEnv, stderr: &out}, true)
+	hostile := "\x1b[2Jevt\u009b\r\n\u202e"
+	for kind := local.Building; kind <= local.Warned; kind++ {
+		s.Observe(local.Step{Kind: kind, EventID: hostile, EventType: hostile, Source: hostile, Name: hostile, Target: hostile, Text: hostile})
+	}
+	s.fetched(hostile, hostile, 200)
+	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+		t.Errorf("the story holds %q", out.String()[i:])
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +45,9 @@ func (s *story) tell(at time.Time, id, verb, format string, arguments ...any) {
 
 // Observe implements local.Observer.
 func (s *story) Observe(step local.Step) {
+	for _, text := range []*string{&step.EventID, &step.EventType, &step.Source, &step.Name, &step.Target, &step.Text} {
+		*text = printable(*text)
+	}
 	switch step.Kind {
 	case local.Building:
 		s.building(step)
@@ -121,7 +123,7 @@ func (s *story) logged(step local.Step) {
 
 // fetched tells of a request that the sandbox answered.
 func (s *story) fetched(id, request string, status int) {
-	s.tell(time.Now(), id, "fetched", "%s → %d", request, status)
+	s.tell(time.Now(), printable(id), "fetched", "%s → %d", printable(request), status)
 }
 
 // isReady ends the opening: from here on the functions' logs are shown only when asked for.
@@ -156,12 +158,6 @@ func (s *story) paint(verb, text string) string {
 // shorten keeps the beginning and the end of an id, which are what tells ids apart.
 func shorten(id string) string {
 	const most = 18
-	id = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, id)
 	if len(id) <= most {
 		return id
 	}

@@ -61,7 +61,9 @@ func (f *fetcher) count(deliveries []*delivery) {
 		f.metrics.CountReason(v.outcome.metric(), v.reason, n)
 	}
 	f.metrics.Observe(telemetry.StripeLatency, latencies)
-	because := func(reason string) int { return verdicts[verdict{deferred, reason}] + verdicts[verdict{parked, reason}] }
+	because := func(reason string) int {
+		return verdicts[verdict{deferred, reason}] + verdicts[verdict{parked, reason}]
+	}
 	f.metrics.Count(telemetry.StripeRateLimited, because(reasonRateLimited))
 	f.metrics.Count(telemetry.StripeAuthError, because(reasonAuth))
 	for code, n := range refusals(deliveries) {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -233,11 +232,12 @@ func (s *Stack) Routes() map[string]string {
 	return routes
 }
 
-// Webhook returns the URL of the first POST route; empty if there is none.
-func (s *Stack) Webhook() string {
-	for _, route := range slices.Sorted(maps.Keys(s.Routes())) {
-		if path, ok := strings.CutPrefix(route, http.MethodPost+" "); ok {
-			return s.URL() + path
+// RouteOf returns the URL of the POST route of the first function whose environment has a variable of that name; empty if there is
+// none.
+func (s *Stack) RouteOf(variable string) string {
+	for _, r := range s.gateway.routes {
+		if _, has := r.function.properties.Environment.Variables[variable]; has && r.method == http.MethodPost {
+			return s.URL() + r.path
 		}
 	}
 	return ""
