@@ -17,12 +17,12 @@ type cloud struct {
 	secrets *secretsmanager.Client
 }
 
-func newCloud(endpoint string) *cloud {
+func newCloud(endpoint, accessKey string) *cloud {
 	config := aws.Config{
 		Region:       region,
 		BaseEndpoint: &endpoint,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "none", SecretAccessKey: "none"}, nil
+			return aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: "none"}, nil
 		}),
 	}
 	return &cloud{config, sqs.NewFromConfig(config), secretsmanager.NewFromConfig(config)}

@@ -59,6 +59,7 @@ func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
 		BuildDir:    w.temporary("local-build"),
 		Secrets:     map[string]string{"SIGNING_SECRET_ID": string(firstSecret), "API_KEY_SECRET_ID": apiKey},
 		ClockFactor: clockFactor,
+		Unscheduled: true,
 		Intercept:   front.intercept,
 	})
 	if err != nil {
@@ -84,7 +85,9 @@ func (f *frontier) intercept(call awswire.Call, next http.Handler) http.Handler 
 	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		f.first.Do(func() {
-			f.aws = newCloud("http://" + r.Host)
+			_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+			accessKey, _, _ := strings.Cut(credential, "/")
+			f.aws = newCloud("http://"+r.Host, accessKey) // the stack lets in no other
 			if f.names, f.err = physicalNames(f.source, "http://"+r.Host); f.err == nil {
 				f.err = f.aws.rotate(r.Context(), f.names["SigningSecret"], string(secondSecret))
 			}

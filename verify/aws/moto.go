@@ -42,7 +42,7 @@ func startMoto(ctx context.Context, w *workshop) (*moto, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &moto{daemon: d, cloud: newCloud("http://" + address), endpoint: "http://localhost:" + port}
+	m := &moto{daemon: d, cloud: newCloud("http://"+address, "none"), endpoint: "http://localhost:" + port}
 	err = m.answers(ctx, m.endpoint+"/moto-api/")
 	if err == nil {
 		_, err = m.http(ctx, "s3", http.MethodPut, "/"+bucket, nil)
