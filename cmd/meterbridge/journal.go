@@ -3,14 +3,8 @@ package main
 import (
 	"sync"
 
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/local"
-)
-
-// Sources of the events that Meterbridge puts on the bus.
-const (
-	sourceThin    = "stripe.thin"
-	sourceFull    = "stripe.event"
-	sourceFailure = "stripe.failure"
 )
 
 // journal follows every thin event from the moment it is stored to its end: its full event on the bus, a parking place, or
@@ -49,17 +43,17 @@ func (j *journal) Observe(s local.Step) {
 	e := j.events[s.EventID]
 	if e == nil {
 		e = &ending{}
-		if s.Kind == local.Put && s.Source == sourceThin {
+		if s.Kind == local.Put && s.Source == bus.SourceThin {
 			j.events[s.EventID] = e
 		}
 	}
 	switch {
 	case s.Kind == local.Put:
-		e.emitted = e.emitted || s.Source == sourceFull
-		e.parked = e.parked || s.Source == sourceFailure
+		e.emitted = e.emitted || s.Source == bus.SourceEvent
+		e.parked = e.parked || s.Source == bus.SourceFailure
 	case s.Kind == local.Parked:
 		e.parked = true
-	case s.Kind == local.Matched && s.Source == sourceThin && s.Target == j.fetchQueue:
+	case s.Kind == local.Matched && s.Source == bus.SourceThin && s.Target == j.fetchQueue:
 		e.wanted = true
 	}
 }

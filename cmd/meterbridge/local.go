@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -107,7 +108,7 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 	}
 	defer stripe.close()
 	session := &session{flags: flags, story: story, events: events, stripe: stripe, injector: injector, journal: newJournal()}
-	session.secret = stripesig.Secret(orDefault(flags.signingSecret, "whsec_"+randomHex(24)))
+	session.secret = stripesig.Secret(cmp.Or(flags.signingSecret, "whsec_"+randomHex(24)))
 	if err := session.open(ctx, parameters); err != nil {
 		return err
 	}
@@ -266,11 +267,4 @@ func randomHex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)
 	return hex.EncodeToString(b)
-}
-
-func orDefault(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -84,14 +85,14 @@ func writeJSON(w io.Writer, v any) {
 }
 
 func letterLine(l redrive.Letter, outcome redrive.Outcome, err error) string {
-	line := fmt.Sprintf("%-8s  %s  %s  %s", outcome, orDefault(l.EventID, "(no event)"), orDefault(l.Type, "(no type)"), l.Reason)
+	line := fmt.Sprintf("%-8s  %s  %s  %s", outcome, cmp.Or(l.EventID, "(no event)"), cmp.Or(l.Type, "(no type)"), l.Reason)
 	if l.Attempts > 0 {
 		line += fmt.Sprintf("  after %d attempts", l.Attempts)
 	}
 	if !l.FirstSeen.IsZero() {
 		line += "  since " + l.FirstSeen.UTC().Format(time.RFC3339)
 	}
-	if text := orDefault(errorText(err), l.LastError); text != "" {
+	if text := cmp.Or(errorText(err), l.LastError); text != "" {
 		line += ": " + text
 	}
 	return printable(line)

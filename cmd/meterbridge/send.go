@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -135,7 +136,7 @@ func newSender(p process, flags sendFlags, now func() time.Time) (*sender, error
 
 func (f sendFlags) secret(p process) (stripesig.Secret, error) {
 	fromEnv, _ := p.env(signingSecretEnv)
-	secret := orDefault(f.signingSecret, fromEnv)
+	secret := cmp.Or(f.signingSecret, fromEnv)
 	switch {
 	case f.forge:
 		secret = "whsec_" + randomHex(24)
@@ -168,7 +169,7 @@ func (s *sender) next() (delivery, error) {
 		_ = json.Unmarshal(s.body, &event) // a body that is no event is sent as well
 		return delivery{event.ID, s.body}, nil
 	}
-	id := orDefault(s.flags.id, "evt_test_"+randomHex(12))
+	id := cmp.Or(s.flags.id, "evt_test_"+randomHex(12))
 	body, err := thinEvent(id, s.flags.eventType, s.now())
 	return delivery{id, body}, err
 }
@@ -222,9 +223,9 @@ func (s *sender) tell(a answer) {
 		writeJSON(s.p.stdout, a)
 		return
 	}
-	line := fmt.Sprintf("%s  %d %s  %s  %d ms", orDefault(a.ID, "(no id)"), a.Status, http.StatusText(a.Status), a.Body, a.Millis)
+	line := fmt.Sprintf("%s  %d %s  %s  %d ms", cmp.Or(a.ID, "(no id)"), a.Status, http.StatusText(a.Status), a.Body, a.Millis)
 	if a.Error != "" {
-		line = fmt.Sprintf("%s  no answer: %s", orDefault(a.ID, "(no id)"), a.Error)
+		line = fmt.Sprintf("%s  no answer: %s", cmp.Or(a.ID, "(no id)"), a.Error)
 	}
 	fmt.Fprintln(s.p.stdout, printable(line))
 }

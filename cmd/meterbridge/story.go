@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/local"
 )
 
@@ -136,9 +137,9 @@ func (s *story) isReady() {
 // putVerb says what a put on the bus means for the event.
 func putVerb(source string) string {
 	switch source {
-	case sourceFull:
+	case bus.SourceEvent:
 		return "emitted"
-	case sourceFailure:
+	case bus.SourceFailure:
 		return "gave up"
 	default:
 		return "stored"

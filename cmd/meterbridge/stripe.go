@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/local"
 	"github.com/meterbridge/meterbridge/internal/stripesandbox"
 )
@@ -32,7 +34,7 @@ func openStripe(p process, flags localFlags, story *story, fault func(*http.Requ
 	case real && key == "":
 		return nil, fmt.Errorf("STRIPE_API_KEY is set but empty: give it a key, or unset it to use the built-in sandbox")
 	case real:
-		origin := orDefault(flags.stripeAPI, "https://api.stripe.com")
+		origin := cmp.Or(flags.stripeAPI, "https://api.stripe.com")
 		return &stripe{origin: origin, secret: key, about: origin + " with STRIPE_API_KEY"}, nil
 	case flags.stripeAPI != "":
 		return &stripe{origin: flags.stripeAPI, secret: "sk_test_" + randomHex(12), about: flags.stripeAPI + " with a made-up test key"}, nil
@@ -78,7 +80,7 @@ func (s *stripe) watched(story *story) http.Handler {
 
 // Observe makes the sandbox know the full form of every thin event that the webhook stored, as Stripe would.
 func (s *stripe) Observe(step local.Step) {
-	if s.sandbox == nil || step.Kind != local.Put || step.Source != sourceThin {
+	if s.sandbox == nil || step.Kind != local.Put || step.Source != bus.SourceThin {
 		return
 	}
 	var envelope struct {

@@ -15,13 +15,9 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// Sources of events on the bus. The fetcher reads the first two and writes the others, so it cannot feed itself.
-const (
-	sourceThin    = "stripe.thin"
-	sourcePartner = "aws.partner/stripe.com/" // what Stripe's own EventBridge destination puts begins so
-	sourceEvent   = "stripe.event"
-	sourceFailure = "stripe.failure"
-)
+// sourcePartner is how the source of what Stripe's own EventBridge destination puts begins. With bus.SourceThin it is all that the
+// fetcher reads, so it cannot feed itself.
+const sourcePartner = "aws.partner/stripe.com/"
 
 // Why a record is nothing to fetch. Trying again would not change it.
 var (
@@ -69,7 +65,7 @@ func open(message events.SQSMessage) *delivery {
 	if at, err := time.Parse(time.RFC3339, e.Time); err == nil {
 		d.firstSeen = at
 	}
-	if e.Source != sourceThin && !strings.HasPrefix(e.Source, sourcePartner) {
+	if e.Source != bus.SourceThin && !strings.HasPrefix(e.Source, sourcePartner) {
 		d.err = errSource
 		return d
 	}
@@ -101,7 +97,7 @@ func (d *delivery) event() v2events.ThinEvent {
 // entry is the full event for the bus, with the bytes as fetched.
 func (d *delivery) entry() bus.Entry {
 	return bus.Entry{
-		Source: sourceEvent, DetailType: d.full.Type, Detail: d.full.Raw, Resources: related(d.full.RelatedObject),
+		Source: bus.SourceEvent, DetailType: d.full.Type, Detail: d.full.Raw, Resources: related(d.full.RelatedObject),
 		TraceHeader: d.message.Attributes["AWSTraceHeader"],
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/secret"
 )
 
@@ -144,7 +145,7 @@ func TestWhatStripeAnswers(t *testing.T) {
 // wantParked checks the dead letter of evt_1, and its announcement.
 func (s *stack) wantParked(t *testing.T, reason string, status int) {
 	t.Helper()
-	if len(s.parked) != 1 || len(s.published) != 1 || s.published[0].Source != sourceFailure {
+	if len(s.parked) != 1 || len(s.published) != 1 || s.published[0].Source != bus.SourceFailure {
 		t.Fatalf("parked %v and published %v, want one dead letter and one failure", s.parked, s.published)
 	}
 	attributes := s.parked[0].MessageAttributes
@@ -278,7 +279,7 @@ func TestParkingFails(t *testing.T) {
 	if diff := cmp.Diff([]string{"m"}, s.run(t, message("m", "{"), record("n", thin("evt_1", meterType)))); diff != "" {
 		t.Errorf("failed items: -want +got:\n%s", diff)
 	}
-	if len(s.published) != 1 || s.published[0].Source != sourceEvent {
+	if len(s.published) != 1 || s.published[0].Source != bus.SourceEvent {
 		t.Errorf("bus has %v, want the good event and no announcement of what is not parked", s.published)
 	}
 	_, metrics := s.told(t)

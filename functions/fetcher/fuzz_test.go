@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/config"
 )
 
@@ -84,7 +85,7 @@ func FuzzBatch(f *testing.F) {
 		}
 		var emitted int
 		for _, e := range m.entries {
-			if e.Source == sourceEvent {
+			if e.Source == bus.SourceEvent {
 				emitted++
 			}
 		}

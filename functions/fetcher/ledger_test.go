@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
@@ -105,7 +106,7 @@ func TestParkedEventCanBeSentAgain(t *testing.T) {
 		t.Errorf("failed items %v and %d dead letters, want all the patience there is for the new message", got, len(s.parked))
 	}
 	status.Store(200)
-	if got := s.run(t, record("redriven", event)); len(got) != 0 || len(s.published) != 2 || s.published[1].Source != sourceEvent {
+	if got := s.run(t, record("redriven", event)); len(got) != 0 || len(s.published) != 2 || s.published[1].Source != bus.SourceEvent {
 		t.Errorf("failed items %v and bus %v, want the full event after its failure", got, s.published)
 	}
 }

@@ -72,7 +72,7 @@ func (f *failure) entry() (bus.Entry, error) {
 	if err != nil {
 		return bus.Entry{}, err
 	}
-	e := bus.Entry{Source: sourceFailure, DetailType: clip(f.Type, maxDetailType), Detail: detail}
+	e := bus.Entry{Source: bus.SourceFailure, DetailType: clip(f.Type, maxDetailType), Detail: detail}
 	if e.DetailType == "" {
 		e.DetailType = unknownDetailType
 	}

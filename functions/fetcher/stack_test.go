@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/local/table"
 )
 
@@ -145,7 +146,7 @@ func (s *stack) putEvents(input []byte) (any, error) {
 	}
 	results := make([]map[string]string, len(request.Entries))
 	for i, entry := range request.Entries {
-		if code := s.refuse[entry.DetailType]; code != "" && entry.Source == sourceEvent || s.refuse[entry.Source] != "" {
+		if code := s.refuse[entry.DetailType]; code != "" && entry.Source == bus.SourceEvent || s.refuse[entry.Source] != "" {
 			results[i] = map[string]string{"ErrorCode": code + s.refuse[entry.Source]}
 			continue
 		}
@@ -252,7 +253,7 @@ func (s *stack) told(t *testing.T) (logs, metrics []map[string]any) {
 	t.Helper()
 	shown := s.out.String()
 	for _, e := range s.published {
-		if e.Source == sourceFailure {
+		if e.Source == bus.SourceFailure {
 			shown += e.Detail
 		}
 	}

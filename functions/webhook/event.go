@@ -8,11 +8,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/bus"
 )
 
-// The sources of what the webhook stores, and the kinds of object that they stand for.
+// The kinds of object that the webhook stores.
 const (
-	sourceThin     = "stripe.thin"
-	sourceSnapshot = "stripe.snapshot"
-
 	objectThin     = "v2.core.event"
 	objectSnapshot = "event"
 )
@@ -45,10 +42,10 @@ func classify(body []byte) (event, error) {
 	e := event{id: text(members["id"]), eventType: text(members["type"]), body: body}
 	switch text(members["object"]) {
 	case objectThin:
-		e.source = sourceThin
+		e.source = bus.SourceThin
 		e.related = text(member(members["related_object"], "id"))
 	case objectSnapshot:
-		e.source = sourceSnapshot
+		e.source = bus.SourceSnapshot
 		e.related = text(member(member(members["data"], "object"), "id"))
 	default:
 		return event{}, errObject

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -56,7 +57,7 @@ func (f *function) giveUp(payload []byte, attempts int, failure error) {
 			"responsePayload": map[string]string{"errorMessage": failure.Error()},
 		}))}
 	}
-	q := s.queueByARN(orDefault(destination, deadLetters))
+	q := s.queueByARN(cmp.Or(destination, deadLetters))
 	if q == nil {
 		s.warn("function %s failed %d times on an event, which is dropped: %v", f.logicalID, attempts, failure)
 		return

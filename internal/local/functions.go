@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,7 +69,7 @@ func (s *Stack) wireFunction(r template.Resource, bootstrap string) error {
 		f.asyncRetries = int(*n)
 	}
 	s.functions[r.LogicalID] = f
-	instances := orDefault(int(p.ReservedConcurrentExecutions), defaultConcurrency)
+	instances := cmp.Or(int(p.ReservedConcurrentExecutions), defaultConcurrency)
 	for _, name := range slices.Sorted(maps.Keys(p.Events)) {
 		if err := s.wireEvent(f, name, p.Events[name], &instances); err != nil {
 			return err
@@ -88,7 +89,7 @@ const leastTimeout = 3 * time.Second
 // timeout is how long an invocation may take in real time. For a function that a queue feeds it passes as fast as the
 // visibility timeout does, which has to be longer than it.
 func (f *function) timeout() time.Duration {
-	byTemplate := orDefault(f.properties.Timeout, 3).seconds()
+	byTemplate := cmp.Or(f.properties.Timeout, 3).seconds()
 	if !slices.ContainsFunc(f.stack.mappings, func(m *mapping) bool { return m.function == f }) {
 		return byTemplate
 	}
@@ -104,7 +105,7 @@ func (s *Stack) wireEvent(f *function, name string, e functionEvent, instances *
 			return fmt.Errorf("event %s: %w", name, err)
 		}
 		s.gateway.routes = append(s.gateway.routes, route{
-			method: strings.ToUpper(orDefault(p.Method, "ANY")), path: orDefault(p.Path, "/{proxy+}"), function: f,
+			method: strings.ToUpper(cmp.Or(p.Method, "ANY")), path: cmp.Or(p.Path, "/{proxy+}"), function: f,
 		})
 	case "SQS":
 		m, err := s.newMapping(f, name, e.Properties)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/base64"
@@ -202,9 +203,9 @@ func (s *Stack) newMapping(f *function, name string, raw json.RawMessage) (*mapp
 	}
 	m := &mapping{
 		stack: s, queue: q.Queue, function: f,
-		batchSize:   orDefault(int(p.BatchSize), 10),
+		batchSize:   cmp.Or(int(p.BatchSize), 10),
 		window:      p.MaximumBatchingWindowInSeconds.seconds(),
-		concurrency: orDefault(int(p.ScalingConfig.MaximumConcurrency), defaultConcurrency),
+		concurrency: cmp.Or(int(p.ScalingConfig.MaximumConcurrency), defaultConcurrency),
 	}
 	for _, kind := range p.FunctionResponseTypes {
 		m.partialFailure = m.partialFailure || kind == "ReportBatchItemFailures"

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -82,7 +83,7 @@ func (s *Stack) parked(q *localQueue, m queue.Message) {
 	case m.DeadLetterSource != "":
 		reason = fmt.Sprintf("received %d times in vain", m.ReceiveCount)
 	default:
-		reason = orDefault(m.Attributes["ERROR_MESSAGE"].StringValue, "no reason given")
+		reason = cmp.Or(m.Attributes["ERROR_MESSAGE"].StringValue, "no reason given")
 	}
 	s.observe(Step{Kind: Parked, Name: q.logicalID, EventID: envelopeEventID([]byte(m.Body)), Text: reason})
 }

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -48,7 +49,7 @@ type functionRule struct {
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources-function.html
 func (f functionRule) resource() (template.Resource, ruleProperties) {
 	id := f.function.logicalID + f.event
-	name := orDefault(f.RuleName, stackName+"-"+id)
+	name := cmp.Or(f.RuleName, stackName+"-"+id)
 	r := template.Resource{
 		LogicalID: id, Type: "AWS::Events::Rule", Name: name,
 		ARN: "arn:aws:events:" + region + ":" + account + ":rule/" + f.EventBusName + "/" + name,
@@ -71,7 +72,7 @@ func (s *Stack) wireRule(r template.Resource, p ruleProperties) error {
 	}
 	b := s.busByName(p.EventBusName)
 	if b == nil {
-		s.warn("rule %s is on bus %q, which is not in the template: nothing will reach it", r.LogicalID, orDefault(p.EventBusName, "default"))
+		s.warn("rule %s is on bus %q, which is not in the template: nothing will reach it", r.LogicalID, cmp.Or(p.EventBusName, "default"))
 		return nil
 	}
 	compiled, err := pattern.Compile(p.EventPattern)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -50,7 +51,7 @@ type functionSchedule struct {
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-schedulev2.html
 func (f functionSchedule) resource() (template.Resource, scheduleProperties) {
 	id := f.function.logicalID + f.event
-	name := orDefault(f.Name, id)
+	name := cmp.Or(f.Name, id)
 	p := scheduleProperties{ScheduleExpression: f.ScheduleExpression, State: f.State}
 	p.Target.Arn, p.Target.Input = f.function.arn, f.Input
 	return template.Resource{LogicalID: id, Type: "AWS::Scheduler::Schedule", Name: name, ARN: scheduleARN(name)}, p

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -102,8 +103,8 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 }
 
 func newStack(options Options) *Stack {
-	options.Listen = orDefault(options.Listen, "127.0.0.1:8787")
-	options.BuildDir = orDefault(options.BuildDir, filepath.Join(filepath.Dir(options.Template), ".meterbridge", "build"))
+	options.Listen = cmp.Or(options.Listen, "127.0.0.1:8787")
+	options.BuildDir = cmp.Or(options.BuildDir, filepath.Join(filepath.Dir(options.Template), ".meterbridge", "build"))
 	if options.Observer == nil {
 		options.Observer = ObserverFunc(func(Step) {})
 	}
@@ -280,12 +281,4 @@ func (s *Stack) observe(step Step) {
 
 func (s *Stack) warn(format string, arguments ...any) {
 	s.observe(Step{Kind: Warned, Text: fmt.Sprintf(format, arguments...)})
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }

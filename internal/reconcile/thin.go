@@ -8,12 +8,9 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// sourceThin is the source under which the webhook puts what Stripe delivers.
-const sourceThin = "stripe.thin"
-
 // entry is the thin form of an event, as the webhook would have put it.
 func entry(event *v2events.Event) bus.Entry {
-	e := bus.Entry{Source: sourceThin, DetailType: event.Type, Detail: thin(event.Raw)}
+	e := bus.Entry{Source: bus.SourceThin, DetailType: event.Type, Detail: thin(event.Raw)}
 	if object := event.RelatedObject; object != nil && object.ID != "" {
 		e.Resources = []string{object.ID}
 	}

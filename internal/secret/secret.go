@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,9 +64,9 @@ func New[T any](client Client, id string, build Build[T], opts *Options) *Cache[
 	if opts != nil {
 		c.opts = *opts
 	}
-	c.opts.TTL = orDefault(c.opts.TTL, 5*time.Minute)
-	c.opts.Pause = orDefault(c.opts.Pause, 30*time.Second)
-	c.opts.Timeout = orDefault(c.opts.Timeout, 3*time.Second)
+	c.opts.TTL = cmp.Or(c.opts.TTL, 5*time.Minute)
+	c.opts.Pause = cmp.Or(c.opts.Pause, 30*time.Second)
+	c.opts.Timeout = cmp.Or(c.opts.Timeout, 3*time.Second)
 	if c.opts.OnStale == nil {
 		c.opts.OnStale = func(error) {}
 	}
@@ -73,13 +74,6 @@ func New[T any](client Client, id string, build Build[T], opts *Options) *Cache[
 		c.opts.Now = time.Now
 	}
 	return c
-}
-
-func orDefault(d, fallback time.Duration) time.Duration {
-	if d == 0 {
-		return fallback
-	}
-	return d
 }
 
 // Get returns the value, fetched anew if it is older than the TTL. If that fails the old value is returned, and the next

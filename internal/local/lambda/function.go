@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,9 +54,9 @@ type Function struct {
 
 // New returns a function whose first instance starts with the first invocation.
 func New(config Config) *Function {
-	config.Timeout = orDefault(config.Timeout, 3*time.Second)
-	config.MemorySize = orDefault(config.MemorySize, 128)
-	config.Instances = orDefault(config.Instances, 1)
+	config.Timeout = cmp.Or(config.Timeout, 3*time.Second)
+	config.MemorySize = cmp.Or(config.MemorySize, 128)
+	config.Instances = cmp.Or(config.Instances, 1)
 	if config.Log == nil {
 		config.Log = func(string) {}
 	}
@@ -183,12 +184,4 @@ func (f *Function) put(in *instance) {
 		return
 	}
 	f.idle = append(f.idle, in)
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }

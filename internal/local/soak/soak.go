@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ type run struct {
 // promises were broken is for [Report.Err] to say.
 func Run(ctx context.Context, options Options) (*Report, error) {
 	r := &run{options: options, watch: newWatch()}
-	r.options.ClockFactor = orDefault(options.ClockFactor, DefaultClockFactor)
+	r.options.ClockFactor = cmp.Or(options.ClockFactor, DefaultClockFactor)
 	if r.options.Progress == nil {
 		r.options.Progress = func(Progress) {}
 	}
@@ -235,12 +236,4 @@ func isClosed(c <-chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }

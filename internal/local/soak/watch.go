@@ -7,15 +7,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/local"
 	"github.com/meterbridge/meterbridge/internal/local/faults"
-)
-
-// Sources of the events on the bus.
-const (
-	sourceThin = "stripe.thin"
-	sourceFull = "stripe.event"
 )
 
 // watch keeps an account of every event, in some hundred bytes each.
@@ -116,9 +111,9 @@ func (w *watch) end(a *account, change func(*account)) {
 func (w *watch) putOnBus(s local.Step) {
 	w.puts++
 	switch {
-	case s.Source == sourceFull:
+	case s.Source == bus.SourceEvent:
 		w.end(w.mark(s.EventID, "emitted"), func(a *account) { a.emitted++ })
-	case s.Source == sourceThin:
+	case s.Source == bus.SourceThin:
 		w.mark(s.EventID, "stored")
 	default:
 		w.mark(s.EventID, "put as "+s.Source)
@@ -142,8 +137,8 @@ func (w *watch) faulted(s local.Step) {
 	w.injected[s.Name]++
 	for _, id := range s.Batch {
 		a := w.mark(id, s.Name+" at "+where(s.Text))
-		if a != nil && s.Name == faults.EventsLost && s.Source == sourceFull {
-			a.excuse = unanswered
+		if a != nil && s.Source == bus.SourceEvent && (s.Name == faults.EventsLost || s.Name == faults.FunctionKill) {
+			a.excuse = unanswered // a kill, too, leaves the call without an answer
 		}
 	}
 }
