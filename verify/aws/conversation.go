@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -130,33 +131,12 @@ func (s *script) judge(r *record) error {
 	}
 	var faults []error
 	for id, end := range ends {
-		puts := map[string]int{}
-		for _, e := range r.events {
-			var detail struct {
-				ID      string
-				EventID string `json:"event_id"`
-			}
-			if err := json.Unmarshal(e.Detail, &detail); err != nil {
-				return err
-			}
-			if detail.ID == id || detail.EventID == id {
-				puts[e.Source]++
-			}
+		puts, err := r.puts(id)
+		if want := end.puts(id, deliveries[id]); err != nil || !maps.Equal(puts, want) {
+			faults = append(faults, fmt.Errorf("%s: put on the bus %v, want %v", id, puts, want), err)
 		}
-		want := map[string]int{"stripe.thin": deliveries[id]}
 		reason, isParked := strings.CutPrefix(string(end), string(parked)+": ")
-		switch {
-		case strings.HasPrefix(id, "evt_snapshot"):
-			want = map[string]int{"stripe.snapshot": deliveries[id]}
-		case end == emitted:
-			want["stripe.event"] = 1
-		case isParked:
-			want["stripe.failure"] = 1
-		}
-		if fmt.Sprint(puts) != fmt.Sprint(want) {
-			faults = append(faults, fmt.Errorf("%s: put on the bus %v, want %v", id, puts, want))
-		}
-		if got := parkedWith(r, id, reason); isParked && got != 1 {
+		if got := r.parkedWith(id, reason); isParked && got != 1 {
 			faults = append(faults, fmt.Errorf("%s: %d dead letters with reason %s, want 1", id, got, reason))
 		}
 	}
@@ -168,7 +148,39 @@ func (s *script) judge(r *record) error {
 	return errors.Join(faults...)
 }
 
-func parkedWith(r *record, id, reason string) (n int) {
+// puts is how often an event with this end is put on the bus under each source, after so many deliveries.
+func (e ending) puts(id string, deliveries int) map[string]int {
+	switch {
+	case strings.HasPrefix(id, "evt_snapshot"):
+		return map[string]int{"stripe.snapshot": deliveries}
+	case e == emitted:
+		return map[string]int{"stripe.thin": deliveries, "stripe.event": 1}
+	case e == ignored:
+		return map[string]int{"stripe.thin": deliveries}
+	}
+	return map[string]int{"stripe.thin": deliveries, "stripe.failure": 1}
+}
+
+// puts counts what was put on the bus about an event, by source.
+func (r *record) puts(id string) (map[string]int, error) {
+	puts := map[string]int{}
+	for _, e := range r.events {
+		var detail struct {
+			ID      string
+			EventID string `json:"event_id"`
+		}
+		if err := json.Unmarshal(e.Detail, &detail); err != nil {
+			return nil, err
+		}
+		if detail.ID == id || detail.EventID == id {
+			puts[e.Source]++
+		}
+	}
+	return puts, nil
+}
+
+// parkedWith counts an event's dead letters with a reason.
+func (r *record) parkedWith(id, reason string) (n int) {
 	for _, letter := range r.queues["DeadLetters"] {
 		if strings.Contains(letter, "\n  event_id="+id+"\n") && strings.Contains(letter, "\n  reason="+reason+"\n") {
 			n++

@@ -21,11 +21,11 @@ func (d document) section(name string) map[string]any {
 	return section
 }
 
-// ofType returns the logical ids of the resources of a type, or of all types with its prefix.
+// ofType returns the logical ids of the resources of a type.
 func (d document) ofType(kind string) []string {
 	var ids []string
 	for id, resource := range d.section("Resources") {
-		if r, ok := resource.(map[string]any); ok && strings.HasPrefix(fmt.Sprint(r["Type"]), kind) {
+		if r, ok := resource.(map[string]any); ok && r["Type"] == kind {
 			ids = append(ids, id)
 		}
 	}
@@ -60,26 +60,8 @@ func (w *workshop) deployStack(ctx context.Context) (string, error) {
 		return "", err
 	}
 	w.closers = append(w.closers, stripe.close)
-	source := filepath.Join(w.built, "with-consumers.yaml")
-	if err := withConsumers(filepath.Join(w.built, "template.yaml"), source); err != nil {
-		return "", err
-	}
-	parameters := map[string]string{"StripeApiBase": stripe.origin, "StripeRateLimit": "0"}
-	expanded, err := w.expand(ctx, source, parameters)
+	expanded, secrets, err := w.deployWithConsumers(ctx, map[string]string{"StripeApiBase": stripe.origin, "StripeRateLimit": "0"})
 	if err != nil {
-		return "", err
-	}
-	secrets, err := w.makeSecrets(ctx, expanded)
-	if err != nil {
-		return "", err
-	}
-	total := len(expanded.section("Resources"))
-	deployable := w.temporary("expanded.json")
-	if err := writeJSON(deployable, expanded); err != nil {
-		return "", err
-	}
-	maps.Copy(parameters, lists(expanded))
-	if _, err := w.deployFile(ctx, deployable, stackName, parameters); err != nil {
 		return "", err
 	}
 	w.stack, err = w.moto.inspect(ctx, secrets, stripe)
@@ -91,8 +73,42 @@ func (w *workshop) deployStack(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("expanded by AWS's translator and deployed: moto made %d of %d resources and %d secrets, which its CloudFormation does not know, by API",
-		len(w.stack.physical), total, len(secrets)), nil
+	return fmt.Sprintf("expanded by AWS's translator and deployed: %s made %d resources, and by API %d secrets; unknown to its CloudFormation, or behind a condition: %s",
+		w.version("moto"), len(w.stack.physical), len(secrets), expanded.notMade(w.stack.physical)), nil
+}
+
+// deployWithConsumers returns the template that it has deployed, and the ARNs of the secrets that it has made for it.
+func (w *workshop) deployWithConsumers(ctx context.Context, parameters map[string]string) (document, map[string]string, error) {
+	source := filepath.Join(w.built, "with-consumers.yaml")
+	if err := withConsumers(filepath.Join(w.built, "template.yaml"), source); err != nil {
+		return nil, nil, err
+	}
+	expanded, err := w.expand(ctx, source, parameters)
+	if err != nil {
+		return nil, nil, err
+	}
+	secrets, err := w.makeSecrets(ctx, expanded)
+	if err != nil {
+		return nil, nil, err
+	}
+	deployable := w.temporary("expanded.json")
+	if err := writeJSON(deployable, expanded); err != nil {
+		return nil, nil, err
+	}
+	maps.Copy(parameters, lists(expanded))
+	_, err = w.deployFile(ctx, deployable, stackName, parameters)
+	return expanded, secrets, err
+}
+
+// notMade counts by type the resources that have not been made.
+func (d document) notMade(made map[string]string) string {
+	counts := map[string]int{}
+	for id, resource := range d.section("Resources") {
+		if _, ok := made[id]; !ok {
+			counts[fmt.Sprint(resource.(map[string]any)["Type"])]++
+		}
+	}
+	return tally(counts)
 }
 
 // deployFile runs sam deploy.

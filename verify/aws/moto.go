@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
@@ -82,7 +83,8 @@ func (m *moto) createSecret(ctx context.Context, name string) (string, error) {
 	return *out.ARN, nil
 }
 
-// resources returns the physical names of what moto has made of a stack.
+// resources returns what moto has made of a stack: physical names, where it has any, by logical ones. Resources of types that its
+// CloudFormation does not know are listed without a type.
 func (m *moto) resources(ctx context.Context, stack string) (map[string]string, error) {
 	out, err := cloudformation.NewFromConfig(m.config).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &stack})
 	if err != nil {
@@ -90,8 +92,8 @@ func (m *moto) resources(ctx context.Context, stack string) (map[string]string, 
 	}
 	physical := map[string]string{}
 	for _, r := range out.StackResources {
-		if r.PhysicalResourceId != nil && *r.PhysicalResourceId != "" {
-			physical[*r.LogicalResourceId] = *r.PhysicalResourceId
+		if r.LogicalResourceId != nil && r.ResourceType != nil {
+			physical[*r.LogicalResourceId] = aws.ToString(r.PhysicalResourceId)
 		}
 	}
 	return physical, nil
