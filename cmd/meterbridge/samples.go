@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/stripesandbox"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
@@ -69,4 +70,36 @@ func (s sample) send(ctx context.Context, url string) (int, string, error) {
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 	return response.StatusCode, strings.TrimSpace(string(answer)), err
+}
+
+// sendSamples delivers the samples one after the other and returns how many were not answered as they should be.
+func (s *session) sendSamples(ctx context.Context) (wrong int) {
+	if s.flags.noSamples {
+		return 0
+	}
+	if s.webhook == "" {
+		s.story.say("No samples: no function of the template that reads %s has a POST route.", config.SigningSecretID)
+		return 1
+	}
+	if s.stripe.sandbox == nil {
+		s.story.say("No samples: %s does not know them.", s.stripe.origin)
+		return 0 // check has refused this with --once
+	}
+	samples, err := newSamples(s.secret, s.stripe.sandbox, time.Now())
+	if err != nil {
+		s.story.say("No samples: %v", err)
+		return 1
+	}
+	for i, sample := range samples {
+		s.story.say("sample %d of %d: %s", i+1, len(samples), sample.name)
+		status, answer, err := s.deliver(ctx, sample)
+		if err == nil && status != sample.want {
+			err = fmt.Errorf("answered %d, want %d: %s", status, sample.want, answer)
+		}
+		if err != nil {
+			s.story.say("sample %d of %d: %v", i+1, len(samples), err)
+			wrong++
+		}
+	}
+	return wrong
 }

@@ -22,7 +22,7 @@ var soakParameters = map[string]string{"StripeRateLimit": "0", "FetcherConcurren
 
 // runSoak soaks the stack and prints the account.
 func runSoak(ctx context.Context, p process, flags localFlags) error {
-	given, err := parseParameters(flags.parameters)
+	given, err := flags.check(p)
 	if err != nil {
 		return err
 	}
