@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"text/tabwriter"
@@ -53,6 +54,15 @@ func (f *faultFlags) names() ([]string, error) {
 	return names, nil
 }
 
+// tokens returns where the ids of the samples come from: from the seed if faults are to strike by it.
+func (f *faultFlags) tokens() func() string {
+	if f.faults == "" {
+		return func() string { return randomHex(12) }
+	}
+	source := rand.New(rand.NewPCG(f.seed, 0))
+	return func() string { return fmt.Sprintf("%016x%08x", source.Uint64(), source.Uint32()) }
+}
+
 // faultsHelp lists the faults that there are.
 func faultsHelp() string {
 	var text strings.Builder
@@ -76,7 +86,7 @@ func (s *session) rotate() error {
 
 // deliver sends a sample, and with faults sends it again while it is not answered by the webhook itself.
 func (s *session) deliver(ctx context.Context, sample sample) (status int, answer string, err error) {
-	const attempts, pause = 20, time.Second
+	const attempts, pause = 100, 100 * time.Millisecond
 	for attempt := range attempts {
 		status, answer, err = sample.send(ctx, s.webhook)
 		if s.flags.faults == "" || err == nil && status < http.StatusInternalServerError {
@@ -92,11 +102,12 @@ func (s *session) deliver(ctx context.Context, sample sample) (status int, answe
 	return status, answer, err
 }
 
-// quiet waits until all is quiet. Faults end before, and time in which the stack only waits is skipped then.
+// quiet waits until all is quiet. Faults have a moment more, then they end, and time in which the stack only waits is skipped.
 func (s *session) quiet(ctx context.Context) error {
 	if s.flags.faults == "" {
 		return s.stack.Quiet(ctx)
 	}
+	s.settle(ctx)
 	s.injector.Heal()
 	s.story.say("The faults end.")
 	return s.stack.Hasten(ctx)

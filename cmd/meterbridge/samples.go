@@ -22,15 +22,16 @@ type sample struct {
 	want              int
 }
 
-// newSamples returns deliveries of every kind that the webhook tells apart. The sandbox knows the full forms of the events.
-func newSamples(secret stripesig.Secret, sandbox *stripesandbox.Sandbox, now time.Time) ([]sample, error) {
+// newSamples returns deliveries of every kind that the webhook tells apart, whose events have a token each in their ids. The
+// sandbox knows the full forms of the events.
+func newSamples(secret stripesig.Secret, sandbox *stripesandbox.Sandbox, now time.Time, token func() string) ([]sample, error) {
 	var samples []sample
 	add := func(name string, want int, body []byte, signer stripesig.Secret, at time.Time) *sample {
 		samples = append(samples, sample{name, "application/json; charset=utf-8", body, signer.Sign(body, at), want})
 		return &samples[len(samples)-1]
 	}
 	known := func(s stripesandbox.Sample) (stripesandbox.Sample, error) {
-		s = s.Renew("evt_test_"+randomHex(12), now)
+		s = s.Renew("evt_test_"+token(), now)
 		return s, sandbox.AddEvent(s.Full)
 	}
 	published := stripesandbox.Samples()
@@ -46,7 +47,7 @@ func newSamples(secret stripesig.Secret, sandbox *stripesandbox.Sandbox, now tim
 		return nil, fmt.Errorf("sample %s: %w", first.Name, err)
 	}
 	add("thin event as binary, which the gateway hands over in base64", http.StatusOK, first.Thin, secret, now).contentType = "application/octet-stream"
-	snapshot := stripesandbox.RenewSnapshot("evt_"+randomHex(12), now)
+	snapshot := stripesandbox.RenewSnapshot("evt_"+token(), now)
 	add("v1 snapshot event", http.StatusOK, snapshot, secret, now)
 	add("forged: signed with another secret", http.StatusBadRequest, first.Thin, "whsec_forged", now)
 	add("stale: signed ten minutes ago", http.StatusBadRequest, first.Thin, secret, now.Add(-10*time.Minute))
@@ -85,7 +86,7 @@ func (s *session) sendSamples(ctx context.Context) (wrong int) {
 		s.story.say("No samples: %s does not know them.", s.stripe.origin)
 		return 0 // check has refused this with --once
 	}
-	samples, err := newSamples(s.secret, s.stripe.sandbox, time.Now())
+	samples, err := newSamples(s.secret, s.stripe.sandbox, time.Now(), s.flags.tokens())
 	if err != nil {
 		s.story.say("No samples: %v", err)
 		return 1

@@ -31,8 +31,11 @@ func TestMain(m *testing.M) {
 }
 
 // echo prints what it got, and fails or answers as its environment says.
-func echo(_ context.Context, event json.RawMessage) (json.RawMessage, error) {
+func echo(ctx context.Context, event json.RawMessage) (json.RawMessage, error) {
 	fmt.Printf("%s got %s\n", os.Getenv("NAME"), event)
+	if deadline, ok := ctx.Deadline(); os.Getenv("TELL_TIME") != "" && ok {
+		fmt.Printf("%s has over three seconds: %t\n", os.Getenv("NAME"), time.Until(deadline) > 3*time.Second)
+	}
 	if os.Getenv("FAIL") != "" {
 		return nil, errors.New("as told")
 	}

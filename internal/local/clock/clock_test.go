@@ -36,6 +36,23 @@ func TestNowRunsAtTheFactor(t *testing.T) {
 	}
 }
 
+// TestSkip: whoever looks at the clock sees the skip, and it goes on at its factor.
+func TestSkip(t *testing.T) {
+	t.Parallel()
+	for _, factor := range []float64{1, 60} {
+		synctest.Test(t, func(t *testing.T) {
+			c := clock.New(factor)
+			start := c.Now()
+			c.Skip(time.Hour)
+			c.Skip(-time.Minute)
+			time.Sleep(time.Second)
+			if got, want := c.Now().Sub(start), time.Hour+time.Duration(factor)*time.Second; got != want {
+				t.Errorf("factor %v: a skipped hour and a second are %v, want %v", factor, got, want)
+			}
+		})
+	}
+}
+
 func TestSleepTakesTheRealTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

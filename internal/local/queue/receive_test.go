@@ -39,6 +39,28 @@ func TestVisibilityTimeout(t *testing.T) {
 	})
 }
 
+// TestDue: the next change is that of a message in flight, unless there is none.
+func TestDue(t *testing.T) {
+	run(t, queue.Config{VisibilityTimeout: 10 * time.Second, Retention: time.Hour}, func(t *testing.T, q *queue.Queue) {
+		if got := q.Due(); !got.IsZero() {
+			t.Errorf("an empty queue is due at %v, want never", got)
+		}
+		start := time.Now()
+		send(t, q, "a")
+		if got := q.Due().Sub(start); got != time.Hour {
+			t.Errorf("a visible message is due after %v, want its retention", got)
+		}
+		receive(t, q)
+		if got := q.Due().Sub(start); got != 10*time.Second {
+			t.Errorf("a message in flight is due after %v, want its visibility timeout", got)
+		}
+		time.Sleep(10 * time.Second)
+		if got := q.Due().Sub(start); got != time.Hour {
+			t.Errorf("a message that came back is due after %v, want its retention", got)
+		}
+	})
+}
+
 func TestDeleteAfterTheTimeoutStillCounts(t *testing.T) {
 	run(t, queue.Config{}, func(t *testing.T, q *queue.Queue) {
 		send(t, q, "a")
