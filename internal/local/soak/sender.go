@@ -41,15 +41,16 @@ func newSender(url string, stripe *stripe, clock *clock.Clock, plan plan) *sende
 }
 
 // send delivers the whole plan and returns when every delivery is through or given up.
-func (s *sender) send(ctx context.Context) {
+func (s *sender) send(ctx context.Context) error {
 	defer s.client.CloseIdleConnections()
+	defer s.open.Wait()
 	samples := stripesandbox.Samples()
 	for n := 0; n < s.plan.events && ctx.Err() == nil; n++ {
 		// Stripe's clock: an hour ago, so that a reconciler, which lets fresh deliveries take their time, looks at all of them.
 		e := s.plan.event(n, samples, time.Now().Add(-time.Hour))
 		if e.full != nil {
 			if err := s.stripe.sandbox.AddEvent(e.full); err != nil {
-				panic(fmt.Sprintf("soak: a published sample is no event: %v", err))
+				return fmt.Errorf("soak: give event %s to the sandbox: %w", e.id, err)
 			}
 		}
 		if e.delivered {
@@ -59,7 +60,7 @@ func (s *sender) send(ctx context.Context) {
 			s.forge(ctx, n, samples)
 		}
 	}
-	s.open.Wait()
+	return nil
 }
 
 func (s *sender) deliver(ctx context.Context, e event) {

@@ -128,10 +128,11 @@ func (r *run) soak(ctx context.Context) error {
 	r.phase = "faults rage"
 	r.tell()
 	r.injector.Start(faults.Target{Kill: r.stack.Kill, Rotate: func() error { return r.stripe.rotate(r.stack) }})
+	var sendErr error // to be read when sent is closed
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		r.sender.send(ctx)
+		sendErr = r.sender.send(ctx)
 	}()
 	if err := r.until(ctx, r.rageLimit(), r.mostEnded); err != nil && !errors.Is(err, errLimit) {
 		return err
@@ -141,6 +142,9 @@ func (r *run) soak(ctx context.Context) error {
 	r.phase = "healed, deliveries go on"
 	if err := r.until(ctx, 0, func() bool { return isClosed(sent) }); err != nil {
 		return err
+	}
+	if sendErr != nil {
+		return sendErr
 	}
 	r.phase = "healed, waiting until all is quiet"
 	if err := r.quiet(ctx); err != nil {
