@@ -7,12 +7,27 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/meterbridge/meterbridge/internal/local/awswire"
+	"github.com/meterbridge/meterbridge/internal/local/table"
 )
 
-// startCloud plays AWS and Stripe, each answering at once, so that what remains is the functions' own time.
+// startCloud plays AWS and Stripe, each answering at once, so that what remains is the functions' own time. The ledger's table
+// is the local stack's, since its answers matter.
 func startCloud(b *testing.B) *httptest.Server {
+	ledger, err := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: "S"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	dynamoDB := awswire.New(awswire.Backends{Tables: []*table.Table{ledger}})
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /", answerAWS)
+	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_") {
+			dynamoDB.ServeHTTP(w, r)
+			return
+		}
+		answerAWS(w, r)
+	})
 	mux.HandleFunc("GET /v2/core/events/{id}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(strings.Replace(fullEvent, eventID, r.PathValue("id"), 1)))
