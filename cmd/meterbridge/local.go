@@ -40,7 +40,7 @@ events are fetched from the real Stripe, and no samples are sent.
 
 --faults breaks the stack on purpose; samples that meet a fault are sent again, as Stripe would. --soak sends so many
 distinct events instead of the samples, with duplicates and forgeries between them, heals the stack in the end, and prints
-one line with the account. It needs no --clock-factor, and lifts the template's rate limit and concurrency.
+one line with the account. It needs no --clock-factor, and raises the template's rate limit and concurrency.
 
 Exit status: 0 all went well; 1 with --once, an event was lost or a sample answered wrongly, with --soak, an event was
 lost, a forged one accepted, or one emitted twice with nothing to explain it; 2 it could not run.

@@ -18,7 +18,7 @@ import (
 )
 
 // soakParameters let a soak go as fast as the machine: the sandbox has no rate limit, and functions that wait cost nothing.
-var soakParameters = map[string]string{"StripeRateLimit": "0", "FetcherConcurrency": "16", "WebhookReservedConcurrency": "16"}
+var soakParameters = map[string]string{"StripeRateLimit": "500", "FetcherConcurrency": "16", "WebhookReservedConcurrency": "16"}
 
 // runSoak soaks the stack and prints the account.
 func runSoak(ctx context.Context, p process, flags localFlags) error {

@@ -160,7 +160,7 @@ func (f *fetcher) publish(ctx context.Context, slot time.Duration, deliveries []
 func (f *fetcher) settle(ctx context.Context, d *delivery) {
 	d.verdict = judge(d.err, d.tries())
 	if d.verdict.outcome == parked {
-		if err := f.park(ctx, d, d.verdict.reason); err != nil {
+		if err := f.park(ctx, d); err != nil {
 			d.verdict, d.err = verdict{deferred, "not_parked"}, errors.Join(d.err, err)
 		}
 	}
@@ -170,6 +170,9 @@ func (f *fetcher) settle(ctx context.Context, d *delivery) {
 	}
 	if d.claim != nil {
 		f.sideEffect(ctx, d, "ledger", f.record(ctx, d, delay))
+	}
+	if d.verdict.outcome == parked {
+		f.sideEffect(ctx, d, "announce", f.announce(ctx, d)) // last, since a bus that does not answer takes all the time there is
 	}
 	f.tell(ctx, d)
 }

@@ -79,22 +79,23 @@ func (f *failure) entry() (bus.Entry, error) {
 	return e, nil
 }
 
-// park hands a delivery to the dead letters and announces that. Only the first must succeed: the message waits there for
-// a person, whether or not someone listened. What names no event of Stripe's is not announced, for it may be one of our own
+// park hands a delivery to the dead letters, where it waits for a person.
+func (f *fetcher) park(ctx context.Context, d *delivery) error {
+	story := d.failure(d.verdict.reason)
+	return f.queue.Park(ctx, d.message.Body, story.attributes())
+}
+
+// announce tells the bus of a parked delivery. What names no event of Stripe's is not announced, for it may be one of our own
 // announcements, sent here by a rule that matches too much: announcing it would cause the next, without end.
-func (f *fetcher) park(ctx context.Context, d *delivery, reason string) error {
-	story := d.failure(reason)
-	if err := f.queue.Park(ctx, d.message.Body, story.attributes()); err != nil {
-		return err
-	}
-	if d.event().ID == "" {
+func (f *fetcher) announce(ctx context.Context, d *delivery) error {
+	story := d.failure(d.verdict.reason)
+	if story.EventID == "" {
 		return nil
 	}
 	entry, err := story.entry()
-	if err == nil {
-		entry.Resources = related(d.event().RelatedObject)
-		err = f.bus.Put(ctx, []bus.Entry{entry})[0]
+	if err != nil {
+		return err
 	}
-	f.sideEffect(ctx, d, "announce", err)
-	return nil
+	entry.Resources = related(d.event().RelatedObject)
+	return f.bus.Put(ctx, []bus.Entry{entry})[0]
 }

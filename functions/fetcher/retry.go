@@ -36,6 +36,7 @@ const (
 	reasonRateLimited = "rate_limited"
 	reasonNoTime      = "no_time"
 	reasonHeld        = "held"
+	reasonLedger      = "ledger"
 )
 
 // Failures that have no error of another package.
@@ -81,7 +82,7 @@ var rules = [...]struct {
 	{secret.ErrNoKey, verdict{deferred, reasonAuth}},
 	{stripeapi.ErrRateLimited, verdict{deferred, reasonRateLimited}},
 	{errTime, verdict{deferred, reasonNoTime}},
-	{errLedger, verdict{deferred, "ledger"}},
+	{errLedger, verdict{deferred, reasonLedger}},
 	{errNotStored, verdict{deferred, "not_stored"}},
 }
 
@@ -108,8 +109,8 @@ func judge(err error, tries int) verdict {
 	if doubted {
 		v.outcome = deferred
 	}
-	waits := v.reason == reasonHeld || v.reason == reasonNoTime // which is no failure of the event's own
-	if v.outcome == deferred && !waits && (tries >= lastTry || doubted && tries >= patience) {
+	tried := v.reason != reasonHeld && v.reason != reasonNoTime && v.reason != reasonLedger // or nothing was attempted yet
+	if v.outcome == deferred && tried && (tries >= lastTry || doubted && tries >= patience) {
 		v.outcome = parked
 	}
 	return v

@@ -54,7 +54,7 @@ func TestJudge(t *testing.T) {
 		{errors.New("never seen before"), 49, verdict{deferred, "unavailable"}},
 		{errors.New("never seen before"), 50, verdict{parked, "unavailable"}},
 		{stripeapi.ErrAuthentication, 50, verdict{parked, "auth"}},
-		{errLedger, 50, verdict{parked, "ledger"}},
+		{errLedger, 999, verdict{deferred, "ledger"}},
 	}
 	for _, tt := range tests {
 		if got := judge(tt.err, tt.receives); got != tt.want {

@@ -88,7 +88,7 @@ func (r *reconciler) compare(ctx context.Context, s stream, q request, done *rep
 	if err != nil {
 		return err
 	}
-	reached, keep := w.From, q.Since.IsZero() && !q.DryRun
+	reached, keep := w.From, q == request{} // what was asked for by hand says nothing of what lies between
 	work := reconcile.New(s.source, r.ledger, r.bus, &reconcile.Options{DryRun: q.DryRun, Report: r.missing(ctx)})
 	count, err := work.Walk(ctx, w, func(at time.Time) error {
 		reached = at
@@ -122,7 +122,7 @@ func (r *reconciler) window(ctx context.Context, s stream, q request) (reconcile
 			return w, err
 		}
 		w.From = checkpoint.Add(-overlap)
-		if checkpoint.IsZero() {
+		if checkpoint.IsZero() || checkpoint.After(now) { // one in the future would hide all that is missing until then
 			w.From = now.Add(-r.config.ReconcileLookback)
 		}
 	}

@@ -301,3 +301,31 @@ func TestModes(t *testing.T) {
 		t.Errorf("a plain key gives %d clients, %v, want one of its mode", len(plain), err)
 	}
 }
+
+// TestUntilKeepsNoCheckpoint: a time that somebody typed, and may lie in the future, must not hide what happens until then.
+func TestUntilKeepsNoCheckpoint(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, nil)
+	if _, err := s.reconciler.handle(t.Context(), request{Until: start.Add(10 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if items := s.items.Items(); len(items) != 0 {
+		t.Errorf("checkpoints %v, want none", items)
+	}
+}
+
+// TestCheckpointInTheFuture is a mistake, whoever made it: the run looks back as a first one does.
+func TestCheckpointInTheFuture(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, nil)
+	s.happened(t, "evt_1", ago(time.Hour))
+	s.now = start.Add(10 * time.Hour)
+	if _, err := s.reconciler.handle(t.Context(), request{}); err != nil {
+		t.Fatal(err)
+	}
+	s.now = start
+	s.happened(t, "evt_2", ago(time.Hour))
+	if got, err := s.reconciler.handle(t.Context(), request{}); err != nil || got.Listed != 2 {
+		t.Errorf("handle = %+v, %v, want both events listed", got, err)
+	}
+}

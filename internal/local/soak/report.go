@@ -12,7 +12,7 @@ type Report struct {
 	Accepted       int // events that were answered with a 2xx
 	Emitted        int // events whose full event came to the bus
 	Parked         int // events that came to rest in a dead-letter queue instead
-	Lost           int // events that came to no end
+	Lost           int // events that came to no end, or were answered with a 2xx before they were stored
 	Doubled        int // events whose full event came to the bus more than once
 	Unexplained    int // of those, events of which nothing explains it
 	ForgedAccepted int // forged deliveries that were answered with a 2xx or came to the bus
@@ -47,6 +47,9 @@ func (r *Report) String() string {
 // Err tells whether a promise was broken: an event lost, one doubled although no crash, lost answer or missing record
 // explains it, or a forged one accepted.
 func (r *Report) Err() error {
+	if r.Accepted < r.Sent/2 {
+		return fmt.Errorf("soak: only %d of %d events were accepted: this tried next to nothing", r.Accepted, r.Sent)
+	}
 	if r.Lost == 0 && r.Unexplained == 0 && r.ForgedAccepted == 0 {
 		return nil
 	}
@@ -77,6 +80,9 @@ func (w *watch) report(p plan, sent results) *Report {
 // close counts one account and returns what is wrong with it, or "".
 func (r *Report) close(a *account) string {
 	switch {
+	case a.broken:
+		r.Lost++
+		return "was answered with a 2xx and not stored"
 	case a.emitted > 0:
 		r.Emitted++
 	case a.parked:

@@ -42,7 +42,7 @@ func base(t *testing.T) soak.Options {
 		t.Fatal(err)
 	}
 	o := soak.Options{
-		Template: filepath.Join(root, "template.yaml"), Parameters: map[string]string{"StripeRateLimit": "0"},
+		Template: filepath.Join(root, "template.yaml"), Parameters: map[string]string{"StripeRateLimit": "500"},
 		BuildDir: buildDir, Prebuilt: true,
 	}
 	build.Do(func() {

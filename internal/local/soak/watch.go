@@ -30,6 +30,8 @@ type watch struct {
 type account struct {
 	emitted uint16
 	parked  bool
+	stored  bool // it is on the bus as a thin event
+	broken  bool // it was answered with a 2xx before it was
 	excuse  excuse
 	way     []uint16 // what happened to it, as marks
 }
@@ -53,7 +55,7 @@ func (w *watch) Observe(s local.Step) {
 	defer w.mu.Unlock()
 	switch s.Kind {
 	case local.Answered:
-		w.mark(s.EventID, fmt.Sprintf("answered %d", s.Status))
+		w.answered(w.mark(s.EventID, fmt.Sprintf("answered %d", s.Status)), s.Status)
 	case local.Put:
 		w.putOnBus(s)
 	case local.Parked:
@@ -114,12 +116,21 @@ func (w *watch) putOnBus(s local.Step) {
 	case s.Source == bus.SourceEvent:
 		w.end(w.mark(s.EventID, "emitted"), func(a *account) { a.emitted++ })
 	case s.Source == bus.SourceThin:
-		w.mark(s.EventID, "stored")
+		if a := w.mark(s.EventID, "stored"); a != nil {
+			a.stored = true
+		}
 	default:
 		w.mark(s.EventID, "put as "+s.Source)
 	}
 	if strings.HasPrefix(s.EventID, forgedPrefix) {
 		w.forged++
+	}
+}
+
+// answered holds the webhook to its word at the moment it gives it: what the reconciler finds later is no excuse.
+func (w *watch) answered(a *account, status int) {
+	if a != nil && status >= 200 && status <= 299 && !a.stored {
+		a.broken = true
 	}
 }
 

@@ -42,7 +42,13 @@ func TestVerdict(t *testing.T) {
 		steps []local.Step
 		want  Report
 	}{
-		"never heard of":        {nil, Report{Lost: 1}},
+		"never heard of": {nil, Report{Lost: 1}},
+		"answered, not stored": {
+			[]local.Step{{Kind: local.Answered, EventID: id, Status: 200}, put(bus.SourceThin, id), emitted}, Report{Lost: 1},
+		},
+		"stored, then answered": {
+			[]local.Step{put(bus.SourceThin, id), {Kind: local.Answered, EventID: id, Status: 200}, emitted}, Report{Emitted: 1},
+		},
 		"stored and lost":       {[]local.Step{put(bus.SourceThin, id)}, Report{Lost: 1}},
 		"emitted":               {[]local.Step{put(bus.SourceThin, id), emitted}, Report{Emitted: 1}},
 		"parked":                {[]local.Step{{Kind: local.Parked, EventID: id, Name: "DeadLetters", Text: "not_found"}}, Report{Parked: 1}},
