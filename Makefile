@@ -2,7 +2,7 @@
 GOOS   ?= linux
 GOARCH ?= arm64
 
-STACK       ?= default
+ENVIRONMENT ?= default
 STATICCHECK  = go tool -modfile=tools/go.mod staticcheck
 bootstrap    = CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o $(ARTIFACTS_DIR)/bootstrap ./$(1)
 
@@ -10,13 +10,16 @@ bootstrap    = CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) go build -trimpath -t
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test verify verify-stripe tools lint bench fuzz deploy clean
+.PHONY: run test soak verify verify-stripe tools lint bench fuzz deploy clean
 run: ## The whole stack on this machine, with sample events sent through it (RUN='--once' and other flags)
 	@test -x bin/meterbridge || echo "Building meterbridge. A first build downloads and compiles for a minute or two."
 	@go build -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local $(RUN)
 
 test: ## Everything that needs only Go
 	go test ./...
+
+soak: ## Thousands of events with every fault (SOAK=3000 SEED=1)
+	@go build -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)
 
 verify: ## The same against real parts: SAM CLI, Runtime Interface Emulator, moto, event-ruler, Stripe's own SDKs
 	@.ci/verify
@@ -42,10 +45,10 @@ bench: ## Benchmarks, with stripe-go and a hand-written Lambda beside ours
 fuzz: ## Every fuzz target, 30 s each (FUZZTIME=2m for longer)
 	@.ci/fuzz
 
-deploy: ## Build and deploy to AWS with SAM (STACK=staging for another environment)
-	@.ci/deployable $(STACK)
-	sam build --config-env $(STACK)
-	sam deploy --config-env $(STACK)
+deploy: ## Build and deploy to AWS with SAM (ENVIRONMENT=staging, PARAMETERS='LogLevel=DEBUG')
+	@.ci/deployable $(ENVIRONMENT)
+	sam build --config-env $(ENVIRONMENT)
+	sam deploy --config-env $(ENVIRONMENT) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
 clean: ## Remove what was built
 	rm -rf .aws-sam .meterbridge bin

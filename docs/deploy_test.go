@@ -27,7 +27,7 @@ func stack(t *testing.T) *template.Template {
 
 var (
 	outputNames = regexp.MustCompile(`\bout ([A-Z]\w+)|\bin ((?:[A-Z]\w+Url ?)+); do`)
-	overrides   = regexp.MustCompile(`parameter[-_]overrides(?: = ")? ?((?:[A-Z]\w+=\S+ ?)+)`)
+	overrides   = regexp.MustCompile(`(?:PARAMETERS='|parameter_overrides = ")((?:[A-Z]\w+=[^\s'"]+ ?)+)`)
 )
 
 // What people are told to type names outputs and parameters that there are.

@@ -31,7 +31,7 @@ A letter that fails again during the run is left for you to look at.
 ` + addressHelp + `
 
 Reasons are the fetcher's words (not_found, refused, no_event, mismatch, unsafe, malformed, invalid_data, too_large,
-not_carried, wrong_source), EventBridge's error codes (NO_PERMISSIONS, …), gave_up for what SQS gave up, and unknown.
+not_carried, wrong_source; after 50 tries also unavailable, auth, rate_limited, not_stored), EventBridge's error codes (NO_PERMISSIONS, …), gave_up for what SQS gave up, and unknown.
 
 Exit status: 0 all that was chosen is back; 1 some is not, or it was interrupted; 2 it could not run.`
 
