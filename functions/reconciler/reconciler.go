@@ -78,7 +78,9 @@ func (r *reconciler) handle(ctx context.Context, request request) (report, error
 			r.failed(ctx, s, err)
 		}
 	}
-	r.count(done)
+	if !request.DryRun { // which brought nothing that an alarm could ring for
+		r.count(done)
+	}
 	return done, errors.Join(failures...)
 }
 

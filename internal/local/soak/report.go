@@ -95,7 +95,7 @@ func (r *Report) close(a *account) string {
 		return ""
 	}
 	r.Doubled++
-	if a.excuse != "" {
+	if a.emitted <= 1+a.excuses {
 		r.Explained[string(a.excuse)]++
 		return ""
 	}

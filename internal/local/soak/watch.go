@@ -30,9 +30,10 @@ type watch struct {
 type account struct {
 	emitted uint16
 	parked  bool
-	stored  bool // it is on the bus as a thin event
-	broken  bool // it was answered with a 2xx before it was
-	excuse  excuse
+	stored  bool     // it is on the bus as a thin event
+	broken  bool     // it was answered with a 2xx before it was
+	excuse  excuse   // the last of them
+	excuses uint16   // each explains one emission too many
 	way     []uint16 // what happened to it, as marks
 }
 
@@ -149,7 +150,7 @@ func (w *watch) faulted(s local.Step) {
 	for _, id := range s.Batch {
 		a := w.mark(id, s.Name+" at "+where(s.Text))
 		if a != nil && s.Source == bus.SourceEvent && (s.Name == faults.EventsLost || s.Name == faults.FunctionKill) {
-			a.excuse = unanswered // a kill, too, leaves the call without an answer
+			a.forgive(unanswered) // a kill, too, leaves the call without an answer
 		}
 	}
 }
@@ -177,8 +178,13 @@ func (w *watch) logged(s local.Step) {
 
 func (w *watch) excuse(id, what string, e excuse) {
 	if a := w.mark(id, what); a != nil {
-		a.excuse = e
+		a.forgive(e)
 	}
+}
+
+func (a *account) forgive(e excuse) {
+	a.excuse = e
+	a.excuses++
 }
 
 // where leaves the event's id out of a path, so that marks stay few.

@@ -59,6 +59,10 @@ func TestVerdict(t *testing.T) {
 			[]local.Step{emitted, {Kind: local.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted},
 			Report{Emitted: 1, Doubled: 1, Explained: map[string]int{"crash": 1}},
 		},
+		"emitted three times, one crash": {
+			[]local.Step{emitted, {Kind: local.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted, emitted},
+			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
+		},
 		"doubled in a batch that went well": {
 			[]local.Step{emitted, {Kind: local.Invoked, Name: "F", Batch: batch, Failed: 1}, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
