@@ -126,7 +126,7 @@ func TestUnknownOperatorIsAnError(t *testing.T) {
 	}
 }
 
-// TestEventNobodyKnowsIsParked: Stripe's 404 is tried a few times, then the event comes to rest where it can be seen.
+// TestEventNobodyKnowsIsParked attacks guarantee 3: Stripe's 404 is tried a few times, then the event comes to rest where it can be seen.
 func TestEventNobodyKnowsIsParked(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{change: func(o *local.Options) { o.ClockFactor = 2000 }})
