@@ -50,13 +50,7 @@ func (s *Stack) wireQueue(r template.Resource, all []template.Resource, depth in
 			}
 		}
 	}
-	config := queue.Config{
-		Name: r.Name, ARN: r.ARN, URL: s.awsURL() + "/" + account + "/" + r.Name,
-		VisibilityTimeout: seconds(p.VisibilityTimeout, 30*time.Second),
-		Delay:             seconds(p.DelaySeconds, 0),
-		Retention:         seconds(p.MessageRetentionPeriod, 4*24*time.Hour),
-		MaxReceiveCount:   int(p.RedrivePolicy.MaxReceiveCount),
-	}
+	config := s.queueConfig(r, p)
 	if target := s.queueByARN(deadLetter); target != nil {
 		config.DeadLetter, target.parking = target.Queue, true
 	} else if deadLetter != "" {
@@ -70,6 +64,17 @@ func (s *Stack) wireQueue(r template.Resource, all []template.Resource, depth in
 	q.Queue = queue.New(config, s.clock)
 	s.queues[r.LogicalID] = q
 	return nil
+}
+
+// queueConfig is what a queue's own properties say, with SQS's defaults.
+func (s *Stack) queueConfig(r template.Resource, p queueProperties) queue.Config {
+	return queue.Config{
+		Name: r.Name, ARN: r.ARN, URL: s.awsURL() + "/" + account + "/" + r.Name,
+		VisibilityTimeout: seconds(p.VisibilityTimeout, 30*time.Second),
+		Delay:             seconds(p.DelaySeconds, 0),
+		Retention:         seconds(p.MessageRetentionPeriod, 4*24*time.Hour),
+		MaxReceiveCount:   int(p.RedrivePolicy.MaxReceiveCount),
+	}
 }
 
 // parked tells of a message that came to a queue where messages come to rest.
