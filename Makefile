@@ -1,25 +1,25 @@
 # SAM calls the build-<LogicalId> targets with ARTIFACTS_DIR set; `meterbridge local` calls them for this machine's architecture.
+# Everything is compiled with CGO_ENABLED=0 and -trimpath, so that tests, command and functions share what is compiled.
 GOOS   ?= linux
 GOARCH ?= arm64
 
 ENVIRONMENT ?= default
 STATICCHECK  = go tool -modfile=tools/go.mod staticcheck
-bootstrap    = CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o $(ARTIFACTS_DIR)/bootstrap ./$(1)
+bootstrap    = GOOS=$(GOOS) GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o $(ARTIFACTS_DIR)/bootstrap ./$(1)
 
-.PHONY: help
+.PHONY: help run test soak verify verify-stripe tools lint bench fuzz deploy clean
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test soak verify verify-stripe tools lint bench fuzz deploy clean
 run: ## The whole stack on this machine, with sample events sent through it (RUN='--once' and other flags)
 	@test -x bin/meterbridge || echo "Building meterbridge. A first build downloads and compiles for a minute or two."
-	@go build -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local $(RUN)
+	@CGO_ENABLED=0 go build -trimpath -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local $(RUN)
 
 test: ## Everything that needs only Go
-	go test ./...
+	CGO_ENABLED=0 go test -trimpath ./...
 
 soak: ## Thousands of events with every fault (SOAK=3000 SEED=1)
-	@go build -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)
+	@CGO_ENABLED=0 go build -trimpath -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)
 
 verify: ## The same against real parts: SAM CLI, Runtime Interface Emulator, moto, event-ruler, Stripe's own SDKs
 	@.ci/verify
