@@ -48,29 +48,17 @@ func echo(ctx context.Context, event json.RawMessage) (json.RawMessage, error) {
 // small opens a template with one bus, whose functions are copies of this binary, and returns a way to put events on the bus.
 func small(t *testing.T, resources string) (*harness, func(source, detail string)) {
 	t.Helper()
-	folder := t.TempDir()
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	source := "Transform: AWS::Serverless-2016-10-31\nGlobals: {Function: {Runtime: provided.al2023, Timeout: 20, CodeUri: .}}\nResources:\n" +
 		"  Bus: {Type: AWS::Events::EventBus, Properties: {Name: bus}}\n" + resources
-	for name, text := range map[string]string{
-		"template.yaml": source,
-		"Makefile":      "build-%:\n\tcp '" + executable + "' $(ARTIFACTS_DIR)/bootstrap\n",
-	} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	h := &harness{t: t}
-	h.stack, err = local.Open(t.Context(), local.Options{
-		Template: filepath.Join(folder, "template.yaml"), Listen: "127.0.0.1:0", Observer: local.ObserverFunc(h.observe), ClockFactor: 20,
+	stack, err := local.Open(t.Context(), local.Options{
+		Template: copies(t, source), Listen: "127.0.0.1:0", Observer: local.ObserverFunc(h.observe), ClockFactor: 20,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(h.stack.Close)
+	h.stack = stack
+	t.Cleanup(stack.Close)
 	return h, func(source, detail string) {
 		t.Helper()
 		entry := types.PutEventsRequestEntry{EventBusName: aws.String("bus"), Source: &source, DetailType: aws.String("type"), Detail: &detail}
@@ -79,6 +67,25 @@ func small(t *testing.T, resources string) (*harness, func(source, detail string
 			t.Fatalf("PutEvents: %+v, %v", out, err)
 		}
 	}
+}
+
+// copies writes a template whose functions are built by copying this binary, and returns its path.
+func copies(t *testing.T, source string) string {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"template.yaml": source,
+		"Makefile":      "build-%:\n\tcp '" + executable + "' $(ARTIFACTS_DIR)/bootstrap\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(folder, "template.yaml")
 }
 
 // client is EventBridge's client, as the environment configures it.

@@ -2,9 +2,6 @@ package local_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,15 +9,15 @@ import (
 	"github.com/meterbridge/meterbridge/internal/local"
 )
 
-// scheduledFunction is a template of one function in bash, with schedules to be filled in.
+// scheduledFunction is a template of one function, a copy of this binary, with schedules to be filled in.
 const scheduledFunction = `
 Transform: AWS::Serverless-2016-10-31
 Resources:
-  ShellFunction:
+  EchoFunction:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: makefile}
     Properties:
-      CodeUri: CODE
+      CodeUri: .
       Timeout: 20
       Events:
         InSAM:
@@ -40,35 +37,27 @@ Resources:
     Properties:
       ScheduleExpression: rate(3 days)
       FlexibleTimeWindow: {Mode: "OFF"}
-      Target: {Arn: !GetAtt ShellFunction.Arn, RoleArn: x, Input: '{"id":"evt_test_cloudformation"}'}
+      Target: {Arn: !GetAtt EchoFunction.Arn, RoleArn: x, Input: '{"id":"evt_test_cloudformation"}'}
   Rule:
     Type: AWS::Events::Rule
     Properties:
       ScheduleExpression: rate(1 hour)
-      Targets: [{Id: Shell, Arn: !GetAtt ShellFunction.Arn, Input: '{"id":"evt_test_rule"}'}]
+      Targets: [{Id: Echo, Arn: !GetAtt EchoFunction.Arn, Input: '{"id":"evt_test_rule"}'}]
 `
 
 // openScheduled runs scheduledFunction after a replacement in it.
 func openScheduled(t *testing.T, change func(*local.Options), replace ...string) (*harness, error) {
 	t.Helper()
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("needs bash, to be a function that is not written in Go: ", err)
-	}
-	code, err := filepath.Abs("testdata/shell")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.NewReplacer(append(replace, "CODE", code)...).Replace(scheduledFunction)
-	name := filepath.Join(t.TempDir(), "template.yaml")
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	h := &harness{t: t}
-	options := local.Options{Template: name, Listen: "127.0.0.1:0", BuildDir: t.TempDir(), Observer: local.ObserverFunc(h.observe)}
+	options := local.Options{
+		Template: copies(t, strings.NewReplacer(replace...).Replace(scheduledFunction)), Listen: "127.0.0.1:0",
+		Observer: local.ObserverFunc(h.observe),
+	}
 	if change != nil {
 		change(&options)
 	}
-	h.stack, err = local.Open(t.Context(), options)
+	stack, err := local.Open(t.Context(), options)
+	h.stack = stack
 	if err == nil {
 		t.Cleanup(h.stack.Close)
 	}
@@ -84,7 +73,7 @@ func TestSchedulesRunOnTheClock(t *testing.T) {
 	}
 	h.await("both of the function's schedules ran twice", func() bool {
 		log := h.log()
-		return strings.Count(log, "took evt_test_sam\n") >= 2 && strings.Count(log, "took evt_test_samrule") >= 2
+		return strings.Count(log, `"evt_test_sam"`) >= 2 && strings.Count(log, `"evt_test_samrule"`) >= 2
 	})
 	if log := h.log(); strings.Contains(log, "evt_test_off") || strings.Contains(log, "evt_test_cloudformation") {
 		t.Errorf("a schedule ran that was not due:\n%s", log)
@@ -106,9 +95,9 @@ func TestRunSchedules(t *testing.T) {
 	if err := h.stack.Quiet(ctx); err != nil {
 		t.Fatal(err)
 	}
-	h.await("the last lines of the log", func() bool { return strings.Count(h.log(), "took ") == 4 })
+	h.await("the last lines of the log", func() bool { return strings.Count(h.log(), " got ") == 4 })
 	for _, id := range []string{"evt_test_sam", "evt_test_samrule", "evt_test_cloudformation", "evt_test_rule"} {
-		if !strings.Contains(h.log(), "took "+id+"\n") {
+		if !strings.Contains(h.log(), `"`+id+`"`) {
 			t.Errorf("%s did not run:\n%s", id, h.log())
 		}
 	}
