@@ -54,7 +54,7 @@ clean: ## Remove what was built
 	rm -rf .aws-sam .meterbridge bin
 
 .PHONY: build-WebhookFunction build-FetcherFunction build-ReconcilerFunction build-MeterAlertsFunction
-build-WebhookFunction:     ; $(call bootstrap,functions/webhook)
-build-FetcherFunction:     ; $(call bootstrap,functions/fetcher)
-build-ReconcilerFunction:  ; $(call bootstrap,functions/reconciler)
+build-WebhookFunction:     ; $(call bootstrap,functions/webhook/bootstrap)
+build-FetcherFunction:     ; $(call bootstrap,functions/fetcher/bootstrap)
+build-ReconcilerFunction:  ; $(call bootstrap,functions/reconciler/bootstrap)
 build-MeterAlertsFunction: ; $(call bootstrap,examples/meter-alerts)

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/meterbridge/meterbridge/internal/local/pattern"
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
 // stripesLimit is how many requests a second Stripe allows for one endpoint: https://docs.stripe.com/rate-limits.
@@ -70,7 +70,7 @@ func TestRulesMayDeliver(t *testing.T) {
 }
 
 // admits reports whether a queue policy lets EventBridge send to a queue on behalf of a rule.
-func admits(t *testing.T, parsed *template.Template, policy, queueARN, ruleARN string) bool {
+func admits(t *testing.T, parsed *sam.Template, policy, queueARN, ruleARN string) bool {
 	t.Helper()
 	var p struct {
 		PolicyDocument struct {
@@ -121,14 +121,14 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 }
 
 // properties decodes a resource's resolved properties.
-func properties(t *testing.T, parsed *template.Template, id string, into any) {
+func properties(t *testing.T, parsed *sam.Template, id string, into any) {
 	t.Helper()
 	if err := json.Unmarshal(encode(t, mustHave(t, parsed, id).Properties), into); err != nil {
 		t.Fatalf("%s: %v", id, err)
 	}
 }
 
-func mustHave(t *testing.T, parsed *template.Template, id string) template.Resource {
+func mustHave(t *testing.T, parsed *sam.Template, id string) sam.Resource {
 	t.Helper()
 	resource, ok := parsed.Resource(id)
 	if !ok {

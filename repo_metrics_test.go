@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
@@ -105,7 +105,7 @@ type metricOfAlarm struct {
 	Dimensions            []struct{ Name, Value string }
 }
 
-func inAlarms(t *testing.T, parsed *template.Template) []series {
+func inAlarms(t *testing.T, parsed *sam.Template) []series {
 	t.Helper()
 	var found []series
 	for _, r := range parsed.Resources {
@@ -141,7 +141,7 @@ func inAlarms(t *testing.T, parsed *template.Template) []series {
 
 var search = regexp.MustCompile(`^SEARCH\('\{Meterbridge,Bus,Service,(?:Reason|Code)\} Bus="meterbridge" MetricName="(\w+)"', 'Sum', 300\)$`)
 
-func onDashboard(t *testing.T, parsed *template.Template) []series {
+func onDashboard(t *testing.T, parsed *sam.Template) []series {
 	t.Helper()
 	dashboard, _ := parsed.Resource("Dashboard")
 	body, _ := dashboard.Properties["DashboardBody"].(string)
@@ -176,7 +176,7 @@ func onDashboard(t *testing.T, parsed *template.Template) []series {
 }
 
 // seriesOf refuses dimensions under which the code writes nothing.
-func seriesOf(t *testing.T, parsed *template.Template, place, metric string, dimensions map[string]string) series {
+func seriesOf(t *testing.T, parsed *sam.Template, place, metric string, dimensions map[string]string) series {
 	t.Helper()
 	bus, _ := parsed.Resource("EventBus")
 	want := map[string]string{telemetry.DimensionBus: bus.Name, telemetry.DimensionService: dimensions[telemetry.DimensionService]}

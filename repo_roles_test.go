@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
 // Lambda calls these in a function's name: no Go code shows them.
@@ -48,7 +48,7 @@ func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 }
 
 // allowed returns the actions of a role, and refuses a resource that is everything where the action knows resources.
-func allowed(t *testing.T, parsed *template.Template, role string) []string {
+func allowed(t *testing.T, parsed *sam.Template, role string) []string {
 	t.Helper()
 	resource, ok := parsed.Resource(role)
 	if !ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/deployed"
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
 // TestAlarmsTellTheTopic: all of them, both ways, and nobody if nobody is to be told.
@@ -96,13 +96,13 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-func readTemplateWith(t *testing.T, parameters map[string]string) *template.Template {
+func readTemplateWith(t *testing.T, parameters map[string]string) *sam.Template {
 	t.Helper()
 	source, err := os.ReadFile("template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := template.Parse(source, &template.Options{Parameters: parameters})
+	parsed, err := sam.Parse(source, &sam.Options{Parameters: parameters})
 	if err != nil {
 		t.Fatal(err)
 	}

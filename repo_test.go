@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/local/pattern"
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
 const module = "github.com/meterbridge/meterbridge/"
@@ -156,7 +156,7 @@ func TestFetchRulesNeverMatchWhatTheFetcherEmits(t *testing.T) {
 }
 
 // emittedSources returns the sources that the fetcher's role allows, which are all that it can emit.
-func emittedSources(t *testing.T, parsed *template.Template) []string {
+func emittedSources(t *testing.T, parsed *sam.Template) []string {
 	t.Helper()
 	role, ok := parsed.Resource("FetcherRole")
 	if !ok {
@@ -229,13 +229,13 @@ func TestReadmeShowsTheCommands(t *testing.T) {
 	}
 }
 
-func readTemplate(t *testing.T) *template.Template {
+func readTemplate(t *testing.T) *sam.Template {
 	t.Helper()
 	source, err := os.ReadFile("template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := template.Parse(source, nil)
+	parsed, err := sam.Parse(source, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

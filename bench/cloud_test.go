@@ -8,18 +8,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/meterbridge/meterbridge/internal/local/awswire"
-	"github.com/meterbridge/meterbridge/internal/local/table"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 )
 
 // startCloud plays AWS and Stripe, each answering at once, so that what remains is the functions' own time. The ledger's table
 // is the local stack's, since its answers matter.
 func startCloud(b *testing.B) *httptest.Server {
-	ledger, err := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: "S"}})
+	ledger, err := dynamodb.New(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: "S"}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	dynamoDB := awswire.New(awswire.Backends{Tables: []*table.Table{ledger}})
+	dynamoDB := awswire.New(awswire.Backends{Tables: []*dynamodb.Table{ledger}})
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_") {

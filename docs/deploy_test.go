@@ -8,17 +8,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
 // stack returns the stack as the template's defaults make it.
-func stack(t *testing.T) *template.Template {
+func stack(t *testing.T) *sam.Template {
 	t.Helper()
 	source, err := os.ReadFile("../template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := template.Parse(source, nil)
+	parsed, err := sam.Parse(source, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

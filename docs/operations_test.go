@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
 func operations(t *testing.T) string {
@@ -29,7 +29,7 @@ func TestEveryAlarmHasItsSection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := template.Parse(source, &template.Options{Parameters: map[string]string{"SilenceAlarmHours": "1"}})
+	parsed, err := sam.Parse(source, &sam.Options{Parameters: map[string]string{"SilenceAlarmHours": "1"}})
 	if err != nil {
 		t.Fatal(err)
 	}

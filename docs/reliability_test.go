@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/meterbridge/meterbridge/internal/local/faults"
+	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 )
 
 var (

@@ -21,12 +21,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
-	"github.com/meterbridge/meterbridge/internal/local/awswire"
-	"github.com/meterbridge/meterbridge/internal/local/clock"
-	"github.com/meterbridge/meterbridge/internal/local/queue"
-	"github.com/meterbridge/meterbridge/internal/local/table"
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -36,8 +36,8 @@ const webhookSecret = "whsec_operator"
 type cloud struct {
 	aws, stripe, webhook *httptest.Server
 	service              aws.Config
-	fetch, dead, rule    *queue.Queue
-	sandbox              *stripesandbox.Sandbox
+	fetch, dead, rule    *sqs.Queue
+	sandbox              *stripe.Sandbox
 	verifier             *stripesig.Verifier
 
 	mu        sync.Mutex
@@ -51,18 +51,18 @@ type cloudKey struct{}
 // newCloud starts a cloud that tells before each call of AWS, if anybody listens.
 func newCloud(t testing.TB, before func(operation string)) *cloud {
 	t.Helper()
-	c := &cloud{sandbox: stripesandbox.New(&stripesandbox.Options{APIKeys: []string{"sk_test_1"}})}
-	for name, q := range map[string]**queue.Queue{"fetch": &c.fetch, "dead": &c.dead, "rule-dead": &c.rule} {
-		*q = queue.New(queue.Config{Name: name, ARN: arn(name), URL: "https://sqs.us-east-1.amazonaws.com/000000000000/" + name}, clock.New(1))
+	c := &cloud{sandbox: stripe.New(&stripe.Options{APIKeys: []string{"sk_test_1"}})}
+	for name, q := range map[string]**sqs.Queue{"fetch": &c.fetch, "dead": &c.dead, "rule-dead": &c.rule} {
+		*q = sqs.New(sqs.Config{Name: name, ARN: arn(name), URL: "https://sqs.us-east-1.amazonaws.com/000000000000/" + name}, clock.New(1))
 	}
-	items, tableErr := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: table.String}})
+	items, tableErr := emulated.New(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
 	verifier, verifierErr := stripesig.NewVerifier([]stripesig.Secret{webhookSecret}, nil)
 	if err := errors.Join(tableErr, verifierErr); err != nil {
 		t.Fatal(err)
 	}
 	c.verifier = verifier
 	handler := awswire.New(awswire.Backends{
-		Events: c, Queues: []*queue.Queue{c.fetch, c.dead, c.rule}, Tables: []*table.Table{items},
+		Events: c, Queues: []*sqs.Queue{c.fetch, c.dead, c.rule}, Tables: []*emulated.Table{items},
 		Intercept: func(call awswire.Call, next http.Handler) http.Handler {
 			if before != nil {
 				before(call.Operation)
@@ -169,12 +169,12 @@ func envelope(id, eventType string) string {
 }
 
 // send puts a letter into a queue, with pairs of attributes.
-func send(ts *testscript.TestScript, q *queue.Queue, body string, pairs ...string) {
-	attributes := map[string]queue.Attribute{}
+func send(ts *testscript.TestScript, q *sqs.Queue, body string, pairs ...string) {
+	attributes := map[string]sqs.Attribute{}
 	for pair := range slices.Chunk(pairs, 2) {
-		attributes[pair[0]] = queue.Attribute{DataType: "String", StringValue: pair[1]}
+		attributes[pair[0]] = sqs.Attribute{DataType: "String", StringValue: pair[1]}
 	}
-	_, err := q.Send(queue.Message{Body: body, Attributes: attributes})
+	_, err := q.Send(sqs.Message{Body: body, Attributes: attributes})
 	ts.Check(err)
 }
 
@@ -216,7 +216,7 @@ func (c *cloud) known(ts *testscript.TestScript, args []string) {
 func (c *cloud) places(ts *testscript.TestScript, _ []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, q := range []*queue.Queue{c.fetch, c.dead, c.rule} {
+	for _, q := range []*sqs.Queue{c.fetch, c.dead, c.rule} {
 		var ids []string
 		for {
 			messages := q.Receive(context.Background(), 10, 0, time.Minute)

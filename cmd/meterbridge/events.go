@@ -9,7 +9,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/meterbridge/meterbridge/internal/local"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
 )
 
 // eventWriter writes every event put on the bus as one line of JSON, to each of its outputs.
@@ -54,8 +54,8 @@ func (w *eventWriter) begin() error {
 }
 
 // Observe implements local.Observer. Each line is flushed, so that a reader can follow.
-func (w *eventWriter) Observe(s local.Step) {
-	if s.Kind != local.Put {
+func (w *eventWriter) Observe(s aws.Step) {
+	if s.Kind != aws.Put {
 		return
 	}
 	var line bytes.Buffer

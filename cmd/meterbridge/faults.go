@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/local/faults"
+	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 )
 
 // faultFlags are the flags of "meterbridge local" that break the stack.

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/local"
-	"github.com/meterbridge/meterbridge/internal/local/faults"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -139,18 +139,18 @@ type session struct {
 	flags    localFlags
 	story    *story
 	events   *eventWriter
-	stripe   *stripe
+	stripe   *stripeSource
 	injector *faults.Injector
 	journal  *journal
 	secret   stripesig.Secret
-	stack    *local.Stack
+	stack    *aws.Stack
 	webhook  string // URL that takes deliveries
 }
 
 func (s *session) open(ctx context.Context, parameters map[string]string) (err error) {
 	s.story.say("Meterbridge on this machine, from %s. For development and tests only.\n", s.flags.template)
 	started := time.Now()
-	s.stack, err = local.Open(ctx, s.options(parameters))
+	s.stack, err = aws.Open(ctx, s.options(parameters))
 	if err != nil {
 		return err
 	}
@@ -174,14 +174,14 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	return nil
 }
 
-func (s *session) options(parameters map[string]string) local.Options {
-	options := local.Options{
+func (s *session) options(parameters map[string]string) aws.Options {
+	options := aws.Options{
 		Template:    s.flags.template,
 		Parameters:  parameters,
 		Listen:      s.flags.listen,
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
 		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
-		Observer:    local.Observers{s.journal, s.stripe, s.events, s.story},
+		Observer:    aws.Observers{s.journal, s.stripe, s.events, s.story},
 		ClockFactor: s.flags.clockFactor,
 	}
 	if s.flags.faults != "" {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/meterbridge/meterbridge/internal/local/queue"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
 )
 
@@ -48,7 +48,7 @@ func TestRedriveIsInterrupted(t *testing.T) {
 	})
 	t.Cleanup(c.close)
 	for i := range 5 {
-		if _, err := c.dead.Send(queue.Message{Body: envelope(fmt.Sprint("evt_", i), "t")}); err != nil {
+		if _, err := c.dead.Send(sqs.Message{Body: envelope(fmt.Sprint("evt_", i), "t")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -66,7 +66,7 @@ func TestRedriveIsInterrupted(t *testing.T) {
 	if !strings.Contains(stderr.String(), "interrupted") || !strings.Contains(stdout.String(), "1 brought back") {
 		t.Errorf("stdout:\n%s\nstderr:\n%s", &stdout, &stderr)
 	}
-	if fetch, dead := c.fetch.Stats(), c.dead.Stats(); fetch.Visible != 1 || dead != (queue.Stats{Visible: 4}) {
+	if fetch, dead := c.fetch.Stats(), c.dead.Stats(); fetch.Visible != 1 || dead != (sqs.Stats{Visible: 4}) {
 		t.Errorf("queue %+v, dead letters %+v; want one there, four here, none hidden", fetch, dead)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -24,17 +24,17 @@ type sample struct {
 
 // newSamples returns deliveries of every kind that the webhook tells apart, whose events have a token each in their ids. The
 // sandbox knows the full forms of the events.
-func newSamples(secret stripesig.Secret, sandbox *stripesandbox.Sandbox, now time.Time, token func() string) ([]sample, error) {
+func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time, token func() string) ([]sample, error) {
 	var samples []sample
 	add := func(name string, want int, body []byte, signer stripesig.Secret, at time.Time) *sample {
 		samples = append(samples, sample{name, "application/json; charset=utf-8", body, signer.Sign(body, at), want})
 		return &samples[len(samples)-1]
 	}
-	known := func(s stripesandbox.Sample) (stripesandbox.Sample, error) {
+	known := func(s stripe.Sample) (stripe.Sample, error) {
 		s = s.Renew("evt_test_"+token(), now)
 		return s, sandbox.AddEvent(s.Full)
 	}
-	published := stripesandbox.Samples()
+	published := stripe.Samples()
 	for _, s := range published {
 		s, err := known(s)
 		if err != nil {
@@ -47,7 +47,7 @@ func newSamples(secret stripesig.Secret, sandbox *stripesandbox.Sandbox, now tim
 		return nil, fmt.Errorf("sample %s: %w", first.Name, err)
 	}
 	add("thin event as binary, which the gateway hands over in base64", http.StatusOK, first.Thin, secret, now).contentType = "application/octet-stream"
-	snapshot := stripesandbox.RenewSnapshot("evt_"+token(), now)
+	snapshot := stripe.RenewSnapshot("evt_"+token(), now)
 	add("v1 snapshot event", http.StatusOK, snapshot, secret, now)
 	add("forged: signed with another secret", http.StatusBadRequest, first.Thin, "whsec_forged", now)
 	add("stale: signed ten minutes ago", http.StatusBadRequest, first.Thin, secret, now.Add(-10*time.Minute))

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -176,7 +176,7 @@ func (s *sender) next() (delivery, error) {
 
 // thinEvent makes up a notification: one like Stripe's published example where there is one for the type.
 func thinEvent(id, eventType string, created time.Time) ([]byte, error) {
-	for _, sample := range stripesandbox.Samples() {
+	for _, sample := range stripe.Samples() {
 		thin, err := v2events.ParseThinEvent(sample.Thin)
 		if err != nil {
 			return nil, fmt.Errorf("sample %s: %w", sample.Name, err)

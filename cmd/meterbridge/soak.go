@@ -13,8 +13,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/meterbridge/meterbridge/internal/local"
-	"github.com/meterbridge/meterbridge/internal/local/soak"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/soak"
 )
 
 // soakParameters let a soak go as fast as the machine: the sandbox has no rate limit, and functions that wait cost nothing.
@@ -95,8 +95,8 @@ func newSoakScreen(p process, flags localFlags) *soakScreen {
 }
 
 // Observe implements local.Observer.
-func (s *soakScreen) Observe(step local.Step) {
-	opening := step.Kind == local.Building || step.Kind == local.Built || step.Kind == local.Logged
+func (s *soakScreen) Observe(step aws.Step) {
+	opening := step.Kind == aws.Building || step.Kind == aws.Built || step.Kind == aws.Logged
 	if s.verbose || opening {
 		s.story.Observe(step)
 	}

@@ -11,22 +11,22 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/local"
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// stripe is the Stripe that the functions fetch from: the built-in sandbox, or one somewhere else.
-type stripe struct {
+// stripeSource is the Stripe that the functions fetch from: the built-in sandbox, or one somewhere else.
+type stripeSource struct {
 	origin  string
-	secret  string                 // what the API key's secret holds
-	rotated string                 // what it holds once it was rotated
-	sandbox *stripesandbox.Sandbox // nil when Stripe is somewhere else
+	secret  string          // what the API key's secret holds
+	rotated string          // what it holds once it was rotated
+	sandbox *stripe.Sandbox // nil when Stripe is somewhere else
 	about   string
 	server  *http.Server
 }
 
 // openStripe chooses by flag and environment, and starts the sandbox if that is the choice.
-func openStripe(p process, flags localFlags, story *story, fault func(*http.Request) stripesandbox.Fault) (*stripe, error) {
+func openStripe(p process, flags localFlags, story *story, fault func(*http.Request) stripe.Fault) (*stripeSource, error) {
 	key, real := p.env("STRIPE_API_KEY")
 	switch {
 	case flags.faults != "" && (real || flags.stripeAPI != ""):
@@ -35,24 +35,24 @@ func openStripe(p process, flags localFlags, story *story, fault func(*http.Requ
 		return nil, fmt.Errorf("STRIPE_API_KEY is set but empty: give it a key, or unset it to use the built-in sandbox")
 	case real:
 		origin := cmp.Or(flags.stripeAPI, "https://api.stripe.com")
-		return &stripe{origin: origin, secret: key, about: origin + " with STRIPE_API_KEY"}, nil
+		return &stripeSource{origin: origin, secret: key, about: origin + " with STRIPE_API_KEY"}, nil
 	case flags.stripeAPI != "":
-		return &stripe{origin: flags.stripeAPI, secret: "sk_test_" + randomHex(12), about: flags.stripeAPI + " with a made-up test key"}, nil
+		return &stripeSource{origin: flags.stripeAPI, secret: "sk_test_" + randomHex(12), about: flags.stripeAPI + " with a made-up test key"}, nil
 	}
 	return openSandbox(story, fault)
 }
 
-func openSandbox(story *story, fault func(*http.Request) stripesandbox.Fault) (*stripe, error) {
+func openSandbox(story *story, fault func(*http.Request) stripe.Fault) (*stripeSource, error) {
 	keys, rotated := newKeys(), newKeys()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the sandbox: %w", err)
 	}
-	s := &stripe{
+	s := &stripeSource{
 		origin:  "http://" + listener.Addr().String(),
 		secret:  keys.secret(),
 		rotated: rotated.secret(),
-		sandbox: stripesandbox.New(&stripesandbox.Options{APIKeys: append(keys[:], rotated[:]...), Faults: fault}),
+		sandbox: stripe.New(&stripe.Options{APIKeys: append(keys[:], rotated[:]...), Faults: fault}),
 		about:   "built-in sandbox (set STRIPE_API_KEY to fetch from the real one)",
 	}
 	s.server = &http.Server{Handler: s.watched(story), ReadHeaderTimeout: 10 * time.Second}
@@ -68,7 +68,7 @@ func newKeys() apiKeys { return apiKeys{"sk_live_" + randomHex(12), "sk_test_" +
 func (k apiKeys) secret() string { return fmt.Sprintf(`{"live":%q,"test":%q}`, k[0], k[1]) }
 
 // watched serves the sandbox and tells the story of each event that is fetched.
-func (s *stripe) watched(story *story) http.Handler {
+func (s *stripeSource) watched(story *story) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		s.sandbox.ServeHTTP(recorder, r)
@@ -79,8 +79,8 @@ func (s *stripe) watched(story *story) http.Handler {
 }
 
 // Observe makes the sandbox know the full form of every thin event that the webhook stored, as Stripe would.
-func (s *stripe) Observe(step local.Step) {
-	if s.sandbox == nil || step.Kind != local.Put || step.Source != bus.SourceThin {
+func (s *stripeSource) Observe(step aws.Step) {
+	if s.sandbox == nil || step.Kind != aws.Put || step.Source != bus.SourceThin {
 		return
 	}
 	var envelope struct {
@@ -92,7 +92,7 @@ func (s *stripe) Observe(step local.Step) {
 	}
 }
 
-func (s *stripe) close() {
+func (s *stripeSource) close() {
 	if s.server != nil {
 		s.server.Close()
 	}

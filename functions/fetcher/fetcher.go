@@ -1,4 +1,4 @@
-package main
+package fetcher
 
 import (
 	"context"
@@ -51,9 +51,9 @@ var errNoBatch = errors.New("event is not a batch of SQS records")
 // maxConcurrent bounds the requests in flight. The limiter bounds how many begin; this bounds what a slow answer keeps.
 const maxConcurrent = 10
 
-// handle works through one batch. Records that it does not report as failed are done for good: emitted, parked or
+// Handle works through one batch. Records that it does not report as failed are done for good: emitted, parked or
 // duplicates. It fails only if there is no batch.
-func (f *fetcher) handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+func (f *fetcher) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	if len(batch.Records) == 0 {
 		return events.SQSEventResponse{}, errNoBatch
 	}

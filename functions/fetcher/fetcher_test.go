@@ -1,4 +1,4 @@
-package main
+package fetcher
 
 import (
 	"errors"
@@ -369,7 +369,7 @@ func TestStartNamesEveryFault(t *testing.T) {
 
 func TestNoBatch(t *testing.T) {
 	t.Parallel()
-	if _, err := newStack(t, known).fetcher.handle(t.Context(), events.SQSEvent{}); !errors.Is(err, errNoBatch) {
+	if _, err := newStack(t, known).fetcher.Handle(t.Context(), events.SQSEvent{}); !errors.Is(err, errNoBatch) {
 		t.Errorf("handle of nothing: %v, want %v", err, errNoBatch)
 	}
 }

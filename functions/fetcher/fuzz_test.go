@@ -1,4 +1,4 @@
-package main
+package fetcher
 
 import (
 	"context"
@@ -68,7 +68,7 @@ func FuzzBatch(f *testing.F) {
 		m := new(memory)
 		fetcher := newMemoryFetcher(m, 0)
 		fetcher.stripe = stripe{always{clients{test: test, live: test}}}
-		out, err := lambda.NewHandler(fetcher.handle).Invoke(t.Context(), payload)
+		out, err := lambda.NewHandler(fetcher.Handle).Invoke(t.Context(), payload)
 		var batch events.SQSEvent
 		if err != nil {
 			if json.Unmarshal(payload, &batch) == nil && len(batch.Records) > 0 {
@@ -101,7 +101,7 @@ func BenchmarkBatch(b *testing.B) {
 	batch := batchOf(10)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := fetcher.handle(b.Context(), batch); err != nil {
+		if _, err := fetcher.Handle(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
 		m.entries, m.fetched = m.entries[:0], m.fetched[:0]

@@ -1,4 +1,4 @@
-package main
+package fetcher
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -34,7 +34,7 @@ func maxReceives(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := template.Parse(source, nil)
+	parsed, err := sam.Parse(source, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestStripeDownForSixHours(t *testing.T) {
 		for again := true; again && receives < limit; {
 			receives++
 			batch := events.SQSEvent{Records: []events.SQSMessage{received(receives, record("m", thin("evt_1", "t")))}}
-			response, err := f.handle(t.Context(), batch)
+			response, err := f.Handle(t.Context(), batch)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package main
+package fetcher
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/local/table"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 )
 
 // Each of these would show where it must not be.
@@ -66,7 +66,7 @@ type stack struct {
 	sqsError *awstest.Error    // for every call of SQS
 	stripe   http.HandlerFunc
 
-	items       *table.Table
+	items       *dynamodb.Table
 	ledgerError *awstest.Error // for every call of DynamoDB
 
 	published []busEvent
@@ -77,7 +77,7 @@ type stack struct {
 
 func newStack(t testing.TB, stripe http.HandlerFunc) *stack {
 	t.Helper()
-	items, err := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: table.String}})
+	items, err := dynamodb.New(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: dynamodb.String}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func (s *stack) wire(t testing.TB, env map[string]string) (*fetcher, error) {
 		"DynamoDB_20120810.UpdateItem":      s.updateItem,
 	})
 	lookup := func(name string) (string, bool) { return env[name], env[name] != "" }
-	return wire(t.Context(), lookup, config, &s.out, s.clock)
+	return Wire(t.Context(), lookup, config, &s.out, s.clock)
 }
 
 // clock moves on whenever it is read, so that everything takes some time.
@@ -187,12 +187,12 @@ func (s *stack) updateItem(input []byte) (any, error) {
 	if down != nil {
 		return nil, down
 	}
-	var request table.UpdateInput
+	var request dynamodb.UpdateInput
 	if err := json.Unmarshal(input, &request); err != nil {
 		return nil, err
 	}
 	output, err := s.items.Update(request)
-	if refused, ok := errors.AsType[*table.ConditionError](err); ok {
+	if refused, ok := errors.AsType[*dynamodb.ConditionError](err); ok {
 		return nil, &awstest.Error{Status: 400, Code: "ConditionalCheckFailedException", Item: refused.Item}
 	}
 	return output, err
@@ -232,7 +232,7 @@ func received(times int, m events.SQSMessage) events.SQSMessage {
 // run hands over a batch and returns the message ids that are reported as failed.
 func (s *stack) run(t *testing.T, records ...events.SQSMessage) []string {
 	t.Helper()
-	response, err := s.fetcher.handle(t.Context(), events.SQSEvent{Records: records})
+	response, err := s.fetcher.Handle(t.Context(), events.SQSEvent{Records: records})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package fetcher
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func TestPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{latency: 300 * time.Millisecond}
-		if _, err := newMemoryFetcher(m, 5).handle(t.Context(), batchOf(10)); err != nil {
+		if _, err := newMemoryFetcher(m, 5).Handle(t.Context(), batchOf(10)); err != nil {
 			t.Fatal(err)
 		}
 		for i, at := range m.fetched {
@@ -115,7 +115,7 @@ func TestNothingStartsThatCannotFinish(t *testing.T) {
 		m := &memory{latency: 5*time.Second - time.Millisecond} // as slow as a slot admits
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		response, err := newMemoryFetcher(m, 1).handle(ctx, batchOf(10))
+		response, err := newMemoryFetcher(m, 1).Handle(ctx, batchOf(10))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestSilentStripe(t *testing.T) {
 			m := &memory{latency: time.Hour}
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
-			response, err := newMemoryFetcher(m, 0).handle(ctx, batchOf(10))
+			response, err := newMemoryFetcher(m, 0).Handle(ctx, batchOf(10))
 			if err != nil || ctx.Err() != nil {
 				t.Errorf("timeout %v: the handler returned %v with its context at %v, want an answer in time", timeout, err, ctx.Err())
 			}

@@ -1,4 +1,4 @@
-package main
+package fetcher
 
 import (
 	"context"
@@ -22,9 +22,9 @@ import (
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
-// wire makes the fetcher. It reads the API key already, so that a function that could fetch nothing does not start, and
+// Wire makes the fetcher. It reads the API key already, so that a function that could fetch nothing does not start, and
 // reports that together with every fault of the configuration.
-func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*fetcher, error) {
+func Wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*fetcher, error) {
 	c, err := config.LoadFetcher(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
 	metrics := telemetry.NewMetrics(out, c.EventBusName, "fetcher", c.LogLevel, now)

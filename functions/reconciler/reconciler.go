@@ -1,4 +1,4 @@
-package main
+package reconciler
 
 import (
 	"context"
@@ -57,9 +57,9 @@ type report struct {
 	Unfinished int `json:"unfinished"` // streams for which time ran out
 }
 
-// handle compares every stream, each in its share of the time that is left. Its error is that of every stream that failed;
+// Handle compares every stream, each in its share of the time that is left. Its error is that of every stream that failed;
 // running out of time is none, since the next run goes on.
-func (r *reconciler) handle(ctx context.Context, request request) (report, error) {
+func (r *reconciler) Handle(ctx context.Context, request request) (report, error) {
 	ctx, cancel := earlier(ctx, margin)
 	defer cancel()
 	var done report

@@ -1,4 +1,4 @@
-package main
+package reconciler
 
 import (
 	"context"
@@ -36,7 +36,7 @@ func TestMissedDeliveriesAreFound(t *testing.T) {
 	s.claimed(t, "evt_working", start.Add(time.Second))
 	s.claimed(t, "evt_crashed", start)
 
-	got, err := s.reconciler.handle(t.Context(), request{})
+	got, err := s.reconciler.Handle(t.Context(), request{})
 	if want := (report{Listed: 7, Missing: 3}); err != nil || got != want {
 		t.Errorf("handle = %+v, %v, want %+v", got, err, want)
 	}
@@ -71,7 +71,7 @@ func (s *stack) nextRun(t *testing.T, later time.Duration) {
 	t.Helper()
 	s.happened(t, "evt_late", ago(15*time.Minute)) // late to the list
 	s.set(func() { s.now = start.Add(later) })
-	if got, err := s.reconciler.handle(t.Context(), request{}); err != nil || got.Listed != 2 {
+	if got, err := s.reconciler.Handle(t.Context(), request{}); err != nil || got.Listed != 2 {
 		t.Errorf("next run: handle = %+v, %v, want 2 listed", got, err)
 	}
 	if diff := cmp.Diff([]string{"evt_late", "evt_young"}, s.brought()); diff != "" {
@@ -86,7 +86,7 @@ func TestCheckpointWaitsForTheBus(t *testing.T) {
 	s.happened(t, "evt_early", ago(70*time.Hour))
 	s.happened(t, "evt_denied", ago(2*time.Hour))
 	s.set(func() { s.refuse["evt_denied"] = "AccessDeniedException" })
-	if _, err := s.reconciler.handle(t.Context(), request{}); err == nil || !strings.Contains(err.Error(), "AccessDeniedException") {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); err == nil || !strings.Contains(err.Error(), "AccessDeniedException") {
 		t.Errorf("handle = %v, want the refusal", err)
 	}
 	if diff := cmp.Diff([]string{"evt_early"}, s.brought()); diff != "" {
@@ -97,7 +97,7 @@ func TestCheckpointWaitsForTheBus(t *testing.T) {
 		t.Errorf("metrics %v, want ReconcileFailed once", metrics)
 	}
 	s.set(func() { clear(s.refuse); s.now = start.Add(24 * time.Hour) })
-	if _, err := s.reconciler.handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"evt_denied"}, s.brought()); diff != "" {
@@ -112,7 +112,7 @@ func TestHopelessEventHoldsUpNothing(t *testing.T) {
 	s.happened(t, "evt_odd", ago(2*time.Hour))
 	s.happened(t, "evt_fine", ago(time.Hour))
 	s.set(func() { s.refuse["evt_odd"] = "InvalidArgument" })
-	if got, err := s.reconciler.handle(t.Context(), request{}); err != nil || got.Refused != 1 || got.Missing != 2 {
+	if got, err := s.reconciler.Handle(t.Context(), request{}); err != nil || got.Refused != 1 || got.Missing != 2 {
 		t.Errorf("handle = %+v, %v, want one of two missing refused", got, err)
 	}
 	if diff := cmp.Diff([]string{"evt_fine"}, s.brought()); diff != "" {
@@ -134,7 +134,7 @@ func TestStreams(t *testing.T) {
 	s.set(func() { s.secret = `{"live":"` + liveKey + `","test":"` + testKey + `"}` })
 	s.happenedAs(t, "evt_live", ago(30*time.Minute), "t44", "", true)
 	s.happenedAs(t, "evt_account", ago(30*time.Minute), "t00", "acct_1", false)
-	if _, err := s.reconciler.handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
 		t.Fatal(err)
 	}
 	var want []string
@@ -159,11 +159,11 @@ func TestNewTypeIsLookedForFromTheStart(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
 	s.happenedAs(t, "evt_new", ago(48*time.Hour), "new", "", false)
-	if _, err := s.reconciler.handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
 		t.Fatal(err)
 	}
 	s.reconciler.config.ReconcileTypes = []string{"t", "new"}
-	if got, err := s.reconciler.handle(t.Context(), request{}); err != nil || got.Missing != 1 {
+	if got, err := s.reconciler.Handle(t.Context(), request{}); err != nil || got.Missing != 1 {
 		t.Errorf("handle = %+v, %v, want 1 missing", got, err)
 	}
 }
@@ -174,7 +174,7 @@ func TestByHand(t *testing.T) {
 	s := newStack(t, nil)
 	s.happened(t, "evt_1", ago(20*24*time.Hour))
 	s.happened(t, "evt_2", ago(time.Minute))
-	handler := lambda.NewHandler(s.reconciler.handle)
+	handler := lambda.NewHandler(s.reconciler.Handle)
 	for _, tt := range []struct{ payload, want string }{
 		{`{"since":"2026-11-01T00:00:00Z","dry_run":true}`, `{"listed":1,"missing":1,"refused":0,"unfinished":0}`},
 		{`{"dry_run":true}`, `{"listed":0,"missing":0,"refused":0,"unfinished":0}`},
@@ -211,7 +211,7 @@ func TestScheduledEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lambda.NewHandler(s.reconciler.handle).Invoke(t.Context(), payload); err != nil || len(s.items.Items()) != 1 {
+	if _, err := lambda.NewHandler(s.reconciler.Handle).Invoke(t.Context(), payload); err != nil || len(s.items.Items()) != 1 {
 		t.Errorf("invoke = %v with checkpoints %v, want one", err, s.items.Items())
 	}
 	_, metrics := s.told(t)
@@ -229,11 +229,11 @@ func TestScheduledEvent(t *testing.T) {
 func TestReplacedKey(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
-	if _, err := s.reconciler.handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
 		t.Fatal(err)
 	}
 	s.set(func() { s.accept, s.secret, s.now = []string{newKey}, newKey, s.now.Add(time.Minute) })
-	if _, err := s.reconciler.handle(t.Context(), request{}); !errors.Is(err, stripeapi.ErrAuthentication) {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); !errors.Is(err, stripeapi.ErrAuthentication) {
 		t.Errorf("handle = %v, want %v", err, stripeapi.ErrAuthentication)
 	}
 	_, metrics := s.told(t)
@@ -241,7 +241,7 @@ func TestReplacedKey(t *testing.T) {
 		t.Errorf("metrics %v, want ReconcileFailed by auth once", metrics)
 	}
 	s.set(func() { s.now = s.now.Add(time.Minute) })
-	if _, err := s.reconciler.handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
 		t.Errorf("handle with the new key = %v", err)
 	}
 }
@@ -250,11 +250,11 @@ func TestNoKeyYet(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
 	s.set(func() { s.secret = "" })
-	if _, err := s.reconciler.handle(t.Context(), request{}); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
 		t.Errorf("handle without a key = %v, want Secrets Manager's answer", err)
 	}
 	s.set(func() { s.secret, s.now = "{}", start.Add(time.Hour) })
-	if _, err := s.reconciler.handle(t.Context(), request{}); !errors.Is(err, secret.ErrUnusable) {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); !errors.Is(err, secret.ErrUnusable) {
 		t.Errorf("handle with an empty key = %v, want %v", err, secret.ErrUnusable)
 	}
 	_, metrics := s.told(t)
@@ -271,7 +271,7 @@ func TestOutOfTime(t *testing.T) {
 	s.happened(t, "evt_1", time.Now().Add(-time.Hour))
 	ctx, cancel := context.WithTimeout(t.Context(), margin+500*time.Millisecond)
 	defer cancel()
-	got, err := s.reconciler.handle(ctx, request{})
+	got, err := s.reconciler.Handle(ctx, request{})
 	if want := (report{Unfinished: 1}); err != nil || got != want || len(s.lists) != 0 || len(s.items.Items()) != 0 {
 		t.Errorf("handle = %+v, %v after %d lists, with checkpoints %v, want %+v at once", got, err, len(s.lists), s.items.Items(), want)
 	}
@@ -279,7 +279,7 @@ func TestOutOfTime(t *testing.T) {
 
 func TestStartNamesEveryFault(t *testing.T) {
 	t.Parallel()
-	_, err := wire(func(string) (string, bool) { return "", false }, aws.Config{}, io.Discard, time.Now)
+	_, err := Wire(func(string) (string, bool) { return "", false }, aws.Config{}, io.Discard, time.Now)
 	for _, fault := range []string{"EVENT_BUS_NAME", "API_KEY_SECRET_ID", "LEDGER_TABLE", "RECONCILE_TYPES"} {
 		if err == nil || !strings.Contains(err.Error(), fault+" is missing") {
 			t.Errorf("error does not name %s: %v", fault, err)
@@ -306,7 +306,7 @@ func TestModes(t *testing.T) {
 func TestUntilKeepsNoCheckpoint(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
-	if _, err := s.reconciler.handle(t.Context(), request{Until: start.Add(10 * time.Hour)}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), request{Until: start.Add(10 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if items := s.items.Items(); len(items) != 0 {
@@ -320,12 +320,12 @@ func TestCheckpointInTheFuture(t *testing.T) {
 	s := newStack(t, nil)
 	s.happened(t, "evt_1", ago(time.Hour))
 	s.now = start.Add(10 * time.Hour)
-	if _, err := s.reconciler.handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
 		t.Fatal(err)
 	}
 	s.now = start
 	s.happened(t, "evt_2", ago(time.Hour))
-	if got, err := s.reconciler.handle(t.Context(), request{}); err != nil || got.Listed != 2 {
+	if got, err := s.reconciler.Handle(t.Context(), request{}); err != nil || got.Listed != 2 {
 		t.Errorf("handle = %+v, %v, want both events listed", got, err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package reconciler
 
 import (
 	"bytes"
@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
-	"github.com/meterbridge/meterbridge/internal/local/table"
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
 )
 
 // Each of these would show where it must not be.
@@ -40,8 +40,8 @@ type stored struct {
 type stack struct {
 	reconciler *reconciler
 	ledger     *ledger.Ledger
-	stripe     *stripesandbox.Sandbox
-	items      *table.Table
+	stripe     *stripe.Sandbox
+	items      *dynamodb.Table
 
 	mu     sync.Mutex
 	out    bytes.Buffer
@@ -55,12 +55,12 @@ type stack struct {
 
 func newStack(t *testing.T, env map[string]string) *stack {
 	t.Helper()
-	items, err := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: table.String}})
+	items, err := dynamodb.New(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: dynamodb.String}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &stack{now: start, secret: testKey, items: items, refuse: map[string]string{}}
-	s.stripe = stripesandbox.New(&stripesandbox.Options{Now: s.clock})
+	s.stripe = stripe.New(&stripe.Options{Now: s.clock})
 	server := httptest.NewServer(http.HandlerFunc(s.answer))
 	t.Cleanup(server.Close)
 	config := awstest.Config(t, map[string]awstest.Operation{
@@ -76,7 +76,7 @@ func newStack(t *testing.T, env map[string]string) *stack {
 	for name, value := range env {
 		all[name] = value
 	}
-	s.reconciler, err = wire(func(name string) (string, bool) { v, ok := all[name]; return v, ok }, config, &s.out, s.clock)
+	s.reconciler, err = Wire(func(name string) (string, bool) { v, ok := all[name]; return v, ok }, config, &s.out, s.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func idOf(entry stored) string {
 }
 
 func (s *stack) getItem(input []byte) (any, error) {
-	var request table.GetInput
+	var request dynamodb.GetInput
 	if err := json.Unmarshal(input, &request); err != nil {
 		return nil, err
 	}
@@ -154,12 +154,12 @@ func (s *stack) getItem(input []byte) (any, error) {
 }
 
 func (s *stack) updateItem(input []byte) (any, error) {
-	var request table.UpdateInput
+	var request dynamodb.UpdateInput
 	if err := json.Unmarshal(input, &request); err != nil {
 		return nil, err
 	}
 	output, err := s.items.Update(request)
-	if refused, ok := errors.AsType[*table.ConditionError](err); ok {
+	if refused, ok := errors.AsType[*dynamodb.ConditionError](err); ok {
 		return nil, &awstest.Error{Status: 400, Code: "ConditionalCheckFailedException", Item: refused.Item}
 	}
 	return output, err

@@ -1,4 +1,4 @@
-package main
+package reconciler
 
 import (
 	"io"
@@ -18,9 +18,9 @@ import (
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
-// wire makes the reconciler and reports every fault of the configuration. The API key is not read yet: before there is
+// Wire makes the reconciler and reports every fault of the configuration. The API key is not read yet: before there is
 // one, as after a first deployment, a schedule that fails says more than a function that does not start.
-func wire(lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*reconciler, error) {
+func Wire(lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*reconciler, error) {
 	c, err := config.LoadReconciler(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
 	metrics := telemetry.NewMetrics(out, c.EventBusName, "reconciler", c.LogLevel, now)

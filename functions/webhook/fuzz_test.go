@@ -1,4 +1,4 @@
-package main
+package webhook
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func newMemoryHandler(tb testing.TB, s stripesig.Secret) (lambdahttp.Handler, *m
 		verifiers: fixed{verifier}, bus: stored,
 		log: telemetry.NewLogger(io.Discard, slog.LevelInfo), metrics: telemetry.NewMetrics(io.Discard, "bus", "webhook", slog.LevelInfo, clock),
 	}
-	return h.handle, stored
+	return h.Handle, stored
 }
 
 func invoke(t *testing.T, h lambdahttp.Handler, payload []byte) (events.APIGatewayV2HTTPResponse, bool) {

@@ -1,4 +1,4 @@
-package main
+package webhook
 
 import (
 	"context"
@@ -34,8 +34,8 @@ type publisher interface {
 	Put(context.Context, []bus.Entry) []error
 }
 
-// handle answers one request and says so, once, in log and metrics.
-func (h *handler) handle(ctx context.Context, r *lambdahttp.Request) lambdahttp.Response {
+// Handle answers one request and says so, once, in log and metrics.
+func (h *handler) Handle(ctx context.Context, r *lambdahttp.Request) lambdahttp.Response {
 	d := h.decide(ctx, r)
 	h.record(ctx, d)
 	return d.answer.response()

@@ -1,4 +1,4 @@
-package main
+package webhook
 
 import (
 	"bytes"
@@ -57,7 +57,7 @@ func newStack(t testing.TB) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.handler = lambda.NewHandler(lambdahttp.Handler(h.handle))
+	s.handler = lambda.NewHandler(lambdahttp.Handler(h.Handle))
 	return s
 }
 
@@ -68,7 +68,7 @@ func (s *stack) wire(t testing.TB, env map[string]string) (*handler, error) {
 		"AWSEvents.PutEvents":           s.putEvents,
 	})
 	lookup := func(name string) (string, bool) { return env[name], env[name] != "" }
-	return wire(t.Context(), lookup, config, &s.out, s.clock)
+	return Wire(t.Context(), lookup, config, &s.out, s.clock)
 }
 
 func (s *stack) clock() time.Time {

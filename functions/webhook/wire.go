@@ -1,4 +1,4 @@
-package main
+package webhook
 
 import (
 	"context"
@@ -18,11 +18,11 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// wire makes the handler. It reads the secret already, so that a function that could verify nothing does not start, and
+// Wire makes the handler. It reads the secret already, so that a function that could verify nothing does not start, and
 // reports that together with every fault of the configuration.
 //
 // The slowest answer takes 3 s for a look at the secret and 5 s for the bus, which the function's timeout has to exceed.
-func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*handler, error) {
+func Wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*handler, error) {
 	c, err := config.LoadWebhook(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
 	metrics := telemetry.NewMetrics(out, c.EventBusName, "webhook", c.LogLevel, now)

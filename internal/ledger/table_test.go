@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/ledger"
-	"github.com/meterbridge/meterbridge/internal/local/awswire"
-	"github.com/meterbridge/meterbridge/internal/local/table"
 )
 
 var start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
@@ -35,12 +35,12 @@ type served struct {
 
 func serve(t *testing.T) *served {
 	t.Helper()
-	items, err := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: table.String}})
+	items, err := emulated.New(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &served{calls: map[string]*atomic.Int64{"UpdateItem": {}, "GetItem": {}}}
-	server := httptest.NewServer(awswire.New(awswire.Backends{Tables: []*table.Table{items}, Intercept: s.intercept}))
+	server := httptest.NewServer(awswire.New(awswire.Backends{Tables: []*emulated.Table{items}, Intercept: s.intercept}))
 	t.Cleanup(server.Close)
 	atOnce := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/local/awswire"
-	"github.com/meterbridge/meterbridge/internal/local/queue"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
 )
 
@@ -109,7 +109,7 @@ func (s *stack) wantArrived(t *testing.T, when string, ids []string, doubles int
 	if doubled > doubles || len(arrived) != len(ids) {
 		t.Errorf("%s: %d of %d events came twice, want at most %d", when, doubled, len(arrived), doubles)
 	}
-	if dead, rule := s.dead.Stats(), s.ruleDead.Stats(); dead != (queue.Stats{}) || rule != (queue.Stats{}) {
+	if dead, rule := s.dead.Stats(), s.ruleDead.Stats(); dead != (sqs.Stats{}) || rule != (sqs.Stats{}) {
 		t.Errorf("%s: left are %+v and %+v", when, dead, rule)
 	}
 }
@@ -165,7 +165,7 @@ func TestPartialFailures(t *testing.T) {
 			if !slices.Equal(failed, []string{"evt_1", "evt_3"}) {
 				t.Errorf("%s: failed %q", name, failed)
 			}
-			if left := s.dead.Stats(); left != (queue.Stats{Visible: 2}) {
+			if left := s.dead.Stats(); left != (sqs.Stats{Visible: 2}) {
 				t.Errorf("%s: dead letters: %+v, want two, visible", name, left)
 			}
 			s.intercept = nil
@@ -194,7 +194,7 @@ func TestSilenceIsNoConfirmation(t *testing.T) {
 		if diff := cmp.Diff(redrive.Counts{Seen: 2, Redriven: 1, Failed: 1}, counts); diff != "" {
 			t.Errorf("counts -want +got:\n%s", diff)
 		}
-		if left := s.dead.Stats(); left != (queue.Stats{Visible: 1}) {
+		if left := s.dead.Stats(); left != (sqs.Stats{Visible: 1}) {
 			t.Errorf("dead letters: %+v, want one, visible", left)
 		}
 	})
@@ -225,7 +225,7 @@ func TestStopsWhenNothingIsTaken(t *testing.T) {
 			if diff := cmp.Diff(redrive.Counts{Seen: 10, Failed: 10}, counts); diff != "" || err == nil {
 				t.Errorf("%s: error %v, want one; counts -want +got:\n%s", name, err, diff)
 			}
-			if left := s.dead.Stats(); left != (queue.Stats{Visible: 30}) {
+			if left := s.dead.Stats(); left != (sqs.Stats{Visible: 30}) {
 				t.Errorf("%s: dead letters: %+v, want 30, visible", name, left)
 			}
 		})
@@ -265,7 +265,7 @@ func TestDeletesAgain(t *testing.T) {
 			if counts.Redriven != 1 || counts.Undeleted != tt.undeleted {
 				t.Errorf("%s: %+v, want %d undeleted", name, counts, tt.undeleted)
 			}
-			if got := s.dead.Stats(); got != (queue.Stats{InFlight: tt.undeleted}) {
+			if got := s.dead.Stats(); got != (sqs.Stats{InFlight: tt.undeleted}) {
 				t.Errorf("%s: dead letters %+v", name, got)
 			}
 		})
@@ -298,7 +298,7 @@ func TestDuplicatesOfTheQueue(t *testing.T) {
 		if arrived := s.arrived(t); len(arrived) != 25 || arrived["evt_0"] != 1 {
 			t.Errorf("arrived: %v, want each of 25 once", arrived)
 		}
-		if left := s.dead.Stats(); left != (queue.Stats{}) {
+		if left := s.dead.Stats(); left != (sqs.Stats{}) {
 			t.Errorf("dead letters: %+v, want none", left)
 		}
 	})
@@ -309,7 +309,7 @@ func TestBatchesKeepToTheSizeOfACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStack()
 		for i := range 5 {
-			send(t, s.dead, queue.Message{Body: fmt.Sprint(i) + strings.Repeat(" ", 400<<10)})
+			send(t, s.dead, sqs.Message{Body: fmt.Sprint(i) + strings.Repeat(" ", 400<<10)})
 		}
 		counts := s.run(t, nil)
 		if diff := cmp.Diff(redrive.Counts{Seen: 5, Redriven: 5}, counts); diff != "" {

@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/meterbridge/meterbridge/internal/deployed"
-	"github.com/meterbridge/meterbridge/internal/local/awswire"
-	"github.com/meterbridge/meterbridge/internal/local/clock"
-	"github.com/meterbridge/meterbridge/internal/local/queue"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
 )
 
@@ -24,10 +24,10 @@ func TestParkedLettersGoBackToTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStack()
 		s.park(t, "evt_1", meterType, "not_found")
-		gaveUp := queue.Message{Body: thin("evt_2", meterType), TraceHeader: "Root=1-2-3", GroupID: "acct_1"}
+		gaveUp := sqs.Message{Body: thin("evt_2", meterType), TraceHeader: "Root=1-2-3", GroupID: "acct_1"}
 		send(t, s.dead, gaveUp)
 		const garbage = "no JSON, but somebody's data"
-		send(t, s.dead, queue.Message{Body: garbage})
+		send(t, s.dead, sqs.Message{Body: garbage})
 
 		counts := s.run(t, nil)
 		if diff := cmp.Diff(redrive.Counts{Seen: 3, Redriven: 3}, counts); diff != "" {
@@ -48,7 +48,7 @@ func TestParkedLettersGoBackToTheQueue(t *testing.T) {
 		if sent[1].TraceHeader != gaveUp.TraceHeader || sent[1].GroupID != gaveUp.GroupID {
 			t.Errorf("trace %q, group %q; want those of the letter", sent[1].TraceHeader, sent[1].GroupID)
 		}
-		if left := s.dead.Stats(); left != (queue.Stats{}) {
+		if left := s.dead.Stats(); left != (sqs.Stats{}) {
 			t.Errorf("dead letters: %+v, want none", left)
 		}
 	})
@@ -96,7 +96,7 @@ func TestLettersOfRules(t *testing.T) {
 		if failed["evt_stuck"] == nil || failed[""] == nil {
 			t.Errorf("failed: %v, want evt_stuck and the one without an event", failed)
 		}
-		if left := s.ruleDead.Stats(); left != (queue.Stats{Visible: 2}) {
+		if left := s.ruleDead.Stats(); left != (sqs.Stats{Visible: 2}) {
 			t.Errorf("dead letters: %+v, want two, visible", left)
 		}
 	})
@@ -106,16 +106,16 @@ func TestLetterTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStack()
-		tried := queue.New(queue.Config{
+		tried := sqs.New(sqs.Config{
 			Name: "tried", ARN: "arn:aws:sqs:us-east-1:000000000000:tried", VisibilityTimeout: time.Second, MaxReceiveCount: 1, DeadLetter: s.dead,
 		}, clock.New(1))
-		send(t, tried, queue.Message{Body: thin("evt_gave_up", pingType)})
-		tried.Receive(t.Context(), 1, 0, queue.Default)
+		send(t, tried, sqs.Message{Body: thin("evt_gave_up", pingType)})
+		tried.Receive(t.Context(), 1, 0, sqs.Default)
 		time.Sleep(2 * time.Second)
-		tried.Receive(t.Context(), 1, 0, queue.Default)
+		tried.Receive(t.Context(), 1, 0, sqs.Default)
 		s.park(t, "evt_parked", meterType, "not_found")
 		s.undelivered(t, thin("evt_rule", meterType), lambdaARN)
-		send(t, s.dead, queue.Message{Body: `{"detail":1}`})
+		send(t, s.dead, sqs.Message{Body: `{"detail":1}`})
 
 		var got []redrive.Letter
 		s.run(t, &redrive.Options{Report: func(l redrive.Letter, _ redrive.Outcome, _ error) { got = append(got, l) }})
@@ -167,7 +167,7 @@ func TestFilter(t *testing.T) {
 				if diff := cmp.Diff(want, bodies(t, s.fetch)); diff != "" {
 					t.Errorf("queue -want +got:\n%s", diff)
 				}
-				if left := s.dead.Stats(); left != (queue.Stats{Visible: 4 - len(want)}) {
+				if left := s.dead.Stats(); left != (sqs.Stats{Visible: 4 - len(want)}) {
 					t.Errorf("dead letters: %+v, want %d, visible at once", left, 4-len(want))
 				}
 				if counts.Seen != 4 || counts.Redriven != len(want) || counts.Redriven+counts.Skipped+counts.Matched != 4 {
@@ -196,7 +196,7 @@ func TestEndsAmongManyThatStay(t *testing.T) {
 		if took := time.Since(started); took < 149*10*time.Second || took > time.Hour {
 			t.Errorf("took %v, want the time of 149 letters and little more", took)
 		}
-		if left := s.dead.Stats(); left != (queue.Stats{Visible: 150}) {
+		if left := s.dead.Stats(); left != (sqs.Stats{Visible: 150}) {
 			t.Errorf("dead letters: %+v, want 150, visible", left)
 		}
 	})
@@ -263,7 +263,7 @@ func TestReturnedLettersStay(t *testing.T) {
 		if diff := cmp.Diff(redrive.Counts{Seen: 4, Redriven: 2, Returned: 2}, counts); diff != "" {
 			t.Errorf("counts -want +got:\n%s", diff)
 		}
-		if left := s.dead.Stats(); left != (queue.Stats{Visible: 2}) {
+		if left := s.dead.Stats(); left != (sqs.Stats{Visible: 2}) {
 			t.Errorf("dead letters: %+v, want the two that came back, visible", left)
 		}
 	})

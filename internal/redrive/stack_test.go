@@ -17,9 +17,9 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/deployed"
-	"github.com/meterbridge/meterbridge/internal/local/awswire"
-	"github.com/meterbridge/meterbridge/internal/local/clock"
-	"github.com/meterbridge/meterbridge/internal/local/queue"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
 )
 
@@ -36,7 +36,7 @@ const (
 // stack is the queues and the bus that letters come from and go to, behind AWS's wire protocol. Time passes only in a
 // synctest bubble, where each test runs: the SDK calls the handler without a network.
 type stack struct {
-	fetch, dead, ruleDead *queue.Queue
+	fetch, dead, ruleDead *sqs.Queue
 	// intercept is set before the first call. It has to be safe for concurrent use.
 	intercept func(awswire.Call, http.Handler) http.Handler
 
@@ -48,8 +48,8 @@ type stack struct {
 
 func newStack() *stack {
 	c := clock.New(1)
-	named := func(name string) *queue.Queue {
-		return queue.New(queue.Config{
+	named := func(name string) *sqs.Queue {
+		return sqs.New(sqs.Config{
 			Name: name, ARN: "arn:aws:sqs:" + region + ":" + account + ":" + name, URL: "https://sqs.test/" + account + "/" + name,
 			Retention: 14 * 24 * time.Hour,
 		}, c)
@@ -77,7 +77,7 @@ func (s *stack) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.
 // service is an SDK configuration whose calls are answered by the stack.
 func (s *stack) service() aws.Config {
 	return awstest.InProcess(awswire.New(awswire.Backends{
-		Events: s, Queues: []*queue.Queue{s.fetch, s.dead, s.ruleDead}, Intercept: s.intercept,
+		Events: s, Queues: []*sqs.Queue{s.fetch, s.dead, s.ruleDead}, Intercept: s.intercept,
 	}))
 }
 
@@ -114,10 +114,10 @@ func envelope(source, id, eventType string) string {
 
 func thin(id, eventType string) string { return envelope("stripe.thin", id, eventType) }
 
-func attributes(pairs ...string) map[string]queue.Attribute {
-	a := map[string]queue.Attribute{}
+func attributes(pairs ...string) map[string]sqs.Attribute {
+	a := map[string]sqs.Attribute{}
 	for i := 0; i < len(pairs); i += 2 {
-		a[pairs[i]] = queue.Attribute{DataType: "String", StringValue: pairs[i+1]}
+		a[pairs[i]] = sqs.Attribute{DataType: "String", StringValue: pairs[i+1]}
 	}
 	return a
 }
@@ -125,7 +125,7 @@ func attributes(pairs ...string) map[string]queue.Attribute {
 // park puts a letter where the fetcher would.
 func (s *stack) park(t *testing.T, id, eventType, reason string) {
 	t.Helper()
-	send(t, s.dead, queue.Message{Body: thin(id, eventType), Attributes: attributes(
+	send(t, s.dead, sqs.Message{Body: thin(id, eventType), Attributes: attributes(
 		"event_id", id, "type", eventType, "reason", reason, "status", "404", "attempts", "5",
 		"first_seen", "2026-11-22T08:00:00Z", "last_error", "no such event",
 	)})
@@ -134,13 +134,13 @@ func (s *stack) park(t *testing.T, id, eventType, reason string) {
 // undelivered puts a letter where EventBridge would.
 func (s *stack) undelivered(t *testing.T, body, target string) {
 	t.Helper()
-	send(t, s.ruleDead, queue.Message{Body: body, TraceHeader: "Root=1-2-3", Attributes: attributes(
+	send(t, s.ruleDead, sqs.Message{Body: body, TraceHeader: "Root=1-2-3", Attributes: attributes(
 		"RULE_ARN", "arn:aws:events:us-east-1:000000000000:rule/meterbridge/r", "TARGET_ARN", target,
 		"ERROR_CODE", "NO_PERMISSIONS", "ERROR_MESSAGE", "denied", "RETRY_ATTEMPTS", "3",
 	)})
 }
 
-func send(t *testing.T, q *queue.Queue, m queue.Message) {
+func send(t *testing.T, q *sqs.Queue, m sqs.Message) {
 	t.Helper()
 	if _, err := q.Send(m); err != nil {
 		t.Fatal(err)
@@ -148,11 +148,11 @@ func send(t *testing.T, q *queue.Queue, m queue.Message) {
 }
 
 // bodies takes everything out of a queue that is visible.
-func bodies(t *testing.T, q *queue.Queue) []string {
+func bodies(t *testing.T, q *sqs.Queue) []string {
 	t.Helper()
 	var found []string
 	for {
-		messages := q.Receive(t.Context(), 10, 0, queue.Default)
+		messages := q.Receive(t.Context(), 10, 0, sqs.Default)
 		if len(messages) == 0 {
 			return found
 		}

@@ -18,11 +18,11 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/deployed"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
-	"github.com/meterbridge/meterbridge/internal/local/awswire"
-	"github.com/meterbridge/meterbridge/internal/local/table"
 	"github.com/meterbridge/meterbridge/internal/replay"
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -37,7 +37,7 @@ var addresses = deployed.Stack{Bus: "meterbridge", Ledger: "ledger"}
 // stack is Stripe, the ledger and the bus, each behind its wire protocol, and without a network: tests run in bubbles, in
 // which time passes only when all wait.
 type stack struct {
-	stripe  *stripesandbox.Sandbox
+	stripe  *stripe.Sandbox
 	client  *v2events.Client
 	service aws.Config
 	now     time.Time
@@ -50,12 +50,12 @@ type stack struct {
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	s := &stack{stripe: stripesandbox.New(nil), now: time.Now(), refuse: map[string]string{}, intercept: func() {}}
-	items, err := table.New(table.Config{Name: "ledger", Hash: table.Key{Name: "id", Type: table.String}})
+	s := &stack{stripe: stripe.New(nil), now: time.Now(), refuse: map[string]string{}, intercept: func() {}}
+	items, err := emulated.New(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.service = awstest.InProcess(awswire.New(awswire.Backends{Events: s, Tables: []*table.Table{items}}))
+	s.service = awstest.InProcess(awswire.New(awswire.Backends{Events: s, Tables: []*emulated.Table{items}}))
 	api, err := stripeapi.New("sk_test_1", &stripeapi.Options{HTTPClient: &http.Client{Transport: s}})
 	if err != nil {
 		t.Fatal(err)

@@ -12,14 +12,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/meterbridge/meterbridge/internal/local"
-	"github.com/meterbridge/meterbridge/internal/local/awswire"
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
 // localStack is the same template under meterbridge local's engine.
 type localStack struct {
-	stack *local.Stack
+	stack *aws.Stack
 	aws   *cloud
 	names map[string]string
 }
@@ -52,7 +52,7 @@ func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
 		return nil, err
 	}
 	front := &frontier{source: source}
-	stack, err := local.Open(ctx, local.Options{
+	stack, err := aws.Open(ctx, aws.Options{
 		Template:    file,
 		Parameters:  map[string]string{"StripeApiBase": stripe.origin, "StripeRateLimit": "0"},
 		Listen:      "127.0.0.1:0",
@@ -98,7 +98,7 @@ func (f *frontier) intercept(call awswire.Call, next http.Handler) http.Handler 
 
 // physicalNames returns the URLs of queues and the ARNs of everything else by logical name.
 func physicalNames(source []byte, endpoint string) (map[string]string, error) {
-	parsed, err := template.Parse(source, &template.Options{Endpoint: endpoint})
+	parsed, err := sam.Parse(source, &sam.Options{Endpoint: endpoint})
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/meterbridge/meterbridge/internal/local/pattern"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
 )
 
 // pairs is how many patterns are matched, each against an event of its own.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -59,7 +59,7 @@ func newScript(now time.Time) *script {
 	s.accepted("binary", secondSecret, s.sample("error_report_triggered", "evt_test_binary", now), "evt_test_binary", emitted).binary = true
 	s.accepted("delivered again", secondSecret, report, "evt_test_report", emitted)
 	s.accepted("beyond ASCII", secondSecret, s.unicode(now), "evt_test_unicode", emitted)
-	s.accepted("snapshot", secondSecret, stripesandbox.RenewSnapshot("evt_snapshot", now), "evt_snapshot", ignored)
+	s.accepted("snapshot", secondSecret, stripe.RenewSnapshot("evt_snapshot", now), "evt_snapshot", ignored)
 	other := strings.Replace(string(report), "v1.billing.meter.error_report_triggered", "v2.core.account.created", 1)
 	s.accepted("type that no rule wants", secondSecret, []byte(strings.Replace(other, "evt_test_report", "evt_test_other", 1)), "evt_test_other", ignored)
 	s.parked(now)
@@ -69,8 +69,8 @@ func newScript(now time.Time) *script {
 
 // sample makes Stripe know a fresh sample and returns its thin form.
 func (s *script) sample(name, id string, now time.Time) []byte {
-	all := stripesandbox.Samples()
-	i := slices.IndexFunc(all, func(sample stripesandbox.Sample) bool { return sample.Name == name })
+	all := stripe.Samples()
+	i := slices.IndexFunc(all, func(sample stripe.Sample) bool { return sample.Name == name })
 	sample := all[i].Renew(id, now)
 	s.known = append(s.known, sample.Full)
 	return sample.Thin

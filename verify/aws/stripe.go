@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
 // apiKey is let in by the sandbox, and no other.
@@ -18,7 +18,7 @@ const apiKey = "sk_test_of_the_checks"
 
 // stripeServer is the stand-in Stripe on an address of its own.
 type stripeServer struct {
-	*stripesandbox.Sandbox
+	*stripe.Sandbox
 	origin string
 	server *http.Server
 }
@@ -28,7 +28,7 @@ func startStripe() (*stripeServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sandbox := stripesandbox.New(&stripesandbox.Options{APIKeys: []string{apiKey}})
+	sandbox := stripe.New(&stripe.Options{APIKeys: []string{apiKey}})
 	s := &stripeServer{sandbox, "http://" + listener.Addr().String(), &http.Server{Handler: sandbox, ReadHeaderTimeout: 10 * time.Second}}
 	go s.server.Serve(listener)
 	return s, nil

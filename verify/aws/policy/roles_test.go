@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/local/template"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/verify/aws/policy"
 )
 
@@ -162,7 +162,7 @@ func TestEveryActionIsKnown(t *testing.T) {
 
 // stack is the template, resolved.
 type stack struct {
-	*template.Template
+	*sam.Template
 	roles []string
 }
 
@@ -172,7 +172,7 @@ func readStack(t *testing.T) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := template.Parse(source, nil)
+	parsed, err := sam.Parse(source, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,16 +8,16 @@ import (
 
 	"github.com/stripe/stripe-go/v85"
 
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	emulator "github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
 const testKey = "sk_test_verify"
 
 // serve puts a sandbox on loopback, with the wall clock, because stripe-go has no other.
-func serve(t *testing.T, opts *stripesandbox.Options) (s *stripesandbox.Sandbox, url string) {
+func serve(t *testing.T, opts *emulator.Options) (s *emulator.Sandbox, url string) {
 	t.Helper()
-	s = stripesandbox.New(opts)
+	s = emulator.New(opts)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return s, server.URL
@@ -44,11 +44,11 @@ func ours(t *testing.T, url string) *stripeapi.Client {
 }
 
 // addSamples adds n of each sample, oldest first and a second apart, and returns the ids from the newest on.
-func addSamples(t *testing.T, s *stripesandbox.Sandbox, n int) (ids []string) {
+func addSamples(t *testing.T, s *emulator.Sandbox, n int) (ids []string) {
 	t.Helper()
 	start := time.Now().Add(-time.Hour)
 	for i := range n {
-		for k, sample := range stripesandbox.Samples() {
+		for k, sample := range emulator.Samples() {
 			id := fmt.Sprintf("evt_test_%02d_%s", i, sample.Name)
 			if err := s.AddEvent(sample.Renew(id, start.Add(time.Duration(3*i+k)*time.Second)).Full); err != nil {
 				t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stripe/stripe-go/v85"
 
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	emulator "github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -173,7 +173,7 @@ func TestStripeGoFetchesWhatItIsNotifiedOf(t *testing.T) {
 	s, url := serve(t, nil)
 	client := stripeGo(url, testKey)
 	for _, context := range []string{"null", `"acct_1/acct_2"`} {
-		sample := stripesandbox.Samples()[0].Renew("evt_test_"+strings.Trim(context, `"`), nowMinusMinute())
+		sample := emulator.Samples()[0].Renew("evt_test_"+strings.Trim(context, `"`), nowMinusMinute())
 		thin := []byte(strings.Replace(string(sample.Thin), `"context":null`, `"context":`+context, 1))
 		if err := s.Learn(thin); err != nil {
 			t.Fatal(err)

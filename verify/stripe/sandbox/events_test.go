@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stripe/stripe-go/v85"
 
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	emulator "github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
 func TestStripeGoListsEventsInPages(t *testing.T) {
@@ -97,7 +97,7 @@ func TestStripeGoUnderstandsErrors(t *testing.T) {
 	if !errors.As(err, &v1) || v1.HTTPStatusCode != http.StatusUnauthorized || v1.Type != stripe.ErrorTypeInvalidRequest {
 		t.Errorf("Retrieve with a publishable key = %v, want a 401", err)
 	}
-	_, limited := serve(t, &stripesandbox.Options{Faults: func(*http.Request) stripesandbox.Fault { return stripesandbox.FaultRateLimit }})
+	_, limited := serve(t, &emulator.Options{Faults: func(*http.Request) emulator.Fault { return emulator.FaultRateLimit }})
 	_, err = stripeGo(limited, testKey).V2CoreEvents.Retrieve(t.Context(), "evt_none", nil)
 	var rate *stripe.RateLimitError
 	if !errors.As(err, &rate) || rate.Code != "account_rate_limit_exceeded" {
@@ -124,7 +124,7 @@ func TestStripeGoLosesTheContextOfAList(t *testing.T) {
 	t.Parallel()
 	s, url := serve(t, nil)
 	for _, id := range []string{"evt_1", "evt_2"} {
-		sample := stripesandbox.Samples()[0].Renew(id, nowMinusMinute())
+		sample := emulator.Samples()[0].Renew(id, nowMinusMinute())
 		full := strings.Replace(string(sample.Full), `"context":null`, `"context":"acct_1"`, 1)
 		if err := s.AddEvent([]byte(full)); err != nil {
 			t.Fatal(err)
@@ -153,7 +153,7 @@ func TestStripeGoReadsV1Events(t *testing.T) {
 	var ids []string
 	for _, id := range []string{"evt_1", "evt_2", "evt_3", "evt_4", "evt_5"} {
 		ids = append([]string{id}, ids...)
-		if err := s.AddSnapshot(stripesandbox.RenewSnapshot(id, nowMinusMinute())); err != nil {
+		if err := s.AddSnapshot(emulator.RenewSnapshot(id, nowMinusMinute())); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/stripesandbox"
+	emulator "github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v1events"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
@@ -29,7 +29,7 @@ func TestOurClientListsWhatIsThere(t *testing.T) {
 		t.Errorf("List (-want +got):\n%s", diff)
 	}
 	for _, id := range []string{"evt_1", "evt_2"} {
-		sample := stripesandbox.Samples()[0].Renew(id, nowMinusMinute())
+		sample := emulator.Samples()[0].Renew(id, nowMinusMinute())
 		if err := s.AddEvent([]byte(strings.Replace(string(sample.Full), `"context":null`, `"context":"acct_1"`, 1))); err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestOurClientReadsV1EventsBothWays(t *testing.T) {
 	t.Parallel()
 	s, url := serve(t, nil)
 	for _, id := range []string{"evt_1", "evt_2", "evt_3", "evt_4"} {
-		if err := s.AddSnapshot(stripesandbox.RenewSnapshot(id, nowMinusMinute())); err != nil {
+		if err := s.AddSnapshot(emulator.RenewSnapshot(id, nowMinusMinute())); err != nil {
 			t.Fatal(err)
 		}
 	}

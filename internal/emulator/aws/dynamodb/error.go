@@ -1,0 +1,22 @@
+package dynamodb
+
+import "fmt"
+
+// ValidationError is a request that DynamoDB answers with ValidationException, or one that this package does not support.
+type ValidationError struct{ Message string }
+
+// Error returns the message.
+func (e *ValidationError) Error() string { return e.Message }
+
+func invalid(format string, args ...any) error {
+	return &ValidationError{Message: fmt.Sprintf(format, args...)}
+}
+
+// ConditionError is a condition that did not hold; DynamoDB answers with ConditionalCheckFailedException.
+type ConditionError struct {
+	// Item is the item as it is, when the request asked for it and it exists.
+	Item Item
+}
+
+// Error returns DynamoDB's message.
+func (e *ConditionError) Error() string { return "The conditional request failed" }

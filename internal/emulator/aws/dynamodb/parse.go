@@ -1,0 +1,212 @@
+package dynamodb
+
+import (
+	_ "embed"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxExpression is the longest expression DynamoDB takes, in bytes.
+const maxExpression = 4096
+
+// reservedWords cannot stand for attributes in expressions, see
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html. Refusing them here is what keeps an expression
+// that works on this machine from failing in AWS.
+//
+//go:embed reserved.txt
+var reservedWords string
+
+// isReserved looks for a whole line; the list begins and ends with a line break.
+func isReserved(name string) bool {
+	return strings.Contains(reservedWords, "\n"+strings.ToUpper(name)+"\n")
+}
+
+// scope is what the placeholders of a request's expressions stand for, and which of them were used.
+type scope struct {
+	names  map[string]string
+	values map[string]Value
+	used   map[string]bool
+}
+
+func newScope(names map[string]string, values map[string]Value) *scope {
+	return &scope{names: names, values: values, used: map[string]bool{}}
+}
+
+// unused returns an error if a placeholder was defined and not used, which DynamoDB takes for a mistake.
+func (s *scope) unused() error {
+	for _, name := range slices.Sorted(maps.Keys(s.names)) {
+		if !s.used[name] {
+			return invalid("Value provided in ExpressionAttributeNames unused in expressions: keys: {%s}", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.values)) {
+		if !s.used[name] {
+			return invalid("Value provided in ExpressionAttributeValues unused in expressions: keys: {%s}", name)
+		}
+	}
+	return nil
+}
+
+// parser reads one expression. The first fault stays in err; after it every token is the end, so that each rule returns soon.
+type parser struct {
+	expression string // its name in the API, for messages
+	tokens     []token
+	scope      *scope
+	group      [2]int // tokens left before and after the last parenthesis
+	err        error
+}
+
+// parse runs a rule over the whole of source.
+func parse[T any](expression, source string, s *scope, rule func(*parser) T) (T, error) {
+	p := &parser{expression: expression, tokens: lex(source), scope: s}
+	switch {
+	case len(source) > maxExpression:
+		p.fail("Expression size has exceeded the maximum allowed size")
+	case len(p.tokens) == 1:
+		p.fail("The expression can not be empty")
+	}
+	result := rule(p)
+	if p.peek().kind != end {
+		p.unexpected()
+	}
+	if p.err != nil {
+		var none T
+		return none, p.err
+	}
+	return result, nil
+}
+
+func (p *parser) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = invalid("Invalid "+p.expression+": "+format, args...)
+	}
+	p.tokens = []token{{kind: end, text: "<EOF>"}}
+}
+
+func (p *parser) unexpected() { p.fail("Syntax error; token: %q", p.peek().text) }
+
+func (p *parser) peek() token { return p.tokens[0] }
+
+// next takes a token; the end is never taken.
+func (p *parser) next() token {
+	t := p.tokens[0]
+	if t.kind != end {
+		p.tokens = p.tokens[1:]
+	}
+	return t
+}
+
+// accept takes the token if it is that keyword or symbol.
+func (p *parser) accept(text string) bool {
+	if !p.peek().is(text) {
+		return false
+	}
+	p.next()
+	return true
+}
+
+func (p *parser) expect(text string) {
+	if !p.accept(text) {
+		p.unexpected()
+	}
+}
+
+// call reports whether a function call begins here; unlike keywords, functions are lower case.
+func (p *parser) call() (function string, ok bool) {
+	if len(p.tokens) < 2 || p.peek().kind != word || !p.tokens[1].is("(") {
+		return "", false
+	}
+	return p.peek().text, true
+}
+
+// list reads what one reads, as often as commas follow.
+func list[T any](p *parser, one func() T) []T {
+	items := []T{one()}
+	for p.accept(",") {
+		items = append(items, one())
+	}
+	return items
+}
+
+// path reads a document path.
+func (p *parser) path() path {
+	result := path{{name: p.attribute(), index: -1}}
+	for {
+		switch {
+		case p.accept("."):
+			result = append(result, step{name: p.attribute(), index: -1})
+		case p.accept("["):
+			result = append(result, step{index: p.index()})
+			p.expect("]")
+		default:
+			return result
+		}
+	}
+}
+
+// attribute reads one name of a path, written out or as a placeholder.
+func (p *parser) attribute() string {
+	t := p.peek()
+	switch {
+	case t.kind == nameRef:
+		name, defined := p.scope.names[t.text]
+		if !defined {
+			p.fail("An expression attribute name used in the document path is not defined; attribute name: %s", t.text)
+		}
+		p.scope.used[t.text] = true
+		p.next()
+		return name
+	case t.kind == word && isReserved(t.text):
+		p.fail("Attribute name is a reserved keyword; reserved keyword: %s", t.text)
+	case t.kind != word:
+		p.unexpected()
+	}
+	return p.next().text
+}
+
+func (p *parser) index() int {
+	t := p.peek()
+	index, err := strconv.Atoi(t.text)
+	if t.kind != digits || err != nil {
+		p.unexpected()
+		return 0
+	}
+	p.next()
+	return index
+}
+
+// value reads a placeholder of a value.
+func (p *parser) value() Value {
+	t := p.peek()
+	if t.kind != valueRef {
+		p.unexpected()
+		return Value{}
+	}
+	value, defined := p.scope.values[t.text]
+	if !defined {
+		p.fail("An expression attribute value used in expression is not defined; attribute value: %s", t.text)
+	}
+	p.scope.used[t.text] = true
+	p.next()
+	return value
+}
+
+// projection reads paths with commas between them.
+func (p *parser) projection() []path {
+	paths := list(p, p.path)
+	p.wantDisjoint(paths)
+	return paths
+}
+
+// wantDisjoint refuses paths of which one leads into the other: which of two changes comes last would matter.
+func (p *parser) wantDisjoint(paths []path) {
+	for i, a := range paths {
+		for _, b := range paths[:i] {
+			if a.overlaps(b) {
+				p.fail("Two document paths overlap with each other; must remove or rewrite one of these paths; path one: %v, path two: %v", b, a)
+			}
+		}
+	}
+}

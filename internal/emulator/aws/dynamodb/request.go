@@ -1,0 +1,243 @@
+package dynamodb
+
+import (
+	"maps"
+	"slices"
+)
+
+// Values of ReturnValues, see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html.
+const (
+	none       = "NONE"
+	allOld     = "ALL_OLD"
+	allNew     = "ALL_NEW"
+	updatedOld = "UPDATED_OLD"
+	updatedNew = "UPDATED_NEW"
+)
+
+// Target is what every request has: the table by name or ARN, and the placeholders of its expressions.
+type Target struct {
+	TableName                string
+	ExpressionAttributeNames map[string]string
+	ReturnConsumedCapacity   string // only NONE is supported
+}
+
+// Write is what the requests that write have in common.
+type Write struct {
+	Target
+	ConditionExpression                 *string
+	ExpressionAttributeValues           map[string]Value
+	ReturnValues                        string
+	ReturnValuesOnConditionCheckFailure string
+	ReturnItemCollectionMetrics         string // only NONE is supported
+}
+
+// PutInput is a request to store an item in place of the one with its key.
+type PutInput struct {
+	Write
+	Item Item
+}
+
+// UpdateInput is a request to change an item, or to make it from its key.
+type UpdateInput struct {
+	Write
+	Key              Item
+	UpdateExpression *string
+}
+
+// DeleteInput is a request to remove an item if it exists.
+type DeleteInput struct {
+	Write
+	Key Item
+}
+
+// GetInput is a request to read an item. Every read is consistent, whether it asks to be or not.
+type GetInput struct {
+	Target
+	Key                  Item
+	ProjectionExpression *string
+	ConsistentRead       bool
+}
+
+// WriteOutput holds what ReturnValues asked for; nil is nothing.
+type WriteOutput struct {
+	Attributes Item `json:",omitzero"`
+}
+
+// GetOutput holds the item; nil is none.
+type GetOutput struct {
+	Item Item `json:",omitzero"`
+}
+
+// Put stores an item. Its errors are *ValidationError and *ConditionError.
+func (t *Table) Put(in PutInput) (WriteOutput, error) {
+	s, condition, err := in.prepare(none, allOld)
+	if err != nil {
+		return WriteOutput{}, err
+	}
+	key, err := t.keyOf(in.Item)
+	if err != nil {
+		return WriteOutput{}, err
+	}
+	return t.write(key, in.Write, s, condition, func(Item) (Item, error) { return maps.Clone(in.Item), nil })
+}
+
+// Delete removes an item. Its errors are *ValidationError and *ConditionError.
+func (t *Table) Delete(in DeleteInput) (WriteOutput, error) {
+	s, condition, err := in.prepare(none, allOld)
+	if err != nil {
+		return WriteOutput{}, err
+	}
+	key, err := t.exactKey(in.Key)
+	if err != nil {
+		return WriteOutput{}, err
+	}
+	return t.write(key, in.Write, s, condition, func(Item) (Item, error) { return nil, nil })
+}
+
+// Update changes an item. Its errors are *ValidationError and *ConditionError.
+func (t *Table) Update(in UpdateInput) (WriteOutput, error) {
+	s, condition, err := in.prepare(none, allOld, allNew, updatedOld, updatedNew)
+	if err != nil {
+		return WriteOutput{}, err
+	}
+	var changes []change
+	if in.UpdateExpression != nil {
+		if changes, err = parse("UpdateExpression", *in.UpdateExpression, s, (*parser).update); err != nil {
+			return WriteOutput{}, err
+		}
+	}
+	key, err := t.exactKey(in.Key)
+	if err != nil {
+		return WriteOutput{}, err
+	}
+	var paths []path
+	for _, c := range changes {
+		if name := c.path[0].name; t.isKey(name) {
+			return WriteOutput{}, invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
+		}
+		paths = append(paths, c.path)
+	}
+	return t.write(key, in.Write, s, condition, func(old Item) (Item, error) { return updated(old, in.Key, changes) }, paths...)
+}
+
+// updated applies changes to an item; one that does not exist begins as its key.
+func updated(old, key Item, changes []change) (Item, error) {
+	before := Value{kind: Map, fields: old}
+	if old == nil {
+		before.fields = key
+	}
+	made := before
+	for _, c := range changes {
+		var err error
+		if made, err = c.apply(before, made); err != nil {
+			return nil, err
+		}
+	}
+	return made.fields, nil
+}
+
+// Get reads an item. Its errors are *ValidationError.
+func (t *Table) Get(in GetInput) (GetOutput, error) {
+	s := newScope(in.ExpressionAttributeNames, nil)
+	paths := []path{{}}
+	if in.ProjectionExpression != nil {
+		var err error
+		if paths, err = parse("ProjectionExpression", *in.ProjectionExpression, s, (*parser).projection); err != nil {
+			return GetOutput{}, err
+		}
+	}
+	if err := in.Target.validate(s); err != nil {
+		return GetOutput{}, err
+	}
+	key, err := t.exactKey(in.Key)
+	if err != nil {
+		return GetOutput{}, err
+	}
+	t.mu.Lock()
+	item := t.items[key]
+	t.mu.Unlock()
+	if item == nil {
+		return GetOutput{}, nil
+	}
+	part, _ := Value{kind: Map, fields: item}.project(paths)
+	return GetOutput{Item: cloned(part.fields)}, nil
+}
+
+// write replaces the item under key by what change makes of it, if the condition holds. Nil is no item.
+func (t *Table) write(key string, in Write, s *scope, c condition, change func(old Item) (Item, error), touched ...path) (WriteOutput, error) {
+	if err := in.validate(s); err != nil {
+		return WriteOutput{}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.items[key]
+	if !c(Value{kind: Map, fields: old}) {
+		failure := &ConditionError{}
+		if in.ReturnValuesOnConditionCheckFailure == allOld {
+			failure.Item = maps.Clone(old)
+		}
+		return WriteOutput{}, failure
+	}
+	made, err := change(old)
+	if err != nil {
+		return WriteOutput{}, err
+	}
+	if made.size() > maxItem {
+		return WriteOutput{}, invalid("Item size has exceeded the maximum allowed size")
+	}
+	if made == nil {
+		delete(t.items, key)
+	} else {
+		t.items[key] = made
+	}
+	return WriteOutput{Attributes: returned(in.ReturnValues, old, made, touched)}, nil
+}
+
+// returned selects the attributes that a write was asked to return.
+func returned(which string, old, made Item, touched []path) Item {
+	switch which {
+	case allOld:
+		return maps.Clone(old)
+	case allNew:
+		return maps.Clone(made)
+	case updatedOld, updatedNew:
+		item := made
+		if which == updatedOld {
+			item = old
+		}
+		part, _ := Value{kind: Map, fields: item}.project(touched)
+		return part.fields
+	}
+	return nil
+}
+
+// prepare checks the options of a write and parses its condition; without one every item satisfies it.
+func (in Write) prepare(returnValues ...string) (*scope, condition, error) {
+	s := newScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	if in.ReturnValues != "" && !slices.Contains(returnValues, in.ReturnValues) {
+		return nil, nil, invalid("Return values set to invalid value: %s", in.ReturnValues)
+	}
+	if in.ConditionExpression == nil {
+		return s, func(Value) bool { return true }, nil
+	}
+	c, err := parse("ConditionExpression", *in.ConditionExpression, s, (*parser).condition)
+	return s, c, err
+}
+
+// validate makes the checks that come after the expressions were parsed.
+func (in Write) validate(s *scope) error {
+	if v := in.ReturnValuesOnConditionCheckFailure; v != "" && v != none && v != allOld {
+		return invalid("ReturnValuesOnConditionCheckFailure set to invalid value: %s", v)
+	}
+	if v := in.ReturnItemCollectionMetrics; v != "" && v != none {
+		return invalid("ReturnItemCollectionMetrics %s is not supported in the local stack", v)
+	}
+	return in.Target.validate(s)
+}
+
+func (in Target) validate(s *scope) error {
+	if v := in.ReturnConsumedCapacity; v != "" && v != none {
+		return invalid("ReturnConsumedCapacity %s is not supported in the local stack", v)
+	}
+	return s.unused()
+}

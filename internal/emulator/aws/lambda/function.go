@@ -1,0 +1,187 @@
+package lambda
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda/process"
+)
+
+// Errors that end an invocation without an answer of the handler.
+var (
+	ErrTimeout = errors.New("lambda: task timed out")
+	ErrExited  = errors.New("lambda: runtime exited without an answer")
+	ErrClosed  = errors.New("lambda: function is closed")
+)
+
+// errUnclaimed means that the instance ended before it took the invocation, which another can therefore take.
+var errUnclaimed = errors.New("lambda: instance ended while it was idle")
+
+// InvocationError is what the handler, or the runtime's initialisation, reported instead of an answer.
+type InvocationError struct {
+	Type    string `json:"errorType"`
+	Message string `json:"errorMessage"`
+}
+
+func (e *InvocationError) Error() string { return e.Type + ": " + e.Message }
+
+// Config describes one function. Name and Bootstrap are required.
+type Config struct {
+	Name, ARN  string
+	Bootstrap  string            // path of the executable
+	TaskRoot   string            // its working directory
+	Env        map[string]string // the whole environment, besides what Lambda adds
+	Timeout    time.Duration     // of one invocation; zero means 3 s, as in AWS
+	MemorySize int               // MB, told to the function and not enforced; zero means 128
+	Instances  int               // at most this many at once; zero means 1
+	Log        func(line string) // receives each line an instance prints; may be called concurrently
+}
+
+// Function is a function ready to be invoked. It is safe for concurrent use.
+type Function struct {
+	config Config
+	slots  chan struct{} // one token for each instance that may work at once
+
+	mu     sync.Mutex
+	idle   []*instance
+	busy   map[*instance][]byte // the payload that each is working on
+	closed bool
+}
+
+// New returns a function whose first instance starts with the first invocation.
+func New(config Config) *Function {
+	config.Timeout = cmp.Or(config.Timeout, 3*time.Second)
+	config.MemorySize = cmp.Or(config.MemorySize, 128)
+	config.Instances = cmp.Or(config.Instances, 1)
+	if config.Log == nil {
+		config.Log = func(string) {}
+	}
+	return &Function{config: config, slots: make(chan struct{}, config.Instances), busy: map[*instance][]byte{}}
+}
+
+// Name returns the function's name.
+func (f *Function) Name() string { return f.config.Name }
+
+// Warm starts one instance and waits until it asks for work, so that a fault in its start shows now.
+func (f *Function) Warm(ctx context.Context) error {
+	if err := f.acquire(ctx); err != nil {
+		return err
+	}
+	defer f.release()
+	in, err := f.take(ctx)
+	if err != nil {
+		return err
+	}
+	f.put(in)
+	return nil
+}
+
+// Invoke runs one invocation and returns the handler's answer. The error is an *InvocationError when the function
+// reported one, ErrTimeout, ErrExited, ErrClosed or the context's.
+func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	if err := f.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer f.release()
+	for {
+		in, err := f.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.setBusy(in, payload)
+		answer, err := in.invoke(ctx, payload)
+		f.setIdle(in)
+		var reported *InvocationError
+		switch {
+		case err == nil, errors.As(err, &reported):
+			f.put(in)
+			return answer, err
+		case errors.Is(err, errUnclaimed):
+			in.kill()
+		default:
+			in.kill()
+			return nil, fmt.Errorf("invoke %s: %w", f.config.Name, err)
+		}
+	}
+}
+
+// Kill ends one instance that is working on a payload that match accepts, as SIGKILL does, and reports whether there was
+// one. Its invocation ends with ErrExited unless it had answered already.
+func (f *Function) Kill(match func(payload []byte) bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for in, payload := range f.busy {
+		if match(payload) && in.alive() {
+			process.Kill(in.cmd) // one that has ended is as good as killed
+			return true
+		}
+	}
+	return false
+}
+
+// Close ends every idle instance and refuses further invocations; a running one ends with its context.
+func (f *Function) Close() {
+	f.mu.Lock()
+	idle := f.idle
+	f.idle, f.closed = nil, true
+	f.mu.Unlock()
+	for _, in := range idle {
+		in.kill()
+	}
+}
+
+func (f *Function) acquire(ctx context.Context) error {
+	select {
+	case f.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (f *Function) release() { <-f.slots }
+
+func (f *Function) setBusy(in *instance, payload []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy[in] = payload
+}
+
+func (f *Function) setIdle(in *instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.busy, in)
+}
+
+// take returns the instance that worked last, which is the warmest, or a new one.
+func (f *Function) take(ctx context.Context) (*instance, error) {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil, ErrClosed
+	}
+	for n := len(f.idle); n > 0; n = len(f.idle) {
+		in := f.idle[n-1]
+		f.idle = f.idle[:n-1]
+		if in.alive() {
+			f.mu.Unlock()
+			return in, nil
+		}
+	}
+	f.mu.Unlock()
+	return start(ctx, f.config)
+}
+
+func (f *Function) put(in *instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		in.kill()
+		return
+	}
+	f.idle = append(f.idle, in)
+}

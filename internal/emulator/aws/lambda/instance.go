@@ -1,0 +1,219 @@
+package lambda
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda/process"
+)
+
+// initTimeout is how long AWS lets an instance initialise before it asks for its first invocation.
+const initTimeout = 10 * time.Second
+
+// instance is one process with a Runtime API of its own, so that every request on it is known to be this process's.
+type instance struct {
+	config Config
+	cmd    *exec.Cmd
+	server *http.Server
+
+	ready  chan struct{}      // closed by the first request for work
+	first  sync.Once          // guards ready
+	next   chan *invocation   // work for the process to fetch
+	failed chan error         // what the process reported as a failed initialisation
+	exited chan struct{}      // closed when the process has ended
+	logs   sync.WaitGroup     // the copying of its output
+	stop   context.CancelFunc // ends requests for work that nobody will answer
+
+	mu      sync.Mutex
+	current *invocation
+}
+
+type invocation struct {
+	id       string
+	deadline time.Time
+	payload  []byte
+	done     chan outcome // buffered: the answer never waits for its reader
+}
+
+type outcome struct {
+	answer []byte
+	err    error
+}
+
+// start runs the executable and waits until it asks for work.
+func start(ctx context.Context, config Config) (*instance, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the runtime: %w", err)
+	}
+	base, stop := context.WithCancel(context.Background())
+	in := &instance{
+		config: config,
+		ready:  make(chan struct{}),
+		next:   make(chan *invocation),
+		failed: make(chan error, 1),
+		exited: make(chan struct{}),
+		stop:   stop,
+	}
+	in.server = &http.Server{Handler: in.routes(), BaseContext: func(net.Listener) context.Context { return base }}
+	go in.server.Serve(listener)
+	if err := in.run(listener.Addr().String()); err != nil {
+		in.closeServer()
+		return nil, fmt.Errorf("start %s: %w", config.Name, err)
+	}
+	if err := in.awaitReady(ctx); err != nil {
+		in.kill()
+		return nil, fmt.Errorf("start %s: %w", config.Name, err)
+	}
+	return in, nil
+}
+
+func (in *instance) run(address string) error {
+	in.cmd = exec.Command(in.config.Bootstrap)
+	in.cmd.Dir = in.config.TaskRoot
+	in.cmd.Env = in.environment(address)
+	process.Group(in.cmd)
+	stdout, err := in.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	stderr, err := in.cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := in.cmd.Start(); err != nil {
+		return err
+	}
+	in.logs.Go(func() { in.copyLines(stdout) })
+	in.logs.Go(func() { in.copyLines(stderr) })
+	go func() {
+		in.logs.Wait()
+		in.cmd.Wait()
+		close(in.exited)
+	}()
+	return nil
+}
+
+func (in *instance) awaitReady(ctx context.Context) error {
+	timeout := time.NewTimer(initTimeout)
+	defer timeout.Stop()
+	select {
+	case <-in.ready:
+		return nil
+	case err := <-in.failed:
+		return err
+	case <-in.exited:
+		return fmt.Errorf("%w: %s before it asked for work", ErrExited, in.cmd.ProcessState)
+	case <-timeout.C:
+		return fmt.Errorf("%w: no request for work within %s", ErrTimeout, initTimeout)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// invoke hands one invocation over and waits for its outcome, the deadline, or the end of the process.
+func (in *instance) invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	inv := &invocation{
+		id:       uuid.NewString(),
+		deadline: time.Now().Add(in.config.Timeout),
+		payload:  payload,
+		done:     make(chan outcome, 1),
+	}
+	timeout := time.NewTimer(in.config.Timeout)
+	defer timeout.Stop()
+	next := in.next
+	for {
+		select {
+		case next <- inv:
+			next = nil
+		case out := <-inv.done:
+			return out.answer, out.err
+		case <-in.exited:
+			if next != nil {
+				return nil, errUnclaimed
+			}
+			return nil, fmt.Errorf("%w: %s", ErrExited, in.cmd.ProcessState)
+		case <-timeout.C:
+			return nil, fmt.Errorf("%w after %s", ErrTimeout, in.config.Timeout)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (in *instance) alive() bool {
+	select {
+	case <-in.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+func (in *instance) kill() {
+	process.Kill(in.cmd) // one that has ended is as good as killed
+	<-in.exited
+	in.closeServer()
+}
+
+func (in *instance) closeServer() {
+	in.stop()
+	in.server.Close()
+}
+
+// copyLines passes the output on line by line; a line longer than the buffer is passed on in pieces.
+func (in *instance) copyLines(r io.Reader) {
+	reader := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, _, err := reader.ReadLine()
+		if len(line) > 0 {
+			in.config.Log(string(line))
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) {
+				in.config.Log("output lost: " + err.Error())
+			}
+			return
+		}
+	}
+}
+
+// environment lists the variables that AWS defines, then the function's own. Nothing of this process's environment is
+// passed on but what a program needs to run at all: a key that the developer has exported stays here.
+func (in *instance) environment(runtimeAPI string) []string {
+	c := in.config
+	env := []string{
+		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
+		"AWS_LAMBDA_FUNCTION_NAME=" + c.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", c.MemorySize),
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + c.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME=local",
+		"AWS_LAMBDA_LOG_FORMAT=JSON",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_EXECUTION_ENV=AWS_Lambda_provided.al2023",
+		"LAMBDA_TASK_ROOT=" + c.TaskRoot,
+		"_HANDLER=bootstrap",
+		"TZ=UTC",
+	}
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	for name, value := range c.Env {
+		env = append(env, name+"="+value)
+	}
+	return env
+}

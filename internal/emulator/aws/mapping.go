@@ -1,0 +1,222 @@
+package aws
+
+import (
+	"cmp"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+)
+
+// mapping feeds a function from a queue, as Lambda's event source mapping does:
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+type mapping struct {
+	stack          *Stack
+	queue          *sqs.Queue
+	function       *function
+	batchSize      int
+	window         time.Duration
+	concurrency    int
+	partialFailure bool
+	filters        []*pattern.Pattern // a message passes when one matches; none lets all pass
+}
+
+// run polls until ctx ends. A batch that is being worked on then stays in the queue, as after a crash.
+func (m *mapping) run(ctx context.Context) {
+	for range m.concurrency {
+		m.stack.background.Go(func() {
+			for ctx.Err() == nil {
+				m.poll(ctx)
+			}
+		})
+	}
+}
+
+func (m *mapping) poll(ctx context.Context) {
+	messages := m.receive(ctx)
+	if len(messages) == 0 {
+		return
+	}
+	defer m.stack.working()()
+	messages = m.filter(messages)
+	if len(messages) == 0 {
+		return
+	}
+	started := time.Now()
+	answer, err := m.function.invoke(ctx, m.event(messages))
+	if ctx.Err() != nil {
+		return
+	}
+	done := messages
+	if err != nil {
+		done = nil
+	} else if m.partialFailure {
+		done = succeeded(messages, answer)
+	}
+	for _, message := range done {
+		m.queue.Delete(message.Receipt) // a receipt that has expired means the message comes again, as in SQS
+	}
+	m.stack.observe(Step{
+		Kind: Invoked, Name: m.function.logicalID, Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
+		Took: time.Since(started), Err: err,
+	})
+}
+
+// eventIDs returns Stripe's ids of the events in the messages, without those that show none.
+func eventIDs(messages []sqs.Message) []string {
+	var ids []string
+	for _, message := range messages {
+		if id := envelopeEventID([]byte(message.Body)); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// receive waits for a message, and for a full batch as long as the batching window allows.
+func (m *mapping) receive(ctx context.Context) []sqs.Message {
+	const longPoll = 20 * time.Second
+	messages := m.queue.Receive(ctx, m.batchSize, longPoll, sqs.Default)
+	deadline := m.stack.clock.Now().Add(m.window)
+	for len(messages) > 0 && len(messages) < m.batchSize && ctx.Err() == nil {
+		wait := deadline.Sub(m.stack.clock.Now())
+		if wait <= 0 {
+			break
+		}
+		messages = append(messages, m.queue.Receive(ctx, m.batchSize-len(messages), wait, sqs.Default)...)
+	}
+	return messages
+}
+
+// filter deletes the messages that no filter lets pass, as Lambda does.
+func (m *mapping) filter(messages []sqs.Message) []sqs.Message {
+	if len(m.filters) == 0 {
+		return messages
+	}
+	var passed []sqs.Message
+	for _, message := range messages {
+		if m.passes(message) {
+			passed = append(passed, message)
+		} else {
+			m.queue.Delete(message.Receipt)
+		}
+	}
+	return passed
+}
+
+func (m *mapping) passes(message sqs.Message) bool {
+	record, err := json.Marshal(m.record(message, json.RawMessage(message.Body)))
+	if err != nil {
+		return false
+	}
+	for _, filter := range m.filters {
+		if match, err := filter.Match(record); match && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *mapping) event(messages []sqs.Message) []byte {
+	records := make([]any, len(messages))
+	for i, message := range messages {
+		records[i] = m.record(message, message.Body)
+	}
+	return quote(map[string]any{"Records": records})
+}
+
+// record is one message as Lambda hands it to a function; body is text, or JSON for a filter to look into.
+func (m *mapping) record(message sqs.Message, body any) map[string]any {
+	sum := md5.Sum([]byte(message.Body))
+	return map[string]any{
+		"messageId": message.ID, "receiptHandle": message.Receipt, "body": body, "md5OfBody": hex.EncodeToString(sum[:]),
+		"attributes": message.SystemAttributes(), "messageAttributes": messageAttributes(message),
+		"eventSource": "aws:sqs", "eventSourceARN": m.queue.Config().ARN, "awsRegion": region,
+	}
+}
+
+func messageAttributes(message sqs.Message) map[string]any {
+	attributes := map[string]any{}
+	for name, a := range message.Attributes {
+		attribute := map[string]any{"dataType": a.DataType, "stringListValues": []string{}, "binaryListValues": []string{}}
+		if a.BinaryValue != nil {
+			attribute["binaryValue"] = base64.StdEncoding.EncodeToString(a.BinaryValue)
+		} else {
+			attribute["stringValue"] = a.StringValue
+		}
+		attributes[name] = attribute
+	}
+	return attributes
+}
+
+// succeeded returns the messages that the function did not report as failed. An answer that names no message, or one that
+// was not in the batch, fails the whole batch, as Lambda has it.
+func succeeded(messages []sqs.Message, answer []byte) []sqs.Message {
+	var report struct {
+		BatchItemFailures []struct {
+			ItemIdentifier string `json:"itemIdentifier"`
+		} `json:"batchItemFailures"`
+	}
+	if len(answer) == 0 || string(answer) == "null" {
+		return messages
+	}
+	if json.Unmarshal(answer, &report) != nil {
+		return nil
+	}
+	pending := map[string]bool{}
+	for _, message := range messages {
+		pending[message.ID] = true
+	}
+	for _, failure := range report.BatchItemFailures {
+		if _, known := pending[failure.ItemIdentifier]; !known {
+			return nil
+		}
+		pending[failure.ItemIdentifier] = false
+	}
+	var done []sqs.Message
+	for _, message := range messages {
+		if pending[message.ID] {
+			done = append(done, message)
+		}
+	}
+	return done
+}
+
+// newMapping reads a function's SQS event. One that is not enabled makes none.
+func (s *Stack) newMapping(f *function, name string, raw json.RawMessage) (*mapping, error) {
+	var p queueEvent
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return nil, fmt.Errorf("event %s: %w", name, err)
+	}
+	if p.Enabled != nil && !*p.Enabled {
+		return nil, nil
+	}
+	q := s.queueByARN(p.Queue)
+	if q == nil {
+		return nil, fmt.Errorf("event %s: queue %q is not in the template", name, p.Queue)
+	}
+	m := &mapping{
+		stack: s, queue: q.Queue, function: f,
+		batchSize:   cmp.Or(int(p.BatchSize), 10),
+		window:      p.MaximumBatchingWindowInSeconds.seconds(),
+		concurrency: cmp.Or(int(p.ScalingConfig.MaximumConcurrency), defaultConcurrency),
+	}
+	for _, kind := range p.FunctionResponseTypes {
+		m.partialFailure = m.partialFailure || kind == "ReportBatchItemFailures"
+	}
+	for i, filter := range p.FilterCriteria.Filters {
+		compiled, err := pattern.Compile([]byte(filter.Pattern))
+		if err != nil {
+			return nil, fmt.Errorf("event %s: filter %d: %w", name, i, err)
+		}
+		m.filters = append(m.filters, compiled)
+	}
+	q.consumed = true
+	return m, nil
+}

@@ -1,0 +1,183 @@
+package stripe_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
+)
+
+// faulty returns a sandbox with evt_1 whose every request fails in one way.
+func faulty(t *testing.T, fault stripe.Fault) *stripe.Sandbox {
+	t.Helper()
+	s := newSandbox(stripe.Options{Faults: func(*http.Request) stripe.Fault { return fault }})
+	add(t, s, fullEvent("evt_1"))
+	return s
+}
+
+func TestFaultsThatAnswer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		fault         stripe.Fault
+		target        string
+		status        int
+		code, param   string
+		header, value string
+	}{
+		{stripe.FaultRateLimit, "/v2/core/events/evt_1", 429, "account_rate_limit_exceeded", "", "Stripe-Rate-Limited-Reason", "global-rate"},
+		{stripe.FaultRateLimit, "/v1/events/evt_1", 429, "rate_limit", "", "Stripe-Rate-Limited-Reason", "global-rate"},
+		{stripe.FaultConflict, "/v2/core/events/evt_1", 409, "lock_timeout", "", "Stripe-Should-Retry", "true"},
+		{stripe.FaultError, "/v2/core/events/evt_1", 500, "", "", "Content-Type", "application/json"},
+	} {
+		s := faulty(t, tt.fault)
+		wantFault(t, s, request("GET", tt.target, ""), tt.status, tt.code, tt.param)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, request("GET", tt.target, ""))
+		if got := w.Header().Get(tt.header); got != tt.value {
+			t.Errorf("%s: %s = %q, want %q", tt.fault, tt.header, got, tt.value)
+		}
+	}
+	if status, body := do(t, faulty(t, stripe.FaultUnavailable), request("GET", "/v2/core/events/evt_1", "")); status != 503 || json.Valid([]byte(body)) {
+		t.Errorf("unavailable: %d %s, want 503 and a body that is not JSON", status, body)
+	}
+}
+
+func TestFaultsOfTheConnection(t *testing.T) {
+	t.Parallel()
+	for fault, want := range map[stripe.Fault]error{
+		stripe.FaultReset:    syscall.ECONNRESET,
+		stripe.FaultTruncate: io.ErrUnexpectedEOF,
+		stripe.FaultHang:     context.Canceled,
+	} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			s := faulty(t, fault)
+			arrived := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				close(arrived)
+				s.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if fault == stripe.FaultHang {
+				go func() { <-arrived; cancel() }()
+			}
+			r, err := http.NewRequestWithContext(ctx, "POST", server.URL+destinations, strings.NewReader(webhookParams()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header = request("POST", destinations, webhookParams()).Header
+			response, err := server.Client().Do(r)
+			if err == nil {
+				_, err = io.ReadAll(response.Body)
+				response.Body.Close()
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("error = %v, want %v", err, want)
+			}
+		})
+	}
+}
+
+func TestResetLosesTheAnswerNotTheWork(t *testing.T) {
+	t.Parallel()
+	faults := make(chan stripe.Fault, 2)
+	faults <- stripe.FaultReset
+	faults <- ""
+	s := newSandbox(stripe.Options{Faults: func(*http.Request) stripe.Fault { return <-faults }})
+	func() {
+		// A recorder has no connection to reset, so the handler aborts as net/http provides for it.
+		defer func() {
+			if got := recover(); got != http.ErrAbortHandler {
+				t.Errorf("recovered %v, want %v", got, http.ErrAbortHandler)
+			}
+		}()
+		s.ServeHTTP(httptest.NewRecorder(), request("POST", destinations, webhookParams()))
+	}()
+	if got := get[v2Page](t, s, destinations).ids(); len(got) != 1 {
+		t.Errorf("destinations = %v, want the one whose answer was lost", got)
+	}
+}
+
+func TestTrickleAndLatencyTakeTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := stripe.New(&stripe.Options{
+			Latency: time.Minute,
+			Faults:  func(*http.Request) stripe.Fault { return stripe.FaultTrickle },
+		})
+		event := fullEvent("evt_1", "2026-11-22", time.Now().Format(time.DateOnly), "T11", "T00")
+		add(t, s, event)
+		start := time.Now()
+		status, body := do(t, s, request("GET", "/v2/core/events/evt_1", ""))
+		if took := time.Since(start); status != 200 || body != string(event) || took < time.Minute+4*time.Second || took > time.Minute+6*time.Second {
+			t.Errorf("GET = %d %s after %v, want 200 and the event after a minute and about five seconds", status, body, took)
+		}
+	})
+}
+
+func TestRateLimitIsPerEndpoint(t *testing.T) {
+	t.Parallel()
+	now := noon
+	s := newSandbox(stripe.Options{RateLimit: 2, Now: func() time.Time { return now }})
+	add(t, s, fullEvent("evt_1"))
+	get[any](t, s, "/v2/core/events/evt_1")
+	get[any](t, s, "/v2/core/events/evt_1")
+	wantFault(t, s, request("GET", "/v2/core/events/evt_1", ""), 429, "account_rate_limit_exceeded", "")
+	get[any](t, s, "/v2/core/events")
+	now = now.Add(500 * time.Millisecond)
+	get[any](t, s, "/v2/core/events/evt_1")
+	wantFault(t, s, request("GET", "/v2/core/events/evt_1", ""), 429, "account_rate_limit_exceeded", "")
+}
+
+func TestRandomFaultsRepeat(t *testing.T) {
+	t.Parallel()
+	const requests = 2000
+	run := func(seed uint64, share float64, others int) (log []stripe.Fault) {
+		next := stripe.RandomFaults(seed, share, stripe.Faults()...)
+		other := httptest.NewRequest("GET", "/v2/core/events/evt_2", nil)
+		for i := range requests {
+			for range i % 3 * others {
+				next(other)
+			}
+			log = append(log, next(httptest.NewRequest("GET", "/v2/core/events/evt_1", nil)))
+		}
+		return log
+	}
+	first, second := run(1, 0.25, 0), run(1, 0.25, 1)
+	seen, failed, same := map[stripe.Fault]int{}, 0, 0
+	other := run(2, 0.25, 0)
+	for i, fault := range first {
+		if fault != second[i] {
+			t.Fatalf("request %d: %q, then %q with the same seed and other paths between", i, fault, second[i])
+		}
+		seen[fault]++
+		if fault != "" {
+			failed++
+		}
+		if fault == other[i] {
+			same++
+		}
+	}
+	if failed < requests/5 || failed > requests*3/10 || len(seen) != len(stripe.Faults())+1 {
+		t.Errorf("%d of %d failed, in %v; want about a quarter, in every way", failed, requests, seen)
+	}
+	if same == requests {
+		t.Error("two seeds gave the same faults")
+	}
+	for i, fault := range run(1, 0, 0) {
+		if fault != "" {
+			t.Fatalf("request %d failed with %q although the share is 0", i, fault)
+		}
+	}
+}
