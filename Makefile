@@ -1,5 +1,5 @@
 # SAM calls the build-<LogicalId> targets with ARTIFACTS_DIR set; `meterbridge local` calls them for this machine's architecture.
-# Everything is compiled with CGO_ENABLED=0 and -trimpath, so that tests, command and functions share what is compiled.
+# Everything is compiled with CGO_ENABLED=0 and -trimpath, so that tests, command and functions share the build cache.
 GOOS   ?= linux
 GOARCH ?= arm64
 
@@ -8,29 +8,29 @@ STATICCHECK  = go tool -modfile=tools/go.mod staticcheck
 bootstrap    = GOOS=$(GOOS) GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o $(ARTIFACTS_DIR)/bootstrap ./$(1)
 
 .PHONY: help run test soak verify verify-stripe tools lint bench fuzz deploy clean
-help: ## This list
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## The whole stack on this machine, with sample events sent through it (RUN='--once' and other flags)
-	@test -x bin/meterbridge || echo "Building meterbridge. A first build downloads and compiles for a minute or two."
+run: ## Run the whole stack on this machine and send sample events through it (RUN='--once' or other flags)
+	@test -x bin/meterbridge || echo "Building meterbridge. The first build downloads and compiles for a minute or two."
 	@CGO_ENABLED=0 go build -trimpath -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local $(RUN)
 
-test: ## Everything that needs only Go
+test: ## Run every test that needs only Go
 	CGO_ENABLED=0 go test -trimpath ./...
 
-soak: ## Thousands of events with every fault (SOAK=3000 SEED=1)
+soak: ## Send thousands of events through the stack with every fault (SOAK=3000 SEED=1)
 	@CGO_ENABLED=0 go build -trimpath -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)
 
-verify: ## The same against real parts: SAM CLI, Runtime Interface Emulator, moto, event-ruler, Stripe's own SDKs
+verify: ## Check against the SAM CLI, Runtime Interface Emulator, moto, event-ruler and Stripe's SDKs
 	@.ci/verify
 
-verify-stripe: ## Only the checks against Stripe's SDKs and mock
+verify-stripe: ## Check only against Stripe's SDKs and stripe-mock
 	@verify/stripe/run
 
-tools: ## Install what make verify needs into a cache folder
+tools: ## Install the tools for make verify into a cache folder
 	@.ci/tools
 
-lint: ## gofmt, go vet, staticcheck, and cfn-lint where it is installed
+lint: ## Run gofmt, go vet, staticcheck, and cfn-lint if it is installed
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
 	go mod tidy -diff
 	go vet ./...
@@ -38,11 +38,11 @@ lint: ## gofmt, go vet, staticcheck, and cfn-lint where it is installed
 	$(STATICCHECK) ./...
 	@if command -v cfn-lint >/dev/null; then cfn-lint template.yaml; else echo "lint: cfn-lint is not installed (pip install cfn-lint): template.yaml was not linted"; fi
 
-bench: ## Benchmarks, with stripe-go and a hand-written Lambda beside ours
+bench: ## Run the benchmarks, and those of stripe-go and a hand-written function for comparison
 	go test -run '^$$' -bench . -benchmem ./...
 	cd bench && go test -run '^$$' -bench . -benchmem ./...
 
-fuzz: ## Every fuzz target, 30 s each (FUZZTIME=2m for longer)
+fuzz: ## Run every fuzz target for 30 s (FUZZTIME=2m for longer)
 	@.ci/fuzz
 
 deploy: ## Build and deploy to AWS with SAM (ENVIRONMENT=staging, PARAMETERS='LogLevel=DEBUG')
@@ -50,7 +50,7 @@ deploy: ## Build and deploy to AWS with SAM (ENVIRONMENT=staging, PARAMETERS='Lo
 	sam build --config-env $(ENVIRONMENT)
 	sam deploy --config-env $(ENVIRONMENT) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
-clean: ## Remove what was built
+clean: ## Remove build output
 	rm -rf .aws-sam .meterbridge bin
 
 .PHONY: build-WebhookFunction build-FetcherFunction build-ReconcilerFunction build-MeterAlertsFunction

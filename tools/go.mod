@@ -1,4 +1,4 @@
-// Tools of the developers, apart from the module so that its users do not inherit their dependencies.
+// Developers' tools, in a module of their own so that users of Meterbridge do not inherit their dependencies.
 module github.com/meterbridge/meterbridge/tools
 
 go 1.26.0
