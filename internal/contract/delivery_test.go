@@ -1,4 +1,4 @@
-package meterbridge_test
+package contract_test
 
 import (
 	"encoding/json"
@@ -10,13 +10,13 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// stripesLimit is how many requests a second Stripe allows for one endpoint: https://docs.stripe.com/rate-limits.
+// stripesLimit is the number of requests a second that Stripe allows for one endpoint: https://docs.stripe.com/rate-limits.
 const stripesLimit = 25
 
-// TestFetchersStayBelowStripesLimit: with the defaults, all instances together at their full rate.
+// With the defaults, all fetchers together at their full rate stay below Stripe's limit.
 func TestFetchersStayBelowStripesLimit(t *testing.T) {
 	t.Parallel()
-	parameters := readTemplate(t).Parameters
+	parameters := readTemplate(t, nil).Parameters
 	var instances, rate float64
 	if _, err := fmt.Sscan(parameters["FetcherConcurrency"]+" "+parameters["StripeRateLimit"], &instances, &rate); err != nil {
 		t.Fatal(err)
@@ -26,11 +26,12 @@ func TestFetchersStayBelowStripesLimit(t *testing.T) {
 	}
 }
 
-// TestVisibilityOutlastsTheFetcher: a message must not come back while a batch may still be worked on. Six times is AWS's
-// advice: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html.
-func TestVisibilityOutlastsTheFetcher(t *testing.T) {
+// A message must not become visible again while a fetcher may still be working on its batch. AWS advises a
+// visibility timeout of six times the function's:
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html.
+func TestVisibilityTimeoutIsSixTimesTheFetchersTimeout(t *testing.T) {
 	t.Parallel()
-	parsed := readTemplate(t)
+	parsed := readTemplate(t, nil)
 	var queue struct{ VisibilityTimeout, MessageRetentionPeriod float64 }
 	var function struct{ Timeout float64 }
 	properties(t, parsed, "FetchQueue", &queue)
@@ -43,16 +44,16 @@ func TestVisibilityOutlastsTheFetcher(t *testing.T) {
 	}
 }
 
-// TestRulesMayDeliver: the queues admit every rule of the bus, and the rule's own failures have a place to go to.
-func TestRulesMayDeliver(t *testing.T) {
+// The queue policies admit every rule of the bus, and the fetch rule has a dead-letter queue.
+func TestEveryRuleOfTheBusMayDeliver(t *testing.T) {
 	t.Parallel()
-	parsed := readTemplate(t)
-	bus := mustHave(t, parsed, "EventBus")
-	anyRule := strings.Replace(bus.ARN, ":event-bus/", ":rule/", 1) + "/a-rule-that-somebody-adds"
+	parsed := readTemplate(t, nil)
+	bus := resource(t, parsed, "EventBus")
+	anyRule := strings.Replace(bus.ARN, ":event-bus/", ":rule/", 1) + "/a-rule-added-later"
 	partnerRule := strings.Replace(anyRule, ":rule/"+bus.Name, ":rule/aws.partner/stripe.com/ed_1", 1)
 	foreignRule := strings.Replace(anyRule, ":rule/"+bus.Name, ":rule/another-bus", 1)
 	for queue, policy := range map[string]string{"FetchQueue": "FetchQueuePolicy", "RuleDeadLetters": "RuleDeadLettersPolicy"} {
-		admits := func(rule string) bool { return admits(t, parsed, policy, mustHave(t, parsed, queue).ARN, rule) }
+		admits := func(rule string) bool { return admits(t, parsed, policy, resource(t, parsed, queue).ARN, rule) }
 		if !admits(anyRule) || !admits(partnerRule) {
 			t.Errorf("%s does not admit %s and %s to %s", policy, anyRule, partnerRule, queue)
 		}
@@ -64,7 +65,7 @@ func TestRulesMayDeliver(t *testing.T) {
 		Targets []struct{ DeadLetterConfig struct{ Arn string } }
 	}
 	properties(t, parsed, "FetchRule", &rule)
-	if want := mustHave(t, parsed, "RuleDeadLetters").ARN; len(rule.Targets) != 1 || rule.Targets[0].DeadLetterConfig.Arn != want {
+	if want := resource(t, parsed, "RuleDeadLetters").ARN; len(rule.Targets) != 1 || rule.Targets[0].DeadLetterConfig.Arn != want {
 		t.Errorf("FetchRule has targets %+v, want one whose dead letters go to %s", rule.Targets, want)
 	}
 }
@@ -108,7 +109,7 @@ func matchesWildcard(t *testing.T, like, text string) bool {
 	return match && err == nil
 }
 
-// oneOrMore is a list of strings, or one alone, as policies write them.
+// oneOrMore is a list of strings, which a policy may also write as one string.
 type oneOrMore []string
 
 func (o *oneOrMore) UnmarshalJSON(data []byte) error {
@@ -120,19 +121,69 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(o))
 }
 
-// properties decodes a resource's resolved properties.
-func properties(t *testing.T, parsed *sam.Template, id string, into any) {
-	t.Helper()
-	if err := json.Unmarshal(encode(t, mustHave(t, parsed, id).Properties), into); err != nil {
-		t.Fatalf("%s: %v", id, err)
+// The fetcher cannot feed itself: no rule sends an event to its queue whose source its role may put on the
+// bus, whatever the type.
+func TestFetchRulesNeverMatchWhatTheFetcherEmits(t *testing.T) {
+	t.Parallel()
+	parsed := readTemplate(t, nil)
+	queue := resource(t, parsed, "FetchQueue")
+	sources := emittedSources(t, parsed)
+	if len(sources) == 0 {
+		t.Fatal("FetcherRole allows no event source")
+	}
+	types := strings.Split(parsed.Parameters["FetchedTypes"], ",")
+	rules := 0
+	for _, r := range parsed.Resources {
+		if r.Type != "AWS::Events::Rule" || !strings.Contains(string(encode(t, r.Properties["Targets"])), queue.ARN) {
+			continue
+		}
+		rules++
+		compiled, err := pattern.Compile(encode(t, r.Properties["EventPattern"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, eventType := range types {
+			if match, err := compiled.Match(busEvent(t, "stripe.thin", eventType)); err != nil || !match {
+				t.Errorf("%s does not match a thin %s (%v)", r.LogicalID, eventType, err)
+			}
+			for _, source := range sources {
+				if match, err := compiled.Match(busEvent(t, source, eventType)); err != nil || match {
+					t.Errorf("%s matches %s %s, which the fetcher emits (%v)", r.LogicalID, source, eventType, err)
+				}
+			}
+		}
+	}
+	if rules == 0 {
+		t.Error("no rule targets FetchQueue")
 	}
 }
 
-func mustHave(t *testing.T, parsed *sam.Template, id string) sam.Resource {
+// emittedSources returns the event sources that the fetcher's role allows, so all that it can emit.
+func emittedSources(t *testing.T, parsed *sam.Template) []string {
 	t.Helper()
-	resource, ok := parsed.Resource(id)
-	if !ok {
-		t.Fatalf("template.yaml has no %s", id)
+	var role struct {
+		Policies []struct {
+			PolicyDocument struct {
+				Statement []struct {
+					Condition struct {
+						StringEquals map[string][]string
+					}
+				}
+			}
+		}
 	}
-	return resource
+	properties(t, parsed, "FetcherRole", &role)
+	var sources []string
+	for _, statement := range role.Policies[0].PolicyDocument.Statement {
+		sources = append(sources, statement.Condition.StringEquals["events:source"]...)
+	}
+	return sources
+}
+
+func busEvent(t *testing.T, source, eventType string) []byte {
+	t.Helper()
+	return encode(t, map[string]any{
+		"version": "0", "id": "00000000-0000-4000-8000-000000000000", "source": source, "detail-type": eventType,
+		"detail": map[string]string{"id": "evt_1", "type": eventType},
+	})
 }

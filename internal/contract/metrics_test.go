@@ -1,12 +1,10 @@
-package meterbridge_test
+package contract_test
 
 import (
 	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"maps"
-	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,25 +18,25 @@ import (
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
-// A series is a metric of a service, or of any service.
+// A series is a metric of a service; an empty service stands for any.
 type series struct{ service, metric string }
 
-// TestMetricsOfCodeAreThoseOfTheTemplate: every metric that a function writes is in an alarm or on the dashboard, and
-// neither looks at one that nobody writes, which would be silent for ever.
-func TestMetricsOfCodeAreThoseOfTheTemplate(t *testing.T) {
+// Every metric that a function writes is in an alarm or on the dashboard, and neither uses a metric that no
+// function writes, which would stay silent.
+func TestTemplateUsesExactlyTheMetricsOfTheCode(t *testing.T) {
 	t.Parallel()
 	written := written(t)
-	parsed := readTemplateWith(t, map[string]string{"SilenceAlarmHours": "6"})
+	parsed := readTemplate(t, map[string]string{"SilenceAlarmHours": "6"})
 	watched := map[series]bool{}
 	for _, reference := range append(inAlarms(t, parsed), onDashboard(t, parsed)...) {
 		watched[reference] = true
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(written)), reference.covers) {
-			t.Errorf("the template looks at %s of %q, which nobody writes", reference.metric, reference.service)
+			t.Errorf("the template uses %s of %q, which no function writes", reference.metric, reference.service)
 		}
 	}
 	for s := range written {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(watched)), func(w series) bool { return w.covers(s) }) {
-			t.Errorf("%s writes %s, which no alarm and no widget looks at", s.service, s.metric)
+			t.Errorf("%s writes %s, which no alarm and no widget uses", s.service, s.metric)
 		}
 	}
 }
@@ -47,14 +45,14 @@ func (s series) covers(other series) bool {
 	return s.metric == other.metric && (s.service == "" || s.service == other.service)
 }
 
-// written returns what the functions write, which is what they name.
+// written returns the metrics that the functions write, known by the constants they mention.
 func written(t *testing.T) map[series]bool {
 	t.Helper()
 	files := goFiles(t, parser.SkipObjectResolution)
 	names := metricNames(t, files["internal/telemetry/metrics.go"])
 	found, used := map[series]bool{}, map[string]bool{}
 	for name, file := range files {
-		service, ok := strings.CutPrefix(path.Dir(name), "functions/")
+		service, ok := functionOf(name)
 		if !ok || strings.HasSuffix(name, "_test.go") {
 			continue
 		}
@@ -71,7 +69,7 @@ func written(t *testing.T) map[series]bool {
 		})
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Values(names)), slices.Sorted(maps.Keys(used))); diff != "" {
-		t.Errorf("metrics that there are (-) and that functions write (+):\n%s", diff)
+		t.Errorf("metrics of package telemetry (-) and metrics that functions write (+):\n%s", diff)
 	}
 	return found
 }
@@ -95,7 +93,7 @@ func metricNames(t *testing.T, file *ast.File) map[string]string {
 		return true
 	})
 	if len(names) < 15 {
-		t.Fatalf("found %d metrics, fewer than there are", len(names))
+		t.Fatalf("found %d metrics, want at least 15", len(names))
 	}
 	return names
 }
@@ -158,7 +156,7 @@ func onDashboard(t *testing.T, parsed *sam.Template) []series {
 				expression, _ := options["expression"].(string)
 				match := search.FindStringSubmatch(expression)
 				if match == nil {
-					t.Fatalf("dashboard: %q is no search for a metric of this stack", expression)
+					t.Fatalf("dashboard: %q does not search for a metric of this stack", expression)
 				}
 				found = append(found, series{"", match[1]})
 				continue
@@ -175,7 +173,7 @@ func onDashboard(t *testing.T, parsed *sam.Template) []series {
 	return found
 }
 
-// seriesOf refuses dimensions under which the code writes nothing.
+// seriesOf reports dimensions under which the code writes nothing.
 func seriesOf(t *testing.T, parsed *sam.Template, place, metric string, dimensions map[string]string) series {
 	t.Helper()
 	bus, _ := parsed.Resource("EventBus")
@@ -192,7 +190,7 @@ func seriesOf(t *testing.T, parsed *sam.Template, place, metric string, dimensio
 	return series{dimensions[telemetry.DimensionService], metric}
 }
 
-// says reports whether a package has a string constant or literal of that value.
+// says reports whether the source of a package contains value as a string literal.
 func says(t *testing.T, folder, value string) bool {
 	t.Helper()
 	files, err := filepath.Glob(folder + "/*.go")
@@ -200,10 +198,6 @@ func says(t *testing.T, folder, value string) bool {
 		t.Fatal(err)
 	}
 	return slices.ContainsFunc(files, func(name string) bool {
-		source, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return !strings.HasSuffix(name, "_test.go") && strings.Contains(string(source), strconv.Quote(value))
+		return !strings.HasSuffix(name, "_test.go") && strings.Contains(read(t, name), strconv.Quote(value))
 	})
 }

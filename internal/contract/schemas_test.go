@@ -1,4 +1,4 @@
-package meterbridge_test
+package contract_test
 
 import (
 	"bytes"
@@ -20,20 +20,16 @@ import (
 var update = flag.Bool("update", false, "rewrite the schemas in template.yaml from schemas/")
 
 const (
-	schemasBegin = "  # ---- Schemas, written from schemas/ by: go test . -run TestSchemaRegistry -update -----------------------------\n"
+	schemasBegin = "  # ---- Schemas, written from schemas/ by: go test ./internal/contract -run Schemas -update -----------------------------\n"
 	schemasEnd   = "Outputs:\n"
 )
 
-// TestSchemaRegistry keeps what the stack registers the same as what schemas/ publishes and the Go types are held to.
-func TestSchemaRegistry(t *testing.T) {
+// The stack registers the schemas that schemas/ publishes.
+func TestTemplateRegistersThePublishedSchemas(t *testing.T) {
 	t.Parallel()
 	documents := registered(t)
 	want := section(documents)
-	source, err := os.ReadFile("template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(source), schemasBegin)
+	before, rest, ok := strings.Cut(read(t, "template.yaml"), schemasBegin)
 	got, after, end := strings.Cut(rest, schemasEnd)
 	if !ok || !end {
 		t.Fatalf("template.yaml has no section that begins with %q and ends with %q", schemasBegin, schemasEnd)
@@ -47,10 +43,9 @@ func TestSchemaRegistry(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("schemas of template.yaml: -want +got:\n%s", diff)
 	}
-	parsed := readTemplate(t)
+	parsed := readTemplate(t, nil)
 	for name, document := range documents {
-		resource, _ := parsed.Resource(document.Name + "Schema")
-		content, _ := resource.Properties["Content"].(string)
+		content, _ := resource(t, parsed, document.Name+"Schema").Properties["Content"].(string)
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, []byte(content)); err != nil || !bytes.Equal(compact.Bytes(), document.Content) {
 			t.Errorf("%s: YAML says\n%s\nwant\n%s\n(%v)", name, content, document.Content, err)
@@ -58,7 +53,8 @@ func TestSchemaRegistry(t *testing.T) {
 	}
 }
 
-// registered makes the documents of the registry, by the name under which AWS would have discovered them.
+// registered makes the documents of the registry and returns them by the names that schema discovery would
+// give them.
 func registered(t *testing.T) map[string]openapi.Document {
 	t.Helper()
 	files, err := filepath.Glob("schemas/*.json")
@@ -67,15 +63,11 @@ func registered(t *testing.T) map[string]openapi.Document {
 	}
 	documents := map[string]openapi.Document{}
 	for _, file := range files {
-		schema, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
 		source, detailType := strings.TrimSuffix(filepath.Base(file), ".json"), ""
 		if !strings.HasPrefix(source, "stripe.") {
-			source, detailType = "stripe.event", source // the others are named after the source, for they have any type
+			source, detailType = "stripe.event", source // the other schemas are named after a source, whose events have any type
 		}
-		document, err := openapi.New(source, detailType, schema)
+		document, err := openapi.New(source, detailType, []byte(read(t, file)))
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
@@ -88,7 +80,7 @@ func registered(t *testing.T) map[string]openapi.Document {
 	return documents
 }
 
-// section is the YAML of the registry.
+// section returns the YAML of the registry.
 func section(documents map[string]openapi.Document) string {
 	var b strings.Builder
 	b.WriteString("\n  SchemaRegistry:\n    Type: AWS::EventSchemas::Registry\n    Properties:\n      RegistryName: !Ref AWS::StackName\n")
@@ -105,7 +97,7 @@ func section(documents map[string]openapi.Document) string {
 	return b.String()
 }
 
-// wrap breaks JSON after commas between members, where YAML's folding may put a space.
+// wrap breaks JSON after commas between members, where the space that YAML puts for a line break is harmless.
 func wrap(document string, width int) string {
 	var out, line bytes.Buffer
 	for _, member := range members(document) {
@@ -119,7 +111,7 @@ func wrap(document string, width int) string {
 	return out.String()
 }
 
-// members cuts JSON after each comma that is not in a string.
+// members cuts JSON after each comma outside strings.
 func members(document string) []string {
 	var parts []string
 	begin, quoted := 0, false

@@ -1,0 +1,122 @@
+package contract_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Imports point down only: functions and commands on top, then internal, then pkg, which imports
+// nothing but the standard library.
+func TestImportsPointDown(t *testing.T) {
+	t.Parallel()
+	for name, file := range goFiles(t, parser.ImportsOnly) {
+		layer, _, _ := strings.Cut(name, "/")
+		test := strings.HasSuffix(name, "_test.go")
+		for _, spec := range file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ours, isOurs := strings.CutPrefix(path, module)
+			standard := !strings.Contains(strings.Split(path, "/")[0], ".")
+			switch {
+			case layer == "pkg" && !test && !standard && !strings.HasPrefix(ours, "pkg/"):
+				t.Errorf("%s imports %s: pkg/ imports the standard library and itself", name, path)
+			case layer == "internal" && isOurs && (strings.HasPrefix(ours, "functions/") || strings.HasPrefix(ours, "cmd/")):
+				t.Errorf("%s imports %s: internal/ does not import functions or commands", name, path)
+			case strings.HasPrefix(path, "github.com/aws/aws-sdk-go-v2") && !mayUseSDK(name):
+				t.Errorf("%s imports %s: only internal/ and the main.go of a process import the AWS SDK", name, path)
+			}
+		}
+	}
+}
+
+func mayUseSDK(name string) bool {
+	return strings.HasPrefix(name, "internal/") || filepath.Base(name) == "main.go" || filepath.Base(name) == "wire.go" || strings.HasSuffix(name, "_test.go")
+}
+
+// Every exported name of pkg/ has a doc comment, because users read it on a documentation site.
+func TestExportedNamesAreDocumented(t *testing.T) {
+	t.Parallel()
+	for name, file := range goFiles(t, parser.ParseComments) {
+		if !strings.HasPrefix(name, "pkg/") || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		for _, declaration := range file.Decls {
+			for _, undocumented := range undocumented(declaration) {
+				t.Errorf("%s: %s has no comment", name, undocumented)
+			}
+		}
+	}
+}
+
+func undocumented(declaration ast.Decl) (names []string) {
+	switch d := declaration.(type) {
+	case *ast.FuncDecl:
+		if d.Name.IsExported() && d.Doc == nil && d.Name.Name != "Error" && d.Name.Name != "String" {
+			names = append(names, d.Name.Name)
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
+					names = append(names, s.Name.Name)
+				}
+			case *ast.ValueSpec:
+				if s.Names[0].IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
+					names = append(names, s.Names[0].Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// Every fuzz target has seeds, in its folder or added in code. Without seeds a target tries next to
+// nothing, and go test does not complain.
+func TestFuzzTargetsHaveSeeds(t *testing.T) {
+	t.Parallel()
+	fuzz := regexp.MustCompile(`(?m)^func (Fuzz[A-Z]\w*)\(`)
+	for name := range goFiles(t, parser.PackageClauseOnly) {
+		if !strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source := read(t, name)
+		for _, target := range fuzz.FindAllStringSubmatch(source, -1) {
+			folder := filepath.Join(filepath.Dir(name), "testdata", "fuzz", target[1])
+			if seeds, _ := os.ReadDir(folder); len(seeds) == 0 && !strings.Contains(source, "f.Add(") {
+				t.Errorf("%s: %s has no seeds", name, target[1])
+			}
+		}
+	}
+}
+
+// The root stays small enough to read at a glance. What .gitignore lists does not count.
+func TestRootHasAtMost24Entries(t *testing.T) {
+	t.Parallel()
+	const most = 24
+	ignored := map[string]bool{".git": true}
+	for line := range strings.Lines(read(t, ".gitignore")) {
+		ignored[strings.Trim(strings.TrimSpace(line), "/")] = true
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if !ignored[entry.Name()] {
+			names = append(names, entry.Name())
+		}
+	}
+	if len(names) > most {
+		t.Errorf("the root holds %d entries, more than %d: %v", len(names), most, names)
+	}
+}

@@ -1,0 +1,73 @@
+package contract_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The first screen of README.md shows the commands that a newcomer types.
+func TestReadmeShowsTheCommands(t *testing.T) {
+	t.Parallel()
+	lines := strings.Split(read(t, "README.md"), "\n")
+	first := strings.Join(lines[:min(45, len(lines))], "\n")
+	for _, command := range []string{"make run", "make test", "make deploy"} {
+		if !strings.Contains(first, command) {
+			t.Errorf("the first 45 lines of README.md do not show %q", command)
+		}
+	}
+}
+
+var (
+	// namedTest matches `package.TestName` and `TestName`, as the pages write them.
+	namedTest = regexp.MustCompile("`(?:(\\w+)\\.)?((?:Test|Fuzz)[A-Z]\\w*)`")
+	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+)
+
+// Every test that a page names exists, in the package that the page gives.
+func TestNamedTestsExist(t *testing.T) {
+	t.Parallel()
+	tests := testsByFolder(t)
+	for page, least := range map[string]int{"stripe.md": 40, "operations.md": 10, "reliability.md": 20} {
+		named := namedTest.FindAllStringSubmatch(read(t, "docs/"+page), -1)
+		if len(named) < least {
+			t.Errorf("%s names %d tests, want at least %d", page, len(named), least)
+		}
+		for _, name := range named {
+			if !exists(tests, name[1], name[2]) {
+				t.Errorf("%s names the test %s, which does not exist", page, name[0])
+			}
+		}
+	}
+}
+
+// exists reports whether a test is in a folder of that name; an empty folder stands for any.
+func exists(tests map[string][]string, folder, test string) bool {
+	for _, in := range tests[test] {
+		if folder == "" || in == folder {
+			return true
+		}
+	}
+	return false
+}
+
+// testsByFolder returns, for each test and fuzz target, the names of the folders that have it.
+func testsByFolder(t *testing.T) map[string][]string {
+	t.Helper()
+	folders := map[string][]string{}
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, match := range testFunc.FindAllStringSubmatch(read(t, path), -1) {
+			folders[match[1]] = append(folders[match[1]], filepath.Base(filepath.Dir(path)))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folders
+}

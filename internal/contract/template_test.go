@@ -1,0 +1,114 @@
+package contract_test
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/deployed"
+)
+
+// With a topic every alarm notifies it, when it rings and when it ends; without one no alarm has an action.
+func TestEveryAlarmNotifiesTheTopic(t *testing.T) {
+	t.Parallel()
+	for parameter, value := range map[string]string{"AlarmTopic": "yes", "AlarmEmail": "ops@example.com", "SilenceAlarmHours": "6"} {
+		parsed := readTemplate(t, map[string]string{parameter: value})
+		topic, exists := parsed.Resource("Alarms")
+		if _, mailed := parsed.Resource("AlarmMail"); mailed != (parameter == "AlarmEmail") || exists != (parameter != "SilenceAlarmHours") {
+			t.Errorf("%s=%s: topic %v, mail %v", parameter, value, exists, mailed)
+		}
+		var want any
+		if exists {
+			want = []any{topic.ARN}
+		}
+		alarms := 0
+		for _, r := range parsed.Resources {
+			if r.Type != "AWS::CloudWatch::Alarm" {
+				continue
+			}
+			alarms++
+			for _, action := range []string{"AlarmActions", "OKActions"} {
+				if diff := cmp.Diff(want, r.Properties[action]); diff != "" {
+					t.Errorf("%s=%s: %s of %s: -want +got:\n%s", parameter, value, action, r.LogicalID, diff)
+				}
+			}
+			if r.Properties["TreatMissingData"] == nil || r.Properties["AlarmDescription"] == nil {
+				t.Errorf("%s lacks a description or TreatMissingData", r.LogicalID)
+			}
+		}
+		if alarms < 12 {
+			t.Errorf("found %d alarms, want at least 12", alarms)
+		}
+	}
+}
+
+var stateful = regexp.MustCompile(`(?m)^  (\w+):\n    Type: (AWS::(?:DynamoDB::Table|Events::Archive|Events::EventBus|SQS::Queue))\n(?:    Condition: \w+\n)?((?:    \w+Policy: .*\n)*)`)
+
+// kept are the policies of a resource that holds data. A first deployment that fails keeps nothing, so that the
+// next one finds no leftovers.
+const kept = "    DeletionPolicy: !If [KeepsData, RetainExceptOnCreate, Delete]\n    UpdateReplacePolicy: !If [KeepsData, Retain, Delete]\n"
+
+// Queues, tables, archives and the bus outlive the stack unless the parameter KeepData says otherwise.
+func TestResourcesWithDataOutliveTheStack(t *testing.T) {
+	t.Parallel()
+	found := stateful.FindAllStringSubmatch(read(t, "template.yaml"), -1)
+	if len(found) < 6 {
+		t.Errorf("found %d resources with data, want at least 6", len(found))
+	}
+	for _, match := range found {
+		if match[3] != kept {
+			t.Errorf("%s (%s) does not follow KeepData: %q", match[1], match[2], match[3])
+		}
+	}
+}
+
+// The stack outputs every address that the commands need and every name that the pages use.
+func TestStackOutputsWhatCommandsAndPagesNeed(t *testing.T) {
+	t.Parallel()
+	parsed := readTemplate(t, map[string]string{"AlarmTopic": "yes"})
+	var names []string
+	var outputs []map[string]string
+	for _, output := range parsed.Outputs {
+		names = append(names, output.Name)
+		outputs = append(outputs, map[string]string{"OutputKey": output.Name, "OutputValue": output.Value})
+		if output.Description == "" {
+			t.Errorf("output %s has no description", output.Name)
+		}
+	}
+	slices.Sort(names)
+	want := []string{
+		"AlarmTopicArn", "ApiKeySecretArn", "ArchiveName", "DashboardUrl", "DeadLettersUrl", "EventBusArn", "EventBusName", "FetchQueueArn",
+		"FetchQueueUrl", "LedgerTableName", "ReconcilerFunctionName", "RuleDeadLettersUrl", "SchemaRegistryName", "SigningSecretArn", "WebhookUrl",
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("outputs: -want +got:\n%s", diff)
+	}
+	stack, err := deployed.ReadOutputs(encode(t, outputs))
+	if err != nil || stack.Bus == "" || stack.FetchQueue == "" || stack.DeadLetters == "" || stack.RuleDeadLetters == "" || stack.Ledger == "" {
+		t.Errorf("the commands read %+v (%v), an address is missing", stack, err)
+	}
+}
+
+// The template gives each function exactly the environment variables that it reads.
+func TestFunctionsGetExactlyTheVariablesTheyRead(t *testing.T) {
+	t.Parallel()
+	reads := map[string]func(config.Lookup){
+		"WebhookFunction":    func(l config.Lookup) { config.LoadWebhook(l) },
+		"FetcherFunction":    func(l config.Lookup) { config.LoadFetcher(l) },
+		"ReconcilerFunction": func(l config.Lookup) { config.LoadReconciler(l) },
+	}
+	parsed := readTemplate(t, nil)
+	for function, load := range reads {
+		want := map[string]bool{}
+		load(func(name string) (string, bool) { want[name] = true; return "", false })
+		variables := resource(t, parsed, function).Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
+		got := slices.Sorted(maps.Keys(variables))
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), got); diff != "" {
+			t.Errorf("%s: variables that it reads (-) and variables that the template sets (+):\n%s", function, diff)
+		}
+	}
+}
