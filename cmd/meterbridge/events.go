@@ -9,7 +9,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
 // eventWriter writes every event put on the bus as one line of JSON, to each of its outputs.
@@ -54,8 +54,8 @@ func (w *eventWriter) begin() error {
 }
 
 // Observe implements local.Observer. Each line is flushed, so that a reader can follow.
-func (w *eventWriter) Observe(s aws.Step) {
-	if s.Kind != aws.Put {
+func (w *eventWriter) Observe(s activity.Step) {
+	if s.Kind != activity.Put {
 		return
 	}
 	var line bytes.Buffer

@@ -4,7 +4,7 @@ import (
 	"sync"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
 // journal follows every thin event from the moment it is stored to its end: its full event on the bus, a parking place, or
@@ -34,7 +34,7 @@ func (j *journal) follow(fetchQueue string) {
 }
 
 // Observe implements local.Observer.
-func (j *journal) Observe(s aws.Step) {
+func (j *journal) Observe(s activity.Step) {
 	if s.EventID == "" {
 		return
 	}
@@ -43,17 +43,17 @@ func (j *journal) Observe(s aws.Step) {
 	e := j.events[s.EventID]
 	if e == nil {
 		e = &ending{}
-		if s.Kind == aws.Put && s.Source == bus.SourceThin {
+		if s.Kind == activity.Put && s.Source == bus.SourceThin {
 			j.events[s.EventID] = e
 		}
 	}
 	switch {
-	case s.Kind == aws.Put:
+	case s.Kind == activity.Put:
 		e.emitted = e.emitted || s.Source == bus.SourceEvent
 		e.parked = e.parked || s.Source == bus.SourceFailure
-	case s.Kind == aws.Parked:
+	case s.Kind == activity.Parked:
 		e.parked = true
-	case s.Kind == aws.Matched && s.Source == bus.SourceThin && s.Target == j.fetchQueue:
+	case s.Kind == activity.Matched && s.Source == bus.SourceThin && s.Target == j.fetchQueue:
 		e.wanted = true
 	}
 }

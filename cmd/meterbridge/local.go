@@ -16,6 +16,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
@@ -181,7 +182,7 @@ func (s *session) options(parameters map[string]string) aws.Options {
 		Listen:      s.flags.listen,
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
 		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
-		Observer:    aws.Observers{s.journal, s.stripe, s.events, s.story},
+		Observer:    activity.Observers{s.journal, s.stripe, s.events, s.story},
 		ClockFactor: s.flags.clockFactor,
 	}
 	if s.flags.faults != "" {

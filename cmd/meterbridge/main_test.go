@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -185,8 +185,8 @@ func TestStoryCanNotSteerTheTerminal(t *testing.T) {
 	var out strings.Builder
 	s := newStory(process{env: os.LookupEnv, stderr: &out}, true)
 	hostile := "\x1b[2Jevt\u009b\r\n\u202e"
-	for kind := aws.Building; kind <= aws.Warned; kind++ {
-		s.Observe(aws.Step{Kind: kind, EventID: hostile, EventType: hostile, Source: hostile, Name: hostile, Target: hostile, Text: hostile})
+	for kind := activity.Building; kind <= activity.Warned; kind++ {
+		s.Observe(activity.Step{Kind: kind, EventID: hostile, EventType: hostile, Source: hostile, Name: hostile, Target: hostile, Text: hostile})
 	}
 	s.fetched(hostile, hostile, 200)
 	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/soak"
 )
 
@@ -95,8 +95,8 @@ func newSoakScreen(p process, flags localFlags) *soakScreen {
 }
 
 // Observe implements local.Observer.
-func (s *soakScreen) Observe(step aws.Step) {
-	opening := step.Kind == aws.Building || step.Kind == aws.Built || step.Kind == aws.Logged
+func (s *soakScreen) Observe(step activity.Step) {
+	opening := step.Kind == activity.Building || step.Kind == activity.Built || step.Kind == activity.Logged
 	if s.verbose || opening {
 		s.story.Observe(step)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
 // story tells people what happens, a line for each step.
@@ -45,40 +45,40 @@ func (s *story) tell(at time.Time, id, verb, format string, arguments ...any) {
 }
 
 // Observe implements local.Observer.
-func (s *story) Observe(step aws.Step) {
+func (s *story) Observe(step activity.Step) {
 	for _, text := range []*string{&step.EventID, &step.EventType, &step.Source, &step.Name, &step.Target, &step.Text} {
 		*text = printable(*text)
 	}
 	switch step.Kind {
-	case aws.Building:
+	case activity.Building:
 		s.building(step)
-	case aws.Built:
+	case activity.Built:
 		s.say("  built    %s in %.1f s", step.Name, step.Took.Seconds())
-	case aws.Received:
+	case activity.Received:
 		s.tell(step.Time, step.EventID, "received", "%s, %d bytes", step.Text, step.Count)
-	case aws.Answered:
+	case activity.Answered:
 		s.tell(step.Time, step.EventID, "answered", "%d by %s in %s", step.Status, step.Name, round(step.Took))
-	case aws.Put:
+	case activity.Put:
 		s.tell(step.Time, step.EventID, putVerb(step.Source), "%s  %s", step.Source, step.EventType)
-	case aws.Matched:
+	case activity.Matched:
 		s.tell(step.Time, step.EventID, "rule", "%s → %s", step.Name, step.Target)
-	case aws.Unmatched:
+	case activity.Unmatched:
 		s.tell(step.Time, step.EventID, "no rule", "of %s takes it", step.Name)
-	case aws.Invoked:
+	case activity.Invoked:
 		s.invoked(step)
-	case aws.Faulted:
+	case activity.Faulted:
 		s.faulted(step)
-	case aws.Parked:
+	case activity.Parked:
 		s.tell(step.Time, step.EventID, "parked", "in %s: %s", step.Name, step.Text)
-	case aws.Logged:
+	case activity.Logged:
 		s.logged(step)
-	case aws.Warned:
+	case activity.Warned:
 		s.say("%s %s", s.paint("warning", "  warning "), step.Text)
 	}
 }
 
 // building shows at most one line of a function's build every few seconds: enough to see that a long one lives.
-func (s *story) building(step aws.Step) {
+func (s *story) building(step activity.Step) {
 	const interval = 3 * time.Second
 	s.mu.Lock()
 	last, known := s.builds[step.Name]
@@ -92,7 +92,7 @@ func (s *story) building(step aws.Step) {
 	}
 }
 
-func (s *story) invoked(step aws.Step) {
+func (s *story) invoked(step activity.Step) {
 	switch {
 	case step.Err != nil:
 		s.tell(step.Time, step.EventID, "failed", "%s: %v", step.Name, step.Err)
@@ -101,7 +101,7 @@ func (s *story) invoked(step aws.Step) {
 	}
 }
 
-func (s *story) faulted(step aws.Step) {
+func (s *story) faulted(step activity.Step) {
 	id, more := "", ""
 	if len(step.Batch) > 0 {
 		id = step.Batch[0]
@@ -113,7 +113,7 @@ func (s *story) faulted(step aws.Step) {
 }
 
 // logged shows a function's log when it was asked for, and before the stack is ready, when it tells why a start fails.
-func (s *story) logged(step aws.Step) {
+func (s *story) logged(step activity.Step) {
 	s.mu.Lock()
 	show := s.verbose || !s.ready
 	s.mu.Unlock()

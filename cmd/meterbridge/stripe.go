@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
@@ -79,8 +79,8 @@ func (s *stripeSource) watched(story *story) http.Handler {
 }
 
 // Observe makes the sandbox know the full form of every thin event that the webhook stored, as Stripe would.
-func (s *stripeSource) Observe(step aws.Step) {
-	if s.sandbox == nil || step.Kind != aws.Put || step.Source != bus.SourceThin {
+func (s *stripeSource) Observe(step activity.Step) {
+	if s.sandbox == nil || step.Kind != activity.Put || step.Source != bus.SourceThin {
 		return
 	}
 	var envelope struct {

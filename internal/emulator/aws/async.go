@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
@@ -22,7 +23,7 @@ func (f *function) invokeAsync(payload []byte) {
 		for attempt := 0; ; attempt++ {
 			started := time.Now()
 			_, err := f.invoke(s.stopped, payload)
-			s.observe(Step{Kind: Invoked, Name: f.logicalID, EventID: envelopeEventID(payload), Count: 1, Took: time.Since(started), Err: err})
+			s.observe(activity.Step{Kind: activity.Invoked, Name: f.logicalID, EventID: activity.EnvelopeEventID(payload), Count: 1, Took: time.Since(started), Err: err})
 			if err == nil || s.stopped.Err() != nil {
 				return
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	emulator "github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
 // TestMain makes this test binary a function where a runtime API is named: the templates below build it by copying it.
@@ -52,7 +53,7 @@ func small(t *testing.T, resources string) (*harness, func(source, detail string
 		"  Bus: {Type: AWS::Events::EventBus, Properties: {Name: bus}}\n" + resources
 	h := &harness{t: t}
 	stack, err := emulator.Open(t.Context(), emulator.Options{
-		Template: copies(t, source), Listen: "127.0.0.1:0", Observer: emulator.ObserverFunc(h.observe), ClockFactor: 20,
+		Template: copies(t, source), Listen: "127.0.0.1:0", Observer: activity.ObserverFunc(h.observe), ClockFactor: 20,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +209,7 @@ func TestUnknownFailureFailsTheBatch(t *testing.T) {
 `)
 	put("a", `{"id":"evt_1"}`)
 	h.quiet()
-	if parked := h.all(emulator.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
+	if parked := h.all(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
 		t.Errorf("parked %+v, want evt_1 in Dead", parked)
 	}
 	if attempts := strings.Count(h.log(), "consumer got"); attempts != 2 {
@@ -231,7 +232,7 @@ func TestUndeliverableGoesToTheRulesDeadLetters(t *testing.T) {
 `)
 	put("a", `{"id":"evt_1"}`)
 	h.quiet()
-	if parked := h.all(emulator.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
+	if parked := h.all(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
 		t.Errorf("parked %+v, want evt_1 in Dead", parked)
 	}
 }
@@ -292,7 +293,7 @@ func TestStrangersGetNothingFromTheStandInForAWS(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "UnrecognizedClientException") {
 		t.Errorf("PutEvents = %v, want UnrecognizedClientException", err)
 	}
-	if got := h.all(emulator.Put); len(got) != 0 {
+	if got := h.all(activity.Put); len(got) != 0 {
 		t.Errorf("events on the bus: %v", got)
 	}
 }
@@ -301,7 +302,7 @@ func TestStrangersGetNothingFromTheStandInForAWS(t *testing.T) {
 func TestWhatIsNotRunIsSaid(t *testing.T) {
 	t.Parallel()
 	h, _ := small(t, "  Machine: {Type: AWS::Serverless::StateMachine}\n  Stream: {Type: AWS::Kinesis::Stream}\n  Role: {Type: AWS::IAM::Role}\n")
-	warnings := h.all(emulator.Warned)
+	warnings := h.all(activity.Warned)
 	if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "Machine") || !strings.Contains(warnings[0].Text, "Stream") || strings.Contains(warnings[0].Text, "Role") {
 		t.Errorf("warnings %+v, want one that names Machine and Stream", warnings)
 	}
@@ -330,7 +331,7 @@ func TestInterruptedBuildEndsAtOnce(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	_, err := emulator.Open(ctx, emulator.Options{
 		Template: filepath.Join(folder, "template.yaml"), Listen: "127.0.0.1:0",
-		Observer: emulator.ObserverFunc(func(s emulator.Step) {
+		Observer: activity.ObserverFunc(func(s activity.Step) {
 			if s.Text == "started" {
 				interrupt()
 			}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda/process"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
@@ -40,7 +41,7 @@ func (s *Stack) build(ctx context.Context, r sam.Resource, p functionProperties)
 	}
 	started := time.Now()
 	target := "build-" + r.LogicalID
-	s.observe(Step{Kind: Building, Name: r.LogicalID, Text: "make " + target})
+	s.observe(activity.Step{Kind: activity.Building, Name: r.LogicalID, Text: "make " + target})
 	command := exec.CommandContext(ctx, "make", "--silent", "--no-print-directory", "-C", source, target,
 		"ARTIFACTS_DIR="+artifacts, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	process.Group(command)
@@ -55,7 +56,7 @@ func (s *Stack) build(ctx context.Context, r sam.Resource, p functionProperties)
 	if _, err := os.Stat(bootstrap); err != nil {
 		return "", fmt.Errorf("build %s: make %s in %s left no executable named bootstrap in ARTIFACTS_DIR", r.LogicalID, target, source)
 	}
-	s.observe(Step{Kind: Built, Name: r.LogicalID, Took: time.Since(started)})
+	s.observe(activity.Step{Kind: activity.Built, Name: r.LogicalID, Took: time.Since(started)})
 	return bootstrap, nil
 }
 
@@ -76,7 +77,7 @@ func (s *Stack) runBuild(command *exec.Cmd, name string) error {
 		lines := bufio.NewScanner(reader)
 		for lines.Scan() {
 			tail.add(lines.Text())
-			s.observe(Step{Kind: Building, Name: name, Text: lines.Text()})
+			s.observe(activity.Step{Kind: activity.Building, Name: name, Text: lines.Text()})
 		}
 		io.Copy(io.Discard, reader)
 	}()
@@ -108,7 +109,7 @@ func (s *Stack) runPatiently(command *exec.Cmd, name string) error {
 			return err
 		case <-tick.C:
 			took := time.Since(started).Round(time.Second)
-			s.observe(Step{Kind: Building, Name: name, Text: fmt.Sprintf("still compiling after %s; a first build takes a minute or two", took)})
+			s.observe(activity.Step{Kind: activity.Building, Name: name, Text: fmt.Sprintf("still compiling after %s; a first build takes a minute or two", took)})
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/transform"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
@@ -70,8 +71,8 @@ func quote(v any) []byte {
 // put tells the observer of the event and delivers it to the targets of every rule that matches.
 func (s *Stack) put(b *bus, e event) {
 	envelope := e.envelope()
-	step := Step{Time: e.time, EventID: eventID(e.detail), EventType: e.detailType, Source: e.source}
-	s.observe(step.with(Put, b.logicalID, func(s *Step) { s.Envelope = envelope }))
+	step := activity.Step{Time: e.time, EventID: activity.EventID(e.detail), EventType: e.detailType, Source: e.source}
+	s.observe(with(step, activity.Put, b.logicalID, func(s *activity.Step) { s.Envelope = envelope }))
 	matched := false
 	for _, r := range b.rules {
 		match, err := r.pattern.Match(envelope)
@@ -83,12 +84,12 @@ func (s *Stack) put(b *bus, e event) {
 		}
 		matched = true
 		for _, t := range r.targets {
-			s.observe(step.with(Matched, r.logicalID, func(s *Step) { s.Target = t.logicalID }))
+			s.observe(with(step, activity.Matched, r.logicalID, func(s *activity.Step) { s.Target = t.logicalID }))
 			s.deliver(r, t, envelope, e)
 		}
 	}
 	if !matched {
-		s.observe(step.with(Unmatched, b.logicalID, nil))
+		s.observe(with(step, activity.Unmatched, b.logicalID, nil))
 	}
 }
 
@@ -119,36 +120,10 @@ func (s *Stack) deliver(r *rule, t *target, envelope []byte, e event) {
 }
 
 // with returns a copy of the step as another kind, completed by fill.
-func (s Step) with(kind Kind, name string, fill func(*Step)) Step {
+func with(s activity.Step, kind activity.Kind, name string, fill func(*activity.Step)) activity.Step {
 	s.Kind, s.Name = kind, name
 	if fill != nil {
 		fill(&s)
 	}
 	return s
-}
-
-// eventID returns Stripe's id of the event that a detail, or a request's body, speaks of; empty if it shows none.
-func eventID(detail []byte) string {
-	var ids struct {
-		ID      string `json:"id"`
-		EventID string `json:"event_id"`
-	}
-	if json.Unmarshal(detail, &ids) != nil {
-		return ""
-	}
-	if ids.EventID != "" {
-		return ids.EventID
-	}
-	return ids.ID
-}
-
-// envelopeEventID returns Stripe's id of the event inside an EventBridge envelope; empty if there is none.
-func envelopeEventID(envelope []byte) string {
-	var e struct {
-		Detail json.RawMessage `json:"detail"`
-	}
-	if json.Unmarshal(envelope, &e) != nil {
-		return ""
-	}
-	return eventID(e.Detail)
 }

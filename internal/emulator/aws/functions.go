@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
@@ -78,7 +79,7 @@ func (s *Stack) wireFunction(r sam.Resource, bootstrap string) error {
 	f.Function = lambda.New(lambda.Config{
 		Name: r.Name, ARN: r.ARN, Bootstrap: bootstrap, TaskRoot: filepath.Dir(bootstrap), Env: s.environment(p),
 		Timeout: f.timeout(), MemorySize: int(p.MemorySize), Instances: instances,
-		Log: func(line string) { s.observe(Step{Kind: Logged, Name: r.LogicalID, Text: line}) },
+		Log: func(line string) { s.observe(activity.Step{Kind: activity.Logged, Name: r.LogicalID, Text: line}) },
 	})
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
 )
 
@@ -47,10 +48,10 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		return
 	}
-	started, step := time.Now(), Step{Name: target.function.logicalID, EventID: eventID(body)}
-	g.stack.observe(step.with(Received, step.Name, func(s *Step) { s.Text, s.Count = target.method+" "+target.path, len(body) }))
+	started, step := time.Now(), activity.Step{Name: target.function.logicalID, EventID: activity.EventID(body)}
+	g.stack.observe(with(step, activity.Received, step.Name, func(s *activity.Step) { s.Text, s.Count = target.method+" "+target.path, len(body) }))
 	status := g.invoke(w, r, target, parameters, body)
-	g.stack.observe(step.with(Answered, step.Name, func(s *Step) { s.Status, s.Took = status, time.Since(started) }))
+	g.stack.observe(with(step, activity.Answered, step.Name, func(s *activity.Step) { s.Status, s.Took = status, time.Since(started) }))
 }
 
 // sort puts the most specific routes first, as API Gateway chooses between them: a literal part of a path before a parameter, that
@@ -116,7 +117,7 @@ func matchPath(template, path string) (map[string]string, bool) {
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func (g *gateway) invoke(w http.ResponseWriter, r *http.Request, target *route, parameters map[string]string, body []byte) int {
 	answer, err := target.function.invoke(r.Context(), g.event(r, target, parameters, body))
-	g.stack.observe(Step{Kind: Invoked, Name: target.function.logicalID, EventID: eventID(body), Count: 1, Err: err})
+	g.stack.observe(activity.Step{Kind: activity.Invoked, Name: target.function.logicalID, EventID: activity.EventID(body), Count: 1, Err: err})
 	switch {
 	case errors.Is(err, lambda.ErrTimeout):
 		return reply(w, http.StatusServiceUnavailable, "Service Unavailable")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
@@ -56,7 +57,7 @@ func TestNothingUnauthenticatedEnters(t *testing.T) {
 		}
 	}
 	h.quiet()
-	if got := h.all(aws.Put); len(got) != 0 {
+	if got := h.all(activity.Put); len(got) != 0 {
 		t.Errorf("%d events on the bus, want none: %s", len(got), got[0].Envelope)
 	}
 	if log := h.log(); strings.Contains(log, mac) || strings.Contains(log, "mtr_test") || strings.Contains(log, string(signingSecret)) {
@@ -188,7 +189,7 @@ func TestKeyStaysWithItsOrigin(t *testing.T) {
 		}
 	}
 	h.await("every event was parked or asked for", func() bool {
-		ended := len(h.all(aws.Parked)) + len(stripe.requests())
+		ended := len(h.all(activity.Parked)) + len(stripe.requests())
 		return ended >= len(h.put(thin))
 	})
 	if got := thief.requests(); len(got) != 0 {

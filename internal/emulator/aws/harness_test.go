@@ -16,6 +16,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
@@ -32,7 +33,7 @@ type harness struct {
 	sandbox *stripe.Sandbox
 
 	mu    sync.Mutex
-	steps []aws.Step
+	steps []activity.Step
 }
 
 // setup changes what newHarness opens.
@@ -56,7 +57,7 @@ func newHarness(t testing.TB, s setup) *harness {
 		BuildDir:    t.TempDir(),
 		Environment: map[string]string{config.StripeAPIBase: stripe.URL},
 		Secrets:     map[string]string{config.SigningSecretID: string(signingSecret), config.APIKeySecretID: apiKey},
-		Observer:    aws.ObserverFunc(h.observe),
+		Observer:    activity.ObserverFunc(h.observe),
 	}
 	if s.change != nil {
 		s.change(&options)
@@ -80,7 +81,7 @@ func root(t testing.TB) string {
 	return path
 }
 
-func (h *harness) observe(s aws.Step) {
+func (h *harness) observe(s activity.Step) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.steps = append(h.steps, s)
@@ -149,10 +150,10 @@ func (h *harness) await(what string, holds func() bool) {
 }
 
 // all returns the steps of one kind so far, in their order.
-func (h *harness) all(kind aws.Kind) []aws.Step {
+func (h *harness) all(kind activity.Kind) []activity.Step {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var found []aws.Step
+	var found []activity.Step
 	for _, s := range h.steps {
 		if s.Kind == kind {
 			found = append(found, s)
@@ -165,7 +166,7 @@ func (h *harness) all(kind aws.Kind) []aws.Step {
 func (h *harness) put(source string) map[string][]json.RawMessage {
 	h.t.Helper()
 	found := map[string][]json.RawMessage{}
-	for _, s := range h.all(aws.Put) {
+	for _, s := range h.all(activity.Put) {
 		var envelope struct{ Detail json.RawMessage }
 		if err := json.Unmarshal(s.Envelope, &envelope); err != nil {
 			h.t.Fatalf("envelope %s: %v", s.Envelope, err)
@@ -180,7 +181,7 @@ func (h *harness) put(source string) map[string][]json.RawMessage {
 // log returns what the functions printed.
 func (h *harness) log() string {
 	var b strings.Builder
-	for _, s := range h.all(aws.Logged) {
+	for _, s := range h.all(activity.Logged) {
 		b.WriteString(s.Name + ": " + s.Text + "\n")
 	}
 	return b.String()

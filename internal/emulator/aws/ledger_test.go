@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
@@ -34,7 +34,7 @@ func (h *harness) quietButDeferred(id string, deliveries int) {
 	h.t.Helper()
 	h.await("every delivery", func() bool {
 		handled := 0
-		for _, s := range h.all(aws.Invoked) {
+		for _, s := range h.all(activity.Invoked) {
 			if s.Name == "FetcherFunction" {
 				handled += s.Count
 			}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
@@ -62,8 +63,8 @@ func (m *mapping) poll(ctx context.Context) {
 	for _, message := range done {
 		m.queue.Delete(message.Receipt) // a receipt that has expired means the message comes again, as in SQS
 	}
-	m.stack.observe(Step{
-		Kind: Invoked, Name: m.function.logicalID, Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
+	m.stack.observe(activity.Step{
+		Kind: activity.Invoked, Name: m.function.logicalID, Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
 		Took: time.Since(started), Err: err,
 	})
 }
@@ -72,7 +73,7 @@ func (m *mapping) poll(ctx context.Context) {
 func eventIDs(messages []sqs.Message) []string {
 	var ids []string
 	for _, message := range messages {
-		if id := envelopeEventID([]byte(message.Body)); id != "" {
+		if id := activity.EnvelopeEventID([]byte(message.Body)); id != "" {
 			ids = append(ids, id)
 		}
 	}

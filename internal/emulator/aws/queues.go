@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
@@ -90,7 +91,7 @@ func (s *Stack) parked(q *localQueue, m sqs.Message) {
 	default:
 		reason = cmp.Or(m.Attributes["ERROR_MESSAGE"].StringValue, "no reason given")
 	}
-	s.observe(Step{Kind: Parked, Name: q.logicalID, EventID: envelopeEventID([]byte(m.Body)), Text: reason})
+	s.observe(activity.Step{Kind: activity.Parked, Name: q.logicalID, EventID: activity.EnvelopeEventID([]byte(m.Body)), Text: reason})
 }
 
 // QueueNamedBy returns the logical id of the queue that a function's environment variable names; empty if there is none.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
 // scheduledFunction is a template of one function, a copy of this binary, with schedules to be filled in.
@@ -51,7 +52,7 @@ func openScheduled(t *testing.T, change func(*aws.Options), replace ...string) (
 	h := &harness{t: t}
 	options := aws.Options{
 		Template: copies(t, strings.NewReplacer(replace...).Replace(scheduledFunction)), Listen: "127.0.0.1:0",
-		Observer: aws.ObserverFunc(h.observe),
+		Observer: activity.ObserverFunc(h.observe),
 	}
 	if change != nil {
 		change(&options)
@@ -101,7 +102,7 @@ func TestRunSchedules(t *testing.T) {
 			t.Errorf("%s did not run:\n%s", id, h.log())
 		}
 	}
-	warnings := h.all(aws.Warned)
+	warnings := h.all(activity.Warned)
 	if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "cron(0 0 1 1 ? *)") {
 		t.Errorf("warnings %+v, want one, of the cron expression", warnings)
 	}

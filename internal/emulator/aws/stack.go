@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
@@ -42,7 +43,7 @@ type Options struct {
 	BuildDir    string            // where functions are built; default .meterbridge/build beside the template
 	Environment map[string]string // replaces a variable in every function that declares it
 	Secrets     map[string]string // from a variable that names a secret to what that secret holds
-	Observer    Observer          // is told every step; default none
+	Observer    activity.Observer // is told every step; default none
 	Prebuilt    bool              // whether a function that is in BuildDir already is not built again
 
 	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts, delays, schedules, the
@@ -103,7 +104,7 @@ func newStack(options Options) *Stack {
 	options.Listen = cmp.Or(options.Listen, "127.0.0.1:8787")
 	options.BuildDir = cmp.Or(options.BuildDir, filepath.Join(filepath.Dir(options.Template), ".meterbridge", "build"))
 	if options.Observer == nil {
-		options.Observer = ObserverFunc(func(Step) {})
+		options.Observer = activity.ObserverFunc(func(activity.Step) {})
 	}
 	s := &Stack{
 		options:   options,
@@ -191,7 +192,7 @@ func (s *Stack) Close() {
 	}
 }
 
-func (s *Stack) observe(step Step) {
+func (s *Stack) observe(step activity.Step) {
 	if step.Time.IsZero() {
 		step.Time = s.clock.Now()
 	}
@@ -199,5 +200,5 @@ func (s *Stack) observe(step Step) {
 }
 
 func (s *Stack) warn(format string, arguments ...any) {
-	s.observe(Step{Kind: Warned, Text: fmt.Sprintf(format, arguments...)})
+	s.observe(activity.Step{Kind: activity.Warned, Text: fmt.Sprintf(format, arguments...)})
 }

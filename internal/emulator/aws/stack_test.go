@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
@@ -73,7 +74,7 @@ func TestAddingARuleAddsAConsumer(t *testing.T) {
 		t.Errorf("the consumer did not tell of the event:\n%s", log)
 	}
 	var invoked int
-	for _, s := range h.all(aws.Invoked) {
+	for _, s := range h.all(activity.Invoked) {
 		if s.Name == "MeterAlertsFunction" {
 			invoked++
 		}
@@ -132,7 +133,7 @@ func TestEventNobodyKnowsIsParked(t *testing.T) {
 	h := newHarness(t, setup{change: func(o *aws.Options) { o.ClockFactor = 2000 }})
 	h.deliverSigned([]byte(`{"id":"evt_missing_1","object":"v2.core.event","type":"v2.core.event_destination.ping","created":"2026-01-02T03:04:05Z","livemode":false}`))
 	h.quiet()
-	parked := h.all(aws.Parked)
+	parked := h.all(activity.Parked)
 	if len(parked) != 1 || parked[0].Name != "DeadLetters" || parked[0].EventID != "evt_missing_1" {
 		t.Errorf("parked = %+v, want evt_missing_1 in DeadLetters\n%s", parked, h.log())
 	}
@@ -147,7 +148,7 @@ func TestMissingSecretFailsAtStart(t *testing.T) {
 	h := &harness{t: t}
 	_, err := aws.Open(t.Context(), aws.Options{
 		Template: filepath.Join(root(t), "template.yaml"), Listen: "127.0.0.1:0", BuildDir: t.TempDir(),
-		Observer: aws.ObserverFunc(h.observe),
+		Observer: activity.ObserverFunc(h.observe),
 	})
 	if err == nil || !strings.Contains(h.log(), "secret") {
 		t.Errorf("Open = %v, want an error, and a log that tells of the secret:\n%s", err, h.log())

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	emulator "github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
 // TestHastenSkipsTheWaiting: an event that Stripe does not know is tried for minutes before it is parked, at a clock that runs in
@@ -24,7 +25,7 @@ func TestHastenSkipsTheWaiting(t *testing.T) {
 	if err := h.stack.Hasten(ctx); err != nil {
 		t.Fatalf("Hasten: %v\n%s", err, h.log())
 	}
-	parked, stored := h.all(emulator.Parked), h.all(emulator.Put)
+	parked, stored := h.all(activity.Parked), h.all(activity.Put)
 	if len(parked) != 1 || parked[0].EventID != "evt_missing_1" {
 		t.Fatalf("parked = %+v, want evt_missing_1\n%s", parked, h.log())
 	}
@@ -85,7 +86,7 @@ func TestPrebuiltFunctionsAreNotBuiltAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := len(h.all(emulator.Built)); got != want {
+		if got := len(h.all(activity.Built)); got != want {
 			t.Errorf("stack %d built %d functions, want %d", n+1, got, want)
 		}
 		if got := h.stack.RunSchedules(); len(got) == 0 {

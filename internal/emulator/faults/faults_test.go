@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
@@ -17,10 +17,10 @@ import (
 // witness keeps the steps that an injector tells of.
 type witness struct {
 	mu    sync.Mutex
-	steps []aws.Step
+	steps []activity.Step
 }
 
-func (w *witness) Observe(s aws.Step) {
+func (w *witness) Observe(s activity.Step) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.steps = append(w.steps, s)

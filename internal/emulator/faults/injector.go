@@ -9,15 +9,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
 // Options say what is to fail. The zero value lets nothing fail.
 type Options struct {
-	Names    []string     // of the faults
-	Seed     uint64       // of every decision
-	Share    float64      // how often each fault strikes, between 0 and 1; 0 leaves it to the fault
-	Observer aws.Observer // is told of every fault that strikes; nil means nobody is
+	Names    []string          // of the faults
+	Seed     uint64            // of every decision
+	Share    float64           // how often each fault strikes, between 0 and 1; 0 leaves it to the fault
+	Observer activity.Observer // is told of every fault that strikes; nil means nobody is
 
 	Now func() time.Time // the clock of what the observer is told; nil means time.Now
 }
@@ -33,7 +33,7 @@ type Target struct {
 type Injector struct {
 	faults   map[string]Fault // those that were asked for
 	seed     uint64
-	observer aws.Observer
+	observer activity.Observer
 	now      func() time.Time
 	target   atomic.Pointer[Target] // nil while nothing fails
 
@@ -52,7 +52,7 @@ func New(opts *Options) (*Injector, error) {
 		attempts: map[uint64]uint16{}, counts: map[string]uint64{},
 	}
 	if i.observer == nil {
-		i.observer = aws.ObserverFunc(func(aws.Step) {})
+		i.observer = activity.ObserverFunc(func(activity.Step) {})
 	}
 	if i.now == nil {
 		i.now = time.Now
@@ -141,5 +141,5 @@ func (i *Injector) count(name string) uint64 {
 
 // tell tells the observer that a fault strikes.
 func (i *Injector) tell(name, where, source string, events ...string) {
-	i.observer.Observe(aws.Step{Kind: aws.Faulted, Time: i.now(), Name: name, Text: where, Source: source, Batch: events})
+	i.observer.Observe(activity.Step{Kind: activity.Faulted, Time: i.now(), Name: name, Text: where, Source: source, Batch: events})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 )
@@ -28,7 +29,7 @@ type Options struct {
 	Faults      []string          // names of the faults
 	Share       float64           // as in faults.Options
 	ClockFactor float64           // as in local.Options; zero means DefaultClockFactor
-	Observer    aws.Observer      // is told every step; nil means nobody is
+	Observer    activity.Observer // is told every step; nil means nobody is
 	Progress    func(Progress)    // is told of the progress a few times a second, by one goroutine; nil means nobody is
 }
 
@@ -74,7 +75,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 }
 
 func (r *run) open(ctx context.Context) (err error) {
-	observer := aws.Observers{r.watch}
+	observer := activity.Observers{r.watch}
 	if r.options.Observer != nil {
 		observer = append(observer, r.options.Observer)
 	}
@@ -103,7 +104,7 @@ func (r *run) open(ctx context.Context) (err error) {
 	return nil
 }
 
-func (r *run) stackOptions(observer aws.Observer) aws.Options {
+func (r *run) stackOptions(observer activity.Observer) aws.Options {
 	return aws.Options{
 		Template: r.options.Template, Parameters: r.options.Parameters, Listen: "127.0.0.1:0",
 		BuildDir: r.options.BuildDir, Prebuilt: r.options.Prebuilt,

@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
@@ -51,23 +51,23 @@ func newWatch() *watch {
 }
 
 // Observe implements local.Observer.
-func (w *watch) Observe(s aws.Step) {
+func (w *watch) Observe(s activity.Step) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch s.Kind {
-	case aws.Answered:
+	case activity.Answered:
 		w.answered(w.mark(s.EventID, fmt.Sprintf("answered %d", s.Status)), s.Status)
-	case aws.Put:
+	case activity.Put:
 		w.putOnBus(s)
-	case aws.Parked:
+	case activity.Parked:
 		w.end(w.mark(s.EventID, "parked in "+s.Name+": "+s.Text), func(a *account) { a.parked = true })
-	case aws.Invoked:
+	case activity.Invoked:
 		w.invoked(s)
-	case aws.Faulted:
+	case activity.Faulted:
 		w.faulted(s)
-	case aws.Logged:
+	case activity.Logged:
 		w.logged(s)
-	case aws.Warned:
+	case activity.Warned:
 		if len(w.warnings) < maxWarnings {
 			w.warnings = append(w.warnings, s.Text)
 		}
@@ -111,7 +111,7 @@ func (w *watch) end(a *account, change func(*account)) {
 	change(a)
 }
 
-func (w *watch) putOnBus(s aws.Step) {
+func (w *watch) putOnBus(s activity.Step) {
 	w.puts++
 	switch {
 	case s.Source == bus.SourceEvent:
@@ -136,7 +136,7 @@ func (w *watch) answered(a *account, status int) {
 }
 
 // invoked excuses every event of a batch whose function ended without an answer: what it had put may be on no record.
-func (w *watch) invoked(s aws.Step) {
+func (w *watch) invoked(s activity.Step) {
 	if s.Err == nil {
 		return
 	}
@@ -145,7 +145,7 @@ func (w *watch) invoked(s aws.Step) {
 	}
 }
 
-func (w *watch) faulted(s aws.Step) {
+func (w *watch) faulted(s activity.Step) {
 	w.injected[s.Name]++
 	for _, id := range s.Batch {
 		a := w.mark(id, s.Name+" at "+where(s.Text))
@@ -157,7 +157,7 @@ func (w *watch) faulted(s aws.Step) {
 
 // logged reads in the fetcher's log what no other can know: that it gave up waiting for an answer about an event, or for the ledger to
 // record one. It excuses nothing else: not that EventBridge said no, nor that another delivery had the event meanwhile.
-func (w *watch) logged(s aws.Step) {
+func (w *watch) logged(s activity.Step) {
 	if !strings.Contains(s.Text, `"not_stored"`) && !strings.Contains(s.Text, `"side effect failed"`) {
 		return
 	}

@@ -9,17 +9,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
 // Steps of an event, as the stack tells them.
-func put(source, id string) aws.Step {
-	return aws.Step{Kind: aws.Put, Source: source, EventID: id}
+func put(source, id string) activity.Step {
+	return activity.Step{Kind: activity.Put, Source: source, EventID: id}
 }
 
-func logged(line string) aws.Step { return aws.Step{Kind: aws.Logged, Text: line} }
+func logged(line string) activity.Step { return activity.Step{Kind: activity.Logged, Text: line} }
 
 // plans returns a plan of one event that Stripe knows, and its id.
 func plans(t *testing.T) (plan, string) {
@@ -39,63 +39,63 @@ func TestVerdict(t *testing.T) {
 	batch := []string{"evt_other", id}
 	emitted := put(bus.SourceEvent, id)
 	for name, tt := range map[string]struct {
-		steps []aws.Step
+		steps []activity.Step
 		want  Report
 	}{
 		"never heard of": {nil, Report{Lost: 1}},
 		"answered, not stored": {
-			[]aws.Step{{Kind: aws.Answered, EventID: id, Status: 200}, put(bus.SourceThin, id), emitted}, Report{Lost: 1},
+			[]activity.Step{{Kind: activity.Answered, EventID: id, Status: 200}, put(bus.SourceThin, id), emitted}, Report{Lost: 1},
 		},
 		"stored, then answered": {
-			[]aws.Step{put(bus.SourceThin, id), {Kind: aws.Answered, EventID: id, Status: 200}, emitted}, Report{Emitted: 1},
+			[]activity.Step{put(bus.SourceThin, id), {Kind: activity.Answered, EventID: id, Status: 200}, emitted}, Report{Emitted: 1},
 		},
-		"stored and lost":       {[]aws.Step{put(bus.SourceThin, id)}, Report{Lost: 1}},
-		"emitted":               {[]aws.Step{put(bus.SourceThin, id), emitted}, Report{Emitted: 1}},
-		"parked":                {[]aws.Step{{Kind: aws.Parked, EventID: id, Name: "DeadLetters", Text: "not_found"}}, Report{Parked: 1}},
-		"parked, then redriven": {[]aws.Step{{Kind: aws.Parked, EventID: id}, emitted}, Report{Emitted: 1}},
-		"doubled":               {[]aws.Step{emitted, emitted}, Report{Emitted: 1, Doubled: 1, Unexplained: 1}},
-		"thin twice":            {[]aws.Step{put(bus.SourceThin, id), put(bus.SourceThin, id), emitted}, Report{Emitted: 1}},
+		"stored and lost":       {[]activity.Step{put(bus.SourceThin, id)}, Report{Lost: 1}},
+		"emitted":               {[]activity.Step{put(bus.SourceThin, id), emitted}, Report{Emitted: 1}},
+		"parked":                {[]activity.Step{{Kind: activity.Parked, EventID: id, Name: "DeadLetters", Text: "not_found"}}, Report{Parked: 1}},
+		"parked, then redriven": {[]activity.Step{{Kind: activity.Parked, EventID: id}, emitted}, Report{Emitted: 1}},
+		"doubled":               {[]activity.Step{emitted, emitted}, Report{Emitted: 1, Doubled: 1, Unexplained: 1}},
+		"thin twice":            {[]activity.Step{put(bus.SourceThin, id), put(bus.SourceThin, id), emitted}, Report{Emitted: 1}},
 		"doubled by a crash": {
-			[]aws.Step{emitted, {Kind: aws.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted},
+			[]activity.Step{emitted, {Kind: activity.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted},
 			Report{Emitted: 1, Doubled: 1, Explained: map[string]int{"crash": 1}},
 		},
 		"emitted three times, one crash": {
-			[]aws.Step{emitted, {Kind: aws.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted, emitted},
+			[]activity.Step{emitted, {Kind: activity.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
 		"doubled in a batch that went well": {
-			[]aws.Step{emitted, {Kind: aws.Invoked, Name: "F", Batch: batch, Failed: 1}, emitted},
+			[]activity.Step{emitted, {Kind: activity.Invoked, Name: "F", Batch: batch, Failed: 1}, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
 		"doubled by a lost answer": {
-			[]aws.Step{emitted, {Kind: aws.Faulted, Name: faults.EventsLost, Source: bus.SourceEvent, Batch: batch}, emitted},
+			[]activity.Step{emitted, {Kind: activity.Faulted, Name: faults.EventsLost, Source: bus.SourceEvent, Batch: batch}, emitted},
 			Report{Emitted: 1, Doubled: 1, Explained: map[string]int{"lost answer": 1}},
 		},
 		"doubled after a lost answer to the webhook": {
-			[]aws.Step{{Kind: aws.Faulted, Name: faults.EventsLost, Source: bus.SourceThin, Batch: batch}, emitted, emitted},
+			[]activity.Step{{Kind: activity.Faulted, Name: faults.EventsLost, Source: bus.SourceThin, Batch: batch}, emitted, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
 		"doubled after a fault that explains nothing": {
-			[]aws.Step{{Kind: aws.Faulted, Name: faults.EventsPartial, Source: bus.SourceEvent, Batch: batch}, emitted, emitted},
+			[]activity.Step{{Kind: activity.Faulted, Name: faults.EventsPartial, Source: bus.SourceEvent, Batch: batch}, emitted, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
 		"doubled by an answer that came too late": {
-			[]aws.Step{emitted, logged(`{"reason":"not_stored","event_id":"` + id + `","error":"x: context deadline exceeded"}`), emitted},
+			[]activity.Step{emitted, logged(`{"reason":"not_stored","event_id":"` + id + `","error":"x: context deadline exceeded"}`), emitted},
 			Report{Emitted: 1, Doubled: 1, Explained: map[string]int{"lost answer": 1}},
 		},
 		"doubled although EventBridge said no": {
-			[]aws.Step{emitted, logged(`{"reason":"not_stored","event_id":"` + id + `","error":"ThrottlingException"}`), emitted},
+			[]activity.Step{emitted, logged(`{"reason":"not_stored","event_id":"` + id + `","error":"ThrottlingException"}`), emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
 		"doubled without a record": {
-			[]aws.Step{emitted, logged(`{"message":"side effect failed","reason":"ledger","event_id":"` + id + `","error":"throttled"}`), emitted},
+			[]activity.Step{emitted, logged(`{"message":"side effect failed","reason":"ledger","event_id":"` + id + `","error":"throttled"}`), emitted},
 			Report{Emitted: 1, Doubled: 1, Explained: map[string]int{"no record": 1}},
 		},
 		"doubled by two that both had it": {
-			[]aws.Step{emitted, logged(`{"message":"side effect failed","reason":"ledger","event_id":"` + id + `","error":"` + ledger.ErrLost.Error() + `"}`), emitted},
+			[]activity.Step{emitted, logged(`{"message":"side effect failed","reason":"ledger","event_id":"` + id + `","error":"` + ledger.ErrLost.Error() + `"}`), emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
-		"forged": {[]aws.Step{emitted, put(bus.SourceThin, forgedPrefix+"1")}, Report{Emitted: 1, ForgedAccepted: 1}},
+		"forged": {[]activity.Step{emitted, put(bus.SourceThin, forgedPrefix+"1")}, Report{Emitted: 1, ForgedAccepted: 1}},
 	} {
 		w := newWatch()
 		for _, step := range tt.steps {
@@ -125,9 +125,9 @@ func TestWayIsTold(t *testing.T) {
 	t.Parallel()
 	p, id := plans(t)
 	w := newWatch()
-	for _, step := range []aws.Step{
-		put(bus.SourceThin, id), {Kind: aws.Answered, EventID: id, Status: 200},
-		{Kind: aws.Faulted, Name: faults.Stripe500, Text: "GET /v2/core/events/" + id, Batch: []string{id}},
+	for _, step := range []activity.Step{
+		put(bus.SourceThin, id), {Kind: activity.Answered, EventID: id, Status: 200},
+		{Kind: activity.Faulted, Name: faults.Stripe500, Text: "GET /v2/core/events/" + id, Batch: []string{id}},
 		put(bus.SourceEvent, id), put(bus.SourceEvent, id),
 	} {
 		w.Observe(step)

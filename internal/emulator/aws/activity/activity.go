@@ -1,0 +1,127 @@
+// Package activity is how the emulated services report what happens in them.
+//
+// A service reports each [Step] through a [Recorder], and whoever runs the services watches them through an [Observer].
+package activity
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Kind is what happened in a [Step].
+type Kind int
+
+// The kinds of steps, in the order in which an event meets them. Each comment lists the fields that are set besides Time, EventID
+// and EventType.
+const (
+	Building  Kind = iota // a build printed a line: Name of the function, Text
+	Built                 // a function was built: Name, Took
+	Received              // an HTTP request arrived: Name of the function, Text is the route, Count the bytes of the body
+	Answered              // an HTTP request was answered: Name of the function, Status, Took
+	Put                   // an event was put on a bus: Name of the bus, Source, Envelope
+	Matched               // a rule matched the event: Name of the rule, Target
+	Unmatched             // no rule of the bus matched the event: Name of the bus
+	Invoked               // a function was invoked: Name, Count of messages, Failed of them, Batch, Took, Err
+	Parked                // a dead-letter queue stored the event: Name of the queue, Text is the reason
+	Faulted               // a fault was injected: Name of the fault, Text where, Batch of the events it struck, Source if they share one
+	Logged                // a function printed a line: Name, Text
+	Warned                // something deserves attention: Text
+)
+
+// Step is one thing that happened to an event or to the emulator. Fields that its Kind does not name are zero.
+type Step struct {
+	Kind      Kind
+	Time      time.Time
+	EventID   string // as EventID returns it, where the step concerns one event
+	EventType string
+	Source    string
+	Name      string // logical id of the function, bus, rule or queue
+	Target    string // logical id of what a rule delivered to
+	Text      string
+	Status    int
+	Batch     []string // ids of the events in a batch, where the step concerns several
+	Count     int
+	Failed    int
+	Took      time.Duration
+	Err       error
+	Envelope  json.RawMessage // the EventBridge event, as consumers receive it
+}
+
+// An Observer receives every step. Observe is called by many goroutines at once.
+type Observer interface {
+	Observe(Step)
+}
+
+// Observers passes each step to several observers, in order.
+type Observers []Observer
+
+// Observe implements [Observer].
+func (o Observers) Observe(s Step) {
+	for _, observer := range o {
+		observer.Observe(s)
+	}
+}
+
+// ObserverFunc makes a function an [Observer].
+type ObserverFunc func(Step)
+
+// Observe implements [Observer].
+func (f ObserverFunc) Observe(s Step) { f(s) }
+
+// A Recorder sets the time of steps and passes them to an observer. A nil Recorder discards them. It is safe for concurrent use.
+type Recorder struct {
+	observer Observer
+	now      func() time.Time
+}
+
+// NewRecorder returns a Recorder whose steps take their time from now. A nil observer discards them.
+func NewRecorder(observer Observer, now func() time.Time) *Recorder {
+	if observer == nil {
+		return nil
+	}
+	return &Recorder{observer: observer, now: now}
+}
+
+// Record passes a step on, with the present time unless it has one.
+func (r *Recorder) Record(s Step) {
+	if r == nil {
+		return
+	}
+	if s.Time.IsZero() {
+		s.Time = r.now()
+	}
+	r.observer.Observe(s)
+}
+
+// Warn records a step of the kind Warned with a formatted text.
+func (r *Recorder) Warn(format string, arguments ...any) {
+	r.Record(Step{Kind: Warned, Text: fmt.Sprintf(format, arguments...)})
+}
+
+// EventID returns the id by which the detail of an event, or the body of a request, names the event: its event_id, or else its id.
+// It is empty if there is neither.
+func EventID(detail []byte) string {
+	var ids struct {
+		ID      string `json:"id"`
+		EventID string `json:"event_id"`
+	}
+	if json.Unmarshal(detail, &ids) != nil {
+		return ""
+	}
+	if ids.EventID != "" {
+		return ids.EventID
+	}
+	return ids.ID
+}
+
+// EnvelopeEventID returns the [EventID] of the detail in an EventBridge event. It is empty if there is none.
+func EnvelopeEventID(envelope []byte) string {
+	var e struct {
+		Detail json.RawMessage `json:"detail"`
+	}
+	if json.Unmarshal(envelope, &e) != nil {
+		return ""
+	}
+	return EventID(e.Detail)
+}
