@@ -5,48 +5,62 @@ import (
 	"strings"
 )
 
-// globalsSection returns the part of SAM's Globals that holds for a resource type, or "".
+// globalsTypes are the resource types, without "AWS::Serverless::", that SAM's Globals can have a
+// section for.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
-func globalsSection(resourceType string) string {
-	switch name := strings.TrimPrefix(resourceType, "AWS::Serverless::"); name {
-	case resourceType:
-		return ""
-	case "Function", "Api", "HttpApi", "SimpleTable", "StateMachine", "LayerVersion", "CapacityProvider":
-		return name
-	default:
-		return ""
+var globalsTypes = []string{"Function", "Api", "HttpApi", "SimpleTable", "StateMachine", "LayerVersion", "CapacityProvider"}
+
+// checkGlobals checks that each section of Globals is a map and is one that SAM supports.
+func (r *resolver) checkGlobals() error {
+	if r.globals == nil {
+		return nil
 	}
+	for i, name := range r.globals.keys {
+		n := r.globals.items[i]
+		if !slices.Contains(globalsTypes, name) {
+			return r.errorf(n, "Globals", "SAM has no Globals for %q, only for %s", name, strings.Join(globalsTypes, ", "))
+		}
+		if n.kind != mapping {
+			return r.errorf(n, "Globals", "%s must be a map, not %v", name, n.kind)
+		}
+	}
+	return nil
 }
 
-// properties returns a resource's properties with Globals merged in, before they are resolved.
-func (s *stack) properties(id string) *node {
-	resource := s.resources.get(id)
+// globalProperties returns the section of Globals that applies to a resource type, or nil.
+func (r *resolver) globalProperties(resourceType string) *node {
+	name, ok := strings.CutPrefix(resourceType, "AWS::Serverless::")
+	if !ok {
+		return nil
+	}
+	return r.globals.get(name)
+}
+
+// properties returns a resource's unresolved properties, with Globals merged in.
+func (r *resolver) properties(id string) *node {
+	resource := r.resources.get(id)
 	own := resource.get("Properties")
 	if own == nil || own.kind != mapping {
 		own = &node{kind: mapping, line: resource.line}
 	}
-	section := globalsSection(s.resourceType(id))
-	if section == "" {
-		return own
-	}
-	global := s.globals.get(section)
-	if global == nil || global.kind != mapping {
+	global := r.globalProperties(r.resourceType(id))
+	if global == nil {
 		return own
 	}
 	return merge(without(global, resource.get("IgnoreGlobals")), own)
 }
 
-// without leaves out the globals that a resource does not want: a list of names, or "*" for all.
+// without leaves out the members named by IgnoreGlobals: a list of names, or "*" for all.
 func without(global, ignored *node) *node {
 	if ignored == nil {
 		return global
 	}
-	if all, _ := literal(ignored); all == "*" {
-		return &node{kind: mapping, line: global.line}
-	}
 	kept := &node{kind: mapping, line: global.line}
+	if all, _ := ignored.literal(); all == "*" {
+		return kept
+	}
 	for i, key := range global.keys {
-		named := func(n *node) bool { name, _ := literal(n); return name == key }
+		named := func(n *node) bool { name, _ := n.literal(); return name == key }
 		if !slices.ContainsFunc(ignored.items, named) {
 			kept.keys, kept.items = append(kept.keys, key), append(kept.items, global.items[i])
 		}
@@ -54,8 +68,8 @@ func without(global, ignored *node) *node {
 	return kept
 }
 
-// merge combines maps key by key and lists by appending; for anything else, an intrinsic function included, the
-// resource's own value wins.
+// merge merges maps member by member and appends lists. Of two values of any other kind, calls of
+// intrinsic functions included, the resource's own is used.
 func merge(global, own *node) *node {
 	switch {
 	case global.kind == mapping && own.kind == mapping:

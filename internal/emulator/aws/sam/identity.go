@@ -8,121 +8,115 @@ import (
 	"strings"
 )
 
-// maxName is longer than any name AWS accepts, and keeps names made of names from growing without end.
+// maxName is the largest length of a name, in bytes. It exceeds every limit of AWS's and keeps
+// names that are made of other names from growing without bound.
 const maxName = 2048
 
-// identity is how a resource is known to the others.
+// identity is what other resources can refer to a resource by.
 type identity struct {
+	logicalID    string
 	resourceType string
 	name         string
 	arn          string
 	url          string
 	ref          string
-	attributes   map[string]string // what Fn::GetAtt gives
-	generated    map[string]string // what Ref gives for Name.Alias and the like
-	open         bool              // the type is unknown, so any attribute is
-	id           string
+	attributes   map[string]string // values of Fn::GetAtt, except those of an unknown type
+	generated    map[string]string // values of Ref for the resources that SAM generates, by suffix
+	unknownType  bool              // any attribute exists
 }
 
-// attribute returns what Fn::GetAtt gives. An unknown type is thought to have every attribute, with a value that says
-// whose it is.
+// attribute returns the value of Fn::GetAtt, and whether the resource has the attribute. A resource
+// of an unknown type has every attribute: the value is its ARN or shows the resource and the
+// attribute.
 func (i identity) attribute(name string) (string, bool) {
 	if v, ok := i.attributes[name]; ok {
 		return v, true
 	}
 	switch {
-	case !i.open:
+	case !i.unknownType:
 		return "", false
 	case strings.HasSuffix(name, "Arn"):
 		return i.arn, true
 	default:
-		return i.id + "." + name, true
+		return i.logicalID + "." + name, true
 	}
 }
 
 func (i identity) attributeNames() []string { return slices.Sorted(maps.Keys(i.attributes)) }
 
-// identity works out a resource's name, and from it the rest. n is the place that asks, for errors.
-func (c scope) identity(n *node, id string) (identity, error) {
-	if c.inCondition {
-		return identity{}, c.errorf(n, "there is no parameter %q; a condition cannot refer to a resource", id)
+// identity works out, once, the identity of a resource. n is the node that refers to it, for
+// errors.
+func (e evaluator) identity(n *node, id string) (identity, error) {
+	if e.inCondition {
+		return identity{}, e.errorf(n, "the template has no parameter %q, and a condition cannot refer to a resource", id)
 	}
-	if c.resources.get(id) == nil {
-		return c.implicit(n, id)
+	if e.resources.get(id) == nil {
+		return e.implicit(n, id)
 	}
-	if known, ok := c.identities[id]; ok {
-		c.use(id)
+	if known, ok := e.identities[id]; ok {
+		e.reference(id)
 		return known, nil
 	}
-	exists, err := c.exists(id)
+	created, err := e.isCreated(id)
 	if err != nil {
 		return identity{}, err
 	}
-	if !exists {
-		return identity{}, c.errorf(n, "%s does not exist: its condition is false", id)
+	if !created {
+		return identity{}, e.errorf(n, "resource %q is not created because its condition is false", id)
 	}
-	if slices.Contains(c.naming, id) {
-		circle := append(slices.Clone(c.naming), id)
-		return identity{}, c.errorf(n, "circular reference: %s", strings.Join(circle, " → "))
+	if slices.Contains(e.identifying, id) {
+		return identity{}, e.errorf(n, "circular reference: %s", formatCycle(e.identifying, id))
 	}
-	c.naming = append(c.naming, id)
-	defer func() { c.naming = c.naming[:len(c.naming)-1] }()
-	known, err := scope{stack: c.stack, place: "Resource " + id}.identify(id)
+	e.identifying = append(e.identifying, id)
+	defer func() { e.identifying = e.identifying[:len(e.identifying)-1] }()
+	identified, err := evaluator{resolver: e.resolver, element: "Resource " + id}.identify(id)
 	if err != nil {
 		return identity{}, err
 	}
-	c.identities[id] = known
-	c.use(id)
-	return known, nil
+	e.identities[id] = identified
+	e.reference(id)
+	return identified, nil
 }
 
-func (c scope) use(id string) {
-	if c.uses != nil {
-		c.uses(id)
+func (e evaluator) reference(id string) {
+	if e.onReference != nil {
+		e.onReference(id)
 	}
 }
 
-func (c scope) identify(id string) (identity, error) {
-	resourceType := c.resourceType(id)
-	s, known := specs[resourceType]
+func (e evaluator) identify(id string) (identity, error) {
+	resourceType := e.resourceType(id)
+	returned, known := returnValuesByType[resourceType]
 	if !known {
-		s = unknownSpec(resourceType)
+		returned = unknownReturnValues(resourceType)
 	}
-	values, err := c.placeholders(id, s)
+	values, err := e.formatValues(id, returned)
 	if err != nil {
 		return identity{}, err
 	}
-	i := identity{resourceType: resourceType, id: id, name: values["name"], open: !known}
-	fill := func(template string) string { return c.expandWith(template, values) }
-	if s.url != "" {
-		i.url = fill(s.url)
+	i := identity{logicalID: id, resourceType: resourceType, name: values["name"], unknownType: !known}
+	if returned.url != "" {
+		i.url = e.format(returned.url, values)
 		values["url"] = i.url
 	}
-	if i.arn = fill(s.arn); i.arn != "" {
+	if i.arn = e.format(returned.arn, values); i.arn != "" {
 		values["arn"] = i.arn
 	}
-	i.ref = fill(s.ref)
-	i.attributes, i.generated = fillAll(s.attributes, fill), fillAll(s.generated, fill)
+	i.ref = e.format(returned.ref, values)
+	i.attributes, i.generated = e.formatAll(returned.attributes, values), e.formatAll(returned.generated, values)
 	if i.arn != "" {
 		i.attributes["Arn"] = i.arn
 	}
 	return i, nil
 }
 
-func fillAll(templates map[string]string, fill func(string) string) map[string]string {
-	filled := make(map[string]string, len(templates)+1)
-	for name, template := range templates {
-		filled[name] = fill(template)
-	}
-	return filled
-}
-
-// placeholders returns what the templates of a spec are filled with: the name and the properties they mention.
-func (c scope) placeholders(id string, s spec) (map[string]string, error) {
-	properties := c.properties(id)
-	values := map[string]string{"id": strings.ToLower(id), "logicalId": id, "hash": c.hash(id)}
-	for property, byDefault := range s.defaults {
-		v, ok, err := c.property(properties, property)
+// formatValues returns the values with which the formats of a resource's return values are filled:
+// its name, its logical ID and the properties that the formats mention.
+func (e evaluator) formatValues(id string, returned returnValues) (map[string]string, error) {
+	properties := e.properties(id)
+	values := map[string]string{"id": strings.ToLower(id), "logicalId": id, "hash": e.hash(id)}
+	for property, byDefault := range returned.properties {
+		v, ok, err := e.stringProperty(properties, property)
 		if err != nil {
 			return nil, err
 		}
@@ -131,19 +125,19 @@ func (c scope) placeholders(id string, s spec) (map[string]string, error) {
 		}
 		values[property] = v
 	}
-	name, ok, err := c.property(properties, s.nameProperty)
+	name, ok, err := e.stringProperty(properties, returned.nameProperty)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		name = c.expandWith(s.defaultName(), values)
+		name = e.format(returned.defaultName(), values)
 	}
 	values["name"] = name
-	return values, c.adjust(c.resourceType(id), properties, values)
+	return values, e.adjust(e.resourceType(id), properties, values)
 }
 
-// adjust does what templates cannot say.
-func (c scope) adjust(resourceType string, properties *node, values map[string]string) error {
+// adjust changes or adds the values that a format cannot express.
+func (e evaluator) adjust(resourceType string, properties *node, values map[string]string) error {
 	switch resourceType {
 	case "AWS::Events::Rule":
 		bus := values["EventBusName"][strings.LastIndexByte(values["EventBusName"], '/')+1:]
@@ -160,76 +154,83 @@ func (c scope) adjust(resourceType string, properties *node, values map[string]s
 	case "AWS::S3::Bucket":
 		values["name"] = strings.ToLower(values["name"])
 	}
-	if len(values["name"]) > maxName {
-		return c.errorf(properties, "a name of %d characters is too long", len(values["name"]))
+	if length := len(values["name"]); length > maxName {
+		return e.errorf(properties, "the name is %d bytes long; at most %d are allowed", length, maxName)
 	}
 	return nil
 }
 
-// property resolves one property to text; absent, AWS::NoValue and "" count as not there.
-func (c scope) property(properties *node, name string) (string, bool, error) {
+// stringProperty evaluates a property that must be a string. It returns false if the property is
+// absent, null, AWS::NoValue or empty.
+func (e evaluator) stringProperty(properties *node, name string) (string, bool, error) {
 	n := properties.get(name)
 	if n == nil {
 		return "", false, nil
 	}
-	v, err := c.value(n)
+	v, err := e.value(n)
 	if err != nil {
 		return "", false, err
 	}
 	if v == (noValue{}) || v == nil {
 		return "", false, nil
 	}
-	s, ok := text(v)
+	s, ok := scalarString(v)
 	if !ok {
-		return "", false, c.errorf(n, "%s is not text", name)
+		return "", false, e.errorf(n, "%s must be a string", name)
 	}
 	return s, s != "", nil
 }
 
-// hash stands for the random characters AWS adds to some names; it is the same at every run.
-func (c scope) hash(id string) string {
-	sum := sha256.Sum256([]byte(c.opts.StackName + "/" + id))
+// hash stands for the random characters that AWS adds to some names. It is the same in every run.
+func (e evaluator) hash(id string) string {
+	sum := sha256.Sum256([]byte(e.opts.StackName + "/" + id))
 	return hex.EncodeToString(sum[:])[:6]
 }
 
-func (s *stack) expand(template string) string { return s.expandWith(template, nil) }
+func (r *resolver) formatAll(formats, values map[string]string) map[string]string {
+	formatted := make(map[string]string, len(formats)+1)
+	for name, format := range formats {
+		formatted[name] = r.format(format, values)
+	}
+	return formatted
+}
 
-// expandWith replaces {placeholders}; values come before the facts of the deployment.
-func (s *stack) expandWith(template string, values map[string]string) string {
+// format replaces each {name} by its value, or else by that property of the deployment.
+func (r *resolver) format(format string, values map[string]string) string {
 	var b strings.Builder
 	for {
-		before, rest, ok := strings.Cut(template, "{")
+		before, rest, ok := strings.Cut(format, "{")
 		b.WriteString(before)
 		if !ok {
 			return b.String()
 		}
 		var name string
-		name, template, _ = strings.Cut(rest, "}")
+		name, format, _ = strings.Cut(rest, "}")
 		if v, ok := values[name]; ok {
 			b.WriteString(v)
 			continue
 		}
-		b.WriteString(s.fact(name))
+		b.WriteString(r.deploymentValue(name))
 	}
 }
 
-func (s *stack) fact(name string) string {
+func (r *resolver) deploymentValue(name string) string {
 	switch name {
 	case "partition":
-		return s.partition()
+		return r.partition()
 	case "region":
-		return s.opts.Region
+		return r.opts.Region
 	case "account":
-		return s.opts.AccountID
+		return r.opts.AccountID
 	case "suffix":
-		return s.urlSuffix()
+		return r.urlSuffix()
 	case "stack":
-		return s.opts.StackName
+		return r.opts.StackName
 	case "endpoint":
-		if s.opts.Endpoint != "" {
-			return strings.TrimSuffix(s.opts.Endpoint, "/")
+		if r.opts.Endpoint != "" {
+			return strings.TrimSuffix(r.opts.Endpoint, "/")
 		}
-		return "https://sqs." + s.opts.Region + "." + s.urlSuffix()
+		return "https://sqs." + r.opts.Region + "." + r.urlSuffix()
 	default:
 		return ""
 	}

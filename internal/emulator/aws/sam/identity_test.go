@@ -8,8 +8,9 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// TestIdentity holds what Ref and Fn::GetAtt Arn give, by type, with and without a name of its own.
-func TestIdentity(t *testing.T) {
+// TestReturnValuesOfEachType checks what Ref and Fn::GetAtt Arn return, for resources with and
+// without a name of their own.
+func TestReturnValuesOfEachType(t *testing.T) {
 	t.Parallel()
 	type identity struct{ Ref, ARN, Name string }
 	tests := map[string]struct {
@@ -55,7 +56,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func TestOtherPartitions(t *testing.T) {
+func TestPartitionFollowsTheRegion(t *testing.T) {
 	t.Parallel()
 	const src = "Resources: {A: {Type: AWS::SQS::Queue}}\nOutputs: {Arn: {Value: !GetAtt A.Arn}, Suffix: {Value: !Ref AWS::URLSuffix}}"
 	tests := map[string][]string{
@@ -70,68 +71,13 @@ func TestOtherPartitions(t *testing.T) {
 	}
 }
 
-func TestGlobals(t *testing.T) {
+func TestNameThatCannotBeDeterminedIsAnError(t *testing.T) {
 	t.Parallel()
-	tpl := parse(t, `Transform: AWS::Serverless-2016-10-31
-Globals:
-  Function:
-    Timeout: 3
-    Tags: {a: global, b: global}
-    Layers: [one]
-    Role: !Sub "global"
-    VpcConfig: {SubnetIds: [x]}
-Resources:
-  Merged:
-    Type: AWS::Serverless::Function
-    Properties:
-      Timeout: 9
-      Tags: {b: own, c: own}
-      Layers: [two]
-      Role: {Fn::Sub: own}
-      VpcConfig: !Ref AWS::NoValue
-  Bare: {Type: AWS::Serverless::Function}
-  Picky:
-    Type: AWS::Serverless::Function
-    IgnoreGlobals: [Timeout, Tags]
-  Alone:
-    Type: AWS::Serverless::Function
-    IgnoreGlobals: "*"
-  Other: {Type: AWS::Lambda::Function}
-`, nil)
-	want := map[string]map[string]any{
-		"Merged": {
-			"Timeout": 9, "Role": "own", "Layers": []any{"one", "two"},
-			"Tags": map[string]any{"a": "global", "b": "own", "c": "own"},
-		},
-		"Bare": {
-			"Timeout": 3, "Role": "global", "Layers": []any{"one"}, "Tags": map[string]any{"a": "global", "b": "global"},
-			"VpcConfig": map[string]any{"SubnetIds": []any{"x"}},
-		},
-		"Picky": {"Role": "global", "Layers": []any{"one"}, "VpcConfig": map[string]any{"SubnetIds": []any{"x"}}},
-		"Alone": {},
-		"Other": {},
-	}
-	got := map[string]map[string]any{}
-	for _, r := range tpl.Resources {
-		got[r.LogicalID] = r.Properties
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Properties (-want +got):\n%s", diff)
-	}
-}
-
-// TestFunctionAndItsAPI: SAM makes an event's resources apart from the function, so these two do not need each other.
-func TestFunctionAndItsAPI(t *testing.T) {
-	t.Parallel()
-	parse(t, `Resources:
-  Api:
-    Type: AWS::Serverless::HttpApi
-    Properties:
-      Auth: {Authorizers: {A: {FunctionArn: !GetAtt Handler.Arn}}}
-  Handler:
-    Type: AWS::Serverless::Function
-    Properties:
-      Events:
-        Get: {Type: HttpApi, Properties: {ApiId: !Ref Api}}
-`, nil)
+	wantErrors(t, map[string]errorTest{
+		"name not text": {"Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: [a]}}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "QueueName must be a string"}},
+		"circular names": {"Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: !GetAtt B.QueueName}}\n  B: {Type: AWS::SQS::Queue, Properties: {QueueName: !GetAtt A.QueueName}}\n",
+			sam.Error{Line: 3, Element: "Resource B", Reason: "circular reference: A → B → A"}},
+		"own alias": {"Resources:\n  F: {Type: AWS::Serverless::Function, Properties: {AutoPublishAlias: !Ref F.Alias}}\n",
+			sam.Error{Line: 2, Element: "Resource F", Reason: "circular reference: F → F"}},
+	})
 }

@@ -42,7 +42,7 @@ Resources:
     Type: X
 `
 
-func TestParameters(t *testing.T) {
+func TestValuesOverrideDefaults(t *testing.T) {
 	t.Parallel()
 	given := map[string]string{"Level": "DEBUG", "Rate": "0.5", "Code": "xy", "Keys": "b, a"}
 	want := map[string]string{"Level": "DEBUG", "Rate": "0.5", "Code": "xy", "Keys": "b, a", "Zone": "us-east-1a", "Hidden": "pass"}
@@ -51,19 +51,19 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-func TestParameterErrors(t *testing.T) {
+func TestValueOutsideItsConstraintsIsAnError(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, value, want string }{
 		{"Level", "WARN", `template.yaml:3: Parameter Level: "WARN" is not one of DEBUG, INFO`},
 		{"Rate", "fast", `template.yaml:7: Parameter Rate: "fast" is not a number`},
 		{"Rate", "NaN", `template.yaml:7: Parameter Rate: "NaN" is not a number`},
 		{"Rate", "-1", `template.yaml:7: Parameter Rate: "-1" is less than 0`},
-		{"Rate", "25.5", `template.yaml:7: Parameter Rate: "25.5" is more than 25`},
+		{"Rate", "25.5", `template.yaml:7: Parameter Rate: "25.5" is greater than 25`},
 		{"Code", "a1", `template.yaml:12: Parameter Code: "a1" does not match [a-z]+: two to four letters`},
-		{"Code", "a", `template.yaml:12: Parameter Code: "a" is less than 2 characters: two to four letters`},
-		{"Code", "abcde", `template.yaml:12: Parameter Code: "abcde" is more than 4 characters: two to four letters`},
+		{"Code", "a", `template.yaml:12: Parameter Code: "a" has fewer than 2 characters: two to four letters`},
+		{"Code", "abcde", `template.yaml:12: Parameter Code: "abcde" has more than 4 characters: two to four letters`},
 		{"Keys", "a,c", `template.yaml:19: Parameter Keys: "c" is not one of a, b`},
-		{"Hidden", "a long secret", `template.yaml:26: Parameter Hidden: the value is more than 8 characters`},
+		{"Hidden", "a long secret", `template.yaml:26: Parameter Hidden: the value has more than 8 characters`},
 		{"Other", "x", `template.yaml: Parameter Other: the template has no such parameter; it has Level, Rate, Code, Keys, Zone, Hidden`},
 	}
 	for _, test := range tests {
@@ -77,7 +77,7 @@ func TestParameterErrors(t *testing.T) {
 	}
 }
 
-func TestParameterFaultsTogether(t *testing.T) {
+func TestFaultsOfAllParametersAreReported(t *testing.T) {
 	t.Parallel()
 	_, err := sam.Parse([]byte(`Parameters:
   Needed: {Type: String}
@@ -89,17 +89,17 @@ Resources:
   A: {Type: X}
 `), &sam.Options{Parameters: map[string]string{"B": "1"}})
 	want := `template.yaml: Parameter B: the template has no such parameter; it has Needed, Odd, Stored, Ahead, Ports
-template.yaml:2: Parameter Needed: no value is given and there is no default
-template.yaml:3: Parameter Odd: unknown type "Text"
-template.yaml:4: Parameter Stored: its value lives in AWS Systems Manager: give it one here
-template.yaml:5: Parameter Ahead: AllowedPattern is not understood: error parsing regexp: invalid or unsupported Perl syntax: ` + "`(?=`" + `
+template.yaml:2: Parameter Needed: the parameter has no default; pass a value
+template.yaml:3: Parameter Odd: unknown parameter type "Text"
+template.yaml:4: Parameter Stored: the value is stored in AWS Systems Manager, which is not read here; pass a value
+template.yaml:5: Parameter Ahead: AllowedPattern is not a regular expression that Go supports: error parsing regexp: invalid or unsupported Perl syntax: ` + "`(?=`" + `
 template.yaml:6: Parameter Ports: "two" is not a number`
 	if err == nil || err.Error() != want {
 		t.Errorf("Parse:\n%v\nwant:\n%s", err, want)
 	}
 }
 
-func TestParameterFromSystemsManagerCanBeGiven(t *testing.T) {
+func TestParameterStoredInSystemsManagerTakesAPassedValue(t *testing.T) {
 	t.Parallel()
 	tpl := parse(t, `Parameters:
   Stored: {Type: "AWS::SSM::Parameter::Value<List<String>>", Default: /path}
@@ -111,8 +111,8 @@ Resources:
 	}
 }
 
-func TestParameterOfATemplateWithout(t *testing.T) {
+func TestValueForATemplateWithoutParametersIsAnError(t *testing.T) {
 	t.Parallel()
 	_, err := sam.Parse([]byte("Resources: {A: {Type: X}}"), &sam.Options{Parameters: map[string]string{"B": "1"}})
-	wantError(t, err, &sam.Error{File: "template.yaml", Place: "Parameter B", Reason: "the template has no parameters"})
+	wantError(t, err, &sam.Error{File: "template.yaml", Element: "Parameter B", Reason: "the template has no parameters"})
 }

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	maxSize  = 1 << 20 // CloudFormation's limit for a template, in bytes
-	maxNodes = 200_000 // after aliases are followed, so that a few of them cannot grow into billions
+	maxSize  = 1 << 20 // CloudFormation's limit on the size of a template, in bytes
+	maxNodes = 200_000 // limit on values with aliases expanded, because nested aliases can expand to billions
 )
 
 type kind int
@@ -28,21 +28,30 @@ const (
 )
 
 func (k kind) String() string {
-	return [...]string{"a value", "a list", "a map", "an intrinsic function"}[k]
+	return [...]string{"a scalar", "a list", "a map", "an intrinsic function"}[k]
 }
 
-// node is a value of the template before it is resolved. Long and short forms of an intrinsic function are one kind.
+// node is a value of the template before it is resolved. The long form of an intrinsic function and
+// the short form are the same call.
 type node struct {
 	kind  kind
 	line  int
 	value any      // of a scalar: string, bool, int, float64 or nil
 	name  string   // of a call: "Ref", "Condition" or "Fn::…"
-	keys  []string // of a mapping, in step with items
-	lines []int    // of the keys
+	keys  []string // of a mapping, in the order of items
+	lines []int    // lines of the keys
 	items []*node  // members; a call has one, its argument
 }
 
-// get returns the member of a mapping, or nil.
+// literal returns a scalar as a string. It returns false if n is nil, null or not a scalar.
+func (n *node) literal() (string, bool) {
+	if n == nil || n.kind != scalar {
+		return "", false
+	}
+	return scalarString(n.value)
+}
+
+// get returns the member of a mapping, or nil if there is none or n is not a mapping.
 func (n *node) get(key string) *node {
 	if n == nil || n.kind != mapping {
 		return nil
@@ -53,7 +62,7 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// lineOf returns the line a mapping's key stands at, or 0.
+// lineOf returns the line of a mapping's key, or 0.
 func (n *node) lineOf(key string) int {
 	if i := slices.Index(n.keys, key); i >= 0 && i < len(n.lines) {
 		return n.lines[i]
@@ -61,16 +70,17 @@ func (n *node) lineOf(key string) int {
 	return 0
 }
 
-// reader turns YAML into nodes.
-type reader struct {
-	file string
-	left int                 // nodes that may still be read
-	open map[*yaml.Node]bool // targets of the aliases being followed
+// yamlReader converts YAML to nodes.
+type yamlReader struct {
+	file      string
+	remaining int                 // how many more nodes may be read
+	expanding map[*yaml.Node]bool // targets of the aliases that are being expanded
 }
 
-func read(src []byte, file string) (*node, error) {
+// readYAML reads a file that holds a single YAML document, which may be JSON.
+func readYAML(src []byte, file string) (*node, error) {
 	if len(src) > maxSize {
-		return nil, &Error{File: file, Reason: fmt.Sprintf("larger than %d bytes", maxSize)}
+		return nil, &Error{File: file, Reason: fmt.Sprintf("the template is larger than %d bytes", maxSize)}
 	}
 	var document yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(src))
@@ -81,15 +91,15 @@ func read(src []byte, file string) (*node, error) {
 		return nil, &Error{File: file, Reason: "the template is empty"}
 	}
 	if err := dec.Decode(new(yaml.Node)); err == nil {
-		return nil, &Error{File: file, Reason: "more than one YAML document"}
+		return nil, &Error{File: file, Reason: "the template consists of more than one YAML document"}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxError(file, err)
 	}
-	r := &reader{file: file, left: maxNodes, open: map[*yaml.Node]bool{}}
+	r := &yamlReader{file: file, remaining: maxNodes, expanding: map[*yaml.Node]bool{}}
 	return r.read(document.Content[0])
 }
 
-// syntaxError moves the line from the YAML package's text to where it belongs.
+// syntaxError moves the line number from the text of the YAML package's error to Error.Line.
 func syntaxError(file string, err error) error {
 	e := &Error{File: file, Reason: strings.TrimPrefix(err.Error(), "yaml: ")}
 	if rest, ok := strings.CutPrefix(e.Reason, "line "); ok {
@@ -101,30 +111,30 @@ func syntaxError(file string, err error) error {
 	return e
 }
 
-func (r *reader) read(y *yaml.Node) (*node, error) {
-	if r.left--; r.left < 0 {
-		return nil, r.errorf(y, "more than %d values: are there aliases of aliases?", maxNodes)
+func (r *yamlReader) read(y *yaml.Node) (*node, error) {
+	if r.remaining--; r.remaining < 0 {
+		return nil, r.errorf(y, "the template has more than %d values with its YAML aliases expanded; avoid aliases of aliases", maxNodes)
 	}
 	if y.Kind == yaml.AliasNode {
 		return r.readAlias(y)
 	}
 	if name, ok := shortForm(y.Tag); ok {
-		argument, err := r.readPlain(y, true)
+		argument, err := r.readUntagged(y, true)
 		return &node{kind: call, line: y.Line, name: name, items: []*node{argument}}, err
 	}
-	return r.readPlain(y, false)
+	return r.readUntagged(y, false)
 }
 
-func (r *reader) readAlias(y *yaml.Node) (*node, error) {
-	if r.open[y.Alias] {
+func (r *yamlReader) readAlias(y *yaml.Node) (*node, error) {
+	if r.expanding[y.Alias] {
 		return nil, r.errorf(y, "the alias *%s contains itself", y.Value)
 	}
-	r.open[y.Alias] = true
-	defer delete(r.open, y.Alias)
+	r.expanding[y.Alias] = true
+	defer delete(r.expanding, y.Alias)
 	return r.read(y.Alias)
 }
 
-// shortForm returns the full name of the intrinsic function a tag such as !Sub stands for.
+// shortForm returns the full name of the intrinsic function that a tag such as !Sub is short for.
 func shortForm(tag string) (string, bool) {
 	name, ok := strings.CutPrefix(tag, "!")
 	switch {
@@ -137,8 +147,9 @@ func shortForm(tag string) (string, bool) {
 	}
 }
 
-// readPlain reads a value without regard to its tag when that is a function's, which makes any scalar a string.
-func (r *reader) readPlain(y *yaml.Node, tagged bool) (*node, error) {
+// readUntagged reads a value and ignores a tag that is the short form of a function. A scalar with
+// such a tag is a string, whatever it looks like.
+func (r *yamlReader) readUntagged(y *yaml.Node, tagged bool) (*node, error) {
 	switch y.Kind {
 	case yaml.MappingNode:
 		return r.readMapping(y)
@@ -160,15 +171,16 @@ func (r *reader) readPlain(y *yaml.Node, tagged bool) (*node, error) {
 	}
 }
 
-// scalarValue keeps numbers and booleans. A date stays text, because Version: 2012-10-17 in a policy is a string to AWS,
-// and so does a number that would change if it were one: an account id with a zero in front, or one of twenty digits.
+// scalarValue converts numbers, booleans and null. A date stays a string, because AWS treats
+// Version: 2012-10-17 in a policy as one, and so do digits that a number would not preserve: an
+// account ID that begins with a zero, or twenty digits.
 func scalarValue(y *yaml.Node) any {
 	var v any
 	switch y.ShortTag() {
 	case "!!null":
 		return nil
 	case "!!bool", "!!int", "!!float":
-		if err := y.Decode(&v); err != nil || digits.MatchString(y.Value) {
+		if err := y.Decode(&v); err != nil || unsafeDigits.MatchString(y.Value) {
 			return y.Value
 		}
 	}
@@ -176,17 +188,17 @@ func scalarValue(y *yaml.Node) any {
 	case bool, int:
 		return v
 	case float64:
-		if v-v == 0 { // neither infinite nor NaN, which JSON cannot say
+		if v-v == 0 { // neither infinite nor NaN, which JSON cannot represent
 			return v
 		}
 	}
 	return y.Value
 }
 
-// digits are integers that a number would not preserve.
-var digits = regexp.MustCompile(`^0[0-9]+$|^[0-9]{19,}$`)
+// unsafeDigits matches integers that an int would not preserve.
+var unsafeDigits = regexp.MustCompile(`^0[0-9]+$|^[0-9]{19,}$`)
 
-func (r *reader) readMapping(y *yaml.Node) (*node, error) {
+func (r *yamlReader) readMapping(y *yaml.Node) (*node, error) {
 	n := &node{kind: mapping, line: y.Line}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(y.Content); i += 2 {
@@ -195,13 +207,13 @@ func (r *reader) readMapping(y *yaml.Node) (*node, error) {
 			key = key.Alias
 		}
 		if key.Kind != yaml.ScalarNode {
-			return nil, r.errorf(key, "a key must be text")
+			return nil, r.errorf(key, "a key of a map must be a string")
 		}
 		if key.ShortTag() == "!!merge" {
-			return nil, r.errorf(key, "CloudFormation knows no merge key (<<)")
+			return nil, r.errorf(key, "CloudFormation does not support YAML merge keys (<<)")
 		}
 		if seen[key.Value] {
-			return nil, r.errorf(key, "the key %q is there twice", key.Value)
+			return nil, r.errorf(key, "duplicate key %q", key.Value)
 		}
 		seen[key.Value] = true
 		item, err := r.read(y.Content[i+1])
@@ -216,6 +228,6 @@ func (r *reader) readMapping(y *yaml.Node) (*node, error) {
 	return n, nil
 }
 
-func (r *reader) errorf(y *yaml.Node, format string, args ...any) error {
+func (r *yamlReader) errorf(y *yaml.Node, format string, args ...any) error {
 	return &Error{File: r.file, Line: y.Line, Reason: fmt.Sprintf(format, args...)}
 }

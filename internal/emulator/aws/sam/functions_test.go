@@ -9,7 +9,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// head declares what the intrinsics under test refer to.
+// head declares what the values under test refer to, and ends where such a value stands.
 const head = `
 Parameters:
   Text: {Type: String, Default: hello}
@@ -37,10 +37,26 @@ Resources:
     Properties:
       V: `
 
-var intrinsics = []struct {
+type valueTest struct {
 	value string
 	want  any
-}{
+}
+
+// wantValues checks what each value after head evaluates to.
+func wantValues(t *testing.T, tests []valueTest) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.value, func(t *testing.T) {
+			t.Parallel()
+			resource, _ := parse(t, head+test.value, nil).Resource("Test")
+			if diff := cmp.Diff(test.want, resource.Properties["V"]); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.value, diff)
+			}
+		})
+	}
+}
+
+var functionValues = []valueTest{
 	{`!Ref Text`, "hello"},
 	{`{Ref: Text}`, "hello"},
 	{`!Ref Count`, 3},
@@ -89,83 +105,63 @@ var intrinsics = []struct {
 	{`{Fn::Base64: !Sub "${Text}"}`, "aGVsbG8="},
 	{`{Fn::ToJsonString: {a: [1, "<&>", !Ref Text]}}`, `{"a":[1,"<&>","hello"]}`},
 	{`!GetAZs ""`, []any{"us-east-1a", "us-east-1b", "us-east-1c"}},
-	{`2012-10-17`, "2012-10-17"},
-	{`2012-10-17T00:00:00Z`, "2012-10-17T00:00:00Z"},
-	{`012345678901`, "012345678901"},
-	{`123456789012345678901`, "123456789012345678901"},
-	{`123456789012`, 123456789012},
-	{`1.50`, 1.5},
-	{`.inf`, ".inf"},
-	{`true`, true},
-	{`"true"`, "true"},
-	{`null`, nil},
 	{`{Condition: Yes}`, map[string]any{"Condition": "Yes"}}, // in a policy this is just a key
 	{`{Ref: a, Other: b}`, map[string]any{"Ref": "a", "Other": "b"}},
-	{`{1: one}`, map[string]any{"1": "one"}},
-	{`[&x {a: b}, *x]`, []any{map[string]any{"a": "b"}, map[string]any{"a": "b"}}},
 }
 
-func TestIntrinsics(t *testing.T) {
+func TestFunctionsAreEvaluated(t *testing.T) {
 	t.Parallel()
-	for _, test := range intrinsics {
-		t.Run(test.value, func(t *testing.T) {
-			t.Parallel()
-			resource, _ := parse(t, head+test.value, nil).Resource("Test")
-			if diff := cmp.Diff(test.want, resource.Properties["V"]); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", test.value, diff)
-			}
-		})
-	}
+	wantValues(t, functionValues)
 }
 
-var intrinsicErrors = []struct{ value, want string }{
-	{`!Ref Unknown`, `there is no parameter or resource "Unknown"`},
-	{`!Ref AWS::Nothing`, `there is no pseudo parameter AWS::Nothing`},
-	{`!Ref [a]`, `Ref takes a name`},
-	{`!Ref Queue.Stage`, `there is no parameter or resource "Queue.Stage"`},
-	{`!Ref Gone`, `Gone does not exist: its condition is false`},
-	{`!Ref QueueRole`, `there is no parameter or resource "QueueRole"`},
-	{`!Ref ServerlessHttpApi`, `there is no parameter or resource "ServerlessHttpApi"`},
-	{`!Ref Function.Alias`, `Function has no AutoPublishAlias`},
-	{`!GetAtt Queue`, `Fn::GetAtt takes a resource and an attribute, not "Queue"`},
+var functionErrors = []struct{ value, want string }{
+	{`!Ref Unknown`, `the template has no parameter or resource "Unknown"`},
+	{`!Ref AWS::Nothing`, `AWS::Nothing is not a pseudo parameter`},
+	{`!Ref [a]`, `Ref takes the name of a parameter or resource`},
+	{`!Ref Queue.Stage`, `the template has no parameter or resource "Queue.Stage"`},
+	{`!Ref Gone`, `resource "Gone" is not created because its condition is false`},
+	{`!Ref QueueRole`, `the template has no parameter or resource "QueueRole"`},
+	{`!Ref ServerlessHttpApi`, `the template has no parameter or resource "ServerlessHttpApi"`},
+	{`!Ref Function.Alias`, `Function has no alias: set its property AutoPublishAlias`},
+	{`!GetAtt Queue`, `Fn::GetAtt takes a resource and an attribute, as in Resource.Attribute, not "Queue"`},
 	{`!GetAtt Queue.Colour`, `Queue (AWS::SQS::Queue) has no attribute "Colour"; it has Arn, QueueName, QueueUrl`},
 	{`!GetAtt [Queue]`, `Fn::GetAtt takes a list of 2 arguments`},
-	{`!GetAtt [[a], b]`, `Fn::GetAtt takes a resource and an attribute`},
-	{`!Sub [a]`, `Fn::Sub takes a text, or a list of a text and a map of variables`},
-	{`!Sub [a, b]`, `Fn::Sub takes a text, or a list of a text and a map of variables`},
-	{`!Sub "${}"`, `Fn::Sub: ${} is not the name of a variable`},
-	{`!Sub "${a b}"`, `Fn::Sub: ${a b} is not the name of a variable`},
-	{`!Sub "${Unknown}"`, `there is no parameter or resource "Unknown"`},
-	{`!Sub "${List}"`, `Fn::Sub: ${List} is not text`},
+	{`!GetAtt [[a], b]`, `Fn::GetAtt takes the names of a resource and of an attribute`},
+	{`!Sub [a]`, `Fn::Sub takes a string, or a list of a string and a map of variables`},
+	{`!Sub [a, b]`, `Fn::Sub takes a string, or a list of a string and a map of variables`},
+	{`!Sub "${}"`, `Fn::Sub: ${} does not name a variable; write ${!} for the text itself`},
+	{`!Sub "${a b}"`, `Fn::Sub: ${a b} does not name a variable; write ${!a b} for the text itself`},
+	{`!Sub "${Unknown}"`, `the template has no parameter or resource "Unknown"`},
+	{`!Sub "${List}"`, `Fn::Sub: the value of ${List} is not a string`},
 	{`!Join [a]`, `Fn::Join takes a list of 2 arguments`},
 	{`!Join [",", a]`, `Fn::Join takes a delimiter and a list`},
-	{`!Join [",", [[a]]]`, `Fn::Join: item 0 is not text`},
-	{`!Select [3, !Ref List]`, `Fn::Select: there is no item 3 in a list of 3`},
-	{`!Select [-1, !Ref List]`, `Fn::Select: there is no item -1 in a list of 3`},
+	{`!Join [",", [[a]]]`, `Fn::Join: item 0 is not a string`},
+	{`!Select [3, !Ref List]`, `Fn::Select: there is no item 3 in a list of 3 items, which are numbered from 0`},
+	{`!Select [-1, !Ref List]`, `Fn::Select: there is no item -1 in a list of 3 items, which are numbered from 0`},
 	{`!Select [x, !Ref List]`, `Fn::Select takes an index and a list`},
-	{`!Split ["", "ab"]`, `Fn::Split takes a delimiter and a text`},
-	{`!If [Yes, a]`, `Fn::If takes a condition and two values`},
-	{`!If [Unknown, a, b]`, `there is no condition "Unknown"`},
-	{`!If [!Ref Text, a, b]`, `Fn::If takes the name of a condition`},
-	{`!FindInMap [Map, top, other]`, `Fn::FindInMap: there is no "other" in Mappings.Map.top`},
-	{`!FindInMap [Other, top, other]`, `Fn::FindInMap: there is no "Other" in Mappings`},
-	{`!FindInMap [Map, [top], second]`, `Fn::FindInMap takes a map's name and two keys`},
-	{`!ImportValue x`, `Fn::ImportValue needs another stack's exports, which only AWS has`},
+	{`!Split ["", "ab"]`, `Fn::Split takes a delimiter, which cannot be empty, and a string`},
+	{`!If [Yes, a]`, `Fn::If takes the name of a condition and two values`},
+	{`!If [Unknown, a, b]`, `the template has no condition "Unknown"`},
+	{`!If [!Ref Text, a, b]`, `Fn::If takes the name of a condition and two values`},
+	{`!FindInMap [Map, top, other]`, `Fn::FindInMap: Mappings.Map.top has no key "other"`},
+	{`!FindInMap [Other, top, other]`, `Fn::FindInMap: Mappings has no key "Other"`},
+	{`!FindInMap [Map, [top], second]`, `Fn::FindInMap takes the name of a mapping and two keys`},
+	{`!ImportValue x`, `Fn::ImportValue is not supported, because only AWS has the exports of other stacks`},
 	{`!Transform {Name: AWS::Include}`, `Fn::Transform is not supported`},
 	{`!Subb x`, `Fn::Subb is not supported`},
-	{`!Base64 [a]`, `Fn::Base64 takes text`},
+	{`!Base64 [a]`, `Fn::Base64 takes a string`},
 	{`!Equals [a]`, `Fn::Equals takes a list of 2 arguments`},
-	{`!Equals [a, [b]]`, `Fn::Equals compares two values that are not lists or maps`},
+	{`!Equals [a, [b]]`, `Fn::Equals compares strings, not lists or maps`},
 }
 
-func TestIntrinsicErrors(t *testing.T) {
+func TestMisusedFunctionIsAnError(t *testing.T) {
 	t.Parallel()
 	line := strings.Count(head, "\n") + 1
-	for _, test := range intrinsicErrors {
+	for _, test := range functionErrors {
 		t.Run(test.value, func(t *testing.T) {
 			t.Parallel()
 			_, err := sam.Parse([]byte(head+test.value), nil)
-			wantError(t, err, &sam.Error{File: "template.yaml", Line: line, Place: "Resource Test", Reason: test.want})
+			wantError(t, err, &sam.Error{File: "template.yaml", Line: line, Element: "Resource Test", Reason: test.want})
 		})
 	}
 }

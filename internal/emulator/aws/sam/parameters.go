@@ -1,0 +1,217 @@
+package sam
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// readParameters gives every parameter its value and reports the faults of all of them together.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+func (r *resolver) readParameters(n *node) error {
+	r.parameters, r.parameterTexts = map[string]any{}, map[string]string{}
+	if n == nil {
+		n = &node{kind: mapping}
+	}
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(r.opts.Parameters)) {
+		if n.get(name) == nil {
+			faults = append(faults, r.unknownParameter(name, n.keys))
+		}
+	}
+	for i, name := range n.keys {
+		p := parameter{resolver: r, node: n.items[i], name: name}
+		if err := p.read(); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (r *resolver) unknownParameter(name string, known []string) error {
+	if len(known) == 0 {
+		return r.errorf(nil, "Parameter "+name, "the template has no parameters")
+	}
+	return r.errorf(nil, "Parameter "+name, "the template has no such parameter; it has %s", strings.Join(known, ", "))
+}
+
+// parameter is one parameter of the template.
+type parameter struct {
+	*resolver
+	node *node
+	name string
+}
+
+func (p parameter) errorf(format string, args ...any) error {
+	return p.resolver.errorf(p.node, "Parameter "+p.name, format, args...)
+}
+
+func (p parameter) read() error {
+	value, err := p.given()
+	if err != nil {
+		return err
+	}
+	typed, err := p.convert(value)
+	if err != nil {
+		return err
+	}
+	p.parameters[p.name], p.parameterTexts[p.name] = typed, value
+	return p.check(typed)
+}
+
+// given returns the value as text: the one in Options, or else the default.
+func (p parameter) given() (string, error) {
+	if value, ok := p.opts.Parameters[p.name]; ok {
+		return value, nil
+	}
+	if strings.HasPrefix(p.typeName(), "AWS::SSM::Parameter::Value<") {
+		return "", p.errorf("the value is stored in AWS Systems Manager, which is not read here; pass a value")
+	}
+	value, ok := p.node.get("Default").literal()
+	if !ok {
+		return "", p.errorf("the parameter has no default; pass a value")
+	}
+	return value, nil
+}
+
+func (p parameter) typeName() string {
+	t, _ := p.node.get("Type").literal()
+	return t
+}
+
+// convert returns the value of Ref: a number for Number, a list for a list type, or else the text.
+func (p parameter) convert(value string) (any, error) {
+	t := p.typeName()
+	if inner, ok := strings.CutPrefix(t, "AWS::SSM::Parameter::Value<"); ok {
+		t = strings.TrimSuffix(inner, ">")
+	}
+	switch {
+	case t == "String" || strings.HasPrefix(t, "AWS::"):
+		return value, nil
+	case t == "Number":
+		return p.number(value)
+	case t == "CommaDelimitedList" || strings.HasPrefix(t, "List<"):
+		return p.list(value, t == "List<Number>")
+	default:
+		return nil, p.errorf("unknown parameter type %q", t)
+	}
+}
+
+func (p parameter) number(value string) (any, error) {
+	value = strings.TrimSpace(value)
+	if i, err := strconv.Atoi(value); err == nil {
+		return i, nil
+	}
+	f, err := strconv.ParseFloat(value, 64)
+	if err != nil || f-f != 0 {
+		return nil, p.errorf("%q is not a number", value)
+	}
+	return f, nil
+}
+
+func (p parameter) list(value string, numbers bool) (any, error) {
+	list := []any{}
+	if value == "" {
+		return list, nil
+	}
+	for item := range strings.SplitSeq(value, ",") {
+		item = strings.TrimSpace(item)
+		if !numbers {
+			list = append(list, item)
+			continue
+		}
+		n, err := p.number(item)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+// check checks a value, or each item of a list, against the constraints.
+func (p parameter) check(value any) error {
+	list, ok := value.([]any)
+	if !ok {
+		return p.checkOne(value)
+	}
+	for _, item := range list {
+		if err := p.checkOne(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p parameter) checkOne(value any) error {
+	s, _ := scalarString(value)
+	if allowed := p.allowedValues(); allowed != nil && !slices.Contains(allowed, s) {
+		return p.invalid(s, "is not one of "+strings.Join(allowed, ", "))
+	}
+	if pattern, ok := p.node.get("AllowedPattern").literal(); ok {
+		re, err := regexp.Compile("^(?:" + pattern + ")$")
+		if err != nil {
+			return p.errorf("AllowedPattern is not a regular expression that Go supports: %v", err)
+		}
+		if !re.MatchString(s) {
+			return p.invalid(s, "does not match "+pattern)
+		}
+	}
+	length := float64(utf8.RuneCountInString(s))
+	if bound, ok := p.bound("MinLength"); ok && length < bound {
+		return p.invalid(s, fmt.Sprintf("has fewer than %v characters", bound))
+	}
+	if bound, ok := p.bound("MaxLength"); ok && length > bound {
+		return p.invalid(s, fmt.Sprintf("has more than %v characters", bound))
+	}
+	number, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return nil
+	}
+	if bound, ok := p.bound("MinValue"); ok && number < bound {
+		return p.invalid(s, fmt.Sprintf("is less than %v", bound))
+	}
+	if bound, ok := p.bound("MaxValue"); ok && number > bound {
+		return p.invalid(s, fmt.Sprintf("is greater than %v", bound))
+	}
+	return nil
+}
+
+// allowedValues returns the values that the parameter can have, or nil if it does not restrict
+// them.
+func (p parameter) allowedValues() []string {
+	allowed := p.node.get("AllowedValues")
+	if allowed == nil {
+		return nil
+	}
+	values := make([]string, len(allowed.items))
+	for i, item := range allowed.items {
+		values[i], _ = item.literal()
+	}
+	return values
+}
+
+func (p parameter) bound(key string) (float64, bool) {
+	s, ok := p.node.get(key).literal()
+	f, err := strconv.ParseFloat(s, 64)
+	return f, ok && err == nil
+}
+
+// invalid returns an error that says what is wrong with the value, which it leaves out if the
+// parameter is NoEcho, and adds the template's own description of the constraint.
+func (p parameter) invalid(value, fault string) error {
+	if noEcho, _ := p.node.get("NoEcho").literal(); noEcho == "true" {
+		value = "the value"
+	} else {
+		value = strconv.Quote(value)
+	}
+	if description, ok := p.node.get("ConstraintDescription").literal(); ok {
+		fault += ": " + description
+	}
+	return p.errorf("%s %s", value, fault)
+}

@@ -1,0 +1,149 @@
+package sam
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// resolver is a template that is being resolved: its sections as they were read, and what has been
+// worked out from them so far.
+type resolver struct {
+	opts           Options
+	description    string
+	transforms     []string
+	parameters     map[string]any
+	parameterTexts map[string]string
+	mappings       *node
+	conditions     *node
+	resources      *node
+	outputs        *node
+	globals        *node
+
+	conditionStates map[string]conditionState
+	identities      map[string]identity
+	identifying     []string // resources whose identities are being worked out, outermost first
+}
+
+var sections = []string{
+	"AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions",
+	"Globals", "Resources", "Outputs", "Hooks",
+}
+
+var resourceAttributes = []string{
+	"Type", "Properties", "Metadata", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy",
+	"CreationPolicy", "UpdatePolicy", "Connectors", "IgnoreGlobals",
+}
+
+// maxMembers is CloudFormation's limit on resources, the highest of its limits on the size of a
+// section.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+const maxMembers = 500
+
+var logicalID = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+
+// newResolver checks the template's shape and evaluates its parameters and conditions.
+func newResolver(root *node, opts Options) (*resolver, error) {
+	r := &resolver{
+		opts:            opts,
+		mappings:        root.get("Mappings"),
+		conditions:      root.get("Conditions"),
+		resources:       root.get("Resources"),
+		outputs:         root.get("Outputs"),
+		globals:         root.get("Globals"),
+		conditionStates: map[string]conditionState{},
+		identities:      map[string]identity{},
+	}
+	if err := r.checkShape(root); err != nil {
+		return nil, err
+	}
+	r.readHeader(root)
+	if err := r.readParameters(root.get("Parameters")); err != nil {
+		return nil, err
+	}
+	return r, r.checkConditions()
+}
+
+// checkShape checks what the rest of the package relies on: which sections there are, that they are
+// maps, and that every resource is a map with a type.
+func (r *resolver) checkShape(root *node) error {
+	if root.kind != mapping {
+		return r.errorf(root, "", "a template must be a map of sections, not %v", root.kind)
+	}
+	for i, key := range root.keys {
+		if !slices.Contains(sections, key) {
+			return r.errorf(root.items[i], "", "unknown section %q; the sections are %s", key, strings.Join(sections, ", "))
+		}
+	}
+	if r.resources == nil {
+		return r.errorf(root, "", "the template has no Resources section")
+	}
+	for _, name := range []string{"Parameters", "Mappings", "Conditions", "Globals", "Resources", "Outputs"} {
+		section := root.get(name)
+		if section != nil && section.kind != mapping {
+			return r.errorf(section, "", "%s must be a map, not %v", name, section.kind)
+		}
+		if section != nil && len(section.keys) > maxMembers {
+			return r.errorf(section, "", "%s has more than %d members", name, maxMembers)
+		}
+	}
+	for i, id := range r.resources.keys {
+		if err := r.checkResource(r.resources.items[i], id); err != nil {
+			return err
+		}
+	}
+	return r.checkGlobals()
+}
+
+func (r *resolver) checkResource(n *node, id string) error {
+	element := "Resource " + id
+	if !logicalID.MatchString(id) {
+		return r.errorf(n, element, "a logical ID can contain only letters and digits")
+	}
+	if n.kind != mapping {
+		return r.errorf(n, element, "a resource must be a map, not %v", n.kind)
+	}
+	for i, key := range n.keys {
+		if !slices.Contains(resourceAttributes, key) {
+			return r.errorf(n.items[i], element, "unknown attribute %q; the attributes of a resource are %s",
+				key, strings.Join(resourceAttributes, ", "))
+		}
+	}
+	if t, ok := n.get("Type").literal(); !ok || t == "" {
+		return r.errorf(n, element, "the resource has no Type")
+	}
+	return nil
+}
+
+// resourceType returns the type of a resource of the template. checkShape has checked that it has
+// one.
+func (r *resolver) resourceType(id string) string {
+	t, _ := r.resources.get(id).get("Type").literal()
+	return t
+}
+
+func (r *resolver) readHeader(root *node) {
+	r.description, _ = root.get("Description").literal()
+	transform := root.get("Transform")
+	if transform == nil {
+		return
+	}
+	if transform.kind != sequence {
+		transform = &node{kind: sequence, items: []*node{transform}}
+	}
+	for _, item := range transform.items {
+		if name, ok := item.literal(); ok {
+			r.transforms = append(r.transforms, name)
+		}
+	}
+}
+
+// errorf returns an [*Error] for the node, or for no line in particular if n is nil.
+func (r *resolver) errorf(n *node, element, format string, args ...any) error {
+	e := &Error{File: r.opts.File, Element: element, Reason: fmt.Sprintf(format, args...)}
+	if n != nil {
+		e.Line = n.line
+	}
+	return e
+}

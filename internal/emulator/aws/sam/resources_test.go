@@ -1,0 +1,42 @@
+package sam_test
+
+import (
+	"testing"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+)
+
+func TestMalformedResourceIsAnError(t *testing.T) {
+	t.Parallel()
+	wantErrors(t, map[string]errorTest{
+		"properties a list":  {"Resources:\n  A: {Type: X, Properties: []}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "Properties must be a map, not a list"}},
+		"metadata a list":    {"Resources:\n  A: {Type: X, Metadata: []}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "Metadata must be a map, not a list"}},
+		"depends on nothing": {"Resources:\n  A: {Type: X, DependsOn: B}\n", sam.Error{Line: 2, Element: "Resource A", Reason: `DependsOn: the template has no resource "B"`}},
+	})
+}
+
+func TestResourcesThatNeedEachOtherAreAnError(t *testing.T) {
+	t.Parallel()
+	wantErrors(t, map[string]errorTest{
+		"circular resources": {"Resources:\n  A: {Type: X, Properties: {V: !Ref B}}\n  B: {Type: X, Properties: {V: !Ref C}}\n  C: {Type: X, DependsOn: A}\n",
+			sam.Error{Line: 2, Element: "Resource A", Reason: "circular reference: A → B → C → A"}},
+		"itself": {"Resources:\n  A: {Type: X, Properties: {V: !Ref A}}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "circular reference: A → A"}},
+	})
+}
+
+// TestFunctionAndItsAPICanReferToEachOther holds because SAM makes separate resources of a
+// function's events: the function does not need the API that its event refers to.
+func TestFunctionAndItsAPICanReferToEachOther(t *testing.T) {
+	t.Parallel()
+	parse(t, `Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth: {Authorizers: {A: {FunctionArn: !GetAtt Handler.Arn}}}
+  Handler:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Get: {Type: HttpApi, Properties: {ApiId: !Ref Api}}
+`, nil)
+}

@@ -1,0 +1,140 @@
+// Package sam resolves a SAM or CloudFormation template as a deployment would, without AWS.
+//
+// [Parse] turns the text of a template into a [Template], in which every value is a plain Go value:
+// parameters, conditions, mappings and intrinsic functions, in their long and short forms, are
+// evaluated, SAM's Globals are merged in, and resources whose condition is false are left out. Each
+// [Resource] gets the name, ARN and URL by which other resources refer to it.
+//
+// What only AWS can know, such as the value of Fn::ImportValue, is an [*Error]. The return values
+// of the resource types of a serverless application follow CloudFormation's reference; a resource
+// of any other type gets a name and an ARN made from its logical ID, so that they show where they
+// come from.
+//
+// The formats are described at
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html and
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy.html.
+package sam
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Options describe a deployment. The zero value, like a nil pointer, deploys the stack
+// "meterbridge" to us-east-1.
+type Options struct {
+	File       string            // file name in errors; "template.yaml" when empty
+	Parameters map[string]string // values that override the parameters' defaults
+	Region     string            // "us-east-1" when empty
+	AccountID  string            // "000000000000" when empty
+	StackName  string            // "meterbridge" when empty
+	Endpoint   string            // base URL of the emulated AWS, used in queue URLs; AWS's own when empty
+}
+
+// Template is a resolved template. It is safe for concurrent use as long as its maps and slices are
+// not modified.
+type Template struct {
+	Description string
+	Transforms  []string          // such as "AWS::Serverless-2016-10-31"
+	Parameters  map[string]string // the value of every parameter, as text
+	Resources   []Resource        // in the template's order, without those whose condition is false
+	Outputs     []Output          // likewise
+}
+
+// Resource is a resource with SAM's Globals merged in and every intrinsic function resolved.
+//
+// The values in Properties and Metadata are string, bool, int, float64, []any, map[string]any or
+// nil.
+type Resource struct {
+	LogicalID  string
+	Type       string
+	Properties map[string]any // never nil
+	Metadata   map[string]any
+	DependsOn  []string
+	Name       string // physical name
+	ARN        string // the value of Fn::GetAtt Arn
+	URL        string // URL of a queue; empty for other types
+	Line       int    // line of the template on which the resource starts
+}
+
+// Output is an output of the stack.
+type Output struct {
+	Name        string
+	Description string
+	Value       string
+	ExportName  string
+}
+
+// Error reports a fault in a template or in the [Options] it is resolved with.
+type Error struct {
+	File    string
+	Line    int    // 0 if the fault is not on a line of the file, such as an unknown parameter
+	Element string // the element at fault, such as "Resource FetchRule"; empty for the template as a whole
+	Reason  string // what is wrong and, where the template does not show it, what is allowed
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d", e.Line)
+	}
+	if e.Element != "" {
+		b.WriteString(": " + e.Element)
+	}
+	b.WriteString(": " + e.Reason)
+	return b.String()
+}
+
+// Parse reads a template in YAML or JSON and resolves it. Every error is an [*Error] or joins
+// several of them: faults in different parameters, conditions, resources and outputs are reported
+// together.
+func Parse(src []byte, opts *Options) (*Template, error) {
+	o := opts.withDefaults()
+	root, err := readYAML(src, o.File)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newResolver(root, o)
+	if err != nil {
+		return nil, err
+	}
+	resources, resourcesErr := r.resolveResources()
+	outputs, outputsErr := r.resolveOutputs()
+	if err := errors.Join(resourcesErr, outputsErr); err != nil {
+		return nil, err
+	}
+	return &Template{
+		Description: r.description,
+		Transforms:  r.transforms,
+		Parameters:  r.parameterTexts,
+		Resources:   resources,
+		Outputs:     outputs,
+	}, nil
+}
+
+// Resource returns the resource with the logical ID, and whether there is one.
+func (t *Template) Resource(id string) (Resource, bool) {
+	i := slices.IndexFunc(t.Resources, func(r Resource) bool { return r.LogicalID == id })
+	if i < 0 {
+		return Resource{}, false
+	}
+	return t.Resources[i], true
+}
+
+func (o *Options) withDefaults() Options {
+	if o == nil {
+		o = &Options{}
+	}
+	return Options{
+		File:       cmp.Or(o.File, "template.yaml"),
+		Parameters: o.Parameters,
+		Region:     cmp.Or(o.Region, "us-east-1"),
+		AccountID:  cmp.Or(o.AccountID, "000000000000"),
+		StackName:  cmp.Or(o.StackName, "meterbridge"),
+		Endpoint:   o.Endpoint,
+	}
+}
