@@ -7,8 +7,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
-// journal follows every thin event from the moment it is stored to its end: its full event on the bus, a parking place, or
-// no rule that wants it fetched.
+// journal follows every thin event from the moment it is stored to its end: its full event on the
+// bus, a parking place, or no rule that wants it fetched.
 type journal struct {
 	mu         sync.Mutex
 	fetchQueue string // logical id of the queue whose events are to be fetched
@@ -33,7 +33,7 @@ func (j *journal) follow(fetchQueue string) {
 	j.fetchQueue = fetchQueue
 }
 
-// Observe implements local.Observer.
+// Observe implements [activity.Observer].
 func (j *journal) Observe(s activity.Step) {
 	if s.EventID == "" {
 		return

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -31,25 +32,25 @@ type localFlags struct {
 
 const localHelp = `Run the stack of a SAM template on this machine, for development and tests.
 
-The template is the only description: its functions are built with their makefile targets and run as processes, its
-routes, rules, queues and secrets are served on loopback. A rule or a function that you add to the template runs here
-with no other change. It needs Go and make; no Docker, no AWS account, no network.
+The template is the only configuration: its functions are built with their makefile targets and run as processes, and its
+routes, rules, queues and secrets are served on loopback. A rule or function that you add to the template runs here without
+any other change. This needs Go and make, but no Docker, no AWS account and no network.
 
-Sample events are sent through it, unless --no-samples. Without STRIPE_API_KEY in the environment, Stripe is a built-in
-sandbox, which knows every event that reaches the webhook, but for ids that start with evt_missing. With the key, full
-events are fetched from the real Stripe, and no samples are sent.
+Unless --no-samples is given, sample events are sent through the stack. If STRIPE_API_KEY is not set in the environment,
+Stripe is a built-in sandbox. It knows every event that reaches the webhook, except those whose ids start with evt_missing.
+With the key, full events are fetched from the real Stripe, and no samples are sent.
 
---faults breaks the stack on purpose; samples that meet a fault are sent again, as Stripe would. --soak sends so many
-distinct events instead of the samples, with duplicates and forgeries between them, heals the stack in the end, and prints
-one line with the account. It needs no --clock-factor, and raises the template's rate limit and concurrency.
+--faults breaks the stack on purpose. A sample that meets a fault is sent again, as Stripe would do. --soak sends the given
+number of distinct events instead of the samples, mixed with duplicates and forgeries, ends the faults, and prints the
+counts in one line. It needs no --clock-factor, and raises the template's rate limit and concurrency.
 
-Exit status: 0 all went well; 1 with --once, an event was lost or a sample answered wrongly, with --soak, an event was
-lost, a forged one accepted, or one emitted twice with nothing to explain it; 2 it could not run.
+Exit status: 0 success; 1 with --once, an event was lost or a sample was answered wrongly, with --soak, an event was lost, a
+forgery was accepted, or an event was emitted twice without an explanation; 2 the command could not run.
 `
 
-const localExamples = `  meterbridge local                                 the story of the sample events, then it stays up
-  meterbridge local --once | jq .                   the events that went over the bus, then it exits
-  meterbridge local --parameter StripeRateLimit=0   a parameter of the template
+const localExamples = `  meterbridge local                                 send the samples, print what happens to them, stay up
+  meterbridge local --once | jq .                   send the samples, print the events on the bus, exit
+  meterbridge local --parameter StripeRateLimit=0   set a parameter of the template
   meterbridge local --no-samples --events bus.ndjson
   meterbridge local --once --faults stripe-429,function-kill
   meterbridge local --soak 3000 --faults all --seed 7
@@ -75,50 +76,51 @@ func newLocal(p process) *cobra.Command {
 	}
 	f := command.Flags()
 	f.StringVar(&flags.template, "template", "template.yaml", "SAM template to run")
-	f.StringVar(&flags.listen, "listen", "127.0.0.1:8787", "address of the front door")
-	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret that signs deliveries (default: a random one, printed)")
+	f.StringVar(&flags.listen, "listen", "127.0.0.1:8787", "address to listen on for requests to the API")
+	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret that signs deliveries (default: a random one, which is printed)")
 	f.StringVar(&flags.stripeAPI, "stripe-api", "", "origin of Stripe's API (default: the built-in sandbox; with STRIPE_API_KEY, Stripe)")
-	f.StringArrayVar(&flags.parameters, "parameter", nil, "value of a template parameter, as Name=Value; may be repeated")
-	f.StringVar(&flags.events, "events", "", "file for every event put on the bus, one JSON envelope a line; - is standard output")
-	f.BoolVar(&flags.noSamples, "no-samples", false, "send no sample events")
-	f.BoolVar(&flags.once, "once", false, "send the samples, wait until all is quiet, print the bus's events to standard output, exit")
-	f.BoolVarP(&flags.verbose, "verbose", "v", false, "show what the functions log")
+	f.StringArrayVar(&flags.parameters, "parameter", nil, "template parameter, as Name=Value; may be repeated")
+	f.StringVar(&flags.events, "events", "", "write each event put on the bus to this file, a JSON envelope on each line; - is standard output")
+	f.BoolVar(&flags.noSamples, "no-samples", false, "do not send sample events")
+	f.BoolVar(&flags.once, "once", false, "send the samples, wait until the stack is idle, print the events on the bus to standard output, exit")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "print the functions' logs")
 	flags.faultFlags.add(command)
 	return command
 }
 
-// runLocal opens the stack, sends the samples, and stays up until ctx ends or, with --once, until all is quiet.
+// runLocal starts the stack, sends the samples, and stays up until ctx ends or, with --once, until
+// the stack is idle.
 func runLocal(ctx context.Context, p process, flags localFlags) error {
 	parameters, err := flags.check(p)
 	if err != nil {
 		return err
 	}
-	events, err := openEvents(p, flags)
+	bus, err := openBusWriter(p, flags)
 	if err != nil {
 		return err
 	}
-	defer events.close()
-	story := newStory(p, flags.verbose)
-	injector, err := flags.injector(story)
+	defer bus.close()
+	console := newConsole(p, flags.verbose)
+	injector, err := flags.injector(console)
 	if err != nil {
 		return err
 	}
-	stripe, err := openStripe(p, flags, story, injector.Stripe)
+	stripe, err := openStripe(p, flags, console, injector.Stripe)
 	if err != nil {
 		return err
 	}
 	defer stripe.close()
-	session := &session{flags: flags, story: story, events: events, stripe: stripe, injector: injector, journal: newJournal()}
+	session := &session{flags: flags, console: console, bus: bus, stripe: stripe, injector: injector, journal: newJournal()}
 	session.secret = stripesig.Secret(cmp.Or(flags.signingSecret, "whsec_"+randomHex(24)))
 	if err := session.open(ctx, parameters); err != nil {
 		return err
 	}
 	err = session.run(ctx)
 	session.stack.Close()
-	return errors.Join(err, events.close())
+	return errors.Join(err, bus.close())
 }
 
-// check refuses flags that contradict each other, and returns the template's parameters.
+// check returns the template's parameters, or an error if flags contradict each other.
 func (f localFlags) check(p process) (map[string]string, error) {
 	parameters, err := parseParameters(f.parameters)
 	if err != nil {
@@ -127,9 +129,9 @@ func (f localFlags) check(p process) (map[string]string, error) {
 	_, realStripe := p.env("STRIPE_API_KEY")
 	switch {
 	case parameters["StripeApiBase"] != "":
-		return nil, errors.New("--parameter StripeApiBase: use --stripe-api, which also knows what to do without a key")
+		return nil, errors.New("--parameter StripeApiBase: use --stripe-api, which also works without a key")
 	case f.once && (f.noSamples || f.stripeAPI != "" || realStripe):
-		return nil, errors.New("--once sends the samples and judges what becomes of them, which takes the built-in sandbox: " +
+		return nil, errors.New("--once checks the outcome of the samples, which needs the built-in sandbox: " +
 			"leave out --no-samples and --stripe-api, and unset STRIPE_API_KEY")
 	}
 	return parameters, nil
@@ -138,40 +140,40 @@ func (f localFlags) check(p process) (map[string]string, error) {
 // session is one run of the command.
 type session struct {
 	flags    localFlags
-	story    *story
-	events   *eventWriter
+	console  *console
+	bus      *busWriter
 	stripe   *stripeSource
 	injector *faults.Injector
 	journal  *journal
 	secret   stripesig.Secret
 	stack    *aws.Stack
-	webhook  string // URL that takes deliveries
+	webhook  string // URL to deliver events to
 }
 
 func (s *session) open(ctx context.Context, parameters map[string]string) (err error) {
-	s.story.say("Meterbridge on this machine, from %s. For development and tests only.\n", s.flags.template)
+	s.console.printf("Meterbridge on this machine, from %s. For development and tests only.\n", s.flags.template)
 	started := time.Now()
 	s.stack, err = aws.Open(ctx, s.options(parameters))
 	if err != nil {
 		return err
 	}
 	s.injector.Start(faults.Target{Kill: s.stack.Kill, Rotate: s.rotate})
-	s.story.isReady()
-	if err := s.events.begin(); err != nil {
+	s.console.ready()
+	if err := s.bus.truncate(); err != nil {
 		return err
 	}
 	s.journal.follow(s.stack.QueueNamedBy(config.FetchQueueURL))
 	routes := s.stack.Routes()
 	for _, route := range slices.Sorted(maps.Keys(routes)) {
 		method, path, _ := strings.Cut(route, " ")
-		s.story.say("  route    %s %s%s → %s", method, s.stack.URL(), path, routes[route])
+		s.console.printf("  route    %s %s%s → %s", method, s.stack.URL(), path, routes[route])
 	}
 	s.webhook = s.stack.RouteOf(config.SigningSecretID)
 	if s.flags.signingSecret == "" {
-		s.story.say("  secret   %s signs the deliveries", string(s.secret))
+		s.console.printf("  secret   %s signs the deliveries", string(s.secret))
 	}
-	s.story.say("  stripe   %s", s.stripe.about)
-	s.story.say("  ready    in %.1f s\n", time.Since(started).Seconds())
+	s.console.printf("  stripe   %s", s.stripe.about)
+	s.console.printf("  ready    in %.1f s\n", time.Since(started).Seconds())
 	return nil
 }
 
@@ -182,7 +184,7 @@ func (s *session) options(parameters map[string]string) aws.Options {
 		Listen:      s.flags.listen,
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
 		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
-		Observer:    activity.Observers{s.journal, s.stripe, s.events, s.story},
+		Observer:    activity.Observers{s.journal, s.stripe, s.bus, s.console},
 		ClockFactor: s.flags.clockFactor,
 	}
 	if s.flags.faults != "" {
@@ -191,32 +193,74 @@ func (s *session) options(parameters map[string]string) aws.Options {
 	return options
 }
 
-// run sends the samples; with --once it then judges, without it stays.
+// run sends the samples. With --once it then checks their outcome; otherwise it waits until ctx
+// ends.
 func (s *session) run(ctx context.Context) error {
 	wrong := s.sendSamples(ctx)
 	if !s.flags.once {
 		s.settle(ctx)
-		s.story.say("\nListening on %s. Press Ctrl-C to stop.", s.webhook)
+		s.console.printf("\nListening on %s. Press Ctrl-C to stop.", s.webhook)
 		<-ctx.Done()
-		s.story.say("\nStopping.")
+		s.console.printf("\nStopping.")
 		return nil
 	}
-	if err := s.quiet(ctx); err != nil {
-		return &failure{"interrupted before all was quiet"}
+	if err := s.waitIdle(ctx); err != nil {
+		return &failure{"interrupted before the stack was idle"}
 	}
 	t := s.journal.tally()
-	s.story.say("\n%d thin events stored: %d emitted in full, %d parked, %d that no rule wants fetched, %d lost", t.stored, t.emitted, t.parked, t.ignored, len(t.lost))
+	s.console.printf("\n%d thin events stored: %d emitted in full, %d parked, %d of types that no rule fetches, %d lost", t.stored, t.emitted, t.parked, t.ignored, len(t.lost))
 	if wrong > 0 || len(t.lost) > 0 {
 		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", wrong, len(t.lost), strings.Join(t.lost, " "))}
 	}
 	return nil
 }
 
-// settle gives the samples a moment to come to their ends, so that the story is told in order. It is no matter if they do not.
+// settle waits up to 3 seconds for the samples to be processed, so that their lines come before
+// what is printed next.
 func (s *session) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	_ = s.stack.Quiet(ctx)
+}
+
+// deliver sends a sample. With faults it sends it again until the webhook itself answers, since
+// faults answer with a 5xx or not at all.
+func (s *session) deliver(ctx context.Context, sample sample) (status int, answer string, err error) {
+	const attempts, pause = 100, 100 * time.Millisecond
+	for attempt := range attempts {
+		status, answer, err = sample.send(ctx, s.webhook)
+		if s.flags.faults == "" || err == nil && status < http.StatusInternalServerError {
+			break
+		}
+		s.console.printf("attempt %d: answered %d: sending again in %s", attempt+1, status, pause)
+		select {
+		case <-ctx.Done():
+			return 0, "", ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return status, answer, err
+}
+
+// waitIdle waits until the stack is idle. With faults it first gives them time to act, then ends
+// them, and skips the time in which the stack would only wait.
+func (s *session) waitIdle(ctx context.Context) error {
+	if s.flags.faults == "" {
+		return s.stack.Quiet(ctx)
+	}
+	s.settle(ctx)
+	s.injector.Heal()
+	s.console.printf("The faults end.")
+	return s.stack.Hasten(ctx)
+}
+
+// rotate replaces both secrets. Deliveries are still signed with the old signing secret, which
+// becomes the previous one: Stripe keeps an old secret valid for up to a day.
+func (s *session) rotate() error {
+	if err := s.stack.Rotate(config.SigningSecretID, "whsec_"+randomHex(24)); err != nil {
+		return err
+	}
+	return s.stack.Rotate(config.APIKeySecretID, s.stripe.rotated)
 }
 
 func parseParameters(assignments []string) (map[string]string, error) {
@@ -224,7 +268,7 @@ func parseParameters(assignments []string) (map[string]string, error) {
 	for _, assignment := range assignments {
 		name, value, ok := strings.Cut(assignment, "=")
 		if !ok || name == "" {
-			return nil, fmt.Errorf("--parameter %q: write it as Name=Value", assignment)
+			return nil, fmt.Errorf("--parameter %q: want Name=Value", assignment)
 		}
 		parameters[name] = value
 	}

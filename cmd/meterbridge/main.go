@@ -1,6 +1,8 @@
-// Command meterbridge runs the stack of a SAM template on one machine.
+// Command meterbridge runs the stack of a SAM template on one machine, and works on a deployed one:
+// it redrives dead letters, replays events that never arrived, and posts signed test events to the
+// webhook.
 //
-// See meterbridge --help, and docs/local.md.
+// Run meterbridge --help for its commands; docs/local.md and docs/commands.md describe them.
 package main
 
 import (
@@ -18,8 +20,8 @@ import (
 
 // Exit codes.
 const (
-	exitFailed = 1 // the command ran and its result is bad
-	exitUsage  = 2 // the command line, the template or the machine did not let it run
+	exitFailed = 1 // the command ran, and its result is bad
+	exitUsage  = 2 // the command could not run: wrong flags, template or machine
 )
 
 func main() {
@@ -29,7 +31,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], process{env: os.LookupEnv, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
-// process is what the commands know of the process they run in.
+// process is what a command uses of the process it runs in.
 type process struct {
 	env            func(string) (string, bool)
 	stdout, stderr io.Writer
@@ -49,8 +51,8 @@ func run(ctx context.Context, args []string, p process) int {
 	case errors.As(err, &failed):
 		fmt.Fprintf(p.stderr, "meterbridge: %v\n", err)
 		return exitFailed
-	case strings.HasPrefix(err.Error(), "unknown "): // cobra's words for a flag or a command
-		fmt.Fprintf(p.stderr, "meterbridge: %s\nmeterbridge --help tells what there is\n", strings.TrimSpace(err.Error()))
+	case strings.HasPrefix(err.Error(), "unknown "): // cobra's error for a flag or a command
+		fmt.Fprintf(p.stderr, "meterbridge: %s\nRun meterbridge --help for usage.\n", strings.TrimSpace(err.Error()))
 		return exitUsage
 	default:
 		fmt.Fprintf(p.stderr, "meterbridge: %v\n", err)
@@ -66,13 +68,12 @@ func (f *failure) Error() string { return f.text }
 func newRoot(p process) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "meterbridge",
-		Short:         "Stripe's thin events, made useful on AWS",
-		Long:          "Meterbridge carries Stripe's thin events to an EventBridge bus and turns the billing-meter ones into full, typed events.",
+		Short:         "Run and operate a bridge from Stripe's thin events to EventBridge",
+		Long:          "Meterbridge puts Stripe's thin events on an EventBridge bus and fetches the full, typed events for those about billing meters.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newLocal(p))
-	root.AddCommand(newRedrive(p), newReplay(p), newSend(p))
+	root.AddCommand(newLocal(p), newRedrive(p), newReplay(p), newSend(p))
 	return root
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,37 +21,40 @@ type redriveFlags struct {
 	json bool
 }
 
-const redriveHelp = `Bring dead letters back to where they failed to arrive, once what stopped them is mended.
+const redriveHelp = `Send dead letters back to where they failed to arrive, after the cause has been fixed.
 
-DeadLetters holds what the fetcher parked and what SQS gave up: it goes back to the fetcher's queue, unchanged.
-RuleDeadLetters holds what a rule could not deliver: it goes to the fetcher's queue if the rule wanted it there, and back
-to the bus otherwise, where the rules match again. Each queue that is known is gone through once.
+DeadLetters holds the events that the fetcher parked and those that SQS gave up. They go back to the fetcher's queue,
+unchanged. RuleDeadLetters holds the events that a rule could not deliver. They go to the fetcher's queue if that was the
+rule's target, and otherwise back on the bus, where all rules are matched again. The command reads each queue whose address
+it knows, once.
 
-A letter is deleted only after its successor is confirmed. Interrupt it at any time, or kill it, and run it again: nothing
-is lost, and what comes twice the ledger collapses. Letters that no flag chooses stay, and are visible again at the end.
-A letter that fails again during the run is left for you to look at.
+A letter is deleted only after its copy has been confirmed. You can interrupt or kill the command at any time and run it
+again: nothing is lost, and the ledger recognizes events that were sent twice. Letters that the flags do not select stay in
+their queue and are visible again when the command ends. A letter that fails again during the run is left in its queue.
 
 ` + addressHelp + `
 
-Reasons are the fetcher's words (not_found, refused, no_event, mismatch, unsafe, malformed, invalid_data, too_large,
-not_carried, wrong_source; after 50 tries also unavailable, auth, rate_limited, not_stored), EventBridge's error codes (NO_PERMISSIONS, …), gave_up for what SQS gave up, and unknown.
+A reason is one of the fetcher's (not_found, refused, no_event, mismatch, unsafe, malformed, invalid_data, too_large,
+not_carried, wrong_source; after 50 tries also unavailable, auth, rate_limited, not_stored), an error code of EventBridge
+(NO_PERMISSIONS, …), gave_up if SQS gave up the event, or unknown.
 
-Exit status: 0 all that was chosen is back; 1 some is not, or it was interrupted; 2 it could not run.`
+Exit status: 0 all selected letters were redriven; 1 some were not, or the command was interrupted; 2 it could not run.`
 
 const redriveExamples = `  sam list stack-outputs --stack-name meterbridge --output json > outputs.json
-  meterbridge redrive --outputs outputs.json --dry-run              what there is, and why
+  meterbridge redrive --outputs outputs.json --dry-run              list the letters and their reasons
   meterbridge redrive --outputs outputs.json --reason not_found --limit 10
   meterbridge redrive --outputs outputs.json --rate 15
   meterbridge redrive --outputs outputs.json --dry-run --json | jq -r 'select(.event_id).reason' | sort | uniq -c`
 
-// defaultRate leaves more than half of Stripe's 25 requests a second to live traffic.
+// defaultRate, in events a second, leaves more than half of Stripe's 25 requests a second to live
+// traffic.
 const defaultRate = 10
 
 func newRedrive(p process) *cobra.Command {
 	var flags redriveFlags
 	command := &cobra.Command{
 		Use:     "redrive",
-		Short:   "Bring dead letters back, after what stopped them is mended",
+		Short:   "Send dead letters back, after their cause has been fixed",
 		Long:    redriveHelp,
 		Example: redriveExamples,
 		Args:    cobra.NoArgs,
@@ -59,9 +65,9 @@ func newRedrive(p process) *cobra.Command {
 	f.StringArrayVar(&flags.opts.Types, "type", nil, "only events of this type; may be repeated")
 	f.StringArrayVar(&flags.opts.Reasons, "reason", nil, "only letters with this reason; may be repeated")
 	f.StringArrayVar(&flags.opts.Events, "event", nil, "only the event with this id; may be repeated")
-	f.IntVar(&flags.opts.Limit, "limit", 0, "bring back at most so many (default: all)")
-	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "letters a second, each of which becomes a request to Stripe; 0 is no limit")
-	f.BoolVar(&flags.opts.DryRun, "dry-run", false, "list what would be brought back, and leave it")
+	f.IntVar(&flags.opts.Limit, "limit", 0, "redrive at most this many letters (default: all)")
+	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "letters a second, each of which causes a request to Stripe; 0 is no limit")
+	f.BoolVar(&flags.opts.DryRun, "dry-run", false, "only list the letters that would be redriven")
 	f.BoolVar(&flags.json, "json", false, "print a JSON object for each letter, and one with the counts")
 	return command
 }
@@ -84,41 +90,121 @@ func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
 	if err != nil {
 		return err
 	}
-	if report.wantsTotal() {
-		// Without a total there is no bar, and that is all.
-		total, _ := redriver.Pending(ctx)
+	if report.screen != nil {
+		total, _ := redriver.Pending(ctx) // if it is unknown, there is no bar
 		report.expect(total)
 	}
 	counts, err := redriver.Run(ctx)
 	report.end(counts)
-	return judgeRedrive(counts, err)
+	return redriveResult(counts, err)
 }
 
-// needForRedrive returns an error that says what is missing. One of the two queues of dead letters is enough.
+// needForRedrive returns an error that names the missing addresses. One of the two queues of dead
+// letters is enough.
 func needForRedrive(stack deployed.Stack) error {
-	needed := []address{addressQueue}
 	if stack.RuleDeadLetters != "" {
-		needed = append(needed, addressBus)
+		return need(stack, addressQueue, addressBus)
 	}
-	if stack.RuleDeadLetters == "" {
-		needed = append(needed, addressDeadLetters)
-	}
-	return need(stack, needed...)
+	return need(stack, addressQueue, addressDeadLetters)
 }
 
-func judgeRedrive(counts redrive.Counts, err error) error {
-	const again = "nothing is lost: run it again to go on"
+// redriveResult returns the error of the command for the counts and the error of the run.
+func redriveResult(counts redrive.Counts, err error) error {
+	const again = "nothing is lost: run the command again to continue"
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &failure{"interrupted; " + again}
 	case err != nil:
 		return &failure{fmt.Sprintf("%v; %s", err, again)}
 	case counts.Failed > 0:
-		return &failure{fmt.Sprintf("letters that could not be brought back, and stay where they are: %d", counts.Failed)}
+		return &failure{fmt.Sprintf("letters not redriven, which stay in their queue: %d", counts.Failed)}
 	case counts.Returned > 0:
-		return &failure{fmt.Sprintf("letters that failed again during the run, and stay: %d; look at their reasons with --dry-run", counts.Returned)}
+		return &failure{fmt.Sprintf("letters that failed again during the run, which stay in their queue: %d; list their reasons with --dry-run", counts.Returned)}
 	case counts.Undeleted > 0:
-		return &failure{fmt.Sprintf("letters that were brought back but not deleted: %d; the next run brings them back once more, which the ledger collapses", counts.Undeleted)}
+		return &failure{fmt.Sprintf("letters redriven but not deleted: %d; the next run redrives them again, which the ledger recognizes", counts.Undeleted)}
 	}
 	return nil
+}
+
+// redriveReport prints the outcome of each letter: JSON for scripts, a progress bar and the
+// failures on a terminal, a line for each letter otherwise. A dry run prints its lines on a
+// terminal too.
+type redriveReport struct {
+	out    io.Writer
+	screen io.Writer // where a bar can be drawn, or nil
+	bar    *bar
+	json   bool
+	dryRun bool
+}
+
+func newRedriveReport(p process, flags redriveFlags) *redriveReport {
+	r := &redriveReport{out: p.stdout, json: flags.json, dryRun: flags.opts.DryRun}
+	if !r.dryRun {
+		r.screen = terminal(p)
+	}
+	return r
+}
+
+// expect starts a bar for total letters.
+func (r *redriveReport) expect(total int) { r.bar = newBar(r.screen, total, "letters") }
+
+// letter reports one letter, except those that the flags did not select and, if there is a bar,
+// successes.
+func (r *redriveReport) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
+	if outcome != redrive.Skipped && (r.json || r.bar == nil || outcome != redrive.Redriven) {
+		r.bar.clear()
+		r.print(l, outcome, err)
+	}
+	r.bar.add(1)
+}
+
+func (r *redriveReport) print(l redrive.Letter, outcome redrive.Outcome, err error) {
+	if r.json {
+		writeJSON(r.out, struct {
+			Outcome redrive.Outcome `json:"outcome"`
+			redrive.Letter
+			Error string `json:"error,omitempty"`
+		}{outcome, l, errorText(err)})
+		return
+	}
+	line := fmt.Sprintf("%-8s  %s  %s  %s", outcome, cmp.Or(l.EventID, "(no event)"), cmp.Or(l.Type, "(no type)"), l.Reason)
+	if l.Attempts > 0 {
+		line += fmt.Sprintf("  after %d attempts", l.Attempts)
+	}
+	if !l.FirstSeen.IsZero() {
+		line += "  since " + l.FirstSeen.UTC().Format(time.RFC3339)
+	}
+	if text := cmp.Or(errorText(err), l.LastError); text != "" {
+		line += ": " + text
+	}
+	fmt.Fprintln(r.out, printable(line))
+}
+
+// end prints the counts.
+func (r *redriveReport) end(c redrive.Counts) {
+	r.bar.finish()
+	if r.json {
+		writeJSON(r.out, struct {
+			Counts redrive.Counts `json:"counts"`
+		}{c})
+		return
+	}
+	line := fmt.Sprintf("letters: %d seen, %d redriven", c.Seen, c.Redriven)
+	if r.dryRun {
+		line = fmt.Sprintf("letters: %d seen, %d would be redriven", c.Seen, c.Matched)
+	}
+	for _, part := range []struct {
+		n    int
+		text string
+	}{
+		{c.Skipped, "skipped"},
+		{c.Failed, "failed"},
+		{c.Returned, "failed again"},
+		{c.Undeleted, "redriven but not deleted"},
+	} {
+		if part.n > 0 {
+			line += fmt.Sprintf(", %d %s", part.n, part.text)
+		}
+	}
+	fmt.Fprintln(r.out, line)
 }

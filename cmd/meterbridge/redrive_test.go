@@ -14,13 +14,13 @@ import (
 	"github.com/meterbridge/meterbridge/internal/redrive"
 )
 
-// command is a process of this program in an environment of the cloud.
+// command returns a process of this program whose environment leads to the cloud.
 func (c *cloud) command(t *testing.T, name string, flags ...string) *exec.Cmd {
 	t.Helper()
 	executable, err := os.Executable()
 	dir := t.TempDir()
 	program, outputs := filepath.Join(dir, "meterbridge"), filepath.Join(dir, "outputs.json")
-	// testscript.Main runs the command when the test binary bears its name.
+	// testscript.Main runs the command when the test binary has that name.
 	if err := errors.Join(err, os.Symlink(executable, program), os.WriteFile(outputs, c.outputs(), 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -32,8 +32,8 @@ func (c *cloud) command(t *testing.T, name string, flags ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestRedriveIsInterrupted sends the process a signal in the middle of a step.
-func TestRedriveIsInterrupted(t *testing.T) {
+// The process gets a signal in the middle of a batch.
+func TestInterruptedRedriveLosesNothing(t *testing.T) {
 	t.Parallel()
 	process := make(chan *os.Process, 1)
 	c := newCloud(t, func(operation string) {
@@ -63,16 +63,16 @@ func TestRedriveIsInterrupted(t *testing.T) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed {
 		t.Errorf("%v, want exit status %d\n%s%s", err, exitFailed, &stdout, &stderr)
 	}
-	if !strings.Contains(stderr.String(), "interrupted") || !strings.Contains(stdout.String(), "1 brought back") {
+	if !strings.Contains(stderr.String(), "interrupted") || !strings.Contains(stdout.String(), "1 redriven") {
 		t.Errorf("stdout:\n%s\nstderr:\n%s", &stdout, &stderr)
 	}
 	if fetch, dead := c.fetch.Stats(), c.dead.Stats(); fetch.Visible != 1 || dead != (sqs.Stats{Visible: 4}) {
-		t.Errorf("queue %+v, dead letters %+v; want one there, four here, none hidden", fetch, dead)
+		t.Errorf("queue %+v, dead letters %+v; want 1 and 4 visible messages, and none hidden", fetch, dead)
 	}
 }
 
-// TestBarInPlaceOfLines: at a terminal successes are a bar, failures still lines.
-func TestBarInPlaceOfLines(t *testing.T) {
+// On a terminal the bar counts all letters, and failures are printed too.
+func TestBarReplacesTheLinesOfSuccesses(t *testing.T) {
 	t.Parallel()
 	var out, screen bytes.Buffer
 	r := &redriveReport{out: &out, screen: &screen}
@@ -85,11 +85,11 @@ func TestBarInPlaceOfLines(t *testing.T) {
 		r.letter(redrive.Letter{EventID: fmt.Sprint("evt_", i), Type: "t", Reason: "r"}, outcome, err)
 	}
 	r.end(redrive.Counts{Seen: 3, Redriven: 1, Failed: 1, Skipped: 1})
-	want := "failed    evt_1  t  r: ?[31mno\nletters: 3 looked at, 1 brought back, 1 left, 1 failed\n"
+	want := "failed    evt_1  t  r: ?[31mno\nletters: 3 seen, 1 redriven, 1 skipped, 1 failed\n"
 	if got := out.String(); got != want {
 		t.Errorf("lines:\n%s\nwant:\n%s", got, want)
 	}
 	if !strings.Contains(screen.String(), "2/3") {
-		t.Errorf("bar: %q, want it to have been at 2/3", screen.String())
+		t.Errorf("bar: %q, want it to reach 2/3", screen.String())
 	}
 }

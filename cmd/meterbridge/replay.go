@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -28,22 +29,22 @@ type replayFlags struct {
 	json         bool
 }
 
-const replayHelp = `Find events that Stripe has and the stack never saw, and put them on the bus as if Stripe had delivered them.
+const replayHelp = `Find events that Stripe has and the stack never received, and put them on the bus as if Stripe had delivered them.
 
-It lists Stripe's events, which Stripe keeps for 30 days, asks the ledger which of them it knows, and puts the others on
-the bus in their thin form. The fetcher takes them from there, and emits no event twice, so that it is safe to run at any
-time, to interrupt and to run again. The reconciler does the same on a schedule.
+It lists Stripe's events, which Stripe keeps for 30 days, looks each up in the ledger, and puts the unknown ones on the bus
+as thin events. The fetcher handles them from there and emits no event twice, so you can run the command at any time,
+interrupt it, and run it again. The reconciler does the same on a schedule.
 
-Without --type it looks for the types that the stack fetches by default, or those in RECONCILE_TYPES. --type '*' is all
-types; but those that no rule sends to the fetcher never reach the ledger, and so are missing each time. Without --context
-it lists the key's own account, and those in RECONCILE_CONTEXTS.
+By default the command looks for the types in RECONCILE_TYPES or, if that is not set, those that the stack fetches by default.
+--type '*' selects all types; types that no rule sends to the fetcher never reach the ledger, so their events count as missing
+in each run. By default it lists the events of the key's own account and of the accounts in RECONCILE_CONTEXTS.
 
-The API key, which has to be one that may read events, comes from STRIPE_API_KEY. ` + addressHelp + `
+The API key is read from STRIPE_API_KEY and must be one that may read events. ` + addressHelp + `
 
-Exit status: 0 all that was missing is on the bus; 1 some is not, or it was interrupted; 2 it could not run.`
+Exit status: 0 every missing event is on the bus; 1 some are not, or the command was interrupted; 2 it could not run.`
 
 const replayExamples = `  export STRIPE_API_KEY=rk_live_…
-  meterbridge replay --outputs outputs.json --dry-run              what is missing of the last three days
+  meterbridge replay --outputs outputs.json --dry-run              list what is missing from the last three days
   meterbridge replay --outputs outputs.json --since 30d
   meterbridge replay --outputs outputs.json --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z
   meterbridge replay --outputs outputs.json --context acct_… --type v1.billing.meter.error_report_triggered`
@@ -52,7 +53,7 @@ func newReplay(p process) *cobra.Command {
 	var flags replayFlags
 	command := &cobra.Command{
 		Use:     "replay",
-		Short:   "Find events that never arrived, and bring them",
+		Short:   "Find events that never arrived, and put them on the bus",
 		Long:    replayHelp,
 		Example: replayExamples,
 		Args:    cobra.NoArgs,
@@ -60,13 +61,13 @@ func newReplay(p process) *cobra.Command {
 	}
 	flags.add(command, addressBus, addressLedger)
 	f := command.Flags()
-	f.StringVar(&flags.since, "since", "72h", "how long ago the oldest event happened, as 72h or 30d, or when, as 2026-11-22T09:00:00Z")
-	f.StringVar(&flags.until, "until", "5m", "the same for the newest; what is newer may still be on its way")
+	f.StringVar(&flags.since, "since", "72h", "start of the window: an age such as 72h or 30d, or a time such as 2026-11-22T09:00:00Z")
+	f.StringVar(&flags.until, "until", "5m", "end of the window, in the same form; later events may still be in delivery")
 	f.StringArrayVar(&flags.opts.Types, "type", nil, "only events of this type; may be repeated")
-	f.StringArrayVar(&flags.opts.Contexts, "context", nil, "account, or path of accounts, whose events to list; may be repeated")
-	f.BoolVar(&flags.opts.All, "all", false, "put every event, whatever the ledger knows")
-	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "events a second, each of which becomes a request to Stripe; 0 is no limit")
-	f.BoolVar(&flags.opts.DryRun, "dry-run", false, "list what is missing, and leave it")
+	f.StringArrayVar(&flags.opts.Contexts, "context", nil, "list the events of this account, or path of accounts; may be repeated")
+	f.BoolVar(&flags.opts.All, "all", false, "put every event on the bus, even if the ledger knows it")
+	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "events a second, each of which causes a request to Stripe; 0 is no limit")
+	f.BoolVar(&flags.opts.DryRun, "dry-run", false, "only list the missing events")
 	f.BoolVar(&flags.json, "json", false, "print a JSON object for each missing event, and one with the counts")
 	return command
 }
@@ -92,10 +93,10 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 	}
 	counts, err := work.Run(ctx)
 	report.end(counts)
-	return judgeReplay(counts, err)
+	return replayResult(counts, err)
 }
 
-// complete fills in what flags leave to the environment and the clock, and returns the stack.
+// complete adds to f what comes from the environment and the clock, and returns the stack.
 func (f *replayFlags) complete(p process, now time.Time) (deployed.Stack, error) {
 	stack, err := f.resolve(p)
 	if err != nil {
@@ -116,7 +117,7 @@ func (f *replayFlags) complete(p process, now time.Time) (deployed.Stack, error)
 	f.opts.To, untilErr = parseMoment("--until", f.until, now)
 	f.opts.Types = fetchedTypes(p, f.opts.Types)
 	if accounts := envList(p, config.ReconcileContexts); len(f.opts.Contexts) == 0 && len(accounts) > 0 {
-		f.opts.Contexts = append(accounts, "") // and the key's own
+		f.opts.Contexts = append(accounts, "") // "" is the key's own account
 	}
 	switch err := cmp.Or(sinceErr, untilErr); {
 	case err != nil:
@@ -124,12 +125,12 @@ func (f *replayFlags) complete(p process, now time.Time) (deployed.Stack, error)
 	case !f.opts.From.Before(f.opts.To):
 		return deployed.Stack{}, fmt.Errorf("--since %s is not before --until %s", f.since, f.until)
 	case now.Sub(f.opts.From) > reconcile.Retention:
-		return deployed.Stack{}, fmt.Errorf("--since %s: Stripe keeps events for 30 days only", f.since)
+		return deployed.Stack{}, fmt.Errorf("--since %s: Stripe keeps events for only 30 days", f.since)
 	}
 	return stack, nil
 }
 
-// parseMoment reads a time, or a duration as that long before now.
+// parseMoment parses a time, or a duration that means that long before now.
 func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, nil
@@ -141,7 +142,7 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 		d = time.Duration(n) * 24 * time.Hour
 	}
 	if err != nil || d < 0 {
-		return time.Time{}, fmt.Errorf("%s %s: write it as 72h, 30d or 2026-11-22T09:00:00Z", flag, text)
+		return time.Time{}, fmt.Errorf("%s %s: want a value such as 72h, 30d or 2026-11-22T09:00:00Z", flag, text)
 	}
 	return now.Add(-d), nil
 }
@@ -160,13 +161,14 @@ func fetchedTypes(p process, types []string) []string {
 	return types
 }
 
-// envList reads a list with commas between its items.
+// envList reads a list of items separated by commas or spaces.
 func envList(p process, name string) []string {
 	list, _ := p.env(name)
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// stripeClient calls the Stripe of the environment, with so many requests a second.
+// stripeClient returns a client, limited to perSecond requests a second, for the key and the origin
+// in the environment.
 func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 	key, _ := p.env("STRIPE_API_KEY")
 	if key == "" {
@@ -184,17 +186,84 @@ func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 	return v2events.NewClient(api), nil
 }
 
-func judgeReplay(counts replay.Counts, err error) error {
-	const again = "run it again to go on: what is on the bus is not put there twice once the ledger knows it"
+// replayResult returns the error of the command for the counts and the error of the run.
+func replayResult(counts replay.Counts, err error) error {
+	const again = "run the command again to continue: events that the ledger knows by then are not put on the bus twice"
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &failure{"interrupted; " + again}
 	case errors.Is(err, stripeapi.ErrAuthentication), errors.Is(err, stripeapi.ErrPermission):
-		return &failure{fmt.Sprintf("%v: STRIPE_API_KEY has to be a key of this account that may read events", err)}
+		return &failure{fmt.Sprintf("%v: STRIPE_API_KEY must be a key of this account that may read events", err)}
 	case err != nil:
 		return &failure{fmt.Sprintf("%v; %s", err, again)}
 	case counts.Refused > 0:
-		return &failure{fmt.Sprintf("events that no bus will carry: %d", counts.Refused)}
+		return &failure{fmt.Sprintf("events that cannot be put on a bus: %d", counts.Refused)}
 	}
 	return nil
+}
+
+// replayReport prints the missing events: JSON for scripts, otherwise a line for each. On a
+// terminal a bar shows how much of the window has been searched, except in a dry run.
+type replayReport struct {
+	out    io.Writer
+	json   bool
+	dryRun bool
+	from   time.Time
+	bar    *bar // its unit is seconds of the window
+}
+
+func newReplayReport(p process, flags replayFlags) *replayReport {
+	r := &replayReport{out: p.stdout, json: flags.json, dryRun: flags.opts.DryRun, from: flags.opts.From}
+	if !r.dryRun {
+		r.bar = newBar(terminal(p), int(flags.opts.To.Sub(r.from).Seconds()), "listing")
+	}
+	return r
+}
+
+// reached moves the bar to a time in the window.
+func (r *replayReport) reached(at time.Time) {
+	r.bar.set(int(at.Sub(r.from).Seconds()), "up to "+at.UTC().Format(time.DateTime))
+}
+
+// event reports one missing event.
+func (r *replayReport) event(e *v2events.Event, outcome replay.Outcome, err error) {
+	r.bar.clear()
+	if r.json {
+		writeJSON(r.out, struct {
+			Outcome replay.Outcome `json:"outcome"`
+			EventID string         `json:"event_id"`
+			Type    string         `json:"type"`
+			Context string         `json:"context,omitempty"`
+			Created time.Time      `json:"created"`
+			Error   string         `json:"error,omitempty"`
+		}{outcome, e.ID, e.Type, e.Context, e.Created, errorText(err)})
+		return
+	}
+	line := fmt.Sprintf("%-8s  %s  %s  of %s", outcome, e.ID, e.Type, e.Created.UTC().Format(time.RFC3339))
+	if e.Context != "" {
+		line += "  in " + e.Context
+	}
+	if err != nil {
+		line += ": " + err.Error()
+	}
+	fmt.Fprintln(r.out, printable(line))
+}
+
+// end prints the counts.
+func (r *replayReport) end(c replay.Counts) {
+	r.bar.finish()
+	if r.json {
+		writeJSON(r.out, struct {
+			Counts replay.Counts `json:"counts"`
+		}{c})
+		return
+	}
+	line := fmt.Sprintf("events: %d listed, %d missing", c.Listed, c.Missing)
+	if !r.dryRun {
+		line += fmt.Sprintf(", %d put on the bus", c.Put)
+	}
+	if c.Refused > 0 {
+		line += fmt.Sprintf(", %d refused", c.Refused)
+	}
+	fmt.Fprintln(r.out, line)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// sample is one delivery to the webhook and how it has to be answered.
+// sample is one delivery to the webhook, and the status that it must be answered with.
 type sample struct {
 	name, contentType string
 	body              []byte
@@ -22,8 +22,8 @@ type sample struct {
 	want              int
 }
 
-// newSamples returns deliveries of every kind that the webhook tells apart, whose events have a token each in their ids. The
-// sandbox knows the full forms of the events.
+// newSamples returns a delivery of each kind that the webhook distinguishes. Each event has a token
+// in its id, and the sandbox knows its full form.
 func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time, token func() string) ([]sample, error) {
 	var samples []sample
 	add := func(name string, want int, body []byte, signer stripesig.Secret, at time.Time) *sample {
@@ -46,12 +46,12 @@ func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time,
 	if err != nil {
 		return nil, fmt.Errorf("sample %s: %w", first.Name, err)
 	}
-	add("thin event as binary, which the gateway hands over in base64", http.StatusOK, first.Thin, secret, now).contentType = "application/octet-stream"
+	add("thin event as binary, which the gateway encodes in base64", http.StatusOK, first.Thin, secret, now).contentType = "application/octet-stream"
 	snapshot := stripe.RenewSnapshot("evt_"+token(), now)
 	add("v1 snapshot event", http.StatusOK, snapshot, secret, now)
 	add("forged: signed with another secret", http.StatusBadRequest, first.Thin, "whsec_forged", now)
 	add("stale: signed ten minutes ago", http.StatusBadRequest, first.Thin, secret, now.Add(-10*time.Minute))
-	add("malformed: authentic, but cut off", http.StatusBadRequest, first.Thin[:len(first.Thin)/2], secret, now)
+	add("malformed: genuine signature, truncated body", http.StatusBadRequest, first.Thin[:len(first.Thin)/2], secret, now)
 	return samples, nil
 }
 
@@ -73,32 +73,33 @@ func (s sample) send(ctx context.Context, url string) (int, string, error) {
 	return response.StatusCode, strings.TrimSpace(string(answer)), err
 }
 
-// sendSamples delivers the samples one after the other and returns how many were not answered as they should be.
+// sendSamples delivers the samples one after the other and returns how many were answered with
+// another status than wanted.
 func (s *session) sendSamples(ctx context.Context) (wrong int) {
 	if s.flags.noSamples {
 		return 0
 	}
 	if s.webhook == "" {
-		s.story.say("No samples: no function of the template that reads %s has a POST route.", config.SigningSecretID)
+		s.console.printf("No samples sent: no function that reads %s has a POST route in the template.", config.SigningSecretID)
 		return 1
 	}
 	if s.stripe.sandbox == nil {
-		s.story.say("No samples: %s does not know them.", s.stripe.origin)
-		return 0 // check has refused this with --once
+		s.console.printf("No samples sent: %s does not know them.", s.stripe.origin)
+		return 0 // with --once, check returns an error
 	}
 	samples, err := newSamples(s.secret, s.stripe.sandbox, time.Now(), s.flags.tokens())
 	if err != nil {
-		s.story.say("No samples: %v", err)
+		s.console.printf("No samples sent: %v", err)
 		return 1
 	}
 	for i, sample := range samples {
-		s.story.say("sample %d of %d: %s", i+1, len(samples), sample.name)
+		s.console.printf("sample %d of %d: %s", i+1, len(samples), sample.name)
 		status, answer, err := s.deliver(ctx, sample)
 		if err == nil && status != sample.want {
 			err = fmt.Errorf("answered %d, want %d: %s", status, sample.want, answer)
 		}
 		if err != nil {
-			s.story.say("sample %d of %d: %v", i+1, len(samples), err)
+			s.console.printf("sample %d of %d: %v", i+1, len(samples), err)
 			wrong++
 		}
 	}

@@ -27,17 +27,17 @@ type sendFlags struct {
 	forge, json                                 bool
 }
 
-const sendHelp = `Sign thin events and post them to a webhook as Stripe would, and print each answer.
+const sendHelp = `Sign thin events, post them to a webhook as Stripe would, and print each answer.
 
-Without --file each event is made up, with an id of its own unless --id gives one: with --count, the same id comes so many
-times. A file is sent byte for byte, whatever it holds. Give the secret by the environment where others can see command
-lines: SIGNING_SECRET. To try a deployed stack beside its real traffic, add a second secret of your own to the signing
-secret, as a JSON array of both.
+Without --file each event is made up. Each has an id of its own, unless --id gives one, which --count then repeats. A file is
+sent byte for byte, whatever its content. Where others can see command lines, give the secret in the environment variable
+SIGNING_SECRET. To test a deployed stack without disturbing its real traffic, add a second secret of your own to the stack's
+signing secret, as a JSON array of both.
 
-A stack that fetches from the real Stripe does not find an event that is made up: it tries some times and parks it
-(not_found). Send the id of a real event with --id to see it through.
+A stack that fetches from the real Stripe cannot find a made-up event: it tries a few times and then parks the event
+(not_found). Use --id with the id of a real event to get its full event.
 
-Exit status: 0 each answer is 2xx, or the status of --expect; 1 one is not, or did not come; 2 it could not run.`
+Exit status: 0 each answer is 2xx, or has the status of --expect; 1 an answer is different or missing; 2 the command could not run.`
 
 const sendExamples = `  SIGNING_SECRET=whsec_… meterbridge send
   meterbridge send --url https://….execute-api.us-east-1.amazonaws.com/webhook --signing-secret whsec_… --count 20
@@ -61,12 +61,12 @@ func newSend(p process) *cobra.Command {
 	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret to sign with (or "+signingSecretEnv+")")
 	f.StringVar(&flags.eventType, "type", v2events.MeterErrorReportTriggered.Type(), "type of the events")
 	f.StringVar(&flags.id, "id", "", "id of the events (default: a new one for each)")
-	f.IntVar(&flags.count, "count", 1, "how many to send, one after the other")
+	f.IntVar(&flags.count, "count", 1, "how many events to send, one after the other")
 	f.StringVar(&flags.file, "file", "", "file to send instead of made-up events; - is standard input")
 	f.StringVar(&flags.at, "at", "", "time of the signature, as in 2026-11-22T09:00:00Z (default: now)")
 	f.DurationVar(&flags.age, "age", 0, "how long ago the signature was made")
 	f.BoolVar(&flags.forge, "forge", false, "sign with a random secret")
-	f.IntVar(&flags.expect, "expect", 0, "status that every answer has to have (default: any 2xx)")
+	f.IntVar(&flags.expect, "expect", 0, "status that every answer must have (default: any 2xx)")
 	f.BoolVar(&flags.json, "json", false, "print a JSON object for each answer")
 	command.MarkFlagsMutuallyExclusive("file", "id")
 	command.MarkFlagsMutuallyExclusive("file", "type")
@@ -101,13 +101,13 @@ func runSend(ctx context.Context, p process, flags sendFlags) error {
 	return nil
 }
 
-// A sender makes deliveries and posts them.
+// sender makes deliveries and posts them.
 type sender struct {
 	flags  sendFlags
 	p      process
 	secret stripesig.Secret
-	body   []byte    // of --file
-	at     time.Time // of --at
+	body   []byte    // from --file
+	at     time.Time // from --at
 	now    func() time.Time
 }
 
@@ -116,13 +116,13 @@ func newSender(p process, flags sendFlags, now func() time.Time) (*sender, error
 	target, err := url.Parse(flags.url)
 	switch {
 	case err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https":
-		return nil, fmt.Errorf("--url %s: want the whole URL of a webhook, such as the output WebhookUrl of the stack", flags.url)
+		return nil, fmt.Errorf("--url %s: want the full URL of a webhook, such as the stack's output WebhookUrl", flags.url)
 	case flags.count < 1:
 		return nil, errors.New("--count: want 1 or more")
 	}
 	if flags.at != "" {
 		if s.at, err = time.Parse(time.RFC3339, flags.at); err != nil {
-			return nil, fmt.Errorf("--at %s: write it as in 2026-11-22T09:00:00Z", flags.at)
+			return nil, fmt.Errorf("--at %s: want a time such as 2026-11-22T09:00:00Z", flags.at)
 		}
 	}
 	if s.secret, err = flags.secret(p); err != nil {
@@ -141,7 +141,7 @@ func (f sendFlags) secret(p process) (stripesig.Secret, error) {
 	case f.forge:
 		secret = "whsec_" + randomHex(24)
 	case secret == "":
-		return "", fmt.Errorf("no secret to sign with: give --signing-secret or %s; meterbridge local prints its own at the start", signingSecretEnv)
+		return "", fmt.Errorf("no signing secret: set --signing-secret or %s; meterbridge local prints its secret when it starts", signingSecretEnv)
 	}
 	return stripesig.Secret(secret), nil
 }
@@ -157,7 +157,7 @@ func readFile(name string) ([]byte, error) {
 	return body, nil
 }
 
-// delivery is one body to post, and the id to show for it.
+// delivery is a body to post, and the id to print for it.
 type delivery struct {
 	id   string
 	body []byte
@@ -166,7 +166,7 @@ type delivery struct {
 func (s *sender) next() (delivery, error) {
 	if s.flags.file != "" {
 		var event struct{ ID string }
-		_ = json.Unmarshal(s.body, &event) // a body that is no event is sent as well
+		_ = json.Unmarshal(s.body, &event) // a body that is not an event is sent too, without an id
 		return delivery{event.ID, s.body}, nil
 	}
 	id := cmp.Or(s.flags.id, "evt_test_"+randomHex(12))
@@ -174,7 +174,8 @@ func (s *sender) next() (delivery, error) {
 	return delivery{id, body}, err
 }
 
-// thinEvent makes up a notification: one like Stripe's published example where there is one for the type.
+// thinEvent makes up an event. If Stripe has published an example of its type, the event is a copy
+// with another id and time.
 func thinEvent(id, eventType string, created time.Time) ([]byte, error) {
 	for _, sample := range stripe.Samples() {
 		thin, err := v2events.ParseThinEvent(sample.Thin)
@@ -188,19 +189,20 @@ func thinEvent(id, eventType string, created time.Time) ([]byte, error) {
 	return json.Marshal(v2events.ThinEvent{ID: id, Type: eventType, Created: created.UTC().Truncate(time.Millisecond)})
 }
 
-// answer is what came back for a delivery.
+// answer is the result of a delivery.
 type answer struct {
 	ID     string `json:"id"`
-	Status int    `json:"status"` // 0 if none came
+	Status int    `json:"status"` // 0 without an answer
 	Body   string `json:"body"`
 	Millis int64  `json:"milliseconds"`
 	Error  string `json:"error,omitempty"`
 }
 
-// deliveryTimeout is longer than any answer of a stack should take; Stripe does not publish its own.
+// deliveryTimeout is longer than a stack should take to answer. Stripe does not publish its own
+// timeout.
 const deliveryTimeout = 30 * time.Second
 
-// send posts one delivery, tells the answer and reports whether it is as wanted.
+// send posts one delivery, prints the answer and reports whether it is the wanted one.
 func (s *sender) send(ctx context.Context, d delivery) bool {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
@@ -211,14 +213,14 @@ func (s *sender) send(ctx context.Context, d delivery) bool {
 	post := sample{contentType: "application/json; charset=utf-8", body: d.body, signature: s.secret.Sign(d.body, at)}
 	started := s.now()
 	status, body, err := post.send(ctx, s.flags.url)
-	s.tell(answer{ID: d.id, Status: status, Body: body, Millis: s.now().Sub(started).Milliseconds(), Error: errorText(err)})
+	s.print(answer{ID: d.id, Status: status, Body: body, Millis: s.now().Sub(started).Milliseconds(), Error: errorText(err)})
 	if s.flags.expect != 0 {
 		return err == nil && status == s.flags.expect
 	}
 	return err == nil && status/100 == 2
 }
 
-func (s *sender) tell(a answer) {
+func (s *sender) print(a answer) {
 	if s.flags.json {
 		writeJSON(s.p.stdout, a)
 		return

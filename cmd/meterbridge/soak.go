@@ -5,22 +5,20 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/soak"
 )
 
-// soakParameters let a soak go as fast as the machine: the sandbox has no rate limit, and functions that wait cost nothing.
+// soakParameters let a soak run as fast as the machine can: the sandbox has no rate limit, and
+// functions that wait cost nothing.
 var soakParameters = map[string]string{"StripeRateLimit": "500", "FetcherConcurrency": "16", "WebhookReservedConcurrency": "16"}
 
-// runSoak soaks the stack and prints the account.
+// runSoak runs "meterbridge local --soak" and prints its report.
 func runSoak(ctx context.Context, p process, flags localFlags) error {
 	given, err := flags.check(p)
 	if err != nil {
@@ -44,7 +42,7 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	case err != nil:
 		return err
 	}
-	tellSoak(p.stderr, report)
+	printSoakDetails(p.stderr, report)
 	fmt.Fprintln(p.stdout, report)
 	if err := report.Err(); err != nil {
 		return &failure{err.Error()}
@@ -52,20 +50,13 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	return nil
 }
 
-// tellSoak tells people what the line on standard output leaves out.
-func tellSoak(w io.Writer, r *soak.Report) {
-	var struck, explained []string
-	for _, name := range slices.Sorted(maps.Keys(r.Injected)) {
-		struck = append(struck, fmt.Sprintf("%s %d", name, r.Injected[name]))
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.Explained)) {
-		explained = append(explained, fmt.Sprintf("%s %d", name, r.Explained[name]))
-	}
-	if len(struck) > 0 {
-		fmt.Fprintf(w, "faults: %s\n", strings.Join(struck, ", "))
+// printSoakDetails prints what the line on standard output leaves out.
+func printSoakDetails(w io.Writer, r *soak.Report) {
+	if len(r.Injected) > 0 {
+		fmt.Fprintf(w, "faults: %s\n", counted(r.Injected))
 	}
 	if r.Doubled > 0 {
-		fmt.Fprintf(w, "doubled: %d, explained by %s; %d by nothing\n", r.Doubled, strings.Join(explained, ", "), r.Unexplained)
+		fmt.Fprintf(w, "emitted more than once: %d; explanations: %s; without explanation: %d\n", r.Doubled, counted(r.Explained), r.Unexplained)
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", warning)
@@ -75,49 +66,56 @@ func tellSoak(w io.Writer, r *soak.Report) {
 	}
 }
 
-// soakScreen shows how a soak goes: a bar on a terminal, a line every few seconds elsewhere, and the whole story if asked for.
+// counted lists the names with their counts, sorted by name.
+func counted[K ~string](counts map[K]int) string {
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		texts = append(texts, fmt.Sprintf("%s %d", name, counts[name]))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// soakScreen shows the progress of a soak: with --verbose every step, otherwise a bar on a
+// terminal, and a line every few seconds elsewhere.
 type soakScreen struct {
-	story   *story
+	console *console
 	verbose bool
 	total   int
-	screen  io.Writer // the terminal that takes a bar, or nil
+	screen  io.Writer // where a bar can be drawn, or nil
 	started sync.Once
-	bar     *progressbar.ProgressBar
-	told    time.Time
+	bar     *bar
+	printed time.Time // when the last line was printed
 }
 
 func newSoakScreen(p process, flags localFlags) *soakScreen {
-	s := &soakScreen{story: newStory(p, flags.verbose), verbose: flags.verbose, total: flags.soak}
-	if file, ok := p.stderr.(*os.File); ok && !flags.verbose && isTerminal(file) {
-		s.screen = file
+	s := &soakScreen{console: newConsole(p, flags.verbose), verbose: flags.verbose, total: flags.soak}
+	if !flags.verbose {
+		s.screen = terminal(p)
 	}
 	return s
 }
 
-// Observe implements local.Observer.
+// Observe implements [activity.Observer].
 func (s *soakScreen) Observe(step activity.Step) {
-	opening := step.Kind == activity.Building || step.Kind == activity.Built || step.Kind == activity.Logged
-	if s.verbose || opening {
-		s.story.Observe(step)
+	starting := step.Kind == activity.Building || step.Kind == activity.Built || step.Kind == activity.Logged
+	if s.verbose || starting {
+		s.console.Observe(step)
 	}
 }
 
 func (s *soakScreen) progress(p soak.Progress) {
 	const interval = 5 * time.Second
 	s.started.Do(func() {
-		s.story.isReady()
-		if s.screen != nil {
-			s.bar = newBar(s.screen, s.total, "events")
-		}
+		s.console.ready()
+		s.bar = newBar(s.screen, s.total, "events")
 	})
 	switch {
 	case s.bar != nil:
-		s.bar.Describe(p.Phase)
-		_ = s.bar.Set(p.Ended) // a bar that cannot be drawn is no reason to stop
-	case time.Since(s.told) >= interval:
-		s.told = time.Now()
-		s.story.say("%s: %d of %d events have come to their end", p.Phase, p.Ended, p.Total)
+		s.bar.set(p.Ended, p.Phase)
+	case time.Since(s.printed) >= interval:
+		s.printed = time.Now()
+		s.console.printf("%s: %d of %d events finished", p.Phase, p.Ended, p.Total)
 	}
 }
 
-func (s *soakScreen) close() { clearBar(s.bar) }
+func (s *soakScreen) close() { s.bar.clear() }

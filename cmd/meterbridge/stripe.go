@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,36 +12,39 @@ import (
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// stripeSource is the Stripe that the functions fetch from: the built-in sandbox, or one somewhere else.
+// stripeSource is the Stripe that the functions fetch from: the built-in sandbox, or a server
+// elsewhere.
 type stripeSource struct {
 	origin  string
-	secret  string          // what the API key's secret holds
-	rotated string          // what it holds once it was rotated
-	sandbox *stripe.Sandbox // nil when Stripe is somewhere else
-	about   string
+	secret  string          // content of the API key's secret
+	rotated string          // its content after a rotation
+	sandbox *stripe.Sandbox // nil if Stripe is elsewhere
+	about   string          // for people
 	server  *http.Server
 }
 
-// openStripe chooses by flag and environment, and starts the sandbox if that is the choice.
-func openStripe(p process, flags localFlags, story *story, fault func(*http.Request) stripe.Fault) (*stripeSource, error) {
+// openStripe returns the Stripe that flags and environment select. It starts the sandbox if that is
+// the one.
+func openStripe(p process, flags localFlags, console *console, fault func(*http.Request) stripe.Fault) (*stripeSource, error) {
 	key, real := p.env("STRIPE_API_KEY")
 	switch {
 	case flags.faults != "" && (real || flags.stripeAPI != ""):
-		return nil, fmt.Errorf("--faults is for the built-in sandbox: unset STRIPE_API_KEY and leave out --stripe-api")
+		return nil, fmt.Errorf("--faults needs the built-in sandbox: unset STRIPE_API_KEY and leave out --stripe-api")
 	case real && key == "":
-		return nil, fmt.Errorf("STRIPE_API_KEY is set but empty: give it a key, or unset it to use the built-in sandbox")
+		return nil, fmt.Errorf("STRIPE_API_KEY is set but empty: set it to a key, or unset it to use the built-in sandbox")
 	case real:
 		origin := cmp.Or(flags.stripeAPI, "https://api.stripe.com")
 		return &stripeSource{origin: origin, secret: key, about: origin + " with STRIPE_API_KEY"}, nil
 	case flags.stripeAPI != "":
 		return &stripeSource{origin: flags.stripeAPI, secret: "sk_test_" + randomHex(12), about: flags.stripeAPI + " with a made-up test key"}, nil
 	}
-	return openSandbox(story, fault)
+	return openSandbox(console, fault)
 }
 
-func openSandbox(story *story, fault func(*http.Request) stripe.Fault) (*stripeSource, error) {
+func openSandbox(console *console, fault func(*http.Request) stripe.Fault) (*stripeSource, error) {
 	keys, rotated := newKeys(), newKeys()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,7 +57,7 @@ func openSandbox(story *story, fault func(*http.Request) stripe.Fault) (*stripeS
 		sandbox: stripe.New(&stripe.Options{APIKeys: append(keys[:], rotated[:]...), Faults: fault}),
 		about:   "built-in sandbox (set STRIPE_API_KEY to fetch from the real one)",
 	}
-	s.server = &http.Server{Handler: s.watched(story), ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: s.handler(console), ReadHeaderTimeout: 10 * time.Second}
 	go s.server.Serve(listener)
 	return s, nil
 }
@@ -67,28 +69,25 @@ func newKeys() apiKeys { return apiKeys{"sk_live_" + randomHex(12), "sk_test_" +
 
 func (k apiKeys) secret() string { return fmt.Sprintf(`{"live":%q,"test":%q}`, k[0], k[1]) }
 
-// watched serves the sandbox and tells the story of each event that is fetched.
-func (s *stripeSource) watched(story *story) http.Handler {
+// handler serves the sandbox and prints each request for an event.
+func (s *stripeSource) handler(console *console) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		s.sandbox.ServeHTTP(recorder, r)
 		if strings.HasPrefix(r.URL.Path, "/v2/core/events/") {
-			story.fetched(path.Base(r.URL.Path), r.Method+" "+r.URL.Path, recorder.status)
+			console.fetched(path.Base(r.URL.Path), r.Method+" "+r.URL.Path, recorder.status)
 		}
 	})
 }
 
-// Observe makes the sandbox know the full form of every thin event that the webhook stored, as Stripe would.
+// Observe implements [activity.Observer]. The sandbox learns the full form of each thin event that the
+// webhook stores, because Stripe knows every event that it delivers.
 func (s *stripeSource) Observe(step activity.Step) {
 	if s.sandbox == nil || step.Kind != activity.Put || step.Source != bus.SourceThin {
 		return
 	}
-	var envelope struct {
-		Detail json.RawMessage `json:"detail"`
-	}
-	if json.Unmarshal(step.Envelope, &envelope) == nil {
-		// One that can not be learned is one that Stripe does not know either: the fetch will say so.
-		_ = s.sandbox.Learn(envelope.Detail)
+	if envelope, err := v2events.UnwrapEnvelope(step.Envelope); err == nil {
+		_ = s.sandbox.Learn(envelope.Payload) // after an error the sandbox answers the fetch with 404, as Stripe would
 	}
 }
 
@@ -108,5 +107,5 @@ func (r *statusRecorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach the connection, which the sandbox's faults need.
+// Unwrap gives [http.ResponseController] access to the connection, which the sandbox's faults need.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

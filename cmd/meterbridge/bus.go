@@ -12,18 +12,18 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
-// eventWriter writes every event put on the bus as one line of JSON, to each of its outputs.
-type eventWriter struct {
+// busWriter writes each event that is put on the bus as a line of JSON, to each of its outputs.
+type busWriter struct {
 	mu      sync.Mutex
 	outputs []*bufio.Writer
-	file    *os.File // nil when there is none
+	file    *os.File // nil if there is none
 	err     error
 }
 
-// openEvents opens what the flags ask for: a file, standard output, both or nothing. What a file holds stays there until
-// begin, for there may be no new events to put in its place.
-func openEvents(p process, flags localFlags) (*eventWriter, error) {
-	w := &eventWriter{}
+// openBusWriter opens the outputs that the flags ask for: a file, standard output, both or neither.
+// The file keeps its content until truncate, because the stack may yet fail to start.
+func openBusWriter(p process, flags localFlags) (*busWriter, error) {
+	w := &busWriter{}
 	if flags.once || flags.events == "-" {
 		w.outputs = append(w.outputs, bufio.NewWriter(p.stdout))
 	}
@@ -38,8 +38,8 @@ func openEvents(p process, flags localFlags) (*eventWriter, error) {
 	return w, nil
 }
 
-// begin empties a regular file, since events will now be written to it.
-func (w *eventWriter) begin() error {
+// truncate empties the file, if it is a regular one.
+func (w *busWriter) truncate() error {
 	if w.file == nil {
 		return nil
 	}
@@ -53,8 +53,8 @@ func (w *eventWriter) begin() error {
 	return nil
 }
 
-// Observe implements local.Observer. Each line is flushed, so that a reader can follow.
-func (w *eventWriter) Observe(s activity.Step) {
+// Observe implements [activity.Observer]. It flushes each line, so that a reader can follow.
+func (w *busWriter) Observe(s activity.Step) {
 	if s.Kind != activity.Put {
 		return
 	}
@@ -72,8 +72,8 @@ func (w *eventWriter) Observe(s activity.Step) {
 	}
 }
 
-// close closes the file, if it is open, and returns the errors of all the writing.
-func (w *eventWriter) close() error {
+// close closes the file, if it is open, and returns the errors of all writes.
+func (w *busWriter) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.file != nil {

@@ -32,7 +32,7 @@ import (
 
 const webhookSecret = "whsec_operator"
 
-// cloud is a deployed stack as the operator's commands see it: AWS and Stripe over the wire, and a webhook.
+// cloud is a deployed stack as the commands see it: AWS and Stripe over HTTP, and a webhook.
 type cloud struct {
 	aws, stripe, webhook *httptest.Server
 	service              aws.Config
@@ -42,13 +42,13 @@ type cloud struct {
 
 	mu        sync.Mutex
 	bus       []string // source, type and id of each event
-	delivered []string // id of each delivery that the webhook took
+	delivered []string // id of each delivery that the webhook accepted
 }
 
-// cloudKey finds a script's cloud among its values.
+// cloudKey is the key of the cloud among a script's values.
 type cloudKey struct{}
 
-// newCloud starts a cloud that tells before each call of AWS, if anybody listens.
+// newCloud starts a cloud. It calls before, unless that is nil, before each call of AWS.
 func newCloud(t testing.TB, before func(operation string)) *cloud {
 	t.Helper()
 	c := &cloud{sandbox: stripe.New(&stripe.Options{APIKeys: []string{"sk_test_1"}})}
@@ -90,7 +90,7 @@ func (c *cloud) environment() map[string]string {
 	}
 }
 
-// outputs is what the SAM CLI prints for the stack.
+// outputs returns the stack's outputs as the SAM CLI prints them.
 func (c *cloud) outputs() []byte {
 	return fmt.Appendf(nil, `[{"OutputKey":"EventBusName","OutputValue":"meterbridge"},{"OutputKey":"FetchQueueUrl","OutputValue":%q},`+
 		`{"OutputKey":"DeadLettersUrl","OutputValue":%q},{"OutputKey":"RuleDeadLettersUrl","OutputValue":%q},{"OutputKey":"LedgerTableName","OutputValue":"ledger"}]`,
@@ -117,7 +117,7 @@ func (c *cloud) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.
 func idIn(event []byte) string {
 	var e struct{ ID string }
 	if json.Unmarshal(event, &e) != nil {
-		return "(no event)"
+		return "(not an event)"
 	}
 	return e.ID
 }
@@ -136,7 +136,7 @@ func (c *cloud) receive(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, `{"code":"stored"}`)
 }
 
-// TestOperatorScripts holds conversations with the commands that work on a deployed stack.
+// TestOperatorScripts runs scripts of the commands that work on a deployed stack.
 func TestOperatorScripts(t *testing.T) {
 	t.Parallel()
 	command := func(do func(c *cloud, ts *testscript.TestScript, args []string)) func(*testscript.TestScript, bool, []string) {
@@ -168,7 +168,7 @@ func envelope(id, eventType string) string {
 	return fmt.Sprintf(`{"source":"stripe.thin","detail-type":%q,"time":"2026-11-22T08:00:00Z","detail":{"id":%q,"type":%q}}`, eventType, id, eventType)
 }
 
-// send puts a letter into a queue, with pairs of attributes.
+// send puts a message into a queue, with attributes given as pairs of name and value.
 func send(ts *testscript.TestScript, q *sqs.Queue, body string, pairs ...string) {
 	attributes := map[string]sqs.Attribute{}
 	for pair := range slices.Chunk(pairs, 2) {
@@ -178,17 +178,17 @@ func send(ts *testscript.TestScript, q *sqs.Queue, body string, pairs ...string)
 	ts.Check(err)
 }
 
-// park ID TYPE REASON: as the fetcher does.
+// park ID TYPE REASON parks an event as the fetcher does.
 func (c *cloud) park(ts *testscript.TestScript, args []string) {
 	send(ts, c.dead, envelope(args[0], args[1]), "reason", args[2], "attempts", "5", "last_error", "why")
 }
 
-// undelivered ID TYPE TARGET: as EventBridge does.
+// undelivered ID TYPE TARGET puts an event into the rules' dead letters as EventBridge does.
 func (c *cloud) undelivered(ts *testscript.TestScript, args []string) {
 	send(ts, c.rule, envelope(args[0], args[1]), "RULE_ARN", "r", "TARGET_ARN", arn(args[2]), "ERROR_CODE", "NO_PERMISSIONS")
 }
 
-// happened ID TYPE AGO [CONTEXT]: at Stripe.
+// happened ID TYPE AGO [CONTEXT] adds an event at Stripe.
 func (c *cloud) happened(ts *testscript.TestScript, args []string) {
 	ago, err := time.ParseDuration(args[2])
 	ts.Check(err)
@@ -204,7 +204,7 @@ func (c *cloud) happened(ts *testscript.TestScript, args []string) {
 	ts.Check(c.sandbox.AddEvent(full))
 }
 
-// known ID: the ledger has it as emitted.
+// known ID records in the ledger that the event was emitted.
 func (c *cloud) known(ts *testscript.TestScript, args []string) {
 	l := ledger.New(dynamodb.NewFromConfig(c.service), "ledger", nil)
 	claim, err := l.Claim(context.Background(), ledger.Event{ID: args[0]}, "delivery", time.Now().Add(time.Minute))
@@ -212,7 +212,7 @@ func (c *cloud) known(ts *testscript.TestScript, args []string) {
 	ts.Check(l.Settle(context.Background(), claim, ledger.Settlement{Phase: ledger.Emitted}))
 }
 
-// places prints what is where: the queues, whose hidden messages count as such, and the bus.
+// places prints the ids in each queue, the number of hidden messages, and the events on the bus.
 func (c *cloud) places(ts *testscript.TestScript, _ []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -242,7 +242,7 @@ func (c *cloud) places(ts *testscript.TestScript, _ []string) {
 	}
 }
 
-// deliveries prints the ids that the webhook took, in their order.
+// deliveries prints the ids that the webhook accepted, in order.
 func (c *cloud) deliveries(ts *testscript.TestScript, _ []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,28 +11,29 @@ import (
 	"github.com/meterbridge/meterbridge/internal/deployed"
 )
 
-// ruleDeadLetterQueueURL is the environment variable for the queue that no function reads.
+// ruleDeadLetterQueueURL names an environment variable that no function reads, so config does not
+// have it.
 const ruleDeadLetterQueueURL = "RULE_DEAD_LETTER_QUEUE_URL"
 
 // addressHelp ends the help of each command that works on a deployed stack.
-const addressHelp = `The stack's addresses come from its outputs, from flags or from the environment, flags first. AWS credentials and the
-region are those of the aws command: AWS_PROFILE, AWS_REGION, single sign-on.`
+const addressHelp = `The stack's addresses are taken from flags, then from the file of --outputs, then from the environment. AWS credentials
+and the region are found as by the aws command: AWS_PROFILE, AWS_REGION, single sign-on.`
 
-// An address is one place of the stack that a command needs: where the flag's value goes, and how else to give it.
+// An address is one resource of a deployed stack that a command needs.
 type address struct {
 	flag, env, usage string
-	field            func(*deployed.Stack) *string
+	field            func(*deployed.Stack) *string // where its value is kept
 }
 
 var (
 	addressQueue           = address{"queue", config.FetchQueueURL, "URL of the queue that feeds the fetcher", func(s *deployed.Stack) *string { return &s.FetchQueue }}
-	addressDeadLetters     = address{"dead-letters", config.DeadLetterQueueURL, "URL of the queue for what the fetcher gave up", func(s *deployed.Stack) *string { return &s.DeadLetters }}
-	addressRuleDeadLetters = address{"rule-dead-letters", ruleDeadLetterQueueURL, "URL of the queue for what rules could not deliver", func(s *deployed.Stack) *string { return &s.RuleDeadLetters }}
+	addressDeadLetters     = address{"dead-letters", config.DeadLetterQueueURL, "URL of the queue of events that the fetcher gave up", func(s *deployed.Stack) *string { return &s.DeadLetters }}
+	addressRuleDeadLetters = address{"rule-dead-letters", ruleDeadLetterQueueURL, "URL of the queue of events that rules could not deliver", func(s *deployed.Stack) *string { return &s.RuleDeadLetters }}
 	addressBus             = address{"bus", config.EventBusName, "name or ARN of the event bus", func(s *deployed.Stack) *string { return &s.Bus }}
 	addressLedger          = address{"ledger", config.LedgerTable, "name of the ledger's table", func(s *deployed.Stack) *string { return &s.Ledger }}
 )
 
-// stackFlags say where a deployed stack is.
+// stackFlags are the flags that give the addresses of a deployed stack.
 type stackFlags struct {
 	outputs   string
 	stack     deployed.Stack
@@ -43,13 +44,13 @@ type stackFlags struct {
 func (f *stackFlags) add(command *cobra.Command, addresses ...address) {
 	f.addresses = addresses
 	flags := command.Flags()
-	flags.StringVar(&f.outputs, "outputs", "", "file with the stack's outputs, as sam list stack-outputs or aws cloudformation describe-stacks print them")
+	flags.StringVar(&f.outputs, "outputs", "", "file with the stack's outputs, as printed by sam list stack-outputs or aws cloudformation describe-stacks")
 	for _, a := range addresses {
 		flags.StringVar(a.field(&f.stack), a.flag, "", a.usage+" (or "+a.env+")")
 	}
 }
 
-// resolve returns the stack as flags, outputs and environment tell it, in this order.
+// resolve returns the addresses given by flags, outputs and environment. Earlier ones win.
 func (f *stackFlags) resolve(p process) (deployed.Stack, error) {
 	stack := f.stack
 	if f.outputs != "" {
@@ -70,10 +71,10 @@ func (f *stackFlags) resolve(p process) (deployed.Stack, error) {
 	return stack.Or(environment), nil
 }
 
-const howToList = `the outputs are what this prints:
+const howToList = `create the file with:
   sam list stack-outputs --stack-name meterbridge --output json`
 
-// need returns an error that names each of the addresses that is not known.
+// need returns an error that names each address that is missing.
 func need(stack deployed.Stack, addresses ...address) error {
 	var missing []string
 	for _, a := range addresses {
@@ -84,5 +85,5 @@ func need(stack deployed.Stack, addresses ...address) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("missing: %s; or give all at once by --outputs FILE: %s", strings.Join(missing, "; "), howToList)
+	return fmt.Errorf("missing: %s; or give all of them with --outputs FILE: %s", strings.Join(missing, "; "), howToList)
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// terminal returns the standard error of p if a progress bar can be drawn there, and nil otherwise.
+func terminal(p process) io.Writer {
+	if file, ok := p.stderr.(*os.File); ok && isTerminal(file) {
+		return file
+	}
+	return nil
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// bar is a progress bar on a terminal. A nil bar does nothing, and one that cannot be drawn is no
+// reason to stop.
+type bar struct{ drawn *progressbar.ProgressBar }
+
+// newBar returns a bar of total steps, or nil if there is no screen to draw it on or nothing to
+// count.
+func newBar(screen io.Writer, total int, unit string) *bar {
+	if screen == nil || total <= 0 {
+		return nil
+	}
+	return &bar{progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(screen), progressbar.OptionSetDescription(unit), progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(),
+	)}
+}
+
+func (b *bar) add(n int) {
+	if b != nil {
+		_ = b.drawn.Add(n)
+	}
+}
+
+// set moves the bar to n steps and changes the text beside it.
+func (b *bar) set(n int, description string) {
+	if b != nil {
+		b.drawn.Describe(description)
+		_ = b.drawn.Set(n)
+	}
+}
+
+// clear removes the bar, so that a line can be printed in its place. The next step draws it again.
+func (b *bar) clear() {
+	if b != nil {
+		_ = b.drawn.Clear()
+	}
+}
+
+func (b *bar) finish() {
+	if b != nil {
+		_ = b.drawn.Finish()
+	}
+}
+
+// writeJSON writes v as one line. Errors are ignored: they mean that the reader is gone.
+func writeJSON(w io.Writer, v any) {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(v)
+}
+
+// errorText returns the text of err, and "" if it is nil.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// printable replaces control characters, which could move a terminal's cursor or change its
+// colours: whoever sends an event chooses its id and type.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
