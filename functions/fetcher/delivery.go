@@ -15,40 +15,40 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// sourcePartner is how the source of what Stripe's own EventBridge destination puts begins. With bus.SourceThin it is all that the
-// fetcher reads, so it cannot feed itself.
+// sourcePartner begins the source of events from Stripe's own EventBridge destination. The fetcher accepts these and
+// [bus.SourceThin] only, so it cannot feed itself.
 const sourcePartner = "aws.partner/stripe.com/"
 
-// Why a record is nothing to fetch. Trying again would not change it.
+// Reasons a record cannot be fetched. A retry would not change them.
 var (
 	errMalformed = errors.New("record is not an EventBridge event with a thin event in it")
 	errSource    = errors.New("event is not from a source of thin events")
 )
 
-// A delivery is one record of a batch, and what becomes of it.
+// A delivery is one record of a batch and everything that is known about it.
 type delivery struct {
 	message   events.SQSMessage
-	receives  int       // how often SQS has handed it out, this time included
+	receives  int       // number of receives by SQS's count, this one included
 	firstSeen time.Time // when the event came to the bus or, if that is unknown, to the queue
 
 	thin    *v2events.ThinEvent // nil if malformed
-	glimpse glimpse             // what a malformed one shows of itself
+	partial partialEvent        // the readable part of a malformed event
 	claim   *ledger.Claim       // nil if there is none
 	latency time.Duration       // of the request to Stripe; 0 if there was none
 	full    *v2events.Event
-	report  *v2events.MeterErrorReport // what full reports; nil if it is of no meter type
+	report  *v2events.MeterErrorReport // the report in full; nil if its type is not a meter type
 	err     error                      // why it is not emitted; nil so far
-	verdict verdict                    // set when settled
+	verdict verdict                    // set by settle
 }
 
-// envelope is what of an EventBridge event is needed.
+// envelope is the part of an EventBridge event that the fetcher reads.
 type envelope struct {
 	Source string          `json:"source"`
 	Time   string          `json:"time"`
 	Detail json.RawMessage `json:"detail"`
 }
 
-// open reads a record. What is wrong with it is kept in err.
+// open reads a record. A fault is kept in err.
 func open(message events.SQSMessage) *delivery {
 	d := &delivery{message: message, receives: 1}
 	if n, err := strconv.Atoi(message.Attributes["ApproximateReceiveCount"]); err == nil {
@@ -71,7 +71,7 @@ func open(message events.SQSMessage) *delivery {
 	}
 	thin, err := v2events.ParseThinEvent(e.Detail)
 	if err != nil {
-		_ = json.Unmarshal(e.Detail, &d.glimpse) // whatever can be read helps whoever looks for the event
+		_ = json.Unmarshal(e.Detail, &d.partial) // whatever can be read helps to find the event
 		d.err = fmt.Errorf("%w: %w", errMalformed, err)
 		return d
 	}
@@ -79,22 +79,22 @@ func open(message events.SQSMessage) *delivery {
 	return d
 }
 
-// glimpse is what names an event that is not fit to be fetched.
-type glimpse struct {
+// A partialEvent names an event that is malformed.
+type partialEvent struct {
 	ID      string `json:"id"`
 	Type    string `json:"type"`
 	Context string `json:"context"`
 }
 
-// event returns the thin event, or as much of it as there is.
+// event returns the thin event, or as much of it as is known.
 func (d *delivery) event() v2events.ThinEvent {
 	if d.thin == nil {
-		return v2events.ThinEvent{ID: d.glimpse.ID, Type: d.glimpse.Type, Context: d.glimpse.Context}
+		return v2events.ThinEvent{ID: d.partial.ID, Type: d.partial.Type, Context: d.partial.Context}
 	}
 	return *d.thin
 }
 
-// entry is the full event for the bus, with the bytes as fetched.
+// entry returns the full event for the bus, with the bytes as fetched.
 func (d *delivery) entry() bus.Entry {
 	return bus.Entry{
 		Source: bus.SourceEvent, DetailType: d.full.Type, Detail: d.full.Raw, Resources: related(d.full.RelatedObject),

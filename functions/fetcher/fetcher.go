@@ -1,3 +1,8 @@
+// Package fetcher decides about one batch of thin events from the queue: each event is claimed in the ledger, fetched
+// from Stripe, checked and put on the bus, or else deferred or parked.
+//
+// [New] makes a [Handler] from [Parts]; [Handler.Handle] works through one batch. The package bootstrap below it is the
+// process: configuration, wiring and start.
 package fetcher
 
 import (
@@ -11,49 +16,55 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
-	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// fetcher turns batches of thin events into full events on the bus. It keeps nothing of a batch and is safe for
-// concurrent use.
-type fetcher struct {
-	stripe  source
-	bus     publisher
-	queue   queue
-	ledger  claims
-	pacer   *pacer
-	now     func() time.Time
-	random  func() float64 // uniform in [0, 1)
-	log     *slog.Logger
-	metrics *telemetry.Metrics
+// Parts is everything a [Handler] works with. All fields are required but for RateLimit.
+type Parts struct {
+	Keyring Keyring
+	Bus     Bus
+	Queue   Queue
+	Ledger  Ledger
+	Now     func() time.Time
+	Random  func() float64 // uniform in [0, 1)
+	Log     *slog.Logger
+	Metrics *telemetry.Metrics
+
+	RateLimit float64 // requests to Stripe a second; zero is no limit
 }
 
-// source is Stripe.
-type source interface {
-	Fetch(context.Context, *v2events.ThinEvent) (*v2events.Event, error)
-}
-
-// publisher is a [bus.Bus].
-type publisher interface {
+// Bus stores events; [*bus.Bus] is one.
+type Bus interface {
 	Put(context.Context, []bus.Entry) []error
 }
 
-// queue is a queue.Queue.
-type queue interface {
+// Queue is the queue the batches come from, with its dead-letter queue; [*queue.Queue] is one.
+type Queue interface {
 	Defer(ctx context.Context, receipt string, delay time.Duration) error
 	Park(ctx context.Context, body string, attributes map[string]string) error
 }
 
+// A Handler turns batches of thin events into full events on the bus. It keeps nothing of a batch and is safe for
+// concurrent use.
+type Handler struct {
+	parts Parts
+	pacer *pace.Pacer
+}
+
+// New returns a Handler.
+func New(parts Parts) *Handler { return &Handler{parts, pace.NewPacer(parts.RateLimit, parts.Now)} }
+
 // errNoBatch means that the function was invoked with something that is not from SQS.
 var errNoBatch = errors.New("event is not a batch of SQS records")
 
-// maxConcurrent bounds the requests in flight. The limiter bounds how many begin; this bounds what a slow answer keeps.
+// maxConcurrent bounds the requests in flight. The pacer limits how many start; this limits how many slow answers are
+// waited for.
 const maxConcurrent = 10
 
-// Handle works through one batch. Records that it does not report as failed are done for good: emitted, parked or
-// duplicates. It fails only if there is no batch.
-func (f *fetcher) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+// Handle works through one batch. Records that it does not report as failed are finished: emitted, parked or duplicates.
+// It fails only if there is no batch.
+func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	if len(batch.Records) == 0 {
 		return events.SQSEventResponse{}, errNoBatch
 	}
@@ -61,30 +72,31 @@ func (f *fetcher) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	for i, message := range batch.Records {
 		deliveries[i] = open(message)
 	}
-	slot, lease := f.slot(ctx), f.lease(ctx)
-	within(ctx, 2*slot, deliveries, func(ctx context.Context, d *delivery) { d.err = f.fetch(ctx, d, slot, lease) })
-	f.publish(ctx, slot, deliveries)
-	within(ctx, slot/10, deliveries, f.settle)
-	f.count(deliveries)
+	share, lease := h.share(ctx), h.lease(ctx)
+	forEach(ctx, 2*share, deliveries, func(ctx context.Context, d *delivery) { d.err = h.fetch(ctx, d, share, lease) })
+	h.publish(ctx, share, deliveries)
+	forEach(ctx, share/10, deliveries, h.settle)
+	h.count(deliveries)
 	return report(deliveries), nil
 }
 
-// maxSlot is the time in which one request to Stripe, one publication or the settling of a batch should be done.
-const maxSlot = 5 * time.Second
+// maxShare is the time in which one request to Stripe, one publication or the settling of a batch should be done.
+const maxShare = 5 * time.Second
 
-// slot divides the time of the invocation, so that nothing starts that cannot finish: all but two slots are for fetching,
-// whose last request starts a slot before that ends; one is for publishing and one for settling.
-func (f *fetcher) slot(ctx context.Context) time.Duration {
+// share divides the time of the invocation, so that nothing starts that cannot finish. One share is for publishing, one
+// for settling and the rest for fetching, whose last request starts one share before its time ends.
+func (h *Handler) share(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return maxSlot
+		return maxShare
 	}
-	return min(maxSlot, deadline.Sub(f.now())/4)
+	return min(maxShare, deadline.Sub(h.parts.Now())/4)
 }
 
-// within does something for each delivery, several at a time, and ends it early enough to leave some of ctx's time.
-func within(ctx context.Context, leave time.Duration, deliveries []*delivery, do func(context.Context, *delivery)) {
-	ctx, cancel := earlier(ctx, leave)
+// forEach runs do for every delivery, several at a time, with a context that ends early enough to leave some of ctx's
+// time.
+func forEach(ctx context.Context, leave time.Duration, deliveries []*delivery, do func(context.Context, *delivery)) {
+	ctx, cancel := pace.Leave(ctx, leave)
 	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(maxConcurrent)
@@ -97,32 +109,23 @@ func within(ctx context.Context, leave time.Duration, deliveries []*delivery, do
 	_ = group.Wait() // each delivery keeps its own error
 }
 
-// earlier moves ctx's deadline, if it has one.
-func earlier(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-by))
-}
-
-// fetch claims the event, gets it in full and makes sure that it is what subscribers are promised.
-func (f *fetcher) fetch(ctx context.Context, d *delivery, slot time.Duration, lease time.Time) error {
+// fetch claims the event, fetches it in full and checks what subscribers are promised.
+func (h *Handler) fetch(ctx context.Context, d *delivery, share time.Duration, lease time.Time) error {
 	if d.err != nil {
 		return d.err
 	}
-	if err := f.claim(ctx, d, slot, lease); err != nil {
+	if err := h.claim(ctx, d, share, lease); err != nil {
 		return err
 	}
-	if err := f.turn(ctx, slot); err != nil {
+	if err := h.await(ctx, share); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, slot)
+	ctx, cancel := context.WithTimeout(ctx, share)
 	defer cancel()
-	began := f.now()
-	full, err := f.stripe.Fetch(ctx, d.thin)
-	d.full, d.latency = full, f.now().Sub(began)
-	f.pacer.heed(err)
+	began := h.parts.Now()
+	full, err := h.get(ctx, d.thin)
+	d.full, d.latency = full, h.parts.Now().Sub(began)
+	h.pacer.Adapt(err)
 	if err != nil {
 		return err
 	}
@@ -130,16 +133,20 @@ func (f *fetcher) fetch(ctx context.Context, d *delivery, slot time.Duration, le
 	return err
 }
 
-// turn waits for a turn at Stripe. Without one that leaves a slot of ctx's time it fails.
-func (f *fetcher) turn(ctx context.Context, slot time.Duration) error {
-	ctx, cancel := earlier(ctx, slot)
+// await waits until the next request to Stripe may start. It fails if less than one share of ctx's time would be left
+// then.
+func (h *Handler) await(ctx context.Context, share time.Duration) error {
+	ctx, cancel := pace.Leave(ctx, share)
 	defer cancel()
-	return f.pacer.wait(ctx)
+	if h.pacer.Wait(ctx) != nil {
+		return errTime
+	}
+	return nil
 }
 
-// publish puts everything that was fetched on the bus, in as few requests as that takes.
-func (f *fetcher) publish(ctx context.Context, slot time.Duration, deliveries []*delivery) {
-	ctx, cancel := earlier(ctx, slot)
+// publish puts everything that was fetched on the bus, in as few requests as possible.
+func (h *Handler) publish(ctx context.Context, share time.Duration, deliveries []*delivery) {
+	ctx, cancel := pace.Leave(ctx, share)
 	defer cancel()
 	var fetched []*delivery
 	var entries []bus.Entry
@@ -149,43 +156,43 @@ func (f *fetcher) publish(ctx context.Context, slot time.Duration, deliveries []
 			entries = append(entries, d.entry())
 		}
 	}
-	for i, err := range f.bus.Put(ctx, entries) {
+	for i, err := range h.parts.Bus.Put(ctx, entries) {
 		if err != nil {
 			fetched[i].err = fmt.Errorf("%w: %w", errNotStored, err)
 		}
 	}
 }
 
-// settle acts on what became of a delivery.
-func (f *fetcher) settle(ctx context.Context, d *delivery) {
+// settle decides about a delivery and acts on the verdict.
+func (h *Handler) settle(ctx context.Context, d *delivery) {
 	d.verdict = judge(d.err, d.tries())
 	if d.verdict.outcome == parked {
-		if err := f.park(ctx, d); err != nil {
+		if err := h.park(ctx, d); err != nil {
 			d.verdict, d.err = verdict{deferred, "not_parked"}, errors.Join(d.err, err)
 		}
 	}
-	delay := f.delay(d)
+	delay := h.delay(d)
 	if d.verdict.outcome == deferred {
-		f.sideEffect(ctx, d, "defer", f.queue.Defer(ctx, d.message.ReceiptHandle, delay))
+		h.sideEffect(ctx, d, "defer", h.parts.Queue.Defer(ctx, d.message.ReceiptHandle, delay))
 	}
 	if d.claim != nil {
-		f.sideEffect(ctx, d, "ledger", f.record(ctx, d, delay))
+		h.sideEffect(ctx, d, "ledger", h.record(ctx, d, delay))
 	}
 	if d.verdict.outcome == parked {
-		f.sideEffect(ctx, d, "announce", f.announce(ctx, d)) // last, since a bus that does not answer takes all the time there is
+		h.sideEffect(ctx, d, "announce", h.announce(ctx, d)) // last: a bus that does not answer uses up the remaining time
 	}
-	f.tell(ctx, d)
+	h.log(ctx, d)
 }
 
 // delay returns how long a delivery waits if it is deferred.
-func (f *fetcher) delay(d *delivery) time.Duration {
+func (h *Handler) delay(d *delivery) time.Duration {
 	if d.verdict.reason == reasonNoTime || d.verdict.reason == reasonHeld {
-		return backoff(d.receives/2, f.random()) // through no fault of its own
+		return backoff(d.receives/2, h.parts.Random()) // not the event's own failure
 	}
-	return backoff(d.receives, f.random())
+	return backoff(d.receives, h.parts.Random())
 }
 
-// report names the records that SQS must keep. An id that is missing makes Lambda keep the whole batch, which loses nothing.
+// report names the records that SQS must keep. An empty id makes Lambda keep the whole batch, which loses nothing.
 func report(deliveries []*delivery) events.SQSEventResponse {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for _, d := range deliveries {

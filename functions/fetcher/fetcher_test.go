@@ -13,7 +13,6 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/secret"
 )
 
 func TestBatch(t *testing.T) {
@@ -344,26 +343,6 @@ func TestReplacedKey(t *testing.T) {
 	}
 	if got := s.run(t, record("m", thin("evt_1", meterType))); len(got) != 0 || s.looks != 2 {
 		t.Errorf("failed items %v after %d looks at the key, want none after 2", got, s.looks)
-	}
-}
-
-func TestStartNamesEveryFault(t *testing.T) {
-	t.Parallel()
-	s := new(stack)
-	_, err := s.wire(t, map[string]string{"API_KEY_SECRET_ID": "key", "STRIPE_RATE_LIMIT": "fast", "FETCH_QUEUE_URL": "https://sqs.test/1/fetch"})
-	if err == nil {
-		t.Fatal("the fetcher started without bus, queues and key")
-	}
-	for _, fault := range []string{"EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL", "STRIPE_RATE_LIMIT", "ResourceNotFoundException"} {
-		if !strings.Contains(err.Error(), fault) {
-			t.Errorf("error does not name %s: %v", fault, err)
-		}
-	}
-	for _, value := range []string{" ", "{}", `{"live":""}`} {
-		s.secret = value
-		if _, err := s.wire(t, map[string]string{"API_KEY_SECRET_ID": "key"}); !errors.Is(err, secret.ErrUnusable) {
-			t.Errorf("start with key %q: %v, want %v", value, err, secret.ErrUnusable)
-		}
 	}
 }
 

@@ -38,10 +38,10 @@ func (o origin) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // always is a keyring with one key.
-type always struct{ clients }
+type always struct{ Clients }
 
-func (a always) Get(context.Context) (clients, error)    { return a.clients, nil }
-func (a always) Refresh(context.Context) (clients, bool) { return a.clients, false }
+func (a always) Get(context.Context) (Clients, error)    { return a.Clients, nil }
+func (a always) Refresh(context.Context) (Clients, bool) { return a.Clients, false }
 
 // FuzzBatch hands over batches of any kind. Each record ends in exactly one of three ways, and nothing leaves Stripe's
 // origin.
@@ -61,14 +61,14 @@ func FuzzBatch(f *testing.F) {
 		if !json.Valid(payload) {
 			return // Lambda hands over nothing else, and the library's decoder does not look at what follows a value
 		}
-		test, err := newClient(apiKey, stripeOptions(config.Fetcher{StripeAPIBase: "https://stripe.test"}, origin{t}))
+		clients, err := BuildClients(config.Fetcher{StripeAPIBase: "https://stripe.test"}, origin{t})(apiKey, "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := new(memory)
-		fetcher := newMemoryFetcher(m, 0)
-		fetcher.stripe = stripe{always{clients{test: test, live: test}}}
-		out, err := lambda.NewHandler(fetcher.Handle).Invoke(t.Context(), payload)
+		parts := memoryParts(m, 0)
+		parts.Keyring = always{clients}
+		out, err := lambda.NewHandler(New(parts).Handle).Invoke(t.Context(), payload)
 		var batch events.SQSEvent
 		if err != nil {
 			if json.Unmarshal(payload, &batch) == nil && len(batch.Records) > 0 {

@@ -19,11 +19,11 @@ import (
 func (s *stack) tried(t *testing.T, id string, times int) {
 	t.Helper()
 	for range times {
-		claim, err := s.fetcher.ledger.Claim(t.Context(), ledger.Event{ID: id, Context: "acct_1/acct_2"}, "m", start.Add(time.Hour))
+		claim, err := s.ledger.Claim(t.Context(), ledger.Event{ID: id, Context: "acct_1/acct_2"}, "m", start.Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.fetcher.ledger.Settle(t.Context(), claim, ledger.Settlement{Phase: ledger.Deferred, Attempted: true}); err != nil {
+		if err := s.ledger.Settle(t.Context(), claim, ledger.Settlement{Phase: ledger.Deferred, Attempted: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,15 +95,15 @@ func TestParkedEventCanBeSentAgain(t *testing.T) {
 		known(w, r)
 	})
 	event := thin("evt_1", meterType)
-	for receives := range patience {
+	for receives := range maxDoubtfulTries {
 		s.run(t, received(receives+1, record("first", event)))
 	}
-	s.run(t, received(patience+1, record("first", event)))
-	if len(s.parked) != 1 || len(s.requests) != patience {
-		t.Fatalf("%d dead letters after %d requests, want 1 after %d", len(s.parked), len(s.requests), patience)
+	s.run(t, received(maxDoubtfulTries+1, record("first", event)))
+	if len(s.parked) != 1 || len(s.requests) != maxDoubtfulTries {
+		t.Fatalf("%d dead letters after %d requests, want 1 after %d", len(s.parked), len(s.requests), maxDoubtfulTries)
 	}
 	if got := s.run(t, record("redriven too early", event)); len(got) != 1 || len(s.parked) != 1 {
-		t.Errorf("failed items %v and %d dead letters, want all the patience there is for the new message", got, len(s.parked))
+		t.Errorf("failed items %v and %d dead letters, want all the tries there are for the new message", got, len(s.parked))
 	}
 	status.Store(200)
 	if got := s.run(t, record("redriven", event)); len(got) != 0 || len(s.published) != 2 || s.published[1].Source != bus.SourceEvent {
@@ -118,12 +118,12 @@ func TestStoryCountsEveryAttempt(t *testing.T) {
 	event := thin("evt_1", meterType)
 	s.run(t, record("first", event))
 	s.run(t, received(2, record("first", event)))
-	claim, err := s.fetcher.ledger.Claim(t.Context(), ledger.Event{ID: "evt_1", Context: "acct_1/acct_2"}, "another", start.Add(time.Hour))
+	claim, err := s.ledger.Claim(t.Context(), ledger.Event{ID: "evt_1", Context: "acct_1/acct_2"}, "another", start.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.run(t, received(patience, record("second", event))) // held: no attempt
-	if err := s.fetcher.ledger.Settle(t.Context(), claim, ledger.Settlement{Phase: ledger.Deferred}); err != nil {
+	s.run(t, received(maxDoubtfulTries, record("second", event))) // held: no attempt
+	if err := s.ledger.Settle(t.Context(), claim, ledger.Settlement{Phase: ledger.Deferred}); err != nil {
 		t.Fatal(err)
 	}
 	if s.run(t, received(4, record("third", event))); len(s.parked) != 0 {
@@ -141,7 +141,7 @@ func TestCrashedHolder(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, known)
 	event, lease := thin("evt_1", meterType), start.Add(time.Minute)
-	if _, err := s.fetcher.ledger.Claim(t.Context(), ledger.Event{ID: "evt_1", Context: "acct_1/acct_2"}, "m", lease); err != nil {
+	if _, err := s.ledger.Claim(t.Context(), ledger.Event{ID: "evt_1", Context: "acct_1/acct_2"}, "m", lease); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.run(t, record("m", event)); len(got) != 1 || len(s.requests) != 0 {
@@ -157,8 +157,9 @@ func TestCrashedHolder(t *testing.T) {
 
 func TestLeaseOutlivesTheInvocation(t *testing.T) {
 	t.Parallel()
-	f := newMemoryFetcher(new(memory), 0)
-	f.now = func() time.Time { return start }
+	parts := memoryParts(new(memory), 0)
+	parts.Now = func() time.Time { return start }
+	f := New(parts)
 	deadline := start.Add(time.Minute)
 	ctx, cancel := context.WithDeadline(t.Context(), deadline)
 	defer cancel()

@@ -12,9 +12,9 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// failure is the detail of stripe.failure: which event was given up, and why. It holds no payload.
+// A failure is the detail of stripe.failure: which event was given up, and why. It contains no payload.
 type failure struct {
-	EventID   string    `json:"event_id"` // "" if the record held no event, as are Type and Context then
+	EventID   string    `json:"event_id"` // "", as are Type and Context, if the record contains no event
 	Type      string    `json:"type"`
 	Context   string    `json:"context"`
 	Reason    string    `json:"reason"`
@@ -24,7 +24,7 @@ type failure struct {
 	LastError string    `json:"last_error"`
 }
 
-// maxLastError bounds what an error's text can add to a message.
+// maxLastError bounds the bytes an error's text adds to a message.
 const maxLastError = 400
 
 func (d *delivery) failure(reason string) failure {
@@ -60,13 +60,13 @@ func (f *failure) attributes() map[string]string {
 	}
 }
 
-// EventBridge takes no empty detail type and none longer than this many characters.
+// EventBridge accepts neither an empty detail type nor one longer than this many characters.
 const (
 	maxDetailType     = 128
 	unknownDetailType = "unknown"
 )
 
-// entry announces the failure on the bus. It has to be one that EventBridge carries, whatever the event was like.
+// entry returns the announcement for the bus. EventBridge must accept it, however odd the event was.
 func (f *failure) entry() (bus.Entry, error) {
 	detail, err := json.Marshal(f)
 	if err != nil {
@@ -79,23 +79,23 @@ func (f *failure) entry() (bus.Entry, error) {
 	return e, nil
 }
 
-// park hands a delivery to the dead letters, where it waits for a person.
-func (f *fetcher) park(ctx context.Context, d *delivery) error {
-	story := d.failure(d.verdict.reason)
-	return f.queue.Park(ctx, d.message.Body, story.attributes())
+// park puts a delivery into the dead-letter queue, where an operator finds it.
+func (h *Handler) park(ctx context.Context, d *delivery) error {
+	failure := d.failure(d.verdict.reason)
+	return h.parts.Queue.Park(ctx, d.message.Body, failure.attributes())
 }
 
-// announce tells the bus of a parked delivery. What names no event of Stripe's is not announced, for it may be one of our own
-// announcements, sent here by a rule that matches too much: announcing it would cause the next, without end.
-func (f *fetcher) announce(ctx context.Context, d *delivery) error {
-	story := d.failure(d.verdict.reason)
-	if story.EventID == "" {
+// announce puts the failure of a parked delivery on the bus. A record without an event id is not announced: it may be
+// one of our own announcements, sent here by a rule that matches too much, and would cause the next one, forever.
+func (h *Handler) announce(ctx context.Context, d *delivery) error {
+	failure := d.failure(d.verdict.reason)
+	if failure.EventID == "" {
 		return nil
 	}
-	entry, err := story.entry()
+	entry, err := failure.entry()
 	if err != nil {
 		return err
 	}
 	entry.Resources = related(d.event().RelatedObject)
-	return f.bus.Put(ctx, []bus.Entry{entry})[0]
+	return h.parts.Bus.Put(ctx, []bus.Entry{entry})[0]
 }

@@ -22,8 +22,8 @@ const almostOne = 0.999999999
 // TestTheFetcherGivesUpBeforeTheQueue: by far, so that a function that can not start does not use up an event's tries.
 func TestTheFetcherGivesUpBeforeTheQueue(t *testing.T) {
 	t.Parallel()
-	if got := maxReceives(t); got < 10*lastTry {
-		t.Errorf("SQS gives up after %d receives, want at least ten times the fetcher's %d tries", got, lastTry)
+	if got := maxReceives(t); got < 10*maxTries {
+		t.Errorf("SQS gives up after %d receives, want at least ten times the fetcher's %d tries", got, maxTries)
 	}
 }
 
@@ -50,7 +50,7 @@ func maxReceives(t *testing.T) int {
 // TestPatienceLastsADay: whatever the reason, and however chance falls, the tries last for a day at least.
 func TestPatienceLastsADay(t *testing.T) {
 	t.Parallel()
-	f, limit := &fetcher{random: func() float64 { return almostOne }}, lastTry
+	f, limit := New(Parts{Random: func() float64 { return almostOne }}), maxTries
 	for _, reason := range []string{reasonAuth, reasonRateLimited, reasonNoTime, reasonHeld, "ledger", "not_stored", "unavailable"} {
 		var total time.Duration
 		for receives := 1; receives < limit; receives++ {
@@ -78,12 +78,13 @@ func (o outage) Fetch(ctx context.Context, thin *v2events.ThinEvent) (*v2events.
 // TestStripeDownForSixHours costs no event and no human.
 func TestStripeDownForSixHours(t *testing.T) {
 	t.Parallel()
-	limit := lastTry
+	limit := maxTries
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
-		f := newMemoryFetcher(m, 5)
-		began := time.Now()
-		f.stripe = outage{m, began.Add(6 * time.Hour)}
+		parts, began := memoryParts(m, 5), time.Now()
+		down := outage{m, began.Add(6 * time.Hour)}
+		parts.Keyring = always{Clients{down, down}}
+		f := New(parts)
 		receives := 0
 		for again := true; again && receives < limit; {
 			receives++
@@ -110,7 +111,7 @@ func TestPatienceTableInDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := lastTry
+	limit := maxTries
 	var least, most time.Duration
 	for receives := 1; receives < limit; receives++ {
 		longest := backoff(receives, 0)

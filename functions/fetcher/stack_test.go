@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,10 +15,19 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
+	"github.com/meterbridge/meterbridge/internal/ledger"
+	sqsqueue "github.com/meterbridge/meterbridge/internal/queue"
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
 // Each of these would show where it must not be.
@@ -55,7 +65,8 @@ type request struct{ Path, Key, Context, Version, Trigger string }
 
 // stack is the fetcher as it is wired in Lambda, with AWS and Stripe behind it played by test servers.
 type stack struct {
-	fetcher *fetcher
+	fetcher *Handler
+	ledger  *ledger.Ledger
 
 	mu       sync.Mutex
 	out      bytes.Buffer
@@ -84,29 +95,29 @@ func newStack(t testing.TB, stripe http.HandlerFunc) *stack {
 	s := &stack{now: start, secret: apiKey, stripe: stripe, refuse: map[string]string{}, items: items}
 	server := httptest.NewServer(http.HandlerFunc(s.answer))
 	t.Cleanup(server.Close)
-	f, err := s.wire(t, map[string]string{
-		"EVENT_BUS_NAME": "bus", "API_KEY_SECRET_ID": "key", "FETCH_QUEUE_URL": "https://sqs.test/1/fetch",
-		"DEAD_LETTER_QUEUE_URL": "https://sqs.test/1/dead", "LEDGER_TABLE": "ledger", "STRIPE_API_BASE": server.URL, "STRIPE_RATE_LIMIT": "0",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.random = func() float64 { return 0 }
-	s.fetcher = f
-	return s
-}
-
-func (s *stack) wire(t testing.TB, env map[string]string) (*fetcher, error) {
-	t.Helper()
-	config := awstest.Config(t, map[string]awstest.Operation{
+	service := awstest.Config(t, map[string]awstest.Operation{
 		"secretsmanager.GetSecretValue":     s.getSecretValue,
 		"AWSEvents.PutEvents":               s.putEvents,
 		"AmazonSQS.SendMessage":             s.sendMessage,
 		"AmazonSQS.ChangeMessageVisibility": s.changeVisibility,
 		"DynamoDB_20120810.UpdateItem":      s.updateItem,
 	})
-	lookup := func(name string) (string, bool) { return env[name], env[name] != "" }
-	return Wire(t.Context(), lookup, config, &s.out, s.clock)
+	log := telemetry.NewLogger(&s.out, slog.LevelInfo)
+	metrics := telemetry.NewMetrics(&s.out, "bus", "fetcher", slog.LevelInfo, s.clock)
+	clients := BuildClients(config.Fetcher{StripeAPIBase: server.URL, StripeAPIVersion: config.DefaultStripeAPIVersion}, NewTransport())
+	keyring := secret.New(secretsmanager.NewFromConfig(service), "key", clients, &secret.Options{
+		Now: s.clock, OnStale: metrics.OnError(log, telemetry.SecretStale, "API key is stale"),
+	})
+	if _, err := keyring.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.ledger = ledger.New(awsdynamodb.NewFromConfig(service), "ledger", &ledger.Options{Now: s.clock})
+	s.fetcher = New(Parts{
+		Keyring: keyring, Bus: bus.New(eventbridge.NewFromConfig(service), "bus", nil), Ledger: s.ledger,
+		Queue: sqsqueue.New(sqs.NewFromConfig(service), "https://sqs.test/1/fetch", "https://sqs.test/1/dead"),
+		Now:   s.clock, Random: func() float64 { return 0 }, Log: log, Metrics: metrics,
+	})
+	return s
 }
 
 // clock moves on whenever it is read, so that everything takes some time.

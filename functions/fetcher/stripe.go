@@ -13,69 +13,69 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// clients are the ways to Stripe by mode; nil where there is no key.
-type clients struct{ live, test *v2events.Client }
-
-// stripe reads events with the key of their mode.
-type stripe struct{ clients keyring }
-
-// keyring is a [secret.Cache] of clients.
-type keyring interface {
-	Get(context.Context) (clients, error)
-	Refresh(context.Context) (clients, bool)
+// A Client fetches events with one API key; [*v2events.Client] is one.
+type Client interface {
+	Fetch(context.Context, *v2events.ThinEvent) (*v2events.Event, error)
 }
 
-// Fetch returns the full event behind a thin one. Its errors are those of [v2events.Client.Fetch], [secret.ErrNoKey] and
-// those of reading the key.
-func (s stripe) Fetch(ctx context.Context, thin *v2events.ThinEvent) (*v2events.Event, error) {
-	clients, err := s.clients.Get(ctx)
+// Clients has one client for each mode of Stripe; a client is nil if there is no key for its mode.
+type Clients struct{ Live, Test Client }
+
+// Keyring supplies the clients for the current API keys; a [secret.Cache] with [BuildClients] is one.
+type Keyring interface {
+	Get(context.Context) (Clients, error)
+	Refresh(context.Context) (Clients, bool)
+}
+
+// get fetches the full event behind a thin one with the key of its mode. Its errors are those of
+// [v2events.Client.Fetch], [secret.ErrNoKey] and those of reading the key.
+func (h *Handler) get(ctx context.Context, thin *v2events.ThinEvent) (*v2events.Event, error) {
+	clients, err := h.parts.Keyring.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	client := clients.test
+	client := clients.Test
 	if thin.Livemode {
-		client = clients.live
+		client = clients.Live
 	}
 	if client == nil {
 		return nil, secret.ErrNoKey
 	}
 	event, err := client.Fetch(ctx, thin)
 	if errors.Is(err, stripeapi.ErrAuthentication) || errors.Is(err, stripeapi.ErrPermission) {
-		s.clients.Refresh(ctx) // for the next attempt: the key may have been replaced
+		h.parts.Keyring.Refresh(ctx) // for the next attempt: the key may have been replaced
 	}
 	return event, err
 }
 
-// stripeOptions leaves retries to the queue: a second try would escape the limiter.
-func stripeOptions(c config.Fetcher, transport http.RoundTripper) *stripeapi.Options {
-	return &stripeapi.Options{
-		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: maxSlot,
-		HTTPClient: &http.Client{Transport: transport},
-	}
-}
-
-// newTransport keeps a connection for each request in flight; the default transport keeps two.
-func newTransport() http.RoundTripper {
+// NewTransport returns a transport that keeps a connection for each request in flight; the default transport keeps two.
+func NewTransport() http.RoundTripper {
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
-		MaxIdleConnsPerHost: maxConcurrent, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: maxSlot,
+		MaxIdleConnsPerHost: maxConcurrent, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: maxShare,
 	}
 }
 
-// clientBuild makes clients from the text of the key's secret.
-func clientBuild(opts *stripeapi.Options) secret.Build[clients] {
-	return func(current, _ string) (clients, error) {
+// BuildClients returns a build for a [secret.Cache] that holds the API keys. The clients leave retries to the queue: a
+// second request would bypass the rate limit.
+func BuildClients(c config.Fetcher, transport http.RoundTripper) secret.Build[Clients] {
+	opts := &stripeapi.Options{
+		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: maxShare,
+		HTTPClient: &http.Client{Transport: transport},
+	}
+	return func(current, _ string) (Clients, error) {
 		keys, err := secret.ParseAPIKeys(current)
 		if err != nil {
-			return clients{}, err
+			return Clients{}, err
 		}
 		live, liveErr := newClient(keys.Live, opts)
 		test, testErr := newClient(keys.Test, opts)
-		return clients{live, test}, errors.Join(liveErr, testErr)
+		return Clients{live, test}, errors.Join(liveErr, testErr)
 	}
 }
 
-func newClient(key stripeapi.Key, opts *stripeapi.Options) (*v2events.Client, error) {
+// newClient returns nil if there is no key.
+func newClient(key stripeapi.Key, opts *stripeapi.Options) (Client, error) {
 	if key == "" {
 		return nil, nil
 	}
@@ -86,8 +86,8 @@ func newClient(key stripeapi.Key, opts *stripeapi.Options) (*v2events.Client, er
 	return v2events.NewClient(api), nil
 }
 
-// meterReport holds a full event of a meter type to the schema that is published for it, and returns what it reports.
-// Events of other types report nothing.
+// meterReport checks a full event of a meter type against the type's published schema and returns its report. The
+// report is nil for other types.
 func meterReport(event *v2events.Event) (*v2events.MeterErrorReport, error) {
 	var kind v2events.Kind[v2events.MeterErrorReport]
 	switch event.Type {

@@ -9,8 +9,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// tell writes the one line about a delivery.
-func (f *fetcher) tell(ctx context.Context, d *delivery) {
+// log writes the one line about a delivery.
+func (h *Handler) log(ctx context.Context, d *delivery) {
 	thin := d.event()
 	attrs := []slog.Attr{
 		slog.String("outcome", string(d.verdict.outcome)),
@@ -33,22 +33,22 @@ func (f *fetcher) tell(ctx context.Context, d *delivery) {
 	if d.verdict.outcome == parked {
 		level = slog.LevelError
 	}
-	f.log.LogAttrs(ctx, level, "delivery", attrs...)
+	h.parts.Log.LogAttrs(ctx, level, "delivery", attrs...)
 }
 
-// sideEffect tells of a failure that changes nothing about the delivery: a record that could not be put off comes back
-// when its visibility ends, and an announcement or a note in the ledger that is missing costs no event.
-func (f *fetcher) sideEffect(ctx context.Context, d *delivery, what string, err error) {
+// sideEffect logs and counts a failure that does not change the verdict: a message that could not be deferred is
+// redelivered when its visibility timeout ends, and a missing announcement or ledger record loses no event.
+func (h *Handler) sideEffect(ctx context.Context, d *delivery, what string, err error) {
 	if err == nil {
 		return
 	}
-	f.log.LogAttrs(ctx, slog.LevelWarn, "side effect failed", slog.String("reason", what),
+	h.parts.Log.LogAttrs(ctx, slog.LevelWarn, "side effect failed", slog.String("reason", what),
 		telemetry.ID("event_id", d.event().ID), slog.String("error", clip(err.Error(), maxLastError)))
-	f.metrics.CountReason(telemetry.SideEffectFailed, what, 1)
+	h.parts.Metrics.CountReason(telemetry.SideEffectFailed, what, 1)
 }
 
 // count writes the metrics of a batch.
-func (f *fetcher) count(deliveries []*delivery) {
+func (h *Handler) count(deliveries []*delivery) {
 	verdicts := make(map[verdict]int)
 	var latencies []time.Duration
 	for _, d := range deliveries {
@@ -58,23 +58,24 @@ func (f *fetcher) count(deliveries []*delivery) {
 		}
 	}
 	for v, n := range verdicts {
-		f.metrics.CountReason(v.outcome.metric(), v.reason, n)
+		h.parts.Metrics.CountReason(v.outcome.metric(), v.reason, n)
 	}
-	f.metrics.Observe(telemetry.StripeLatency, latencies)
-	because := func(reason string) int {
+	h.parts.Metrics.Observe(telemetry.StripeLatency, latencies)
+	failed := func(reason string) int {
 		return verdicts[verdict{deferred, reason}] + verdicts[verdict{parked, reason}]
 	}
-	f.metrics.Count(telemetry.StripeRateLimited, because(reasonRateLimited))
-	f.metrics.Count(telemetry.StripeAuthError, because(reasonAuth))
+	h.parts.Metrics.Count(telemetry.StripeRateLimited, failed(reasonRateLimited))
+	h.parts.Metrics.Count(telemetry.StripeAuthError, failed(reasonAuth))
 	for code, n := range refusals(deliveries) {
-		f.metrics.CountCode(telemetry.MeterErrors, string(code), n)
+		h.parts.Metrics.CountCode(telemetry.MeterErrors, string(code), n)
 	}
 }
 
-// otherCode stands for every code that this version does not know: Stripe's set is open, that of the metrics is not.
+// otherCode stands for every code that this version does not know: Stripe may add codes, but each value of a metric's
+// dimension costs money.
 const otherCode v2events.MeterErrorCode = "other"
 
-// refusals adds up the usage that Stripe refused, as the emitted reports say.
+// refusals adds up, by code, the usage that Stripe refused according to the emitted reports.
 func refusals(deliveries []*delivery) map[v2events.MeterErrorCode]int64 {
 	refused := make(map[v2events.MeterErrorCode]int64)
 	for _, d := range deliveries {

@@ -64,13 +64,15 @@ func (m *memory) Park(_ context.Context, body string, _ map[string]string) error
 	return nil
 }
 
-func newMemoryFetcher(m *memory, perSecond float64) *fetcher {
+func newMemoryFetcher(m *memory, perSecond float64) *Handler { return New(memoryParts(m, perSecond)) }
+
+func memoryParts(m *memory, perSecond float64) Parts {
 	m.began = time.Now()
-	return &fetcher{
-		stripe: m, bus: m, queue: m, ledger: forgetful{}, pacer: newPacer(perSecond, time.Now),
-		now: time.Now, random: func() float64 { return 0 },
-		log:     telemetry.NewLogger(io.Discard, slog.LevelInfo),
-		metrics: telemetry.NewMetrics(io.Discard, "bus", "fetcher", slog.LevelInfo, time.Now),
+	return Parts{
+		Keyring: always{Clients{m, m}}, Bus: m, Queue: m, Ledger: forgetful{}, RateLimit: perSecond,
+		Now: time.Now, Random: func() float64 { return 0 },
+		Log:     telemetry.NewLogger(io.Discard, slog.LevelInfo),
+		Metrics: telemetry.NewMetrics(io.Discard, "bus", "fetcher", slog.LevelInfo, time.Now),
 	}
 }
 

@@ -1,3 +1,8 @@
+// Package reconciler decides about one scheduled run: which of Stripe's events to compare with the ledger, from when
+// and for how long. Package reconcile does the comparing.
+//
+// [New] makes a [Handler] from [Parts]; [Handler.Handle] is one run. The package bootstrap below it is the process:
+// configuration, wiring and start.
 package reconciler
 
 import (
@@ -8,124 +13,133 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
-// reconciler compares what Stripe lists with the ledger. It is safe for concurrent use: two at once do the same work twice.
-type reconciler struct {
-	config      config.Reconciler
-	keys        keyring
-	ledger      reconcile.Ledger
-	checkpoints checkpoints
-	bus         reconcile.Bus
-	now         func() time.Time
-	log         *slog.Logger
-	metrics     *telemetry.Metrics
+// Parts is everything a [Handler] works with. All fields are required.
+type Parts struct {
+	Config  config.Reconciler // of which the types, contexts and lookback are read
+	Keyring Keyring
+	Ledger  Ledger
+	Bus     reconcile.Bus
+	Now     func() time.Time
+	Log     *slog.Logger
+	Metrics *telemetry.Metrics
 }
 
-// checkpoints is a ledger.Ledger.
-type checkpoints interface {
+// Ledger knows events and keeps checkpoints; [*ledger.Ledger] is one.
+type Ledger interface {
+	reconcile.Ledger
 	Checkpoint(ctx context.Context, stream string) (time.Time, error)
 	Advance(ctx context.Context, stream string, reached time.Time) error
 }
+
+// A Handler compares the events that Stripe lists with the ledger. It is safe for concurrent use: two runs at once do the
+// same work twice.
+type Handler struct{ parts Parts }
+
+// New returns a Handler.
+func New(parts Parts) *Handler { return &Handler{parts} }
 
 const (
 	// settling is the age below which an event is left to Stripe's own delivery.
 	settling = 5 * time.Minute
 
-	// overlap is looked at again, for events that came late to Stripe's list. It is short, because an event that waits in
-	// the queue, unknown to the ledger, is brought once more with every look.
+	// overlap is the time before the checkpoint that is compared again, for events that Stripe listed late. It is short,
+	// because an event that waits in the queue, unknown to the ledger, is republished by every run that sees it.
 	overlap = 15 * time.Minute
 
-	// margin is left of the invocation's time to tell what was done.
+	// margin is the part of the invocation's time that is kept for the report.
 	margin = 5 * time.Second
 )
 
-// A request says what to compare. The event of a schedule says nothing and means: everything since the last time.
-type request struct {
+// A Request says what to compare. The zero value, which is what a schedule's event reads as, means everything since the
+// checkpoints.
+type Request struct {
 	Since  time.Time `json:"since"`   // compare from here, whatever was compared before, and keep no checkpoint
-	Until  time.Time `json:"until"`   // up to here; if absent, up to the settling time ago
-	DryRun bool      `json:"dry_run"` // find, bring nothing and keep no checkpoint
+	Until  time.Time `json:"until"`   // up to here; zero means up to the settling time ago
+	DryRun bool      `json:"dry_run"` // find missing events, republish nothing and keep no checkpoint
 }
 
-// A report says what was done, to whoever invoked the function by hand.
-type report struct {
+// A Report is the result of a run, for an operator who invoked the function.
+type Report struct {
 	Listed     int `json:"listed"`
 	Missing    int `json:"missing"`
 	Refused    int `json:"refused"`
 	Unfinished int `json:"unfinished"` // streams for which time ran out
 }
 
-// Handle compares every stream, each in its share of the time that is left. Its error is that of every stream that failed;
-// running out of time is none, since the next run goes on.
-func (r *reconciler) Handle(ctx context.Context, request request) (report, error) {
-	ctx, cancel := earlier(ctx, margin)
+// Handle compares every stream, each in its share of the time that is left. The error joins those of all streams that
+// failed; running out of time is not an error, since the next run continues.
+func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
+	ctx, cancel := pace.Leave(ctx, margin)
 	defer cancel()
-	var done report
-	streams, err := r.streams(ctx)
+	var done Report
+	streams, err := h.streams(ctx)
 	if err != nil {
-		r.metrics.CountReason(telemetry.ReconcileFailed, reason(err), 1)
+		h.parts.Metrics.CountReason(telemetry.ReconcileFailed, reason(err), 1)
 		return done, fmt.Errorf("read API key: %w", err)
 	}
 	var failures []error
 	for i, s := range streams {
-		share, cancel := r.share(ctx, len(streams)-i)
-		err := r.compare(share, s, request, &done)
+		share, cancel := h.share(ctx, len(streams)-i)
+		err := h.compare(share, s, request, &done)
 		cancel()
 		if err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", s, err))
-			r.failed(ctx, s, err)
+			h.failed(ctx, s, err)
 		}
 	}
-	if !request.DryRun { // which brought nothing that an alarm could ring for
-		r.count(done)
+	if !request.DryRun { // a dry run must not trigger the alarms
+		h.count(done)
 	}
 	return done, errors.Join(failures...)
 }
 
-// compare brings what is missing of one stream.
-func (r *reconciler) compare(ctx context.Context, s stream, q request, done *report) error {
-	w, err := r.window(ctx, s, q)
+// compare republishes the missing events of one stream.
+func (h *Handler) compare(ctx context.Context, s stream, q Request, done *Report) error {
+	w, err := h.window(ctx, s, q)
 	if err != nil {
 		return err
 	}
-	reached, keep := w.From, q == request{} // what was asked for by hand says nothing of what lies between
-	work := reconcile.New(s.source, r.ledger, r.bus, &reconcile.Options{DryRun: q.DryRun, Report: r.missing(ctx)})
+	reached, keep := w.From, q == Request{} // a window chosen by hand leaves gaps before it
+	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, &reconcile.Options{DryRun: q.DryRun, Report: h.missing(ctx)})
 	count, err := work.Walk(ctx, w, func(at time.Time) error {
 		reached = at
 		if !keep {
 			return nil
 		}
-		return r.checkpoints.Advance(ctx, s.name(), at)
+		return h.parts.Ledger.Advance(ctx, s.name(), at)
 	})
 	done.Listed, done.Missing, done.Refused = done.Listed+count.Listed, done.Missing+count.Missing, done.Refused+count.Refused
 	if errors.Is(err, reconcile.ErrUnfinished) {
 		done.Unfinished++
 		err = nil
 	}
-	r.compared(ctx, s, w, reached, count)
+	h.compared(ctx, s, w, reached, count)
 	if keep {
-		r.metrics.Observe(telemetry.ReconcileLag, []time.Duration{r.now().Sub(reached)})
+		h.parts.Metrics.Observe(telemetry.ReconcileLag, []time.Duration{h.parts.Now().Sub(reached)})
 	}
 	return err
 }
 
-// window returns what of a stream to compare.
-func (r *reconciler) window(ctx context.Context, s stream, q request) (reconcile.Window, error) {
-	now := r.now()
+// window returns the part of a stream to compare.
+func (h *Handler) window(ctx context.Context, s stream, q Request) (reconcile.Window, error) {
+	now := h.parts.Now()
 	w := reconcile.Window{Types: s.types, Context: s.context, From: q.Since, To: q.Until}
 	if w.To.IsZero() {
 		w.To = now.Add(-settling)
 	}
 	if w.From.IsZero() {
-		checkpoint, err := r.checkpoints.Checkpoint(ctx, s.name())
+		checkpoint, err := h.parts.Ledger.Checkpoint(ctx, s.name())
 		if err != nil {
 			return w, err
 		}
 		w.From = checkpoint.Add(-overlap)
-		if checkpoint.IsZero() || checkpoint.After(now) { // one in the future would hide all that is missing until then
-			w.From = now.Add(-r.config.ReconcileLookback)
+		if checkpoint.IsZero() || checkpoint.After(now) { // a checkpoint in the future would hide everything before it
+			w.From = now.Add(-h.parts.Config.ReconcileLookback)
 		}
 	}
 	if oldest := now.Add(-reconcile.Retention); w.From.Before(oldest) {
@@ -134,20 +148,11 @@ func (r *reconciler) window(ctx context.Context, s stream, q request) (reconcile
 	return w, nil
 }
 
-// share returns a context that ends when one of several streams has had its share of the time that is left.
-func (r *reconciler) share(ctx context.Context, streams int) (context.Context, context.CancelFunc) {
+// share returns a context that ends when the first of the remaining streams has had its share of the time that is left.
+func (h *Handler) share(ctx context.Context, streams int) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, deadline.Sub(r.now())/time.Duration(streams))
-}
-
-// earlier moves ctx's deadline, if it has one.
-func earlier(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-by))
+	return context.WithTimeout(ctx, deadline.Sub(h.parts.Now())/time.Duration(streams))
 }

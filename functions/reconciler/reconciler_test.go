@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/ledger"
@@ -36,8 +34,8 @@ func TestMissedDeliveriesAreFound(t *testing.T) {
 	s.claimed(t, "evt_working", start.Add(time.Second))
 	s.claimed(t, "evt_crashed", start)
 
-	got, err := s.reconciler.Handle(t.Context(), request{})
-	if want := (report{Listed: 7, Missing: 3}); err != nil || got != want {
+	got, err := s.reconciler.Handle(t.Context(), Request{})
+	if want := (Report{Listed: 7, Missing: 3}); err != nil || got != want {
 		t.Errorf("handle = %+v, %v, want %+v", got, err, want)
 	}
 	thin := stored{
@@ -71,7 +69,7 @@ func (s *stack) nextRun(t *testing.T, later time.Duration) {
 	t.Helper()
 	s.happened(t, "evt_late", ago(15*time.Minute)) // late to the list
 	s.set(func() { s.now = start.Add(later) })
-	if got, err := s.reconciler.Handle(t.Context(), request{}); err != nil || got.Listed != 2 {
+	if got, err := s.reconciler.Handle(t.Context(), Request{}); err != nil || got.Listed != 2 {
 		t.Errorf("next run: handle = %+v, %v, want 2 listed", got, err)
 	}
 	if diff := cmp.Diff([]string{"evt_late", "evt_young"}, s.brought()); diff != "" {
@@ -86,7 +84,7 @@ func TestCheckpointWaitsForTheBus(t *testing.T) {
 	s.happened(t, "evt_early", ago(70*time.Hour))
 	s.happened(t, "evt_denied", ago(2*time.Hour))
 	s.set(func() { s.refuse["evt_denied"] = "AccessDeniedException" })
-	if _, err := s.reconciler.Handle(t.Context(), request{}); err == nil || !strings.Contains(err.Error(), "AccessDeniedException") {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "AccessDeniedException") {
 		t.Errorf("handle = %v, want the refusal", err)
 	}
 	if diff := cmp.Diff([]string{"evt_early"}, s.brought()); diff != "" {
@@ -97,7 +95,7 @@ func TestCheckpointWaitsForTheBus(t *testing.T) {
 		t.Errorf("metrics %v, want ReconcileFailed once", metrics)
 	}
 	s.set(func() { clear(s.refuse); s.now = start.Add(24 * time.Hour) })
-	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"evt_denied"}, s.brought()); diff != "" {
@@ -112,7 +110,7 @@ func TestHopelessEventHoldsUpNothing(t *testing.T) {
 	s.happened(t, "evt_odd", ago(2*time.Hour))
 	s.happened(t, "evt_fine", ago(time.Hour))
 	s.set(func() { s.refuse["evt_odd"] = "InvalidArgument" })
-	if got, err := s.reconciler.Handle(t.Context(), request{}); err != nil || got.Refused != 1 || got.Missing != 2 {
+	if got, err := s.reconciler.Handle(t.Context(), Request{}); err != nil || got.Refused != 1 || got.Missing != 2 {
 		t.Errorf("handle = %+v, %v, want one of two missing refused", got, err)
 	}
 	if diff := cmp.Diff([]string{"evt_fine"}, s.brought()); diff != "" {
@@ -134,7 +132,7 @@ func TestStreams(t *testing.T) {
 	s.set(func() { s.secret = `{"live":"` + liveKey + `","test":"` + testKey + `"}` })
 	s.happenedAs(t, "evt_live", ago(30*time.Minute), "t44", "", true)
 	s.happenedAs(t, "evt_account", ago(30*time.Minute), "t00", "acct_1", false)
-	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
 	var want []string
@@ -159,11 +157,11 @@ func TestNewTypeIsLookedForFromTheStart(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
 	s.happenedAs(t, "evt_new", ago(48*time.Hour), "new", "", false)
-	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
-	s.reconciler.config.ReconcileTypes = []string{"t", "new"}
-	if got, err := s.reconciler.Handle(t.Context(), request{}); err != nil || got.Missing != 1 {
+	s.parts.Config.ReconcileTypes = []string{"t", "new"}
+	if got, err := New(s.parts).Handle(t.Context(), Request{}); err != nil || got.Missing != 1 {
 		t.Errorf("handle = %+v, %v, want 1 missing", got, err)
 	}
 }
@@ -229,11 +227,11 @@ func TestScheduledEvent(t *testing.T) {
 func TestReplacedKey(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
-	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
 	s.set(func() { s.accept, s.secret, s.now = []string{newKey}, newKey, s.now.Add(time.Minute) })
-	if _, err := s.reconciler.Handle(t.Context(), request{}); !errors.Is(err, stripeapi.ErrAuthentication) {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); !errors.Is(err, stripeapi.ErrAuthentication) {
 		t.Errorf("handle = %v, want %v", err, stripeapi.ErrAuthentication)
 	}
 	_, metrics := s.told(t)
@@ -241,7 +239,7 @@ func TestReplacedKey(t *testing.T) {
 		t.Errorf("metrics %v, want ReconcileFailed by auth once", metrics)
 	}
 	s.set(func() { s.now = s.now.Add(time.Minute) })
-	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
 		t.Errorf("handle with the new key = %v", err)
 	}
 }
@@ -250,11 +248,11 @@ func TestNoKeyYet(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
 	s.set(func() { s.secret = "" })
-	if _, err := s.reconciler.Handle(t.Context(), request{}); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
 		t.Errorf("handle without a key = %v, want Secrets Manager's answer", err)
 	}
 	s.set(func() { s.secret, s.now = "{}", start.Add(time.Hour) })
-	if _, err := s.reconciler.Handle(t.Context(), request{}); !errors.Is(err, secret.ErrUnusable) {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); !errors.Is(err, secret.ErrUnusable) {
 		t.Errorf("handle with an empty key = %v, want %v", err, secret.ErrUnusable)
 	}
 	_, metrics := s.told(t)
@@ -267,37 +265,27 @@ func TestNoKeyYet(t *testing.T) {
 func TestOutOfTime(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
-	s.reconciler.now = time.Now
+	s.parts.Now = time.Now
 	s.happened(t, "evt_1", time.Now().Add(-time.Hour))
 	ctx, cancel := context.WithTimeout(t.Context(), margin+500*time.Millisecond)
 	defer cancel()
-	got, err := s.reconciler.Handle(ctx, request{})
-	if want := (report{Unfinished: 1}); err != nil || got != want || len(s.lists) != 0 || len(s.items.Items()) != 0 {
+	got, err := New(s.parts).Handle(ctx, Request{})
+	if want := (Report{Unfinished: 1}); err != nil || got != want || len(s.lists) != 0 || len(s.items.Items()) != 0 {
 		t.Errorf("handle = %+v, %v after %d lists, with checkpoints %v, want %+v at once", got, err, len(s.lists), s.items.Items(), want)
-	}
-}
-
-func TestStartNamesEveryFault(t *testing.T) {
-	t.Parallel()
-	_, err := Wire(func(string) (string, bool) { return "", false }, aws.Config{}, io.Discard, time.Now)
-	for _, fault := range []string{"EVENT_BUS_NAME", "API_KEY_SECRET_ID", "LEDGER_TABLE", "RECONCILE_TYPES"} {
-		if err == nil || !strings.Contains(err.Error(), fault+" is missing") {
-			t.Errorf("error does not name %s: %v", fault, err)
-		}
 	}
 }
 
 func TestModes(t *testing.T) {
 	t.Parallel()
-	for key, want := range map[stripeapi.Key]mode{
-		"sk_live_x": live, "rk_live_x": live, "sk_test_x": test, "rk_test_live_x": test, "sk_org_live_x": live, "ek_x": unknown, "": unknown,
+	for key, want := range map[stripeapi.Key]Mode{
+		"sk_live_x": Live, "rk_live_x": Live, "sk_test_x": Test, "rk_test_live_x": Test, "sk_org_live_x": Live, "ek_x": Unknown, "": Unknown,
 	} {
 		if got := modeOf(key); got != want {
 			t.Errorf("modeOf(%q) = %s, want %s", string(key), got, want)
 		}
 	}
 	plain, err := newClients(secret.APIKeys{Live: testKey, Test: testKey}, nil)
-	if err != nil || len(plain) != 1 || plain[0].mode != test {
+	if err != nil || len(plain) != 1 || plain[0].Mode != Test {
 		t.Errorf("a plain key gives %d clients, %v, want one of its mode", len(plain), err)
 	}
 }
@@ -306,7 +294,7 @@ func TestModes(t *testing.T) {
 func TestUntilKeepsNoCheckpoint(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)
-	if _, err := s.reconciler.Handle(t.Context(), request{Until: start.Add(10 * time.Hour)}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), Request{Until: start.Add(10 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if items := s.items.Items(); len(items) != 0 {
@@ -320,12 +308,12 @@ func TestCheckpointInTheFuture(t *testing.T) {
 	s := newStack(t, nil)
 	s.happened(t, "evt_1", ago(time.Hour))
 	s.now = start.Add(10 * time.Hour)
-	if _, err := s.reconciler.Handle(t.Context(), request{}); err != nil {
+	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
 	s.now = start
 	s.happened(t, "evt_2", ago(time.Hour))
-	if got, err := s.reconciler.Handle(t.Context(), request{}); err != nil || got.Listed != 2 {
+	if got, err := s.reconciler.Handle(t.Context(), Request{}); err != nil || got.Listed != 2 {
 		t.Errorf("handle = %+v, %v, want both events listed", got, err)
 	}
 }

@@ -13,10 +13,18 @@ import (
 	"testing"
 	"time"
 
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
 // Each of these would show where it must not be.
@@ -38,7 +46,8 @@ type stored struct {
 
 // stack is the reconciler as it is wired in Lambda, with a ledger, a bus and a Stripe behind it.
 type stack struct {
-	reconciler *reconciler
+	reconciler *Handler
+	parts      Parts
 	ledger     *ledger.Ledger
 	stripe     *stripe.Sandbox
 	items      *dynamodb.Table
@@ -63,7 +72,7 @@ func newStack(t *testing.T, env map[string]string) *stack {
 	s.stripe = stripe.New(&stripe.Options{Now: s.clock})
 	server := httptest.NewServer(http.HandlerFunc(s.answer))
 	t.Cleanup(server.Close)
-	config := awstest.Config(t, map[string]awstest.Operation{
+	service := awstest.Config(t, map[string]awstest.Operation{
 		"secretsmanager.GetSecretValue": s.getSecretValue,
 		"AWSEvents.PutEvents":           s.putEvents,
 		"DynamoDB_20120810.GetItem":     s.getItem,
@@ -76,11 +85,18 @@ func newStack(t *testing.T, env map[string]string) *stack {
 	for name, value := range env {
 		all[name] = value
 	}
-	s.reconciler, err = Wire(func(name string) (string, bool) { v, ok := all[name]; return v, ok }, config, &s.out, s.clock)
+	c, err := config.LoadReconciler(func(name string) (string, bool) { v, ok := all[name]; return v, ok })
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ledger = s.reconciler.ledger.(*ledger.Ledger)
+	s.ledger = ledger.New(awsdynamodb.NewFromConfig(service), "ledger", &ledger.Options{Now: s.clock})
+	s.parts = Parts{
+		Config: c, Ledger: s.ledger, Bus: bus.New(eventbridge.NewFromConfig(service), "bus", nil), Now: s.clock,
+		Keyring: secret.New(secretsmanager.NewFromConfig(service), "key", BuildClients(c, http.DefaultTransport), &secret.Options{Now: s.clock}),
+		Log:     telemetry.NewLogger(&s.out, c.LogLevel),
+		Metrics: telemetry.NewMetrics(&s.out, "bus", "reconciler", c.LogLevel, s.clock),
+	}
+	s.reconciler = New(s.parts)
 	return s
 }
 

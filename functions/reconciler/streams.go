@@ -11,89 +11,93 @@ import (
 	"strings"
 
 	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// A stream is a list of Stripe's that is compared by itself: one key, one account, and as many types as a list may ask for.
+// A stream is the events of one key, one account and as many types as one list request may name. Each stream has its own
+// checkpoint.
 type stream struct {
-	mode    mode
+	mode    Mode
 	context string // "" for the key's own account
 	types   []string
 	source  reconcile.Source
 }
 
-// String names the stream for people.
+// String names the stream in errors.
 func (s stream) String() string {
 	return fmt.Sprintf("events of mode %s in context %q", s.mode, s.context)
 }
 
-// name names the stream's checkpoint. The types are part of it, so that one that is added is looked for as in a first run.
+// name returns the name of the stream's checkpoint. The types are part of it, so that the first run after a type is added
+// looks back as the very first run does.
 func (s stream) name() string {
 	sum := sha256.Sum256([]byte(strings.Join(s.types, ",")))
 	return fmt.Sprintf("%s#%s#%s", s.mode, hex.EncodeToString(sum[:8]), s.context)
 }
 
-// A mode says which of Stripe's two worlds a key opens.
-type mode string
+// A Mode is one of Stripe's two environments.
+type Mode string
 
+// The modes of an API key.
 const (
-	live    mode = "live"
-	test    mode = "test"
-	unknown mode = "unknown" // a key that does not show it
+	Live    Mode = "live"
+	Test    Mode = "test"
+	Unknown Mode = "unknown" // the key's text does not show its mode
 )
 
 // modeOf reads a key's prefix, such as sk_live_ or rk_test_. https://docs.stripe.com/keys
-func modeOf(key stripeapi.Key) mode {
+func modeOf(key stripeapi.Key) Mode {
 	for word := range strings.SplitSeq(string(key), "_") {
-		if m := mode(word); m == live || m == test {
+		if m := Mode(word); m == Live || m == Test {
 			return m
 		}
 	}
-	return unknown
+	return Unknown
 }
 
-// client is the way to Stripe with one key.
-type client struct {
-	mode   mode
-	source reconcile.Source
+// A Client lists the events of one API key's mode.
+type Client struct {
+	Mode   Mode
+	Source reconcile.Source
 }
 
-// keyring is a [secret.Cache] of clients.
-type keyring interface {
-	Get(context.Context) ([]client, error)
-	Refresh(context.Context) ([]client, bool)
+// Keyring supplies a client for each of the current API keys; a [secret.Cache] with [BuildClients] is one.
+type Keyring interface {
+	Get(context.Context) ([]Client, error)
+	Refresh(context.Context) ([]Client, bool)
 }
 
-// streams returns what there is to compare: for every key the key's own account and every account of the configuration.
-// Stripe lists the events of the key's mode, so that a secret with a live and a test key has both compared.
-func (r *reconciler) streams(ctx context.Context) ([]stream, error) {
-	clients, err := r.keys.Get(ctx)
+// streams returns the streams to compare: for every key, those of the key's own account and of every configured account.
+// Stripe lists only events of the key's mode, so both modes are compared if the secret has a key for each.
+func (h *Handler) streams(ctx context.Context) ([]stream, error) {
+	clients, err := h.parts.Keyring.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	types := slices.Sorted(slices.Values(r.config.ReconcileTypes))
-	contexts := append([]string{""}, r.config.ReconcileContexts...)
+	types := slices.Sorted(slices.Values(h.parts.Config.ReconcileTypes))
+	contexts := append([]string{""}, h.parts.Config.ReconcileContexts...)
 	var streams []stream
 	for _, c := range clients {
 		for _, account := range contexts {
 			for chunk := range slices.Chunk(types, reconcile.MaxTypes) {
-				streams = append(streams, stream{c.mode, account, chunk, c.source})
+				streams = append(streams, stream{c.Mode, account, chunk, c.Source})
 			}
 		}
 	}
 	return streams, nil
 }
 
-// clientBuild makes clients, whose requests are paced together, from the text of the key's secret.
-func clientBuild(c config.Reconciler, transport http.RoundTripper) secret.Build[[]client] {
+// BuildClients returns a build for a [secret.Cache] that holds the API keys. All clients share one rate limit.
+func BuildClients(c config.Reconciler, transport http.RoundTripper) secret.Build[[]Client] {
 	opts := &stripeapi.Options{
 		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion,
-		HTTPClient: &http.Client{Transport: reconcile.Paced(transport, c.StripeRateLimit)},
+		HTTPClient: &http.Client{Transport: pace.Transport(transport, c.StripeRateLimit)},
 	}
-	return func(current, _ string) ([]client, error) {
+	return func(current, _ string) ([]Client, error) {
 		keys, err := secret.ParseAPIKeys(current)
 		if err != nil {
 			return nil, err
@@ -102,27 +106,27 @@ func clientBuild(c config.Reconciler, transport http.RoundTripper) secret.Build[
 	}
 }
 
-// newClients makes one client for each key, and only one if a plain key serves both modes.
-func newClients(keys secret.APIKeys, opts *stripeapi.Options) ([]client, error) {
-	var clients []client
+// newClients returns a client for each key, and only one if a plain key serves both modes.
+func newClients(keys secret.APIKeys, opts *stripeapi.Options) ([]Client, error) {
+	var clients []Client
 	var faults []error
-	add := func(m mode, key stripeapi.Key) {
+	add := func(m Mode, key stripeapi.Key) {
 		api, err := stripeapi.New(key, opts)
 		if err != nil {
 			faults = append(faults, err)
 			return
 		}
-		clients = append(clients, client{m, v2events.NewClient(api)})
+		clients = append(clients, Client{m, v2events.NewClient(api)})
 	}
 	switch {
 	case keys.Live == keys.Test:
 		add(modeOf(keys.Live), keys.Live)
 	default:
 		if keys.Live != "" {
-			add(live, keys.Live)
+			add(Live, keys.Live)
 		}
 		if keys.Test != "" {
-			add(test, keys.Test)
+			add(Test, keys.Test)
 		}
 	}
 	return clients, errors.Join(faults...)

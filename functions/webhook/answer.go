@@ -11,8 +11,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// An answer is what the sender gets, a status and a short code, and what is counted for it. The code says no more than
-// the status: why a signature was refused is the operator's business.
+// An answer is the HTTP status and short code for the sender, with the log level, metric and reason for the operator.
+// The code reveals no more than the status: the reason a signature was refused is for the operator only.
 type answer struct {
 	status int
 	code   string
@@ -28,13 +28,13 @@ var (
 	badEncoding      = answer{http.StatusBadRequest, "bad_encoding", slog.LevelWarn, telemetry.RequestRefused, "encoding"}
 	notAnEvent       = answer{http.StatusBadRequest, "not_an_event", slog.LevelError, telemetry.NotAnEvent, ""}
 
-	// notStored is the answer even where EventBridge will never take the entry, a type over 128 characters for one: the
-	// event is authentic and would be lost without a word if it were called bad. So Stripe keeps it for three days and
-	// shows the failure, and the alarm on 5xx rings meanwhile.
+	// notStored is the answer even if EventBridge will never accept the entry, for example because its type is longer
+	// than 128 characters: the event is authentic, and a 4xx would lose it silently. With a 5xx Stripe retries for three
+	// days and shows the failure, and the alarm on 5xx fires in the meantime.
 	notStored = answer{http.StatusServiceUnavailable, "not_stored", slog.LevelError, telemetry.NotStored, ""}
 )
 
-// unverified answers a delivery that could not be verified: 503 if the fault is ours, and 400 if it is the sender's.
+// unverified is the answer to a delivery that could not be verified: 400 if the sender is at fault, else 503.
 func unverified(err error) answer {
 	a := answer{http.StatusBadRequest, "invalid_signature", slog.LevelWarn, telemetry.SignatureInvalid, ""}
 	switch {
@@ -65,14 +65,16 @@ func (a answer) response() lambdahttp.Response {
 	return lambdahttp.Response{Status: a.status, Header: header, Body: `{"code":"` + a.code + `"}`}
 }
 
-// decision is an answer and what it is about. The event is empty unless the delivery is authentic.
+// A decision is an answer, the event it is about and the error behind it. The event is zero unless the body is an
+// authentic event.
 type decision struct {
 	answer answer
 	event  event
 	err    error
 }
 
-func (h *handler) record(ctx context.Context, d decision) {
+// record logs and counts a decision.
+func (h *Handler) record(ctx context.Context, d decision) {
 	attrs := []slog.Attr{slog.Int("status", d.answer.status), slog.String("outcome", d.answer.code)}
 	if d.answer.reason != "" {
 		attrs = append(attrs, slog.String("reason", d.answer.reason))
@@ -83,6 +85,6 @@ func (h *handler) record(ctx context.Context, d decision) {
 	if d.err != nil {
 		attrs = append(attrs, slog.String("error", d.err.Error()))
 	}
-	h.log.LogAttrs(ctx, d.answer.level, "delivery", attrs...)
-	h.metrics.CountReason(d.answer.metric, d.answer.reason, 1)
+	h.parts.Log.LogAttrs(ctx, d.answer.level, "delivery", attrs...)
+	h.parts.Metrics.CountReason(d.answer.metric, d.answer.reason, 1)
 }

@@ -6,47 +6,43 @@ import (
 	"unicode/utf8"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/pkg/v1events"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// The kinds of object that the webhook stores.
-const (
-	objectThin     = "v2.core.event"
-	objectSnapshot = "event"
-)
-
-// Why an authentic body is not an event. The texts hold nothing of it.
+// Reasons an authentic body is not an event. The texts contain nothing of the body.
 var (
-	errText   = errors.New("body is not UTF-8")
+	errUTF8   = errors.New("body is not UTF-8")
 	errJSON   = errors.New("body is not a JSON object")
-	errObject = errors.New("object is no kind of event")
+	errObject = errors.New("object is not an event")
 	errFields = errors.New("event has no id or no type")
 )
 
-// event is what the webhook has to know of a delivery. Everything else is for those who read the event from the bus: a
-// member that is odd, or new, must not keep an authentic event from being stored.
+// An event is the part of a delivery that the webhook reads. Consumers on the bus parse the rest: an odd or new member
+// must not keep an authentic event from being stored.
 type event struct {
 	id, eventType, source, related string
 
 	body []byte // as received
 }
 
-// classify reads an authentic body. Names are matched exactly, which decoding into a struct would not do.
+// classify reads an authentic body. It matches member names exactly, which decoding into a struct would not.
 func classify(body []byte) (event, error) {
 	if !utf8.Valid(body) {
-		return event{}, errText // JSON strings on the way to the bus would replace the bytes
+		return event{}, errUTF8 // encoding the entry as a JSON string would replace the invalid bytes
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
 		return event{}, errJSON
 	}
-	e := event{id: text(members["id"]), eventType: text(members["type"]), body: body}
-	switch text(members["object"]) {
-	case objectThin:
+	e := event{id: stringValue(members["id"]), eventType: stringValue(members["type"]), body: body}
+	switch stringValue(members["object"]) {
+	case v2events.Object:
 		e.source = bus.SourceThin
-		e.related = text(member(members["related_object"], "id"))
-	case objectSnapshot:
+		e.related = stringValue(member(members["related_object"], "id"))
+	case v1events.Object:
 		e.source = bus.SourceSnapshot
-		e.related = text(member(member(members["data"], "object"), "id"))
+		e.related = stringValue(member(member(members["data"], "object"), "id"))
 	default:
 		return event{}, errObject
 	}
@@ -56,8 +52,8 @@ func classify(body []byte) (event, error) {
 	return e, nil
 }
 
-// text returns a JSON string's content, and "" for anything else.
-func text(value json.RawMessage) string {
+// stringValue returns the content of a JSON string, or "" for any other value.
+func stringValue(value json.RawMessage) string {
 	var s string
 	if json.Unmarshal(value, &s) != nil {
 		return ""
@@ -65,7 +61,7 @@ func text(value json.RawMessage) string {
 	return s
 }
 
-// member returns a member of a JSON object, and nil for anything else.
+// member returns a member of a JSON object, or nil if there is none or the value is not an object.
 func member(object json.RawMessage, name string) json.RawMessage {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil {
@@ -74,7 +70,7 @@ func member(object json.RawMessage, name string) json.RawMessage {
 	return members[name]
 }
 
-// entry is the event for the bus, with the received bytes as its detail.
+// entry returns the event for the bus, with the received bytes as its detail.
 func (e event) entry() bus.Entry {
 	entry := bus.Entry{Source: e.source, DetailType: e.eventType, Detail: e.body}
 	if e.related != "" {

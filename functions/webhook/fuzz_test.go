@@ -41,10 +41,10 @@ func newMemoryHandler(tb testing.TB, s stripesig.Secret) (lambdahttp.Handler, *m
 		tb.Fatal(err)
 	}
 	stored := new(memory)
-	h := &handler{
-		verifiers: fixed{verifier}, bus: stored,
-		log: telemetry.NewLogger(io.Discard, slog.LevelInfo), metrics: telemetry.NewMetrics(io.Discard, "bus", "webhook", slog.LevelInfo, clock),
-	}
+	h := New(Parts{
+		Verifiers: fixed{verifier}, Bus: stored,
+		Log: telemetry.NewLogger(io.Discard, slog.LevelInfo), Metrics: telemetry.NewMetrics(io.Discard, "bus", "webhook", slog.LevelInfo, clock),
+	})
 	return h.Handle, stored
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/lambdahttp"
-	"github.com/meterbridge/meterbridge/internal/secret"
 )
 
 // padded returns an authentic thin event of n bytes.
@@ -215,27 +214,6 @@ func TestSecretsManagerDown(t *testing.T) {
 	_, metrics := s.told(t)
 	if len(metrics) != 3 || metrics[1]["SecretStale"] != 1.0 {
 		t.Errorf("metrics %v, want SecretStale between two Stored", metrics)
-	}
-}
-
-func TestStartNamesEveryFault(t *testing.T) {
-	t.Parallel()
-	s := new(stack)
-	_, err := s.wire(t, map[string]string{"SIGNING_SECRET_ID": "signing", "SIGNATURE_TOLERANCE": "soon"})
-	if err == nil {
-		t.Fatal("the webhook started without bus, tolerance and secret")
-	}
-	for _, fault := range []string{"EVENT_BUS_NAME", "SIGNATURE_TOLERANCE", "ResourceNotFoundException"} {
-		if !strings.Contains(err.Error(), fault) {
-			t.Errorf("error does not name %s: %v", fault, err)
-		}
-	}
-	for _, value := range []string{" ", "[]", `[""]`, "{}"} {
-		s.current = value
-		_, err := s.wire(t, map[string]string{"EVENT_BUS_NAME": "bus", "SIGNING_SECRET_ID": "signing"})
-		if !errors.Is(err, secret.ErrUnusable) {
-			t.Errorf("start with secret %q: %v, want %v", value, err, secret.ErrUnusable)
-		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -11,9 +12,14 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/lambdahttp"
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -53,22 +59,21 @@ type stack struct {
 func newStack(t testing.TB) *stack {
 	t.Helper()
 	s := &stack{now: start, current: string(signingSecret)}
-	h, err := s.wire(t, map[string]string{"EVENT_BUS_NAME": "bus", "SIGNING_SECRET_ID": "signing"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.handler = lambda.NewHandler(lambdahttp.Handler(h.Handle))
-	return s
-}
-
-func (s *stack) wire(t testing.TB, env map[string]string) (*handler, error) {
-	t.Helper()
-	config := awstest.Config(t, map[string]awstest.Operation{
+	service := awstest.Config(t, map[string]awstest.Operation{
 		"secretsmanager.GetSecretValue": s.getSecretValue,
 		"AWSEvents.PutEvents":           s.putEvents,
 	})
-	lookup := func(name string) (string, bool) { return env[name], env[name] != "" }
-	return Wire(t.Context(), lookup, config, &s.out, s.clock)
+	log := telemetry.NewLogger(&s.out, slog.LevelInfo)
+	metrics := telemetry.NewMetrics(&s.out, "bus", "webhook", slog.LevelInfo, s.clock)
+	verifiers := secret.New(secretsmanager.NewFromConfig(service), "signing", BuildVerifier(5*time.Minute, s.clock), &secret.Options{
+		Now: s.clock, OnStale: metrics.OnError(log, telemetry.SecretStale, "signing secret is stale"),
+	})
+	if _, err := verifiers.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h := New(Parts{Verifiers: verifiers, Bus: bus.New(eventbridge.NewFromConfig(service), "bus", nil), Log: log, Metrics: metrics})
+	s.handler = lambda.NewHandler(lambdahttp.Handler(h.Handle))
+	return s
 }
 
 func (s *stack) clock() time.Time {

@@ -38,7 +38,7 @@ func TestImportsPointDown(t *testing.T) {
 }
 
 func mayUseSDK(name string) bool {
-	return strings.HasPrefix(name, "internal/") || filepath.Base(name) == "main.go" || filepath.Base(name) == "wire.go" || strings.HasSuffix(name, "_test.go")
+	return strings.HasPrefix(name, "internal/") || filepath.Base(name) == "main.go" || strings.HasSuffix(name, "_test.go")
 }
 
 // Every exported name of pkg/ has a doc comment, because users read it on a documentation site.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,46 +101,4 @@ func TestWalkIsCancelled(t *testing.T) {
 	if _, err := reconcile.New(a, a, a, nil).Walk(ctx, reconcile.Window{From: hour(0), To: hour(1)}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Walk = %v, want %v", err, context.Canceled)
 	}
-}
-
-type transport func(*http.Request) (*http.Response, error)
-
-func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func TestPaced(t *testing.T) {
-	t.Parallel()
-	answer := transport(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(""))}, nil
-	})
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		client := http.Client{Transport: reconcile.Paced(answer, 4)}
-		get := func(ctx context.Context) error {
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://stripe.test", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			response, err := client.Do(request)
-			if err == nil {
-				_ = response.Body.Close()
-			}
-			return err
-		}
-		for i := range 3 {
-			if err := get(t.Context()); err != nil || time.Since(began) != time.Duration(i)*time.Second/4 {
-				t.Errorf("request %d: %v after %v", i, err, time.Since(began))
-			}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		if err := get(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("request without time for a turn = %v, want %v", err, context.DeadlineExceeded)
-		}
-		if err := get(t.Context()); err != nil || time.Since(began) != 3*time.Second/4 {
-			t.Errorf("the turn that was given up was not given to the next: %v after %v", err, time.Since(began))
-		}
-		if got := reconcile.Paced(answer, 0); fmt.Sprintf("%T", got) != fmt.Sprintf("%T", answer) {
-			t.Errorf("Paced without a limit = %T, want the transport itself", got)
-		}
-	})
 }

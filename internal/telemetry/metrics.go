@@ -92,6 +92,14 @@ func (m *Metrics) CountCode(metric Metric, code string, n int64) {
 	}
 }
 
+// OnError returns a function that logs an error as a warning with that message and counts it.
+func (m *Metrics) OnError(log *slog.Logger, metric Metric, message string) func(error) {
+	return func(err error) {
+		log.Warn(message, slog.String("error", err.Error()))
+		m.Count(metric, 1)
+	}
+}
+
 // maxValues is how many values one line may hold.
 const maxValues = 100
 

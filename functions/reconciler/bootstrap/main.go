@@ -1,26 +1,59 @@
-// Reconciler is the Lambda function that looks, on a schedule, for events that Stripe has and nobody brought, and puts
-// them on the bus.
+// Reconciler is the Lambda function that finds, on a schedule, events that Stripe lists but the ledger has never seen,
+// and puts them on the bus.
 package main
 
 import (
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/meterbridge/meterbridge/functions/reconciler"
 	"github.com/meterbridge/meterbridge/internal/awsenv"
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
 func main() {
-	aws, awsErr := awsenv.Load()
-	r, err := reconciler.Wire(os.LookupEnv, aws, os.Stdout, time.Now)
+	service, awsErr := awsenv.Load()
+	h, err := wire(os.LookupEnv, service, os.Stdout, time.Now)
 	if err := errors.Join(err, awsErr); err != nil {
 		telemetry.NewLogger(os.Stdout, slog.LevelError).Error("start", slog.String("error", err.Error()))
 		os.Exit(1)
 	}
-	lambda.Start(r.Handle)
+	lambda.Start(h.Handle)
+}
+
+// wire makes the handler; its error reports every fault of the configuration. The API key is not read yet: until there
+// is one, as after a first deployment, a run that fails is more useful than a function that does not start.
+func wire(lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*reconciler.Handler, error) {
+	c, err := config.LoadReconciler(lookup)
+	if err != nil {
+		return nil, err
+	}
+	log := telemetry.NewLogger(out, c.LogLevel)
+	metrics := telemetry.NewMetrics(out, c.EventBusName, "reconciler", c.LogLevel, now)
+	return reconciler.New(reconciler.Parts{
+		Config: c,
+		Keyring: secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID,
+			reconciler.BuildClients(c, http.DefaultTransport), &secret.Options{
+				Now: now, OnStale: metrics.OnError(log, telemetry.SecretStale, "API key is stale"),
+			}),
+		Ledger:  ledger.New(dynamodb.NewFromConfig(service), c.LedgerTable, &ledger.Options{Now: now}),
+		Bus:     bus.New(eventbridge.NewFromConfig(service), c.EventBusName, nil),
+		Now:     now,
+		Log:     log,
+		Metrics: metrics,
+	}), nil
 }

@@ -11,26 +11,26 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// An outcome is what becomes of a delivery.
+// An outcome is the final state of a delivery.
 type outcome string
 
 const (
 	emitted   outcome = "emitted"   // its full event is on the bus
 	duplicate outcome = "duplicate" // the event was emitted or parked before
-	deferred  outcome = "deferred"  // it comes again later
-	parked    outcome = "parked"    // it is with the dead letters
+	deferred  outcome = "deferred"  // SQS redelivers it later
+	parked    outcome = "parked"    // it is in the dead-letter queue
 
-	// doubtful failures are deferred a few times and then parked.
+	// doubtful is an outcome in the rules only: deferred a few times, then parked.
 	doubtful outcome = "doubtful"
 )
 
-// A verdict is an outcome and why, in one of few words.
+// A verdict is an outcome and a short reason code.
 type verdict struct {
 	outcome outcome
 	reason  string
 }
 
-// Reasons on which more depends than a word in a log.
+// Reason codes that the code acts on, or that a rule below does not give.
 const (
 	reasonAuth        = "auth"
 	reasonRateLimited = "rate_limited"
@@ -39,25 +39,25 @@ const (
 	reasonLedger      = "ledger"
 )
 
-// Failures that have no error of another package.
+// Failures of the fetcher's own.
 var (
 	errLedger    = errors.New("event is not claimed")
 	errTime      = errors.New("too little time is left in this invocation")
-	errData      = errors.New("data is not what the event type promises")
+	errData      = errors.New("data does not match the event type's schema")
 	errNotStored = errors.New("event is not on the bus")
 )
 
-// rules says what failures mean; the first that fits decides.
+// rules maps failures to verdicts; the first match decides.
 var rules = [...]struct {
 	err error
 	verdict
 }{
 	{ledger.ErrDone, verdict{duplicate, ""}},
 
-	// Whoever is at work on the event may fail yet.
+	// The delivery that works on the event may still fail.
 	{ledger.ErrHeld, verdict{deferred, reasonHeld}},
 
-	// No attempt can mend these.
+	// A retry cannot fix these.
 	{errSource, verdict{parked, "wrong_source"}},
 	{errMalformed, verdict{parked, "malformed"}},
 	{stripeapi.ErrID, verdict{parked, "unsafe"}},
@@ -69,14 +69,14 @@ var rules = [...]struct {
 	{bus.ErrTooLarge, verdict{parked, "too_large"}},
 	{bus.ErrInvalid, verdict{parked, "not_carried"}},
 
-	// These can pass: a replica may lag behind the notification, and a proxy may answer in Stripe's place.
+	// These may be temporary: a replica may lag behind the notification, or a proxy may answer in Stripe's place.
 	{stripeapi.ErrNotFound, verdict{doubtful, "not_found"}},
 	{stripeapi.ErrInvalid, verdict{doubtful, "refused"}},
 	{v2events.ErrSyntax, verdict{doubtful, "no_event"}},
 	{v2events.ErrObject, verdict{doubtful, "no_event"}},
 	{v2events.ErrField, verdict{doubtful, "no_event"}},
 
-	// Time or an operator mends these. A wrong key is one: mending it must set free whatever waits for it.
+	// Time or an operator fixes these, a wrong key included: once it is replaced, everything that waited must go through.
 	{stripeapi.ErrAuthentication, verdict{deferred, reasonAuth}},
 	{stripeapi.ErrPermission, verdict{deferred, reasonAuth}},
 	{secret.ErrNoKey, verdict{deferred, reasonAuth}},
@@ -86,14 +86,14 @@ var rules = [...]struct {
 	{errNotStored, verdict{deferred, "not_stored"}},
 }
 
-// How often an event is tried that fails for doubtful reasons, and for any. The queue would hand it out many times more: it
-// gives up only what no fetcher lives to park, and then nobody can say why.
+// The number of tries before a message is parked. The queue's own limit is far higher: SQS gives up only if every fetcher
+// crashed before parking; no reason is recorded then.
 const (
-	patience = 5
-	lastTry  = 50
+	maxDoubtfulTries = 5
+	maxTries         = 50
 )
 
-// judge decides what becomes of a delivery after err. What it does not know it defers.
+// judge returns the verdict on a delivery that ended with err. An error it does not know defers the delivery.
 func judge(err error, tries int) verdict {
 	if err == nil {
 		return verdict{emitted, ""}
@@ -109,22 +109,22 @@ func judge(err error, tries int) verdict {
 	if doubted {
 		v.outcome = deferred
 	}
-	tried := v.reason != reasonHeld && v.reason != reasonNoTime && v.reason != reasonLedger // or nothing was attempted yet
-	if v.outcome == deferred && tried && (tries >= lastTry || doubted && tries >= patience) {
+	tried := v.reason != reasonHeld && v.reason != reasonNoTime && v.reason != reasonLedger // else Stripe was not asked
+	if v.outcome == deferred && tried && (tries >= maxTries || doubted && tries >= maxDoubtfulTries) {
 		v.outcome = parked
 	}
 	return v
 }
 
-// The wait before a deferred delivery comes again.
+// The first and the longest wait before a deferred message is redelivered.
 const (
 	firstDelay = 30 * time.Second
 	lastDelay  = time.Hour
 )
 
 // backoff returns the wait after the given number of receives: 30 s, doubled each time up to an hour, less up to a fifth
-// at random so that what failed together does not come back together. The tries last for over a day even if chance always
-// shortens the wait. random is uniform in [0, 1).
+// at random so that messages that failed together are not redelivered together. All tries take over a day even if every
+// wait is the shortest. random is uniform in [0, 1).
 func backoff(receives int, random float64) time.Duration {
 	d := lastDelay
 	if receives <= 7 { // 30 s doubled seven times is over an hour
