@@ -15,6 +15,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/deployed"
+	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
 	"github.com/meterbridge/meterbridge/internal/replay"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
@@ -178,7 +179,7 @@ func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 	version, _ := p.env(config.StripeAPIVersion)
 	api, err := stripeapi.New(stripeapi.Key(key), &stripeapi.Options{
 		BaseURL: base, APIVersion: version,
-		HTTPClient: &http.Client{Transport: reconcile.Paced(http.DefaultTransport, perSecond), Timeout: stripeapi.DefaultTimeout},
+		HTTPClient: &http.Client{Transport: pace.Transport(http.DefaultTransport, perSecond), Timeout: stripeapi.DefaultTimeout},
 	})
 	if err != nil {
 		return nil, err
