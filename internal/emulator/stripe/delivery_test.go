@@ -21,7 +21,7 @@ type delivery struct {
 	header http.Header
 }
 
-// webhook is an endpoint that answers each delivery with the next status, and with 200 when there are no more.
+// webhook is an endpoint that answers each delivery with the next status, and with 200 after the last.
 func webhook(t *testing.T, statuses ...int) (url string, deliveries <-chan delivery) {
 	t.Helper()
 	received := make(chan delivery, 16)
@@ -59,7 +59,7 @@ func (d delivery) verify(t *testing.T, secret string) {
 
 func TestPingIsDeliveredAndCanBeRetrieved(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	url, deliveries := webhook(t)
 	created := post(t, s, destinations, webhookParams("https://example.com/hook", url, `"name"`, `"include":["webhook_endpoint.signing_secret"],"name"`))
 	path := destinations + "/" + created["id"].(string)
@@ -85,9 +85,9 @@ func TestPingIsDeliveredAndCanBeRetrieved(t *testing.T) {
 	}
 }
 
-func TestDeliverRetriesUntilTaken(t *testing.T) {
+func TestDeliverRetriesUntilAccepted(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{DeliverySchedule: make([]time.Duration, 3)})
+	s := newSandbox(&stripe.Options{DeliverySchedule: make([]time.Duration, 3)})
 	url, deliveries := webhook(t, 503, 302)
 	other, others := webhook(t)
 	s.Register(url, "whsec_1", "v1.billing.meter.no_meter_found")
@@ -116,9 +116,9 @@ func TestDeliverRetriesUntilTaken(t *testing.T) {
 	}
 }
 
-func TestDeliverGivesUp(t *testing.T) {
+func TestDeliverGivesUpAfterItsSchedule(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{DeliverySchedule: make([]time.Duration, 1)})
+	s := newSandbox(&stripe.Options{DeliverySchedule: make([]time.Duration, 1)})
 	url, deliveries := webhook(t, 500, 400, 200)
 	s.Register(url, "whsec_1", "v1.billing.meter.no_meter_found")
 	add(t, s, fullEvent("evt_1"))
@@ -129,7 +129,7 @@ func TestDeliverGivesUp(t *testing.T) {
 
 func TestDeliverStopsWithItsContext(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{DeliverySchedule: []time.Duration{time.Hour}})
+	s := newSandbox(&stripe.Options{DeliverySchedule: []time.Duration{time.Hour}})
 	url, deliveries := webhook(t, 500)
 	s.Register(url, "whsec_1", "v1.billing.meter.no_meter_found")
 	add(t, s, fullEvent("evt_1"))
@@ -143,9 +143,9 @@ func TestDeliverStopsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentOffTheMachine(t *testing.T) {
+func TestDeliverRefusesAddressesOffTheMachine(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{DeliverySchedule: []time.Duration{time.Hour}})
+	s := newSandbox(&stripe.Options{DeliverySchedule: []time.Duration{time.Hour}})
 	// 192.0.2.0/24 is reserved for documentation: https://www.rfc-editor.org/rfc/rfc5737.
 	s.Register("http://192.0.2.1/hook", "whsec_1", "v1.billing.meter.no_meter_found")
 	add(t, s, fullEvent("evt_1"))
@@ -154,9 +154,9 @@ func TestNothingIsSentOffTheMachine(t *testing.T) {
 	}
 }
 
-func TestDeliveredSnapshotsAreListedAsSuch(t *testing.T) {
+func TestSnapshotsAreListedByDeliverySuccess(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	url, deliveries := webhook(t, 500)
 	created := post(t, s, destinations, webhookParams("https://example.com/hook", url, "thin", "snapshot",
 		"v1.billing.meter.no_meter_found", "*", `"name"`, `"include":["webhook_endpoint.signing_secret"],"name"`))

@@ -2,9 +2,14 @@ package stripe
 
 import (
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 const (
@@ -13,71 +18,103 @@ const (
 	destinationObject = "v2.core.event_destination"
 )
 
-// What the include parameter can ask for.
-const (
-	includeSecret = "webhook_endpoint.signing_secret"
-	includeURL    = "webhook_endpoint.url"
-)
+// destinations holds the event destinations: https://docs.stripe.com/api/v2/core/event_destinations.
+type destinations struct {
+	now    func() time.Time
+	token  func(n int) string
+	events *events // where pings are stored
+	sender *sender
 
-// A destination is an event destination: https://docs.stripe.com/api/v2/core/event_destinations/object. One that is
-// stored is replaced and never changed.
-type destination struct {
-	ID                 string            `json:"id"`
-	Object             string            `json:"object"`
-	Name               string            `json:"name"`
-	Description        string            `json:"description"`
-	Type               string            `json:"type"`
-	EventPayload       string            `json:"event_payload"`
-	SnapshotAPIVersion *string           `json:"snapshot_api_version"`
-	EnabledEvents      []string          `json:"enabled_events"`
-	EventsFrom         []string          `json:"events_from"`
-	Status             string            `json:"status"`
-	StatusDetails      *statusDetails    `json:"status_details"`
-	Livemode           bool              `json:"livemode"`
-	Metadata           map[string]string `json:"metadata"`
-	Created            string            `json:"created"`
-	Updated            string            `json:"updated"`
-	WebhookEndpoint    *webhookEndpoint  `json:"webhook_endpoint"`
-	AmazonEventbridge  map[string]string `json:"amazon_eventbridge"`
-	AzureEventGrid     map[string]string `json:"azure_event_grid"`
-
-	place  place
-	caller caller
-	url    string
-	secret stripesig.Secret
+	mu   sync.RWMutex
+	byID map[string]*destination
 }
 
-type statusDetails struct {
-	Disabled struct {
-		Reason string `json:"reason"`
-	} `json:"disabled"`
+func newDestinations(now func() time.Time, token func(n int) string, events *events, sender *sender) *destinations {
+	return &destinations{now: now, token: token, events: events, sender: sender, byID: map[string]*destination{}}
 }
 
-type webhookEndpoint struct {
-	SigningSecret *string `json:"signing_secret"`
-	URL           *string `json:"url"`
-}
-
-// render encodes d with the webhook's fields that include names; without them they are null.
-func (d *destination) render(include []string) []byte { return encode(d.with(include)) }
-
-func (d *destination) with(include []string) *destination {
-	if d.Type != "webhook_endpoint" {
-		return d
+func (s *destinations) endpoints() []endpoint {
+	return []endpoint{
+		{method: http.MethodGet, path: destinationsPath, handle: s.list},
+		{method: http.MethodPost, path: destinationsPath, handle: s.create},
+		{method: http.MethodGet, path: destinationPath, handle: s.retrieve},
+		{method: http.MethodPost, path: destinationPath, handle: s.update},
+		{method: http.MethodDelete, path: destinationPath, handle: s.delete},
+		{method: http.MethodPost, path: destinationPath + "/enable", handle: s.enable},
+		{method: http.MethodPost, path: destinationPath + "/disable", handle: s.disable},
+		{method: http.MethodPost, path: destinationPath + "/ping", handle: s.ping},
 	}
-	shown := *d
-	shown.WebhookEndpoint = &webhookEndpoint{}
-	if slices.Contains(include, includeURL) {
-		shown.WebhookEndpoint.URL = &d.url
-	}
-	if slices.Contains(include, includeSecret) {
-		shown.WebhookEndpoint.SigningSecret = new(string(d.secret))
-	}
-	return &shown
 }
 
-// createDestination serves POST /v2/core/event_destinations.
-func (s *Sandbox) createDestination(c *call) ([]byte, error) {
+// register adds a webhook destination without the API: see [Sandbox.Register].
+func (s *destinations) register(url string, secret stripesig.Secret, types []string) (id string) {
+	d := &destination{
+		Name: "registered", Type: typeWebhook, EventPayload: payloadThin, EnabledEvents: slices.Clone(types),
+		EventsFrom: []string{"@self", "@accounts"}, Metadata: map[string]string{}, url: url, secret: secret,
+	}
+	s.add(d)
+	return d.ID
+}
+
+// add gives a new destination its id, times and, if it has none, a secret, and stores it.
+func (s *destinations) add(d *destination) {
+	prefix := "ed_test_"
+	if d.Livemode = d.caller.live; d.Livemode {
+		prefix = "ed_"
+	}
+	d.createdAt = s.now().UTC()
+	d.Created = d.createdAt.Format(millis)
+	d.Updated = d.Created
+	d.ID, d.Object, d.Status = prefix+s.token(24), destinationObject, statusEnabled
+	if d.secret == "" {
+		d.secret = stripesig.Secret("whsec_" + s.token(32))
+	}
+	d.completeCloud()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byID[d.ID] = d
+}
+
+// get returns the destination that a call's path names.
+func (s *destinations) get(c *call) (*destination, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.find(c)
+}
+
+// find does the work of get; s.mu is held.
+func (s *destinations) find(c *call) (*destination, error) {
+	d := s.byID[c.id]
+	if d == nil || d.caller != c.caller {
+		return nil, notFound()
+	}
+	return d, nil
+}
+
+// recipients returns the webhooks that want e in the given form.
+func (s *destinations) recipients(e *storedEvent, payload string) []*destination {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var found []*destination
+	for _, d := range s.byID {
+		if d.EventPayload == payload && d.wants(e) {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// wants reports whether d is an enabled webhook for e's type, mode and account.
+func (d *destination) wants(e *storedEvent) bool {
+	own := d.caller.context == e.caller.context && slices.Contains(d.EventsFrom, "@self")
+	below := e.caller.context != "" && (d.caller.context == "" || strings.HasPrefix(e.caller.context, d.caller.context+"/"))
+	fromBelow := below && slices.ContainsFunc(d.EventsFrom, func(from string) bool { return from != "@self" })
+	typed := slices.Contains(d.EnabledEvents, e.eventType) || slices.Contains(d.EnabledEvents, "*")
+	return d.acceptsDeliveries() && d.caller.live == e.caller.live && (own || fromBelow) && typed
+}
+
+// create serves POST /v2/core/event_destinations.
+func (s *destinations) create(c *call) ([]byte, error) {
 	params, err := c.document()
 	if err != nil {
 		return nil, err
@@ -87,101 +124,81 @@ func (s *Sandbox) createDestination(c *call) ([]byte, error) {
 	if err := params.done(); err != nil {
 		return nil, err
 	}
-	s.admit(d)
-	return d.render(include), nil
+	s.add(d)
+	return encode(d.with(include)), nil
 }
 
-// admit gives a new destination its id, secret and times, and stores it.
-func (s *Sandbox) admit(d *destination) {
-	now := s.opts.Now().UTC()
-	prefix := "ed_test_"
-	if d.Livemode = d.caller.live; d.Livemode {
-		prefix = "ed_"
-	}
-	d.ID, d.Object, d.Status = prefix+s.token(24), destinationObject, "enabled"
-	d.place = place{Created: now, ID: d.ID}
-	d.Created, d.Updated = now.Format(millis), now.Format(millis)
-	if d.secret == "" {
-		d.secret = stripesig.Secret("whsec_" + s.token(32))
-	}
-	d.finishCloud()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.destinations[d.ID] = d
-}
-
-// listDestinations serves GET /v2/core/event_destinations, newest first.
-func (s *Sandbox) listDestinations(c *call) ([]byte, error) {
+// list serves GET /v2/core/event_destinations, newest first.
+func (s *destinations) list(c *call) ([]byte, error) {
 	p := newPager(destinationsPath, c)
-	include := c.query.includes()
+	include := readInclude(c.query)
 	if err := c.query.done(); err != nil {
 		return nil, err
 	}
 	s.mu.RLock()
-	all := slices.Collect(maps.Values(s.destinations))
+	all := slices.Collect(maps.Values(s.byID))
 	s.mu.RUnlock()
-	all = slices.DeleteFunc(all, func(d *destination) bool { return d.caller != c.caller || !p.covers(d.place) })
-	slices.SortFunc(all, func(a, b *destination) int { return p.compare(a.place, b.place) })
-	return cut(p, slices.Values(all), func(d *destination) place { return d.place }, func(d *destination) any { return d.with(include) }), nil
+	all = slices.DeleteFunc(all, func(d *destination) bool { return d.caller != c.caller || !p.contains(d.position()) })
+	slices.SortFunc(all, func(a, b *destination) int { return p.compare(a.position(), b.position()) })
+	found, more := take(p.window, slices.Values(all))
+	return encodePage(p, found, more, func(d *destination) any { return d.with(include) }), nil
 }
 
-// retrieveDestination serves GET /v2/core/event_destinations/{id}.
-func (s *Sandbox) retrieveDestination(c *call) ([]byte, error) {
-	include := c.query.includes()
+// retrieve serves GET /v2/core/event_destinations/{id}.
+func (s *destinations) retrieve(c *call) ([]byte, error) {
+	include := readInclude(c.query)
 	if err := c.query.done(); err != nil {
 		return nil, err
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	d, err := s.destination(c)
+	d, err := s.get(c)
 	if err != nil {
 		return nil, err
 	}
-	return d.render(include), nil
+	return encode(d.with(include)), nil
 }
 
-// deleteDestination serves DELETE /v2/core/event_destinations/{id}.
-func (s *Sandbox) deleteDestination(c *call) ([]byte, error) {
+// delete serves DELETE /v2/core/event_destinations/{id}.
+func (s *destinations) delete(c *call) ([]byte, error) {
 	if err := c.query.done(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, err := s.destination(c)
+	d, err := s.find(c)
 	if err != nil {
 		return nil, err
 	}
-	delete(s.destinations, d.ID)
+	delete(s.byID, d.ID)
 	return encode(map[string]any{"id": d.ID, "object": destinationObject}), nil
 }
 
-// updateDestination serves POST /v2/core/event_destinations/{id}.
-func (s *Sandbox) updateDestination(c *call) ([]byte, error) {
-	return s.change(c, func(d *destination, params *document) { d.update(params) })
+// update serves POST /v2/core/event_destinations/{id}.
+func (s *destinations) update(c *call) ([]byte, error) {
+	return s.change(c, func(d *destination, params *document) { d.readChanges(params) })
 }
 
-// enableDestination serves POST /v2/core/event_destinations/{id}/enable.
-func (s *Sandbox) enableDestination(c *call) ([]byte, error) {
-	return s.change(c, func(d *destination, _ *document) { d.Status, d.StatusDetails = "enabled", nil })
+// enable serves POST /v2/core/event_destinations/{id}/enable.
+func (s *destinations) enable(c *call) ([]byte, error) {
+	return s.change(c, func(d *destination, _ *document) { d.Status, d.StatusDetails = statusEnabled, nil })
 }
 
-// disableDestination serves POST /v2/core/event_destinations/{id}/disable.
-func (s *Sandbox) disableDestination(c *call) ([]byte, error) {
+// disable serves POST /v2/core/event_destinations/{id}/disable.
+func (s *destinations) disable(c *call) ([]byte, error) {
 	return s.change(c, func(d *destination, _ *document) {
 		d.Status, d.StatusDetails = "disabled", &statusDetails{}
 		d.StatusDetails.Disabled.Reason = "user"
 	})
 }
 
-// change stores a changed copy of a destination, unless the parameters that apply read are faulty.
-func (s *Sandbox) change(c *call, apply func(*destination, *document)) ([]byte, error) {
+// change replaces a destination by a changed copy, unless the parameters that apply reads are invalid.
+func (s *destinations) change(c *call, apply func(*destination, *document)) ([]byte, error) {
 	params, err := c.document()
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, err := s.destination(c)
+	old, err := s.find(c)
 	if err != nil {
 		return nil, err
 	}
@@ -191,23 +208,60 @@ func (s *Sandbox) change(c *call, apply func(*destination, *document)) ([]byte, 
 	if err := params.done(); err != nil {
 		return nil, err
 	}
-	d.Updated = s.opts.Now().UTC().Format(millis)
-	s.destinations[d.ID] = &d
-	return d.render(include), nil
+	d.Updated = s.now().UTC().Format(millis)
+	s.byID[d.ID] = &d
+	return encode(d.with(include)), nil
 }
 
-// destination finds what the path names; s.mu is held.
-func (s *Sandbox) destination(c *call) (*destination, error) {
-	d := s.destinations[c.id]
-	if d == nil || d.caller != c.caller {
-		return nil, notFound()
+// ping serves POST /v2/core/event_destinations/{id}/ping. It attempts one delivery before it answers, so that a client
+// finds the ping delivered. The ping of a disabled destination is stored but not delivered.
+func (s *destinations) ping(c *call) ([]byte, error) {
+	params, err := c.document()
+	if err != nil {
+		return nil, err
 	}
-	return d, nil
+	if err := params.done(); err != nil {
+		return nil, err
+	}
+	d, err := s.get(c)
+	if err != nil {
+		return nil, err
+	}
+	e := s.newPing(d, c)
+	s.events.put(e)
+	if d.acceptsDeliveries() {
+		s.sender.ping(c.request.Context(), d, notification(e.body))
+	}
+	return e.body, nil
 }
 
-// includes reads the include parameter of a request without a body.
-func (q *query) includes() []string {
-	items := q.list("include", 20)
-	checkChoices(q.fail, "include", items, []string{includeURL})
-	return items
+// newPing returns the ping event of d that c requested.
+func (s *destinations) newPing(d *destination, c *call) *storedEvent {
+	now := s.now().UTC().Truncate(time.Millisecond)
+	prefix := "evt_test_"
+	if d.Livemode {
+		prefix = "evt_"
+	}
+	e := &storedEvent{
+		id: prefix + s.token(32), eventType: v2events.EventDestinationPing.Type(), caller: d.caller, created: now, retainedFrom: now,
+		relatedID: d.ID, relatedURL: destinationsPath + "/" + d.ID,
+	}
+	e.body = encode(map[string]any{
+		"id": e.id, "object": eventObject, "type": e.eventType, "created": now.Format(millis), "livemode": d.Livemode,
+		"context": orNull(d.caller.context),
+		"reason": map[string]any{
+			"type": "request", "request": map[string]any{"id": c.requestID, "idempotency_key": orNull(c.idempotencyKey())},
+		},
+		"related_object": map[string]any{"id": d.ID, "type": destinationObject, "url": e.relatedURL},
+		"changes":        nil, "data": nil,
+	})
+	return e
+}
+
+// orNull returns nil, which encodes as null, for an empty string.
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -15,107 +17,53 @@ const (
 	eventObject = "v2.core.event"
 )
 
-// missingPrefix starts the ids that Learn passes over, so that a 404 can be tried on purpose.
+// missingPrefix starts the ids that Learn ignores.
 const missingPrefix = "evt_missing"
 
-// An event is a stored event of either API with what the sandbox looks at. It is never changed once stored.
-type event struct {
-	id, kind  string
-	caller    caller // who may read it
-	created   time.Time
-	agesFrom  time.Time // what retention is counted from
-	objectID  string
-	objectURL string
-	body      json.RawMessage
-	pending   int // v1: webhooks that had not been delivered when it was added
+// events holds the v2 events: https://docs.stripe.com/api/v2/core/events.
+type events struct {
+	store  *eventStore
+	meters *meters
 }
 
-func (e *event) place() place { return place{Created: e.created, ID: e.id} }
+func (s *events) endpoints() []endpoint {
+	return []endpoint{
+		{method: http.MethodGet, path: eventsPath, handle: s.list},
+		{method: http.MethodGet, path: eventsPath + "/{id}", handle: s.retrieve},
+	}
+}
 
-// AddEvent stores a full v2 event, which is served to keys of its livemode and requests in its context, for [Retention]
-// after its created time: byte for byte by itself, without white space in lists. It replaces an event with the same id.
-// The bytes are copied.
-func (s *Sandbox) AddEvent(full json.RawMessage) error {
+// add stores a full event: see [Sandbox.AddEvent].
+func (s *events) add(full []byte) error {
 	e, err := parseEvent(full)
 	if err != nil {
-		return fmt.Errorf("add event: %w", err)
+		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.store(e)
+	s.put(e)
 	return nil
 }
 
-// Learn makes up the full event for a thin notification that came from elsewhere, so that it can be fetched: the
-// notification's own fields as they are, a plausible error report as data for the two meter types, and {} for others.
-// It leaves a known event alone, and never learns an id that starts with "evt_missing". Retention counts from now.
-func (s *Sandbox) Learn(thin []byte) error {
+func (s *events) put(e *storedEvent) {
+	s.store.put(e)
+	s.meters.add(e)
+}
+
+// learn stores the full event of a notification: see [Sandbox.Learn].
+func (s *events) learn(thin []byte) error {
 	e, err := parseEvent(thin)
-	if err != nil {
-		return fmt.Errorf("learn event: %w", err)
-	}
-	if strings.HasPrefix(e.id, missingPrefix) {
-		return nil
+	if err != nil || strings.HasPrefix(e.id, missingPrefix) {
+		return err
 	}
 	e.body = complete(e)
-	e.agesFrom = s.opts.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.events.byID[e.id]; !known {
-		s.store(e)
+	e.retainedFrom = s.store.now()
+	if s.store.putNew(e) {
+		s.meters.add(e)
 	}
 	return nil
 }
 
-// store keeps a v2 event and the meter that it is about; s.mu is held.
-func (s *Sandbox) store(e *event) {
-	s.events.put(e)
-	path, _, _ := strings.Cut(e.objectURL, "?")
-	if id, ok := match(meterPath, path); ok {
-		s.meters[meter{caller: e.caller, id: id}] = e.created
-	}
-}
-
-// retrieveEvent serves GET /v2/core/events/{id}.
-func (s *Sandbox) retrieveEvent(c *call) ([]byte, error) {
-	if err := c.query.done(); err != nil {
-		return nil, err
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	e := s.events.byID[c.id]
-	if e == nil || !s.visible(e, c.caller) {
-		return nil, notFound()
-	}
-	return e.body, nil
-}
-
-// listEvents serves GET /v2/core/events, newest first.
-func (s *Sandbox) listEvents(c *call) ([]byte, error) {
-	p := newPager(eventsPath, c)
-	objectID := c.query.text("object_id")
-	types := c.query.list("types", 20)
-	created := c.query.span("created", parseRFC3339)
-	if err := c.query.done(); err != nil {
-		return nil, err
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	found := filter(s.events.walk(p.start()), func(e *event) bool {
-		return s.visible(e, c.caller) && created.contains(e.created) &&
-			(objectID == "" || e.objectID == objectID) &&
-			(types == nil || slices.Contains(types, e.kind))
-	})
-	return cut(p, found, (*event).place, func(e *event) any { return e.body }), nil
-}
-
-// visible reports whether e exists for c now.
-func (s *Sandbox) visible(e *event, c caller) bool {
-	return e.caller == c && s.opts.Now().Sub(e.agesFrom) <= Retention
-}
-
-// parseEvent checks what every v2 event has, thin or full.
-func parseEvent(raw []byte) (*event, error) {
+// parseEvent checks the fields that every v2 event has, thin or full.
+func parseEvent(raw []byte) (*storedEvent, error) {
 	var v struct {
 		ID, Object, Type string
 		Created          time.Time
@@ -134,10 +82,92 @@ func parseEvent(raw []byte) (*event, error) {
 	case v.Livemode == nil:
 		return nil, errors.New("livemode is missing")
 	}
-	return &event{
-		id: v.ID, kind: v.Type, created: v.Created, agesFrom: v.Created,
-		caller:   caller{live: *v.Livemode, context: v.Context},
-		objectID: v.RelatedObject.ID, objectURL: v.RelatedObject.URL,
+	return &storedEvent{
+		id: v.ID, eventType: v.Type, created: v.Created, retainedFrom: v.Created,
+		caller:    caller{live: *v.Livemode, context: v.Context},
+		relatedID: v.RelatedObject.ID, relatedURL: v.RelatedObject.URL,
 		body: bytes.Clone(raw),
 	}, nil
+}
+
+// retrieve serves GET /v2/core/events/{id}.
+func (s *events) retrieve(c *call) ([]byte, error) {
+	if err := c.query.done(); err != nil {
+		return nil, err
+	}
+	e := s.store.get(c.id, c.caller)
+	if e == nil {
+		return nil, notFound()
+	}
+	return e.body, nil
+}
+
+// list serves GET /v2/core/events, newest first.
+func (s *events) list(c *call) ([]byte, error) {
+	p := newPager(eventsPath, c)
+	objectID := c.query.string("object_id")
+	types := c.query.list("types", 20)
+	created := c.query.timeRange("created", parseRFC3339)
+	if err := c.query.done(); err != nil {
+		return nil, err
+	}
+	found, more := s.store.list(c.caller, p.window, func(e *storedEvent) bool {
+		return created.contains(e.created) && (objectID == "" || e.relatedID == objectID) &&
+			(types == nil || slices.Contains(types, e.eventType))
+	})
+	return encodePage(p, found, more, func(e *storedEvent) any { return e.body }), nil
+}
+
+const meterPath = "/v1/billing/meters/{id}"
+
+// meters holds the billing meters that v2 events refer to: https://docs.stripe.com/api/billing/meter.
+type meters struct {
+	mu      sync.RWMutex
+	created map[meterKey]time.Time // the creation time of the last event about each
+}
+
+// A meterKey is a meter's id within the accounts that may read the events about it.
+type meterKey struct {
+	caller caller
+	id     string
+}
+
+func newMeters() *meters { return &meters{created: map[meterKey]time.Time{}} }
+
+func (m *meters) endpoints() []endpoint {
+	return []endpoint{{method: http.MethodGet, path: meterPath, handle: m.retrieve}}
+}
+
+// add adds the meter that e is about, if it is about one.
+func (m *meters) add(e *storedEvent) {
+	path, _, _ := strings.Cut(e.relatedURL, "?")
+	if id, ok := match(meterPath, path); ok {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.created[meterKey{caller: e.caller, id: id}] = e.created
+	}
+}
+
+// retrieve serves GET /v1/billing/meters/{id}.
+func (m *meters) retrieve(c *call) ([]byte, error) {
+	c.query.v1List("expand", 20)
+	if err := c.query.done(); err != nil {
+		return nil, err
+	}
+	m.mu.RLock()
+	created, ok := m.created[meterKey{caller: c.caller, id: c.id}]
+	m.mu.RUnlock()
+	if !ok {
+		return nil, noSuch("billing meter", c.id)
+	}
+	return encode(map[string]any{
+		"id": c.id, "object": "billing.meter", "livemode": c.caller.live,
+		"created": created.Unix(), "updated": created.Unix(),
+		"display_name": "API requests", "event_name": "api_requests", "event_time_window": nil,
+		"customer_mapping":    map[string]any{"type": "by_id", "event_payload_key": "stripe_customer_id"},
+		"default_aggregation": map[string]any{"formula": "sum"},
+		"value_settings":      map[string]any{"event_payload_key": "value"},
+		"status":              "active",
+		"status_transitions":  map[string]any{"deactivated_at": nil},
+	}), nil
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
@@ -13,7 +12,7 @@ import (
 
 func TestRetrieveEventReturnsTheBytesAdded(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	want := fullEvent("evt_1", `"data":{}`, ` "data" : {"n":1.50, "html":"<&>"}, "added_later":null `)
 	add(t, s, want)
 	status, got := do(t, s, request("GET", "/v2/core/events/evt_1", ""))
@@ -25,9 +24,9 @@ func TestRetrieveEventReturnsTheBytesAdded(t *testing.T) {
 	}
 }
 
-func TestRetrieveEventVisibility(t *testing.T) {
+func TestEventsAreVisibleOnlyInTheirModeAndContext(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	add(t, s,
 		fullEvent("evt_test"),
 		fullEvent("evt_live", `"livemode":false`, `"livemode":true`),
@@ -57,16 +56,16 @@ func TestRetrieveEventVisibility(t *testing.T) {
 	} {
 		r := request("GET", "/v2/core/events/"+tt.path, "", tt.option)
 		if tt.want == 404 {
-			wantFault(t, s, r, 404, "not_found", "")
+			wantError(t, s, r, 404, "not_found", "")
 		} else if status, body := do(t, s, r); status != tt.want {
 			t.Errorf("GET %s with %v = %d %s, want %d", tt.path, r.Header, status, body, tt.want)
 		}
 	}
 }
 
-func TestAddEventRefuses(t *testing.T) {
+func TestAddEventRefusesInvalidEvents(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	for _, tt := range []struct{ event, want string }{
 		{`{`, "decode event"},
 		{`null`, "object"},
@@ -83,9 +82,9 @@ func TestAddEventRefuses(t *testing.T) {
 
 func TestLearnCompletesTheNotification(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	for _, sample := range stripe.Samples() {
-		// The samples are years old: what is learned ages from the moment it is learned.
+		// The samples are years old, but the retention of a learned event starts when it is learned.
 		if err := s.Learn(sample.Thin); err != nil {
 			t.Fatalf("Learn(%s) = %v", sample.Name, err)
 		}
@@ -107,9 +106,9 @@ func TestLearnCompletesTheNotification(t *testing.T) {
 	}
 }
 
-func TestLearnKeepsWhatIsKnown(t *testing.T) {
+func TestLearnKeepsStoredEvents(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	want := fullEvent("evt_1", `"data":{}`, `"data":{"mine":true}`)
 	add(t, s, want)
 	thin := fullEvent("evt_1", `,"data":{}`, "")
@@ -122,47 +121,17 @@ func TestLearnKeepsWhatIsKnown(t *testing.T) {
 	if err := s.Learn(fullEvent("evt_missing_1", `,"data":{}`, "")); err != nil {
 		t.Errorf("Learn(evt_missing_1) = %v, want nil", err)
 	}
-	wantFault(t, s, request("GET", "/v2/core/events/evt_missing_1", ""), 404, "not_found", "")
+	wantError(t, s, request("GET", "/v2/core/events/evt_missing_1", ""), 404, "not_found", "")
 }
 
-func TestRenewMovesTheSample(t *testing.T) {
+func TestMeterOfAnEventCanBeRetrieved(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
-	for i, sample := range stripe.Samples() {
-		id := "evt_renewed_" + sample.Name
-		renewed := sample.Renew(id, noon.Add(123456789*time.Nanosecond))
-		want := []string{"2026-11-22T12:00:00.123Z", "2026-11-22T12:00:00.123456789Z", "2026-11-22T12:00:00.123Z"}[i]
-		if got := field[string](t, renewed.Thin, "created"); got != want {
-			t.Errorf("%s: renewed created = %q, want %q", sample.Name, got, want)
-		}
-		add(t, s, renewed.Full)
-		if status, body := do(t, s, request("GET", "/v2/core/events/"+id, "")); status != 200 || strings.Contains(body, "2024-") {
-			t.Errorf("GET %s = %d %s, want 200 and nothing from 2024", id, status, body)
-		}
+	s := newSandbox(nil)
+	add(t, s, fullEvent("evt_1", `"related_object":{}`, `"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1?include=x"}`))
+	type meter struct{ ID, Object, Status string }
+	if got, want := get[meter](t, s, "/v1/billing/meters/mtr_1"), (meter{"mtr_1", "billing.meter", "active"}); got != want {
+		t.Errorf("meter = %+v, want %+v", got, want)
 	}
-	snapshot := stripe.RenewSnapshot("evt_2", noon)
-	if got := field[float64](t, snapshot, "created"); int64(got) != noon.Unix() {
-		t.Errorf("RenewSnapshot created = %v, want %d", got, noon.Unix())
-	}
-	if got := field[string](t, snapshot, "id"); got != "evt_2" {
-		t.Errorf("RenewSnapshot id = %q, want evt_2", got)
-	}
-}
-
-func decode(t *testing.T, raw []byte) map[string]any {
-	t.Helper()
-	var v map[string]any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		t.Fatalf("decode %s: %v", raw, err)
-	}
-	return v
-}
-
-func field[T any](t *testing.T, raw []byte, name string) T {
-	t.Helper()
-	value, ok := decode(t, raw)[name].(T)
-	if !ok {
-		t.Fatalf("%s: %s is not a %T", raw, name, value)
-	}
-	return value
+	wantError(t, s, request("GET", "/v1/billing/meters/mtr_2", ""), 404, "resource_missing", "id")
+	wantError(t, s, request("GET", "/v1/billing/meters/mtr_1", "", header("Stripe-Context", "acct_1")), 404, "resource_missing", "id")
 }

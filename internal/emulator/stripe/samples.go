@@ -2,27 +2,33 @@ package stripe
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// The payloads are those that Stripe publishes at https://docs.stripe.com/api/v2/core/events/event-types and
-// https://docs.stripe.com/api/events/object, with request ids filled in and, in one, a time in nanoseconds, as they occur.
+// The payloads are Stripe's published examples, from https://docs.stripe.com/api/v2/core/events/event-types and
+// https://docs.stripe.com/api/events/object, with request ids filled in and one time in nanoseconds, as Stripe sends both.
 //
 //go:embed samples/*.json
 var sampleFiles embed.FS
 
-// A Sample is an event in both of its forms: as the notification that a webhook receives and as the API returns it.
+// millis is Stripe's usual time format.
+const millis = "2006-01-02T15:04:05.000Z07:00"
+
+// A Sample is an event in both of its forms: the notification that a webhook receives and the event that the API returns.
 type Sample struct {
-	Name       string // of the sample, for people: "error_report_triggered"
+	Name       string // of the sample, such as "error_report_triggered"
 	Thin, Full json.RawMessage
 }
 
-// Samples returns one example of each type that Meterbridge types, as Stripe publishes them. Their ids are fixed and
-// their times lie in 2024, beyond [Retention]: see [Sample.Renew] for samples to send. The caller owns the result.
+// Samples returns one example of each event type for which Meterbridge has a Go type, as Stripe publishes them. Their ids
+// are fixed and their times in 2024, outside [Retention]: see [Sample.Renew]. The caller owns the result.
 func Samples() []Sample {
 	var samples []Sample
 	for _, name := range []string{"error_report_triggered", "no_meter_found", "ping"} {
@@ -33,12 +39,11 @@ func Samples() []Sample {
 	return samples
 }
 
-// SnapshotSample returns an example of a v1 event, whose object is "event". Its id is fixed and its time lies in 2023:
-// see [RenewSnapshot].
+// SnapshotSample returns an example of a v1 event. Its id is fixed and its time in 2023: see [RenewSnapshot].
 func SnapshotSample() json.RawMessage { return readSample("snapshot") }
 
-// Renew returns the sample under another id and as created at the given time, at the precision that it had. What it
-// reports as validated moves along to the ten seconds before. It panics if s is not from [Samples].
+// Renew returns the sample with another id and creation time, which keeps its precision. The validation window of a report
+// moves to the ten seconds before that time. Renew panics if s is not from [Samples].
 func (s Sample) Renew(id string, created time.Time) Sample {
 	var v struct {
 		ID, Created string
@@ -48,12 +53,12 @@ func (s Sample) Renew(id string, created time.Time) Sample {
 		}
 	}
 	mustDecode(s.Name, s.Full, &v)
-	end := created.UTC().Truncate(10 * time.Second)
+	start, end := validationWindow(created)
 	for _, change := range [][2]string{
 		{v.ID, id},
 		{v.Created, created.UTC().Format(layoutOf(v.Created))},
-		{v.Data.Start, end.Add(-10 * time.Second).Format(millis)},
-		{v.Data.End, end.Format(millis)},
+		{v.Data.Start, start},
+		{v.Data.End, end},
 	} {
 		s.Thin = replace(s.Thin, change[0], change[1])
 		s.Full = replace(s.Full, change[0], change[1])
@@ -61,7 +66,7 @@ func (s Sample) Renew(id string, created time.Time) Sample {
 	return s
 }
 
-// RenewSnapshot returns [SnapshotSample] under another id and as created at the given time, in whole seconds.
+// RenewSnapshot returns [SnapshotSample] with another id and creation time, in whole seconds.
 func RenewSnapshot(id string, created time.Time) json.RawMessage {
 	snapshot := SnapshotSample()
 	var v struct {
@@ -73,7 +78,7 @@ func RenewSnapshot(id string, created time.Time) json.RawMessage {
 	return bytes.ReplaceAll(snapshot, []byte(v.Created), []byte(strconv.FormatInt(created.Unix(), 10)))
 }
 
-// replace changes every occurrence of a JSON string and returns a copy.
+// replace returns a copy in which every occurrence of a JSON string is replaced.
 func replace(payload json.RawMessage, old, new string) json.RawMessage {
 	if old == "" {
 		return payload
@@ -81,7 +86,7 @@ func replace(payload json.RawMessage, old, new string) json.RawMessage {
 	return bytes.ReplaceAll(payload, []byte(strconv.Quote(old)), []byte(strconv.Quote(new)))
 }
 
-// layoutOf returns the layout with as many decimals as the example has.
+// layoutOf returns the time layout with the precision of the example.
 func layoutOf(example string) string {
 	if len(example) > len("2024-08-28T20:54:12.051Z") {
 		return "2006-01-02T15:04:05.000000000Z07:00"
@@ -106,4 +111,51 @@ func mustDecode(name string, raw []byte, v any) {
 	if err := json.Unmarshal(raw, v); err != nil {
 		panic(fmt.Sprintf("stripe: embedded sample %s: %v", name, err))
 	}
+}
+
+// complete appends changes and data to the body of a notification, which otherwise stays as it is. A body that has data
+// already is that of a full event.
+func complete(e *storedEvent) json.RawMessage {
+	var v struct{ Data json.RawMessage }
+	if err := json.Unmarshal(e.body, &v); err != nil || v.Data != nil {
+		return e.body
+	}
+	open := bytes.TrimSuffix(bytes.TrimSpace(e.body), []byte("}"))
+	return fmt.Appendf(nil, `%s,"changes":null,"data":%s}`, bytes.TrimSpace(open), madeUpData(e))
+}
+
+// madeUpData returns plausible data for an event: https://docs.stripe.com/api/v2/core/events/event-types.
+func madeUpData(e *storedEvent) []byte {
+	switch e.eventType {
+	case v2events.MeterErrorReportTriggered.Type():
+		return errorReport(e, "meter_event_no_customer_defined", "Customer mapping key stripe_customer_id not found in payload.")
+	case v2events.MeterNotFound.Type():
+		return errorReport(e, "no_meter", "No meter was found matching event_name api_requests.")
+	}
+	return []byte("{}")
+}
+
+// errorReport reports one invalid usage record in the ten seconds before e. The same event always has the same report.
+func errorReport(e *storedEvent, code, message string) []byte {
+	start, end := validationWindow(e.created)
+	sum := sha256.Sum256([]byte(e.id))
+	sample := map[string]any{
+		"error_message": message,
+		"request":       map[string]any{"identifier": fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])},
+	}
+	return encode(map[string]any{
+		"developer_message_summary": "There is 1 invalid event",
+		"validation_start":          start,
+		"validation_end":            end,
+		"reason": map[string]any{
+			"error_count": 1,
+			"error_types": []any{map[string]any{"code": code, "error_count": 1, "sample_errors": []any{sample}}},
+		},
+	})
+}
+
+// validationWindow returns the last ten seconds before a report was created, aligned to whole ten seconds as Stripe does.
+func validationWindow(created time.Time) (start, end string) {
+	at := created.UTC().Truncate(10 * time.Second)
+	return at.Add(-10 * time.Second).Format(millis), at.Format(millis)
 }

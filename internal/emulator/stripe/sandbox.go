@@ -1,8 +1,32 @@
+// Package stripe emulates the part of Stripe's API that Meterbridge calls, in memory and on one machine, for development
+// and tests. [New] returns the API as an [net/http.Handler]; [Start] serves it on a loopback address with API keys of its own.
+//
+// It serves v2 events and event destinations, v1 events, and the billing meters that events refer to. An object is visible
+// only to API keys of its mode and to requests in its context. The emulator is as strict as Stripe about requests, and in
+// places stricter, so that a client's mistake shows up on the developer's machine and not in production: an unknown
+// parameter, a list without indices, a number in place of a time and a missing Stripe-Version are refused with a 400 that
+// names the parameter.
+//
+// [Options.Faults] makes requests fail the way Stripe and the network fail. [Sandbox.Deliver] delivers events to the
+// registered webhooks, as Stripe does.
+//
+// Nothing leaves the machine: pings and deliveries go to loopback addresses only, whatever URL a destination has.
+//
+// # Undocumented behaviour
+//
+// Stripe does not publish everything. The page sizes of its v2 lists, the code and param of a v2 error 400, error messages,
+// what happens to a ping of a disabled destination and the status of a request whose idempotency key is in use are this
+// package's choice. So is refusing a request without Stripe-Version, for which Stripe uses the account's default version.
+// Clients should not rely on any of these.
+//
+// The behaviour follows https://docs.stripe.com/api/v2/core/events, https://docs.stripe.com/api/v2/core/event_destinations
+// and https://docs.stripe.com/api/events.
 package stripe
 
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,50 +35,47 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
 // Retention is how long Stripe lists and returns an event.
 const Retention = 30 * 24 * time.Hour
 
-// rateLimitReason names the header in which Stripe says which limit was met: https://docs.stripe.com/rate-limits.
-const rateLimitReason = "Stripe-Rate-Limited-Reason"
-
-// maxBody bounds a request's body; Stripe's own parameters stay far below it.
-const maxBody = 1 << 20
-
 // Options adjusts a [Sandbox]. The zero value, like a nil pointer, is a Stripe that answers at once and never fails.
 type Options struct {
-	// Logger receives one line for each request, without keys, secrets or bodies. Nil logs nothing.
+	// Logger receives one line per request, without keys, secrets or bodies. Nil discards them.
 	Logger *slog.Logger
 
 	// Now is the clock for ages, creation times and rate limits; nil means [time.Now]. It must be safe for concurrent use.
 	Now func() time.Time
 
-	// Rand feeds ids and signing secrets; nil means [rand.Reader]. Reads are serialised.
+	// Rand is the source of ids and signing secrets; nil means [rand.Reader]. Reads are serialised.
 	Rand io.Reader
 
-	// APIKeys are the keys that are let in. None means any key that is spelled like one of Stripe's secret or
-	// restricted keys. Its prefix decides whether a key sees live or test data.
+	// APIKeys are the accepted keys. If there are none, every key with the syntax of Stripe's secret or restricted keys is
+	// accepted. A key's prefix decides whether it sees live or test data.
 	APIKeys []string
 
-	// RateLimit is how many requests a second each endpoint answers before it says 429; zero means no limit.
+	// RateLimit is how many requests per second each endpoint serves before it answers 429; zero means no limit.
 	// Stripe's own default is 25: https://docs.stripe.com/rate-limits.
 	RateLimit int
 
 	// Latency delays every answer.
 	Latency time.Duration
 
-	// Faults is asked before each request how it is to fail; nil means never. It must be safe for concurrent use.
+	// Faults decides before each request how it fails; nil means that no request fails. It must be safe for concurrent use.
 	// See [RandomFaults].
 	Faults func(*http.Request) Fault
 
-	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; none means a single attempt.
+	// Answered is called after each complete answer, with its status; nil means no call. It must be safe for concurrent use.
+	Answered func(r *http.Request, status int)
+
+	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; an empty one means a single attempt.
 	// Stripe retries for up to three days with growing waits: https://docs.stripe.com/webhooks#retries.
 	DeliverySchedule []time.Duration
 }
 
-// orDefaults returns a private copy of o in which nothing is left open.
+// orDefaults returns a private copy of o with every field set.
 func (o *Options) orDefaults() Options {
 	if o == nil {
 		o = &Options{}
@@ -74,46 +95,95 @@ func (o *Options) orDefaults() Options {
 	if filled.Faults == nil {
 		filled.Faults = func(*http.Request) Fault { return "" }
 	}
+	if filled.Answered == nil {
+		filled.Answered = func(*http.Request, int) {}
+	}
 	return filled
 }
 
-// A Sandbox is an [http.Handler] that answers as Stripe's API does under its root. It is safe for concurrent use.
+// A Sandbox is an [http.Handler] that answers as Stripe's API does under its root. It authenticates and routes requests;
+// each kind of resource has its own store and endpoints. A Sandbox is safe for concurrent use.
 type Sandbox struct {
-	opts   Options
-	routes []endpoint
-	limits []*rate.Limiter // one for each route; none without a limit
-	client *http.Client    // for deliveries
-
-	randMu sync.Mutex // guards opts.Rand
-
-	mu           sync.RWMutex // guards what follows
-	events       timeline
-	snapshots    timeline
-	delivered    map[string]bool         // by id of a snapshot, whether its webhooks have all been delivered
-	meters       map[meter]time.Time     // when the last event about each was created
-	destinations map[string]*destination // by id
-	replays      map[replayKey]*replay
+	opts         Options
+	token        func(n int) string
+	endpoints    []endpoint
+	replays      *replays
+	events       *events
+	snapshots    *snapshots
+	destinations *destinations
+	sender       *sender
 }
 
 // New returns an empty sandbox. A nil opts is the zero [Options].
 func New(opts *Options) *Sandbox {
-	s := &Sandbox{
-		opts:         opts.orDefaults(),
-		routes:       endpoints(),
-		client:       newDeliveryClient(),
-		events:       newTimeline(),
-		snapshots:    newTimeline(),
-		delivered:    map[string]bool{},
-		meters:       map[meter]time.Time{},
-		destinations: map[string]*destination{},
-		replays:      map[replayKey]*replay{},
-	}
-	if limit := s.opts.RateLimit; limit > 0 {
-		for range s.routes {
-			s.limits = append(s.limits, rate.NewLimiter(rate.Limit(limit), limit))
+	s := &Sandbox{opts: opts.orDefaults()}
+	s.token = newTokens(s.opts.Rand)
+	s.replays = newReplays(s.opts.Now)
+	s.sender = newSender(&s.opts)
+	meters := newMeters()
+	s.events = &events{store: newEventStore(s.opts.Now), meters: meters}
+	s.snapshots = &snapshots{store: newEventStore(s.opts.Now)}
+	s.destinations = newDestinations(s.opts.Now, s.token, s.events, s.sender)
+	s.endpoints = slices.Concat(s.events.endpoints(), s.snapshots.endpoints(), s.destinations.endpoints(), meters.endpoints())
+	if s.opts.RateLimit > 0 {
+		for i := range s.endpoints {
+			s.endpoints[i].limitRate(s.opts.RateLimit)
 		}
 	}
 	return s
+}
+
+// AddEvent stores a full v2 event. For [Retention] after its created time it is served to keys of its livemode and
+// requests in its context: byte for byte when retrieved, without insignificant white space in lists. It replaces an event
+// with the same id. The bytes are copied.
+func (s *Sandbox) AddEvent(full json.RawMessage) error {
+	if err := s.events.add(full); err != nil {
+		return fmt.Errorf("add event: %w", err)
+	}
+	return nil
+}
+
+// Learn makes up the full event for a thin notification from elsewhere, so that it can be fetched: the notification's own
+// fields unchanged, with a plausible error report as the data of the two meter types and {} as that of others. An event
+// that is already stored stays as it is, and ids that start with "evt_missing" are ignored, so that a test can provoke a
+// 404. Retention counts from now.
+func (s *Sandbox) Learn(thin []byte) error {
+	if err := s.events.learn(thin); err != nil {
+		return fmt.Errorf("learn event: %w", err)
+	}
+	return nil
+}
+
+// AddSnapshot stores a v1 event, which is served as by [Sandbox.AddEvent]; its context may also be the Connect account that
+// it names. It counts as delivered if its pending_webhooks is 0 or once [Sandbox.Deliver] has succeeded. It replaces an
+// event with the same id. The bytes are copied.
+func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
+	if err := s.snapshots.add(snapshot); err != nil {
+		return fmt.Errorf("add snapshot: %w", err)
+	}
+	return nil
+}
+
+// Register creates an enabled webhook destination in test mode, for events of its own account and the accounts below it,
+// and returns its id. Unlike the API it uses the caller's signing secret, and it does not validate the URL and types.
+func (s *Sandbox) Register(url string, secret stripesig.Secret, types ...string) (id string) {
+	return s.destinations.register(url, secret, types)
+}
+
+// Deliver sends the event with the given id, of either API, to every enabled webhook destination that wants its type,
+// signed with the destination's secret: v2 events as notifications, v1 events whole. Anything but a 2xx is retried by
+// [Options.DeliverySchedule]. Deliver returns once every delivery has succeeded or been given up, with the errors of the
+// latter. The error is [ErrNoEvent] if there is no such event, and nil if no destination wants it.
+func (s *Sandbox) Deliver(ctx context.Context, id string) error {
+	if e := s.events.store.find(id); e != nil {
+		return s.sender.deliver(ctx, s.destinations.recipients(e, payloadThin), notification(e.body))
+	}
+	if e := s.snapshots.store.find(id); e != nil {
+		err := s.sender.deliver(ctx, s.destinations.recipients(e, payloadSnapshot), e.body)
+		s.snapshots.setDelivered(id, err == nil)
+		return err
+	}
+	return fmt.Errorf("deliver %s: %w", id, ErrNoEvent)
 }
 
 // ServeHTTP answers one API request. Every answer, errors included, carries a Request-Id.
@@ -125,29 +195,36 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.opts.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "fault", fault,
 		"request_id", w.Header().Get("Request-Id"))
-	if fault.refuse(w, r) {
-		return
+	status, refused := fault.refuse(w, r)
+	if !refused {
+		var body []byte
+		status, body = s.answer(w, r)
+		fault.write(w, r, status, body)
 	}
-	status := http.StatusOK
-	body, err := s.answer(w, r)
-	if err != nil {
-		status, body = failureOf(err, r)
-	}
-	fault.write(w, r, status, body)
+	s.opts.Answered(r, status)
 }
 
-// answer checks one thing after the other: is there such a URL, who asks, how often, and for what.
-func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	index, id, err := s.route(r)
+// answer returns the status and body of the answer to r.
+func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) (status int, body []byte) {
+	body, err := s.serve(w, r)
+	if err != nil {
+		return errorResponse(err, r)
+	}
+	return http.StatusOK, body
+}
+
+// serve checks the URL, the key, the rate limit and the parameters, in this order, before the endpoint runs.
+func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	endpoint, id, err := route(s.endpoints, r)
 	if err != nil {
 		return nil, err
 	}
 	c := &call{request: r, requestID: w.Header().Get("Request-Id"), id: id}
-	if c.caller, err = s.authenticate(r); err != nil {
+	if c.caller, err = authenticate(r, s.opts.APIKeys); err != nil {
 		return nil, err
 	}
 	w.Header().Set("Stripe-Version", r.Header.Get("Stripe-Version"))
-	if s.limits != nil && !s.limits[index].AllowN(s.opts.Now(), 1) {
+	if endpoint.limit != nil && !endpoint.limit.AllowN(s.opts.Now(), 1) {
 		w.Header().Set(rateLimitReason, "endpoint-rate")
 		return nil, rateLimited(r)
 	}
@@ -157,27 +234,30 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	if c.body, err = readBody(r); err != nil {
 		return nil, err
 	}
-	return s.once(c, s.routes[index].handle)
+	return s.replays.once(c, endpoint.handle)
 }
 
-// token returns n letters and digits.
-func (s *Sandbox) token(n int) string {
+// newTokens returns a function that makes tokens of n letters and digits. It is safe for concurrent use.
+func newTokens(source io.Reader) func(n int) string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	raw := make([]byte, n)
-	s.randMu.Lock()
-	_, err := io.ReadFull(s.opts.Rand, raw)
-	s.randMu.Unlock()
-	if err != nil {
-		// crypto/rand never fails; an injected source that runs dry has been given too little for its test.
-		panic(fmt.Sprintf("stripe: read randomness: %v", err))
+	var mu sync.Mutex
+	return func(n int) string {
+		raw := make([]byte, n)
+		mu.Lock()
+		_, err := io.ReadFull(source, raw)
+		mu.Unlock()
+		if err != nil {
+			// crypto/rand never fails; only a test's own source can run out.
+			panic(fmt.Sprintf("stripe: read randomness: %v", err))
+		}
+		for i, b := range raw {
+			raw[i] = alphabet[int(b)%len(alphabet)]
+		}
+		return string(raw)
 	}
-	for i, b := range raw {
-		raw[i] = alphabet[int(b)%len(alphabet)]
-	}
-	return string(raw)
 }
 
-// sleep waits for d or returns the context's error.
+// sleep waits for d, or returns the context's error.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil

@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,12 +18,16 @@ const version = "2026-09-30.endive"
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// newSandbox returns a sandbox whose clock stands at noon.
-func newSandbox(opts stripe.Options) *stripe.Sandbox {
-	if opts.Now == nil {
-		opts.Now = func() time.Time { return noon }
+// newSandbox returns a sandbox whose time is noon unless the options say otherwise.
+func newSandbox(opts *stripe.Options) *stripe.Sandbox {
+	var o stripe.Options
+	if opts != nil {
+		o = *opts
 	}
-	return stripe.New(&opts)
+	if o.Now == nil {
+		o.Now = func() time.Time { return noon }
+	}
+	return stripe.New(&o)
 }
 
 // request builds a well-formed request with a test key; the options change it.
@@ -48,7 +54,7 @@ func header(name, value string) func(*http.Request) {
 	}
 }
 
-// do serves one request and returns the status and the body.
+// do serves one request and returns the status and body of the answer.
 func do(t *testing.T, h http.Handler, r *http.Request) (int, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -63,17 +69,17 @@ func do(t *testing.T, h http.Handler, r *http.Request) (int, string) {
 	return w.Code, string(body)
 }
 
-// fault is the error object of either API version.
-type fault struct {
+// apiError is the error object of either API version.
+type apiError struct {
 	Type, Code, Param, Message string
 	UserMessage                *string `json:"user_message"`
 }
 
-// wantFault serves r and compares the status, code and parameter of the answer.
-func wantFault(t *testing.T, h http.Handler, r *http.Request, status int, code, param string) {
+// wantError serves r and checks the status, code and parameter of the answer.
+func wantError(t *testing.T, h http.Handler, r *http.Request, status int, code, param string) {
 	t.Helper()
 	gotStatus, body := do(t, h, r)
-	var v struct{ Error fault }
+	var v struct{ Error apiError }
 	if err := json.Unmarshal([]byte(body), &v); err != nil {
 		t.Fatalf("%s %s: body %q: %v", r.Method, r.URL, body, err)
 	}
@@ -82,7 +88,7 @@ func wantFault(t *testing.T, h http.Handler, r *http.Request, status int, code, 
 	}
 }
 
-// fullEvent is a v2 event created an hour before noon, with what a test wants to say about it.
+// fullEvent returns a v2 event created an hour before noon; changes are pairs of old and new text.
 func fullEvent(id string, changes ...string) json.RawMessage {
 	text := `{"id":"` + id + `", "object":"v2.core.event","type":"v1.billing.meter.no_meter_found","created":"2026-11-22T11:00:00.000Z",` +
 		`"livemode":false,"context":null,"related_object":{},"data":{}}`
@@ -96,4 +102,131 @@ func add(t *testing.T, s *stripe.Sandbox, events ...json.RawMessage) {
 			t.Fatalf("AddEvent(%s) = %v", e, err)
 		}
 	}
+}
+
+func decode(t *testing.T, raw []byte) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatalf("decode %s: %v", raw, err)
+	}
+	return v
+}
+
+func field[T any](t *testing.T, raw []byte, name string) T {
+	t.Helper()
+	value, ok := decode(t, raw)[name].(T)
+	if !ok {
+		t.Fatalf("%s: %s is not a %T", raw, name, value)
+	}
+	return value
+}
+
+func get[T any](t *testing.T, h http.Handler, target string, options ...func(*http.Request)) T {
+	t.Helper()
+	var v T
+	status, body := do(t, h, request("GET", target, "", options...))
+	if status != 200 {
+		t.Fatalf("GET %s = %d %s", target, status, body)
+	}
+	if err := json.Unmarshal([]byte(body), &v); err != nil {
+		t.Fatalf("GET %s: %s: %v", target, body, err)
+	}
+	return v
+}
+
+func post(t *testing.T, h http.Handler, target, body string, options ...func(*http.Request)) map[string]any {
+	t.Helper()
+	status, answer := do(t, h, request("POST", target, body, options...))
+	if status != 200 {
+		t.Fatalf("POST %s %s = %d %s", target, body, status, answer)
+	}
+	return decode(t, []byte(answer))
+}
+
+func TestRateLimitIsPerEndpoint(t *testing.T) {
+	t.Parallel()
+	now := noon
+	s := newSandbox(&stripe.Options{RateLimit: 2, Now: func() time.Time { return now }})
+	add(t, s, fullEvent("evt_1"))
+	get[any](t, s, "/v2/core/events/evt_1")
+	get[any](t, s, "/v2/core/events/evt_1")
+	wantError(t, s, request("GET", "/v2/core/events/evt_1", ""), 429, "account_rate_limit_exceeded", "")
+	get[any](t, s, "/v2/core/events")
+	now = now.Add(500 * time.Millisecond)
+	get[any](t, s, "/v2/core/events/evt_1")
+	wantError(t, s, request("GET", "/v2/core/events/evt_1", ""), 429, "account_rate_limit_exceeded", "")
+}
+
+// TestConcurrentUse gives the race detector something to detect.
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(&stripe.Options{RateLimit: 1_000_000, Faults: stripe.RandomFaults(1, 0.1, stripe.FaultError)})
+	var wg sync.WaitGroup
+	for _, r := range []func() *http.Request{
+		func() *http.Request { return request("GET", "/v2/core/events?limit=1", "") },
+		func() *http.Request { return request("GET", "/v2/core/events/evt_1", "") },
+		func() *http.Request { return request("GET", "/v1/events", "") },
+		func() *http.Request { return request("GET", destinations, "") },
+		func() *http.Request {
+			return request("POST", destinations, webhookParams(), header("Idempotency-Key", "key_1"))
+		},
+	} {
+		wg.Go(func() {
+			for range 50 {
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, r())
+				if w.Code == http.StatusTooManyRequests || w.Code > http.StatusInternalServerError {
+					t.Errorf("answered %d %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 50 {
+			add(t, s, fullEvent("evt_1"))
+		}
+	})
+	wg.Wait()
+}
+
+// FuzzRequests sends arbitrary requests: each is answered with JSON and not with a 500, and a destination that was created
+// can be listed.
+func FuzzRequests(f *testing.F) {
+	f.Add("GET", "/v2/core/events", "limit=1&types[0]=v1.x&created[gte]=2026-11-22T00:00:00Z", "")
+	f.Add("GET", "/v2/core/events", "page=eyJjIjoiMjAyNi0xMS0yMlQxMTowMDowMFoiLCJpIjoiZXZ0XzEifQ", "")
+	f.Add("GET", "/v2/core/events/evt_1", "", "")
+	f.Add("GET", "/v2/core/events/%2e%2e", "", "")
+	f.Add("GET", "/v1/events", "type=a*b*&expand[]=x&created=1&limit=100", "")
+	f.Add("GET", "/v1/events", "ending_before=evt_1&types[]=%00", "")
+	f.Add("GET", "/v1/events", "type=a*\xd7*", "")
+	f.Add("GET", "/v1/billing/meters/mtr_1", "", "")
+	f.Add("POST", destinations, "", webhookParams())
+	f.Add("POST", destinations, "", webhookParams(`"thin"`, `"snapshot"`, "v1.billing.meter.no_meter_found", "*"))
+	f.Add("POST", destinations+"/ed_1", "", `{"metadata":{"a":null},"webhook_endpoint":null}`)
+	f.Add("POST", destinations+"/ed_1/disable", "", `{"include":[null]}`)
+	f.Add("DELETE", destinations+"/ed_1", "include[0]=webhook_endpoint.url", "")
+	f.Fuzz(func(t *testing.T, method, path, query, body string) {
+		target, err := url.ParseRequestURI(path)
+		if err != nil {
+			return // net/http refuses such a path before a handler sees it
+		}
+		target.RawQuery = query
+		s := newSandbox(nil)
+		add(t, s, fullEvent("evt_1"))
+		r := request("GET", "/", body)
+		r.Method, r.URL = method, target
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
+			t.Fatalf("%s %s %q = %d %s", method, target, body, w.Code, w.Body)
+		}
+		if method != http.MethodPost || path != destinations || w.Code != http.StatusOK {
+			return
+		}
+		id := field[string](t, w.Body.Bytes(), "id")
+		if got := get[v2Page](t, s, destinations).ids(); len(got) != 1 || got[0] != id {
+			t.Fatalf("created %s, listed %v", id, got)
+		}
+	})
 }

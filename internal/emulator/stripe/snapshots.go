@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,27 +12,39 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
 const snapshotsPath = "/v1/events"
 
-// AddSnapshot stores a v1 event, which is served as by AddEvent to keys of its livemode for [Retention] after its
-// created time, in its context or that of its Connect account where it names one. It counts as delivered once its
-// pending_webhooks is 0 or Deliver has succeeded. It replaces an event with the same id. The bytes are copied.
-func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
-	e, err := parseSnapshot(snapshot)
-	if err != nil {
-		return fmt.Errorf("add snapshot: %w", err)
+// snapshots holds the v1 events, which Stripe also calls snapshot events: https://docs.stripe.com/api/events.
+type snapshots struct{ store *eventStore }
+
+func (s *snapshots) endpoints() []endpoint {
+	return []endpoint{
+		{method: http.MethodGet, path: snapshotsPath, handle: s.list},
+		{method: http.MethodGet, path: snapshotsPath + "/{id}", handle: s.retrieve},
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.snapshots.put(e)
-	s.delivered[e.id] = e.pending == 0
+}
+
+// add stores an event: see [Sandbox.AddSnapshot].
+func (s *snapshots) add(raw []byte) error {
+	e, err := parseSnapshot(raw)
+	if err != nil {
+		return err
+	}
+	s.store.put(e)
 	return nil
 }
 
-// parseSnapshot checks what every v1 event has.
-func parseSnapshot(raw []byte) (*event, error) {
+// setDelivered records whether the last delivery to all webhooks succeeded.
+func (s *snapshots) setDelivered(id string, delivered bool) {
+	s.store.update(id, func(e *storedEvent) { e.delivered = delivered })
+}
+
+// parseSnapshot checks the fields that every v1 event has.
+func parseSnapshot(raw []byte) (*storedEvent, error) {
 	var v struct {
 		ID, Object, Type string
 		Created          int64
@@ -44,61 +57,54 @@ func parseSnapshot(raw []byte) (*event, error) {
 		return nil, fmt.Errorf("decode event: %w", err)
 	}
 	switch {
-	case v.Object != "event":
-		return nil, fmt.Errorf("object is %q, not %q", v.Object, "event")
+	case v.Object != v1events.Object:
+		return nil, fmt.Errorf("object is %q, not %q", v.Object, v1events.Object)
 	case v.ID == "" || v.Type == "" || v.Created <= 0:
 		return nil, errors.New("id, type or created is missing")
 	case v.Livemode == nil || v.Data.Object == nil:
 		return nil, errors.New("livemode or data.object is missing")
 	}
-	context := v.Context
-	if context == "" {
-		context = v.Account
-	}
 	created := time.Unix(v.Created, 0)
-	return &event{
-		id: v.ID, kind: v.Type, created: created, agesFrom: created, objectID: v.Data.Object.ID,
-		caller: caller{live: *v.Livemode, context: context}, body: bytes.Clone(raw), pending: v.PendingWebhooks,
+	return &storedEvent{
+		id: v.ID, eventType: v.Type, created: created, retainedFrom: created, relatedID: v.Data.Object.ID,
+		caller:    caller{live: *v.Livemode, context: cmp.Or(v.Context, v.Account)},
+		delivered: v.PendingWebhooks == 0, body: bytes.Clone(raw),
 	}, nil
 }
 
-// retrieveSnapshot serves GET /v1/events/{id}.
-func (s *Sandbox) retrieveSnapshot(c *call) ([]byte, error) {
-	c.query.looseList("expand", 20)
+// retrieve serves GET /v1/events/{id}.
+func (s *snapshots) retrieve(c *call) ([]byte, error) {
+	c.query.v1List("expand", 20)
 	if err := c.query.done(); err != nil {
 		return nil, err
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	e := s.snapshots.byID[c.id]
-	if e == nil || !s.visible(e, c.caller) {
+	e := s.store.get(c.id, c.caller)
+	if e == nil {
 		return nil, noSuch("event", c.id)
 	}
 	return e.body, nil
 }
 
-// listSnapshots serves GET /v1/events, newest first.
-func (s *Sandbox) listSnapshots(c *call) ([]byte, error) {
-	limit := c.query.integer("limit", 1, maxLimit, 10)
-	keep := s.snapshotFilter(c)
-	after, before := c.query.text("starting_after"), c.query.text("ending_before")
+// list serves GET /v1/events, newest first.
+func (s *snapshots) list(c *call) ([]byte, error) {
+	w := window{limit: c.query.integer("limit", 1, maxLimit, 10)}
+	keep := snapshotFilter(c.query)
+	after, before := c.query.string("starting_after"), c.query.string("ending_before")
 	if after != "" && before != "" {
-		c.query.fail(invalid("ending_before", "starting_after and ending_before exclude each other."))
+		c.query.fail(invalidParam("ending_before", "starting_after and ending_before exclude each other."))
 	}
-	c.query.looseList("expand", 20)
+	c.query.v1List("expand", 20)
 	if err := c.query.done(); err != nil {
 		return nil, err
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	start, err := s.snapshotPlace(c.caller, after, before)
-	if err != nil {
-		return nil, err
+	if id := cmp.Or(after, before); id != "" {
+		e := s.store.get(id, c.caller)
+		if e == nil {
+			return nil, noCursor(after != "", id)
+		}
+		w.from, w.newer = new(e.position()), before != ""
 	}
-	found, more := take(filter(s.snapshots.walk(start, before != ""), keep), limit)
-	if before != "" {
-		slices.Reverse(found)
-	}
+	found, more := s.store.list(c.caller, w, keep)
 	data := make([]json.RawMessage, len(found))
 	for i, e := range found {
 		data[i] = e.body
@@ -106,43 +112,36 @@ func (s *Sandbox) listSnapshots(c *call) ([]byte, error) {
 	return encode(map[string]any{"object": "list", "url": snapshotsPath, "has_more": more, "data": data}), nil
 }
 
-// snapshotFilter reads the parameters that choose events. What it returns needs s.mu.
-func (s *Sandbox) snapshotFilter(c *call) func(*event) bool {
-	kind, types := c.query.text("type"), c.query.looseList("types", 20)
-	if kind != "" && types != nil {
-		c.query.fail(invalid("types", "type and types exclude each other."))
+// noCursor reports that the event to start after, or to end before, does not exist.
+func noCursor(isAfter bool, id string) error {
+	param := "ending_before"
+	if isAfter {
+		param = "starting_after"
 	}
-	created := c.query.spanOrInstant("created", parseUnix)
-	success := c.query.text("delivery_success")
+	return badRequest("resource_missing", param, "No such event: '%s'", id)
+}
+
+// snapshotFilter reads the parameters that select events.
+func snapshotFilter(q *query) func(*storedEvent) bool {
+	eventType, types := q.string("type"), q.v1List("types", 20)
+	if eventType != "" && types != nil {
+		q.fail(invalidParam("types", "type and types exclude each other."))
+	}
+	created := q.timeRangeOrInstant("created", parseUnix)
+	success := q.string("delivery_success")
 	if success != "" && success != "true" && success != "false" {
-		c.query.fail(invalid("delivery_success", "delivery_success must be true or false; got %q.", success))
+		q.fail(invalidParam("delivery_success", "delivery_success must be true or false; got %q.", success))
 	}
-	pattern := typePattern(kind)
-	return func(e *event) bool {
-		return s.visible(e, c.caller) && created.contains(e.created) &&
-			(kind == "" || pattern.MatchString(e.kind)) &&
-			(types == nil || slices.Contains(types, e.kind)) &&
-			(success == "" || success == strconv.FormatBool(s.delivered[e.id]))
+	pattern := typePattern(eventType)
+	return func(e *storedEvent) bool {
+		return created.contains(e.created) &&
+			(eventType == "" || pattern.MatchString(e.eventType)) &&
+			(types == nil || slices.Contains(types, e.eventType)) &&
+			(success == "" || success == strconv.FormatBool(e.delivered))
 	}
 }
 
-// snapshotPlace finds the event that a page is to start after or end before. s.mu is held.
-func (s *Sandbox) snapshotPlace(c caller, after, before string) (*place, error) {
-	param, id := "starting_after", after
-	if before != "" {
-		param, id = "ending_before", before
-	}
-	if id == "" {
-		return nil, nil
-	}
-	e := s.snapshots.byID[id]
-	if e == nil || !s.visible(e, c) {
-		return nil, newFailure(http.StatusBadRequest, "invalid_request_error", "resource_missing", param, "No such event: '%s'", id)
-	}
-	return new(e.place()), nil
-}
-
-// typePattern compiles a type in which * stands for any text. It cannot fail: a query is UTF-8.
-func typePattern(kind string) *regexp.Regexp {
-	return regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(kind), `\*`, ".*") + "$")
+// typePattern compiles a type in which * matches any text. It cannot fail: a query is UTF-8.
+func typePattern(eventType string) *regexp.Regexp {
+	return regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(eventType), `\*`, ".*") + "$")
 }

@@ -17,10 +17,10 @@ type v1Page struct {
 	Data        []struct{ ID string }
 }
 
-// snapshots stores evt_0 … evt_<n-1>, a second apart, the odd ones still pending and about invoices.
+// snapshots stores evt_0 … evt_<n-1>, a second apart; the odd ones are undelivered and about invoices.
 func snapshots(t *testing.T, n int) *stripe.Sandbox {
 	t.Helper()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	for i := range n {
 		raw := stripe.RenewSnapshot(fmt.Sprintf("evt_%d", i), noon.Add(time.Duration(i-n)*time.Second))
 		if i%2 == 0 {
@@ -35,7 +35,7 @@ func snapshots(t *testing.T, n int) *stripe.Sandbox {
 	return s
 }
 
-func TestListSnapshots(t *testing.T) {
+func TestSnapshotsAreFilteredAndPaged(t *testing.T) {
 	t.Parallel()
 	s := snapshots(t, 5)
 	at := noon.Unix()
@@ -70,7 +70,7 @@ func TestListSnapshots(t *testing.T) {
 	}
 }
 
-func TestSnapshotsAreStrict(t *testing.T) {
+func TestInvalidSnapshotRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := snapshots(t, 2)
 	for _, tt := range []struct {
@@ -91,13 +91,13 @@ func TestSnapshotsAreStrict(t *testing.T) {
 		{"/evt_none", 404, "resource_missing", "id"},
 		{"/", 404, "", ""},
 	} {
-		wantFault(t, s, request("GET", "/v1/events"+tt.target, ""), tt.status, tt.code, tt.param)
+		wantError(t, s, request("GET", "/v1/events"+tt.target, ""), tt.status, tt.code, tt.param)
 	}
 }
 
 func TestRetrieveSnapshotInItsAccount(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	raw := strings.Replace(string(stripe.RenewSnapshot("evt_1", noon)), `"object":"event"`, `"object":"event","account":"acct_1"`, 1)
 	if err := s.AddSnapshot(json.RawMessage(raw)); err != nil {
 		t.Fatal(err)
@@ -107,13 +107,13 @@ func TestRetrieveSnapshotInItsAccount(t *testing.T) {
 			t.Errorf("GET with %s = %d %s, want 200 %s", name, status, body, raw)
 		}
 	}
-	wantFault(t, s, request("GET", "/v1/events/evt_1", ""), 404, "resource_missing", "id")
-	wantFault(t, s, request("GET", "/v1/events/evt_1", "", header("Stripe-Account", "acct_1"), header("Stripe-Context", "acct_1")), 400, "parameter_invalid", "Stripe-Account")
+	wantError(t, s, request("GET", "/v1/events/evt_1", ""), 404, "resource_missing", "id")
+	wantError(t, s, request("GET", "/v1/events/evt_1", "", header("Stripe-Account", "acct_1"), header("Stripe-Context", "acct_1")), 400, "parameter_invalid", "Stripe-Account")
 }
 
-func TestAddSnapshotRefuses(t *testing.T) {
+func TestAddSnapshotRefusesInvalidEvents(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	good := string(stripe.RenewSnapshot("evt_1", noon))
 	for _, tt := range []struct{ old, new, want string }{
 		{`{`, `[`, "decode event"},
@@ -127,16 +127,4 @@ func TestAddSnapshotRefuses(t *testing.T) {
 			t.Errorf("AddSnapshot(%s) = %v, want an error about %s", bad, err, tt.want)
 		}
 	}
-}
-
-func TestRetrieveMeterOfAnEvent(t *testing.T) {
-	t.Parallel()
-	s := newSandbox(stripe.Options{})
-	add(t, s, fullEvent("evt_1", `"related_object":{}`, `"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1?include=x"}`))
-	type meter struct{ ID, Object, Status string }
-	if got, want := get[meter](t, s, "/v1/billing/meters/mtr_1"), (meter{"mtr_1", "billing.meter", "active"}); got != want {
-		t.Errorf("meter = %+v, want %+v", got, want)
-	}
-	wantFault(t, s, request("GET", "/v1/billing/meters/mtr_2", ""), 404, "resource_missing", "id")
-	wantFault(t, s, request("GET", "/v1/billing/meters/mtr_1", "", header("Stripe-Context", "acct_1")), 404, "resource_missing", "id")
 }

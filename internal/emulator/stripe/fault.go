@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// A Fault is one way in which Stripe, or the way to it, can fail. The zero value is none.
+// A Fault is a way in which Stripe, or the network in front of it, can fail. The zero value means no fault.
 type Fault string
 
-// The faults. After the first four nothing has been done; the others lose or spoil an answer to work that has been done,
-// except for a hang.
+// The faults. After the first four and a hang the request has had no effect; the others spoil or lose the answer to a
+// request that took effect.
 const (
 	FaultRateLimit   Fault = "rate_limit"  // 429
 	FaultConflict    Fault = "conflict"    // 409 that asks for a retry with Stripe-Should-Retry
-	FaultError       Fault = "error"       // 500 in Stripe's shape
-	FaultUnavailable Fault = "unavailable" // 503 with a page of HTML, as a proxy would send
+	FaultError       Fault = "error"       // 500 in Stripe's format
+	FaultUnavailable Fault = "unavailable" // 503 with an HTML page, as from a proxy
 	FaultHang        Fault = "hang"        // no answer until the client gives up, then a closed connection
 	FaultTrickle     Fault = "trickle"     // the answer in small pieces over five seconds
 	FaultTruncate    Fault = "truncate"    // half of the answer, then a closed connection
-	FaultReset       Fault = "reset"       // no answer, but a reset connection
+	FaultReset       Fault = "reset"       // a connection reset instead of an answer
 )
 
 // Faults returns every fault.
@@ -34,9 +34,9 @@ func Faults() []Fault {
 	}
 }
 
-// RandomFaults returns a function for [Options.Faults] that lets a share of the requests, between 0 and 1, fail in one of
-// the given ways. The same seed gives the nth request for a path the same fate, whatever happens to other paths
-// meanwhile, so that a run can be repeated although its requests race. It is safe for concurrent use.
+// RandomFaults returns a function for [Options.Faults] that makes a share of the requests, between 0 and 1, fail in one of
+// the given ways. The nth request for a path always gets the same result from the same seed, whatever requests for other
+// paths come between, so that a run can be repeated although its requests race. It is safe for concurrent use.
 func RandomFaults(seed uint64, share float64, faults ...Fault) func(*http.Request) Fault {
 	var mu sync.Mutex
 	attempts := map[string]int{}
@@ -56,7 +56,7 @@ func RandomFaults(seed uint64, share float64, faults ...Fault) func(*http.Reques
 	}
 }
 
-// mix spreads the entropy of x over all of its bits, as FNV does not for inputs that differ in their last bytes only.
+// mix spreads the entropy of x over all of its bits, which FNV does not for inputs that differ only in their last bytes.
 // It is the finaliser of SplitMix64: https://prng.di.unimi.it/splitmix64.c.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
@@ -65,39 +65,44 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// refuse answers r itself if f is a fault that leaves the work undone.
-func (f Fault) refuse(w http.ResponseWriter, r *http.Request) bool {
+// refuse answers r with the failure that f stands for, if f leaves the request without effect. A hang does not return.
+func (f Fault) refuse(w http.ResponseWriter, r *http.Request) (status int, refused bool) {
 	switch f {
 	case FaultRateLimit:
 		w.Header().Set(rateLimitReason, "global-rate")
-		writeFailure(w, r, rateLimited(r))
+		return writeError(w, r, rateLimited(r)), true
 	case FaultConflict:
 		w.Header().Set("Stripe-Should-Retry", "true")
-		writeFailure(w, r, newFailure(http.StatusConflict, "", "lock_timeout", "", "This object cannot be accessed right now."))
+		return writeError(w, r, newError(http.StatusConflict, "", "lock_timeout", "", "This object cannot be accessed right now.")), true
 	case FaultError:
-		writeFailure(w, r, newFailure(http.StatusInternalServerError, "api_error", "", "", "An unknown error occurred."))
+		return writeError(w, r, newError(http.StatusInternalServerError, "api_error", "", "", "An unknown error occurred.")), true
 	case FaultUnavailable:
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, "<html><body><h1>503 Service Unavailable</h1></body></html>\n")
+		return http.StatusServiceUnavailable, true
 	case FaultHang:
-		// The server notices that a client has gone only once the body has been read.
+		// The server notices that the client has gone only after the body has been read.
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
-	default:
-		return false
 	}
-	return true
+	return 0, false
 }
 
-// trickleWait is the pause before each of the pieces of a trickled answer.
+func writeError(w http.ResponseWriter, r *http.Request, err error) (status int) {
+	status, body := errorResponse(err, r)
+	Fault("").write(w, r, status, body)
+	return status
+}
+
+// A trickled answer is sent in tricklePieces, with a trickleWait before each.
 const (
 	trickleWait   = 250 * time.Millisecond
 	tricklePieces = 20
 )
 
-// write sends an answer as f spoils it.
+// write sends an answer, spoiled by f. It does not return if f closes the connection.
 func (f Fault) write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
@@ -131,14 +136,13 @@ func trickle(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 }
 
-// reset closes the connection in a way that the client sees as an error of the network, not as an empty answer.
+// reset closes the connection so that the client sees a network error, not an empty answer, and aborts the handler.
 func reset(w http.ResponseWriter) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
 		_ = conn.Close()
-		return
 	}
 	panic(http.ErrAbortHandler)
 }

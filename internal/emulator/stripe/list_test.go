@@ -3,7 +3,6 @@ package stripe_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,23 +29,10 @@ func idsOf(data []struct{ ID string }) []string {
 	return ids
 }
 
-func get[T any](t *testing.T, h http.Handler, target string, options ...func(*http.Request)) T {
-	t.Helper()
-	var v T
-	status, body := do(t, h, request("GET", target, "", options...))
-	if status != 200 {
-		t.Fatalf("GET %s = %d %s", target, status, body)
-	}
-	if err := json.Unmarshal([]byte(body), &v); err != nil {
-		t.Fatalf("GET %s: %s: %v", target, body, err)
-	}
-	return v
-}
-
-// series stores evt_00 … evt_<n-1>, a second apart; every third is a ping about ed_1, the others about no meter.
+// series stores evt_00 … evt_<n-1>, a second apart; every third is a ping of ed_1, the others have the type no_meter_found.
 func series(t *testing.T, n int) *stripe.Sandbox {
 	t.Helper()
-	s := newSandbox(stripe.Options{})
+	s := newSandbox(nil)
 	for i := range n {
 		created := noon.Add(time.Duration(i-n) * time.Second).Format("2006-01-02T15:04:05.000Z")
 		event := fullEvent(fmt.Sprintf("evt_%02d", i), "2026-11-22T11:00:00.000Z", created)
@@ -59,7 +45,7 @@ func series(t *testing.T, n int) *stripe.Sandbox {
 	return s
 }
 
-func TestListEventsPages(t *testing.T) {
+func TestEventsAreListedInPages(t *testing.T) {
 	t.Parallel()
 	s := series(t, 7)
 	first := get[v2Page](t, s, "/v2/core/events?limit=3")
@@ -69,7 +55,7 @@ func TestListEventsPages(t *testing.T) {
 	if !strings.HasPrefix(*first.Next, "/v2/core/events?") {
 		t.Errorf("next_page_url = %q, want a relative one", *first.Next)
 	}
-	// An event that arrives between two pages moves neither.
+	// An event that arrives between two pages does not shift them.
 	add(t, s, fullEvent("evt_new", "T11:00:00", "T11:59:59"))
 	second := get[v2Page](t, s, *first.Next)
 	if diff := cmp.Diff([]string{"evt_03", "evt_02", "evt_01"}, second.ids()); diff != "" || second.Previous == nil || second.Next == nil {
@@ -93,7 +79,7 @@ func TestListEventsPages(t *testing.T) {
 	}
 }
 
-func TestListEventsFilters(t *testing.T) {
+func TestEventFiltersApplyToEveryPage(t *testing.T) {
 	t.Parallel()
 	s := series(t, 6)
 	add(t, s,
@@ -114,7 +100,7 @@ func TestListEventsFilters(t *testing.T) {
 		{"created[lt]=2026-11-22T11:59:55.0000Z", []string{"evt_00"}},
 		{"object_id=none", []string{}},
 	} {
-		// One at a time, so that the filters must survive each page.
+		// One event per page, so that every page has to keep the filters.
 		got, target := []string{}, "/v2/core/events?limit=1&"+tt.query
 		for next := &target; next != nil; {
 			page := get[v2Page](t, s, *next)
@@ -132,7 +118,7 @@ func TestListEventsFilters(t *testing.T) {
 	}
 }
 
-func TestListEventsRefuses(t *testing.T) {
+func TestInvalidEventListsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := series(t, 3)
 	next := *get[v2Page](t, s, "/v2/core/events?limit=1").Next
@@ -159,7 +145,7 @@ func TestListEventsRefuses(t *testing.T) {
 		{"page=bnVsbA", "parameter_invalid", "page"},
 		{strings.Replace(next, "/v2/core/events?limit=1", "limit=2", 1), "parameter_invalid", "page"},
 	} {
-		wantFault(t, s, request("GET", "/v2/core/events?"+tt.query, ""), 400, tt.code, tt.param)
+		wantError(t, s, request("GET", "/v2/core/events?"+tt.query, ""), 400, tt.code, tt.param)
 	}
-	wantFault(t, s, request("GET", next, "", header("Stripe-Context", "acct_1")), 400, "parameter_invalid", "page")
+	wantError(t, s, request("GET", next, "", header("Stripe-Context", "acct_1")), 400, "parameter_invalid", "page")
 }

@@ -16,15 +16,15 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// faulty returns a sandbox with evt_1 whose every request fails in one way.
+// faulty returns a sandbox with evt_1 in which every request has the same fault.
 func faulty(t *testing.T, fault stripe.Fault) *stripe.Sandbox {
 	t.Helper()
-	s := newSandbox(stripe.Options{Faults: func(*http.Request) stripe.Fault { return fault }})
+	s := newSandbox(&stripe.Options{Faults: func(*http.Request) stripe.Fault { return fault }})
 	add(t, s, fullEvent("evt_1"))
 	return s
 }
 
-func TestFaultsThatAnswer(t *testing.T) {
+func TestFaultsAnswerWithErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		fault         stripe.Fault
@@ -39,7 +39,7 @@ func TestFaultsThatAnswer(t *testing.T) {
 		{stripe.FaultError, "/v2/core/events/evt_1", 500, "", "", "Content-Type", "application/json"},
 	} {
 		s := faulty(t, tt.fault)
-		wantFault(t, s, request("GET", tt.target, ""), tt.status, tt.code, tt.param)
+		wantError(t, s, request("GET", tt.target, ""), tt.status, tt.code, tt.param)
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, request("GET", tt.target, ""))
 		if got := w.Header().Get(tt.header); got != tt.value {
@@ -51,7 +51,7 @@ func TestFaultsThatAnswer(t *testing.T) {
 	}
 }
 
-func TestFaultsOfTheConnection(t *testing.T) {
+func TestFaultsBreakTheConnection(t *testing.T) {
 	t.Parallel()
 	for fault, want := range map[stripe.Fault]error{
 		stripe.FaultReset:    syscall.ECONNRESET,
@@ -89,14 +89,14 @@ func TestFaultsOfTheConnection(t *testing.T) {
 	}
 }
 
-func TestResetLosesTheAnswerNotTheWork(t *testing.T) {
+func TestResetLosesTheAnswerButNotTheEffect(t *testing.T) {
 	t.Parallel()
 	faults := make(chan stripe.Fault, 2)
 	faults <- stripe.FaultReset
 	faults <- ""
-	s := newSandbox(stripe.Options{Faults: func(*http.Request) stripe.Fault { return <-faults }})
+	s := newSandbox(&stripe.Options{Faults: func(*http.Request) stripe.Fault { return <-faults }})
 	func() {
-		// A recorder has no connection to reset, so the handler aborts as net/http provides for it.
+		// The handler aborts, as it does when it breaks a connection.
 		defer func() {
 			if got := recover(); got != http.ErrAbortHandler {
 				t.Errorf("recovered %v, want %v", got, http.ErrAbortHandler)
@@ -126,21 +126,7 @@ func TestTrickleAndLatencyTakeTime(t *testing.T) {
 	})
 }
 
-func TestRateLimitIsPerEndpoint(t *testing.T) {
-	t.Parallel()
-	now := noon
-	s := newSandbox(stripe.Options{RateLimit: 2, Now: func() time.Time { return now }})
-	add(t, s, fullEvent("evt_1"))
-	get[any](t, s, "/v2/core/events/evt_1")
-	get[any](t, s, "/v2/core/events/evt_1")
-	wantFault(t, s, request("GET", "/v2/core/events/evt_1", ""), 429, "account_rate_limit_exceeded", "")
-	get[any](t, s, "/v2/core/events")
-	now = now.Add(500 * time.Millisecond)
-	get[any](t, s, "/v2/core/events/evt_1")
-	wantFault(t, s, request("GET", "/v2/core/events/evt_1", ""), 429, "account_rate_limit_exceeded", "")
-}
-
-func TestRandomFaultsRepeat(t *testing.T) {
+func TestRandomFaultsRepeatForTheSameSeed(t *testing.T) {
 	t.Parallel()
 	const requests = 2000
 	run := func(seed uint64, share float64, others int) (log []stripe.Fault) {

@@ -1,0 +1,259 @@
+package stripe
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxBody is the largest accepted request body, in bytes; Stripe's own parameters are far smaller.
+const maxBody = 1 << 20
+
+// A handler runs one API call and returns the body of a 200.
+type handler func(*call) ([]byte, error)
+
+// An endpoint is one method and path of the API. The path may contain one {id}.
+type endpoint struct {
+	method, path string
+	handle       handler
+	limit        *rate.Limiter // nil means no limit
+}
+
+func (e *endpoint) limitRate(perSecond int) {
+	e.limit = rate.NewLimiter(rate.Limit(perSecond), perSecond)
+}
+
+// A call is one authenticated request.
+type call struct {
+	request   *http.Request
+	requestID string
+	caller    caller
+	id        string // the {id} of the path, unescaped
+	query     *query
+	body      []byte
+}
+
+func (c *call) idempotencyKey() string { return c.request.Header.Get("Idempotency-Key") }
+
+// document parses the body of a POST, which has no parameters in its query.
+func (c *call) document() (*document, error) {
+	if err := c.query.done(); err != nil {
+		return nil, err
+	}
+	return parseDocument(c.body)
+}
+
+// route finds the endpoint for r. Like Stripe it gives an unknown path and a wrong method the same answer.
+func route(endpoints []endpoint, r *http.Request) (found endpoint, id string, err error) {
+	path := r.URL.EscapedPath()
+	for _, e := range endpoints {
+		if id, ok := match(e.path, path); ok && e.method == r.Method {
+			return e, id, nil
+		}
+	}
+	return endpoint{}, "", unrecognizedURL(r.Method, path)
+}
+
+// match compares paths element by element and returns the unescaped element in the place of {id}, which is never empty.
+func match(pattern, path string) (id string, ok bool) {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return "", false
+	}
+	for i := range want {
+		if want[i] != "{id}" {
+			if want[i] != got[i] {
+				return "", false
+			}
+			continue
+		}
+		unescaped, err := url.PathUnescape(got[i])
+		if err != nil || unescaped == "" {
+			return "", false
+		}
+		id = unescaped
+	}
+	return id, true
+}
+
+// readBody reads the body of a POST. A body on any other request is a client's mistake.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, invalidParam("", "The request body could not be read.")
+	case len(body) > maxBody:
+		return nil, invalidParam("", "The request body is too large.")
+	case len(body) > 0 && r.Method != http.MethodPost:
+		return nil, invalidParam("", "A %s request has its parameters in the query string, not in a body.", r.Method)
+	}
+	return body, checkContentType(r, body)
+}
+
+// checkContentType refuses a body that is not labelled as JSON, such as the form that a client of API v1 would send.
+func checkContentType(r *http.Request, body []byte) error {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if len(body) > 0 && (err != nil || mediaType != "application/json") {
+		return invalidParam("Content-Type", "API v2 accepts application/json; got %q.", r.Header.Get("Content-Type"))
+	}
+	return nil
+}
+
+// isV2 reports whether r is a request to API v2; all others are to API v1.
+func isV2(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/v2/") }
+
+// A caller is the mode and account of a request, from its headers. An object is visible only to callers of its own mode
+// and context; to all others it does not exist.
+type caller struct {
+	live    bool
+	context string // an account, or a path of accounts below an organisation; empty for the key's own account
+}
+
+var (
+	keyGrammar     = regexp.MustCompile(`^(?:sk|rk)_(live|test)_[0-9A-Za-z_]+$`)
+	releaseGrammar = regexp.MustCompile(`^[a-z]+$`)
+	contextGrammar = regexp.MustCompile(`^[0-9A-Za-z_]+(?:/[0-9A-Za-z_]+)*$`)
+)
+
+// authenticate reads the key, the API version and the context. Without keys, any well-formed key is accepted.
+func authenticate(r *http.Request, keys []string) (caller, error) {
+	live, err := keyMode(r.Header.Get("Authorization"), keys)
+	if err != nil {
+		return caller{}, err
+	}
+	if err := checkVersion(r); err != nil {
+		return caller{}, err
+	}
+	context, err := requestContext(r)
+	return caller{live: live, context: context}, err
+}
+
+// keyMode reports whether the key of an Authorization header is a live one. Its errors never repeat the key.
+func keyMode(authorization string, keys []string) (live bool, err error) {
+	key, isBearer := strings.CutPrefix(authorization, "Bearer ")
+	if !isBearer || key == "" {
+		return false, unauthorized("You did not provide an API key. Provide it in the Authorization header, using Bearer auth.")
+	}
+	parts := keyGrammar.FindStringSubmatch(key)
+	if parts == nil || len(keys) > 0 && !slices.Contains(keys, key) {
+		return false, unauthorized("Invalid API Key provided.")
+	}
+	return parts[1] == "live", nil
+}
+
+// checkVersion requires a Stripe-Version such as 2026-09-30.endive. Stripe would fall back to the account's default, which
+// is a trap for a program: a click in the Dashboard changes how it must read the answers.
+func checkVersion(r *http.Request) error {
+	version := r.Header.Get("Stripe-Version")
+	if version == "" {
+		return missingParam("Stripe-Version")
+	}
+	date, release, hasRelease := strings.Cut(version, ".")
+	if _, err := time.Parse(time.DateOnly, date); err != nil || hasRelease && !releaseGrammar.MatchString(release) {
+		return invalidParam("Stripe-Version", "Invalid Stripe API version: %q.", version)
+	}
+	if isV2(r) && !hasRelease {
+		return invalidParam("Stripe-Version", "API v2 needs a version with a release name, such as 2026-09-30.endive; got %q.", version)
+	}
+	return nil
+}
+
+// requestContext reads Stripe-Context or, in API v1 only, its predecessor Stripe-Account.
+func requestContext(r *http.Request) (string, error) {
+	context, account := r.Header.Get("Stripe-Context"), r.Header.Get("Stripe-Account")
+	if account != "" {
+		if isV2(r) || context != "" {
+			return "", invalidParam("Stripe-Account", "Use Stripe-Context instead of Stripe-Account.")
+		}
+		context = account
+	}
+	if context != "" && !contextGrammar.MatchString(context) {
+		return "", invalidParam("Stripe-Context", "Invalid Stripe-Context: %q.", context)
+	}
+	return context, nil
+}
+
+// idempotencyWindow is how long API v2 remembers a key.
+const idempotencyWindow = 30 * 24 * time.Hour
+
+// maxIdempotencyKey is the length of the longest key that Stripe accepts, in bytes.
+const maxIdempotencyKey = 255
+
+// replays remembers answers by idempotency key. It is safe for concurrent use.
+type replays struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	byKey map[replayKey]*replay
+}
+
+// A replayKey is an idempotency key within the account that chose it.
+type replayKey struct {
+	caller caller
+	key    string
+}
+
+// A replay is the first request with an idempotency key. Its answer is nil while the request is still being served.
+type replay struct {
+	request [sha256.Size]byte
+	at      time.Time
+	answer  []byte
+}
+
+func newReplays(now func() time.Time) *replays {
+	return &replays{now: now, byKey: map[replayKey]*replay{}}
+}
+
+// once runs the handler, unless a call with the same idempotency key has succeeded before: then it repeats that answer. As
+// in API v2, a call that failed runs again, and a key that is used again for a different request is refused.
+func (p *replays) once(c *call, handle handler) ([]byte, error) {
+	r := c.request
+	if c.idempotencyKey() == "" || r.Method == http.MethodGet {
+		return handle(c)
+	}
+	if len(c.idempotencyKey()) > maxIdempotencyKey {
+		return nil, invalidParam("Idempotency-Key", "Idempotency-Key is longer than %d characters.", maxIdempotencyKey)
+	}
+	key := replayKey{caller: c.caller, key: c.idempotencyKey()}
+	request := sha256.Sum256(fmt.Appendf(nil, "%s %s\n%s", r.Method, r.URL.RequestURI(), c.body))
+	answer, err := p.claim(key, request)
+	if answer != nil || err != nil {
+		return answer, err
+	}
+	answer, err = handle(c)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		delete(p.byKey, key)
+		return nil, err
+	}
+	p.byKey[key].answer = answer
+	return answer, nil
+}
+
+// claim returns the answer to repeat, or nil for the first request with its key, which now holds it.
+func (p *replays) claim(key replayKey, request [sha256.Size]byte) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := p.byKey[key]
+	switch {
+	case first == nil || p.now().Sub(first.at) > idempotencyWindow:
+		p.byKey[key] = &replay{request: request, at: p.now()}
+		return nil, nil
+	case first.request != request:
+		return nil, idempotencyError("Keys for idempotent requests can only be used with the same parameters they were first used with.")
+	case first.answer == nil:
+		return nil, idempotencyError("Another request with this idempotency key is in progress.")
+	}
+	return first.answer, nil
+}
