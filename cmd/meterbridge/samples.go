@@ -87,7 +87,7 @@ func (s *session) sendSamples(ctx context.Context) (wrong int) {
 		s.console.printf("No samples sent: %s does not know them.", s.stripe.origin)
 		return 0 // with --once, check returns an error
 	}
-	samples, err := newSamples(s.secret, s.stripe.sandbox, time.Now(), s.flags.tokens())
+	samples, err := newSamples(s.secret, s.stripe.sandbox.Sandbox, time.Now(), s.flags.tokens())
 	if err != nil {
 		s.console.printf("No samples sent: %v", err)
 		return 1

@@ -3,11 +3,9 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
@@ -19,11 +17,10 @@ import (
 // elsewhere.
 type stripeSource struct {
 	origin  string
-	secret  string          // content of the API key's secret
-	rotated string          // its content after a rotation
-	sandbox *stripe.Sandbox // nil if Stripe is elsewhere
-	about   string          // for people
-	server  *http.Server
+	secret  string         // content of the API key's secret
+	rotated string         // its content after a rotation
+	sandbox *stripe.Server // nil if Stripe is elsewhere
+	about   string         // for people
 }
 
 // openStripe returns the Stripe that flags and environment select. It starts the sandbox if that is
@@ -45,39 +42,21 @@ func openStripe(p process, flags localFlags, console *console, fault func(*http.
 }
 
 func openSandbox(console *console, fault func(*http.Request) stripe.Fault) (*stripeSource, error) {
-	keys, rotated := newKeys(), newKeys()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for the sandbox: %w", err)
-	}
-	s := &stripeSource{
-		origin:  "http://" + listener.Addr().String(),
-		secret:  keys.secret(),
-		rotated: rotated.secret(),
-		sandbox: stripe.New(&stripe.Options{APIKeys: append(keys[:], rotated[:]...), Faults: fault}),
-		about:   "built-in sandbox (set STRIPE_API_KEY to fetch from the real one)",
-	}
-	s.server = &http.Server{Handler: s.handler(console), ReadHeaderTimeout: 10 * time.Second}
-	go s.server.Serve(listener)
-	return s, nil
-}
-
-// apiKeys are a live and a test key.
-type apiKeys [2]string
-
-func newKeys() apiKeys { return apiKeys{"sk_live_" + randomHex(12), "sk_test_" + randomHex(12)} }
-
-func (k apiKeys) secret() string { return fmt.Sprintf(`{"live":%q,"test":%q}`, k[0], k[1]) }
-
-// handler serves the sandbox and prints each request for an event.
-func (s *stripeSource) handler(console *console) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-		s.sandbox.ServeHTTP(recorder, r)
+	sandbox, err := stripe.Start(&stripe.Options{Faults: fault, Answered: func(r *http.Request, status int) {
 		if strings.HasPrefix(r.URL.Path, "/v2/core/events/") {
-			console.fetched(path.Base(r.URL.Path), r.Method+" "+r.URL.Path, recorder.status)
+			console.fetched(path.Base(r.URL.Path), r.Method+" "+r.URL.Path, status)
 		}
-	})
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return &stripeSource{
+		origin:  sandbox.Origin,
+		secret:  sandbox.Keys.JSON(),
+		rotated: sandbox.RotatedKeys.JSON(),
+		sandbox: sandbox,
+		about:   "built-in sandbox (set STRIPE_API_KEY to fetch from the real one)",
+	}, nil
 }
 
 // Observe implements [activity.Observer]. The sandbox learns the full form of each thin event that the
@@ -92,20 +71,7 @@ func (s *stripeSource) Observe(step activity.Step) {
 }
 
 func (s *stripeSource) close() {
-	if s.server != nil {
-		s.server.Close()
+	if s.sandbox != nil {
+		s.sandbox.Close()
 	}
 }
-
-type statusRecorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (r *statusRecorder) WriteHeader(status int) {
-	r.status = status
-	r.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap gives [http.ResponseController] access to the connection, which the sandbox's faults need.
-func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -59,8 +59,8 @@ func (w *workshop) deployStack(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	w.closers = append(w.closers, stripe.close)
-	expanded, secrets, err := w.deployWithConsumers(ctx, map[string]string{"StripeApiBase": stripe.origin, "StripeRateLimit": "0"})
+	w.closers = append(w.closers, func() { stripe.Close() })
+	expanded, secrets, err := w.deployWithConsumers(ctx, map[string]string{"StripeApiBase": stripe.Origin, "StripeRateLimit": "0"})
 	if err != nil {
 		return "", err
 	}

@@ -33,7 +33,7 @@ func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.closers = append(w.closers, stripe.close)
+	w.closers = append(w.closers, func() { stripe.Close() })
 	for _, full := range w.script.known {
 		if err := stripe.AddEvent(full); err != nil {
 			return nil, err
@@ -54,7 +54,7 @@ func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
 	front := &frontier{source: source}
 	stack, err := aws.Open(ctx, aws.Options{
 		Template:    file,
-		Parameters:  map[string]string{"StripeApiBase": stripe.origin, "StripeRateLimit": "0"},
+		Parameters:  map[string]string{"StripeApiBase": stripe.Origin, "StripeRateLimit": "0"},
 		Listen:      "127.0.0.1:0",
 		BuildDir:    w.temporary("local-build"),
 		Secrets:     map[string]string{"SIGNING_SECRET_ID": string(firstSecret), "API_KEY_SECRET_ID": apiKey},

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
 // Names at moto.
@@ -104,7 +105,7 @@ type deployed struct {
 	physical map[string]string // logical to physical names; URLs of queues
 	secrets  map[string]string // logical names to ARNs
 	mapping  mapping
-	stripe   *stripeServer
+	stripe   *stripe.Server
 	env      map[string][]string // environments of the functions, by logical name, as moto's Lambda has them
 }
 
@@ -118,7 +119,7 @@ type mapping struct {
 
 // inspect reads what has been deployed and turns the mapping off, which moto would serve from Docker: the Runtime Interface
 // Emulator takes its place.
-func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *stripeServer) (*deployed, error) {
+func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *stripe.Server) (*deployed, error) {
 	physical, err := m.resources(ctx, stackName)
 	if err != nil {
 		return nil, err

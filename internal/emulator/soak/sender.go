@@ -49,7 +49,7 @@ func (s *sender) send(ctx context.Context) error {
 		// Stripe's clock: an hour ago, so that a reconciler, which lets fresh deliveries take their time, looks at all of them.
 		e := s.plan.event(n, samples, time.Now().Add(-time.Hour))
 		if e.full != nil {
-			if err := s.account.sandbox.AddEvent(e.full); err != nil {
+			if err := s.account.AddEvent(e.full); err != nil {
 				return fmt.Errorf("soak: give event %s to the sandbox: %w", e.id, err)
 			}
 		}

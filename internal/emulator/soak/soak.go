@@ -119,7 +119,7 @@ func (r *run) close() {
 		r.stack.Close()
 	}
 	if r.account != nil {
-		r.account.close()
+		r.account.Close()
 	}
 }
 

@@ -20,7 +20,8 @@ import (
 // ErrNoEvent means that no event has the id that was to be delivered.
 var ErrNoEvent = errors.New("stripe: no such event")
 
-// ErrNotLoopback means that a destination's URL leads off this machine, where the sandbox sends nothing.
+// ErrNotLoopback means that a destination's URL leads off this machine, where the sandbox sends
+// nothing.
 var ErrNotLoopback = errors.New("stripe: not a loopback address")
 
 // deliveryTimeout is how long a webhook has to answer. Stripe publishes no figure.
@@ -38,7 +39,8 @@ func newSender(opts *Options) *sender {
 	return &sender{client: newDeliveryClient(), now: opts.Now, schedule: opts.DeliverySchedule, logger: opts.Logger}
 }
 
-// deliver sends a payload to all destinations at once, and returns the errors of those that it has given up.
+// deliver sends a payload to all destinations at once, and returns the errors of those that it has
+// given up.
 func (s *sender) deliver(ctx context.Context, to []*destination, payload []byte) error {
 	failures := make(chan error, len(to))
 	for _, d := range to {
@@ -76,7 +78,8 @@ func (s *sender) ping(ctx context.Context, d *destination, payload []byte) {
 	}
 }
 
-// send makes one attempt, signed at the time of the attempt. Like Stripe it does not follow redirects.
+// send makes one attempt, signed at the time of the attempt. Like Stripe it does not follow
+// redirects.
 func (s *sender) send(ctx context.Context, d *destination, payload []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
@@ -99,8 +102,8 @@ func (s *sender) send(ctx context.Context, d *destination, payload []byte) error
 	return nil
 }
 
-// newDeliveryClient returns a client that connects to loopback addresses only. It checks the address after name
-// resolution, so that no host name can lead elsewhere.
+// newDeliveryClient returns a client that connects to loopback addresses only. It checks the
+// address after name resolution, so that no host name can lead elsewhere.
 func newDeliveryClient() *http.Client {
 	dialer := &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
 		target, err := netip.ParseAddrPort(address)
@@ -115,7 +118,8 @@ func newDeliveryClient() *http.Client {
 	}
 }
 
-// notification returns the notification for a full v2 event: the event without the fields that only the API returns.
+// notification returns the notification for a full v2 event: the event without the fields that only
+// the API returns.
 func notification(full []byte) []byte {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(full, &members) // it was parsed as an object when it was stored

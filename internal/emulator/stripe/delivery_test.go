@@ -21,7 +21,8 @@ type delivery struct {
 	header http.Header
 }
 
-// webhook is an endpoint that answers each delivery with the next status, and with 200 after the last.
+// webhook is an endpoint that answers each delivery with the next status, and with 200 after the
+// last.
 func webhook(t *testing.T, statuses ...int) (url string, deliveries <-chan delivery) {
 	t.Helper()
 	received := make(chan delivery, 16)

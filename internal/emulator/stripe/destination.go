@@ -27,8 +27,9 @@ const (
 	includeURL    = "webhook_endpoint.url"
 )
 
-// A destination is an event destination: https://docs.stripe.com/api/v2/core/event_destinations/object. It never changes
-// once it is stored; an update stores a copy.
+// A destination is an event destination:
+// https://docs.stripe.com/api/v2/core/event_destinations/object. It never changes once it is
+// stored; an update stores a copy.
 type destination struct {
 	ID                 string            `json:"id"`
 	Object             string            `json:"object"`
@@ -122,7 +123,8 @@ func readDestination(params *document, c caller) *destination {
 	return d
 }
 
-// readChanges reads the parameters of an update. A field that cannot change is an unknown parameter, as for Stripe.
+// readChanges reads the parameters of an update. A field that cannot change is an unknown
+// parameter, as for Stripe.
 func (d *destination) readChanges(params *document) {
 	if name := params.string("name"); name != nil {
 		d.Name = *name
@@ -151,8 +153,8 @@ func (d *destination) readMetadata(params *document) {
 	}
 }
 
-// readEnabledEvents reads the event types. The types of thin events are complete names that begin with an API version;
-// for snapshot events a single "*" means all types.
+// readEnabledEvents reads the event types. The types of thin events are complete names that begin
+// with an API version; for snapshot events a single "*" means all types.
 func (d *destination) readEnabledEvents(params *document) {
 	var types []string
 	if !params.read("enabled_events", &types, "an array of strings") {
@@ -197,7 +199,8 @@ func (d *destination) readWebhook(params *document) {
 	}
 }
 
-// completeCloud adds the fields that Stripe learns from the cloud provider about a new event source or topic.
+// completeCloud adds the fields that Stripe learns from the cloud provider about a new event source
+// or topic.
 func (d *destination) completeCloud() {
 	if region, ok := d.AmazonEventbridge["aws_region"]; ok {
 		delete(d.AmazonEventbridge, "aws_region")

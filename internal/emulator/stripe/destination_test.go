@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// webhookParams returns valid parameters for a thin webhook destination; changes are pairs of old and new text.
+// webhookParams returns valid parameters for a thin webhook destination; changes are pairs of old
+// and new text.
 func webhookParams(changes ...string) string {
 	return strings.NewReplacer(changes...).Replace(`{"name":"meters","type":"webhook_endpoint","event_payload":"thin",` +
 		`"enabled_events":["v1.billing.meter.no_meter_found"],"webhook_endpoint":{"url":"https://example.com/hook"}}`)

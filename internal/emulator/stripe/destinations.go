@@ -18,7 +18,8 @@ const (
 	destinationObject = "v2.core.event_destination"
 )
 
-// destinations holds the event destinations: https://docs.stripe.com/api/v2/core/event_destinations.
+// destinations holds the event destinations:
+// https://docs.stripe.com/api/v2/core/event_destinations.
 type destinations struct {
 	now    func() time.Time
 	token  func(n int) string
@@ -190,7 +191,8 @@ func (s *destinations) disable(c *call) ([]byte, error) {
 	})
 }
 
-// change replaces a destination by a changed copy, unless the parameters that apply reads are invalid.
+// change replaces a destination by a changed copy, unless the parameters that apply reads are
+// invalid.
 func (s *destinations) change(c *call, apply func(*destination, *document)) ([]byte, error) {
 	params, err := c.document()
 	if err != nil {
@@ -213,8 +215,9 @@ func (s *destinations) change(c *call, apply func(*destination, *document)) ([]b
 	return encode(d.with(include)), nil
 }
 
-// ping serves POST /v2/core/event_destinations/{id}/ping. It attempts one delivery before it answers, so that a client
-// finds the ping delivered. The ping of a disabled destination is stored but not delivered.
+// ping serves POST /v2/core/event_destinations/{id}/ping. It attempts one delivery before it
+// answers, so that a client finds the ping delivered. The ping of a disabled destination is stored
+// but not delivered.
 func (s *destinations) ping(c *call) ([]byte, error) {
 	params, err := c.document()
 	if err != nil {
@@ -247,7 +250,7 @@ func (s *destinations) newPing(d *destination, c *call) *storedEvent {
 		relatedID: d.ID, relatedURL: destinationsPath + "/" + d.ID,
 	}
 	e.body = encode(map[string]any{
-		"id": e.id, "object": eventObject, "type": e.eventType, "created": now.Format(millis), "livemode": d.Livemode,
+		"id": e.id, "object": v2events.Object, "type": e.eventType, "created": now.Format(millis), "livemode": d.Livemode,
 		"context": orNull(d.caller.context),
 		"reason": map[string]any{
 			"type": "request", "request": map[string]any{"id": c.requestID, "idempotency_key": orNull(c.idempotencyKey())},

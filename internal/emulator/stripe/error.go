@@ -10,7 +10,8 @@ import (
 
 const docURL = "https://docs.stripe.com/error-codes"
 
-// rateLimitReason is the header in which Stripe names the limit that was exceeded: https://docs.stripe.com/rate-limits.
+// rateLimitReason is the header in which Stripe names the limit that was exceeded:
+// https://docs.stripe.com/rate-limits.
 const rateLimitReason = "Stripe-Rate-Limited-Reason"
 
 // An apiError is an error as the API reports it: https://docs.stripe.com/api/errors.
@@ -22,7 +23,8 @@ type apiError struct {
 // Error returns the message.
 func (e *apiError) Error() string { return e.message }
 
-// errorResponse returns the status and body that report err. Any error but an apiError is a bug in the sandbox: a 500.
+// errorResponse returns the status and body that report err. Any error but an apiError is a bug in
+// the sandbox: a 500.
 func errorResponse(err error, r *http.Request) (status int, body []byte) {
 	e, ok := errors.AsType[*apiError](err)
 	if !ok {
@@ -76,7 +78,8 @@ func unrecognizedURL(method, path string) error {
 	return newError(http.StatusNotFound, "invalid_request_error", "", "", "Unrecognized request URL (%s: %s).", method, path)
 }
 
-// notFound is API v2's answer to an id that does not exist, is too old, or belongs to another mode or context.
+// notFound is API v2's answer to an id that does not exist, is too old, or belongs to another mode
+// or context.
 func notFound() error {
 	return newError(http.StatusNotFound, "", "not_found", "", "Not found.")
 }
@@ -98,8 +101,8 @@ func rateLimited(r *http.Request) error {
 	return newError(http.StatusTooManyRequests, errorType, code, "", "Request rate limit exceeded.")
 }
 
-// encode marshals a value that the sandbox built, which cannot fail. Raw events inside it lose their insignificant white
-// space and nothing else: an ampersand stays one.
+// encode marshals a value that the sandbox built, which cannot fail. Raw events inside it lose
+// their insignificant white space and nothing else: an ampersand stays one.
 func encode(v any) []byte {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)

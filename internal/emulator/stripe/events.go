@@ -10,12 +10,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-const (
-	eventsPath  = "/v2/core/events"
-	eventObject = "v2.core.event"
-)
+const eventsPath = "/v2/core/events"
 
 // missingPrefix starts the ids that Learn ignores.
 const missingPrefix = "evt_missing"
@@ -75,8 +74,8 @@ func parseEvent(raw []byte) (*storedEvent, error) {
 		return nil, fmt.Errorf("decode event: %w", err)
 	}
 	switch {
-	case v.Object != eventObject:
-		return nil, fmt.Errorf("object is %q, not %q", v.Object, eventObject)
+	case v.Object != v2events.Object:
+		return nil, fmt.Errorf("object is %q, not %q", v.Object, v2events.Object)
 	case v.ID == "" || v.Type == "" || v.Created.IsZero():
 		return nil, errors.New("id, type or created is missing")
 	case v.Livemode == nil:
@@ -120,7 +119,8 @@ func (s *events) list(c *call) ([]byte, error) {
 
 const meterPath = "/v1/billing/meters/{id}"
 
-// meters holds the billing meters that v2 events refer to: https://docs.stripe.com/api/billing/meter.
+// meters holds the billing meters that v2 events refer to:
+// https://docs.stripe.com/api/billing/meter.
 type meters struct {
 	mu      sync.RWMutex
 	created map[meterKey]time.Time // the creation time of the last event about each

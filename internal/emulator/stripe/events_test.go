@@ -84,7 +84,8 @@ func TestLearnCompletesTheNotification(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(nil)
 	for _, sample := range stripe.Samples() {
-		// The samples are years old, but the retention of a learned event starts when it is learned.
+		// The samples are years old, but the retention of a learned event starts when it is
+		// learned.
 		if err := s.Learn(sample.Thin); err != nil {
 			t.Fatalf("Learn(%s) = %v", sample.Name, err)
 		}

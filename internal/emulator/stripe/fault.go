@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// A Fault is a way in which Stripe, or the network in front of it, can fail. The zero value means no fault.
+// A Fault is a way in which Stripe, or the network in front of it, can fail. The zero value means
+// no fault.
 type Fault string
 
-// The faults. After the first four and a hang the request has had no effect; the others spoil or lose the answer to a
-// request that took effect.
+// The faults. After the first four and a hang the request has had no effect; the others spoil or
+// lose the answer to a request that took effect.
 const (
 	FaultRateLimit   Fault = "rate_limit"  // 429
 	FaultConflict    Fault = "conflict"    // 409 that asks for a retry with Stripe-Should-Retry
@@ -34,9 +35,10 @@ func Faults() []Fault {
 	}
 }
 
-// RandomFaults returns a function for [Options.Faults] that makes a share of the requests, between 0 and 1, fail in one of
-// the given ways. The nth request for a path always gets the same result from the same seed, whatever requests for other
-// paths come between, so that a run can be repeated although its requests race. It is safe for concurrent use.
+// RandomFaults returns a function for [Options.Faults] that makes a share of the requests, between
+// 0 and 1, fail in one of the given ways. The nth request for a path always gets the same result
+// from the same seed, whatever requests for other paths come between, so that a run can be repeated
+// although its requests race. It is safe for concurrent use.
 func RandomFaults(seed uint64, share float64, faults ...Fault) func(*http.Request) Fault {
 	var mu sync.Mutex
 	attempts := map[string]int{}
@@ -56,8 +58,8 @@ func RandomFaults(seed uint64, share float64, faults ...Fault) func(*http.Reques
 	}
 }
 
-// mix spreads the entropy of x over all of its bits, which FNV does not for inputs that differ only in their last bytes.
-// It is the finaliser of SplitMix64: https://prng.di.unimi.it/splitmix64.c.
+// mix spreads the entropy of x over all of its bits, which FNV does not for inputs that differ only
+// in their last bytes. It is the finaliser of SplitMix64: https://prng.di.unimi.it/splitmix64.c.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -65,7 +67,8 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// refuse answers r with the failure that f stands for, if f leaves the request without effect. A hang does not return.
+// refuse answers r with the failure that f stands for, if f leaves the request without effect. A
+// hang does not return.
 func (f Fault) refuse(w http.ResponseWriter, r *http.Request) (status int, refused bool) {
 	switch f {
 	case FaultRateLimit:
@@ -136,7 +139,8 @@ func trickle(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 }
 
-// reset closes the connection so that the client sees a network error, not an empty answer, and aborts the handler.
+// reset closes the connection so that the client sees a network error, not an empty answer, and
+// aborts the handler.
 func reset(w http.ResponseWriter) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		if tcp, ok := conn.(*net.TCPConn); ok {

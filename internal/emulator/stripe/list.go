@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// Page sizes of API v2. Stripe does not document them; these are the default of its examples and the maximum of its v2
-// lists of accounts.
+// Page sizes of API v2. Stripe does not document them; these are the default of its examples and
+// the maximum of its v2 lists of accounts.
 const (
 	defaultLimit = 20
 	maxLimit     = 100
 )
 
-// A position is the place of an item in a list. Lists are ordered by creation time; the id breaks ties, so that pages never
-// skip or repeat an item.
+// A position is the place of an item in a list. Lists are ordered by creation time; the id breaks
+// ties, so that pages never skip or repeat an item.
 type position struct {
 	Created time.Time `json:"c"`
 	ID      string    `json:"i"`
@@ -34,8 +34,8 @@ func (p position) compare(other position) int {
 	return cmp.Or(p.Created.Compare(other.Created), strings.Compare(p.ID, other.ID))
 }
 
-// A window is the part of a list that a page shows: up to limit items that are older than a position or, if newer is set,
-// newer than it. A nil position starts with the newest item.
+// A window is the part of a list that a page shows: up to limit items that are older than a
+// position or, if newer is set, newer than it. A nil position starts with the newest item.
 type window struct {
 	from  *position
 	newer bool
@@ -59,8 +59,8 @@ func (w window) compare(a, b position) int {
 	return b.compare(a)
 }
 
-// take returns the window's items, newest first, and whether more of them follow in its direction. The given items are on
-// its side of the position, nearest first.
+// take returns the window's items, newest first, and whether more of them follow in its direction.
+// The given items are on its side of the position, nearest first.
 func take[T any](w window, items iter.Seq[T]) (chosen []T, more bool) {
 	for item := range items {
 		if len(chosen) == w.limit {
@@ -75,7 +75,8 @@ func take[T any](w window, items iter.Seq[T]) (chosen []T, more bool) {
 	return chosen, more
 }
 
-// A storedEvent is an event of either API with the fields that the sandbox uses. It never changes once it is stored.
+// A storedEvent is an event of either API with the fields that the sandbox uses. It never changes
+// once it is stored.
 type storedEvent struct {
 	id, eventType string
 	caller        caller // who may read it
@@ -89,7 +90,8 @@ type storedEvent struct {
 
 func (e *storedEvent) position() position { return position{Created: e.created, ID: e.id} }
 
-// An eventStore holds the events of one API by id and by creation time. It is safe for concurrent use.
+// An eventStore holds the events of one API by id and by creation time. It is safe for concurrent
+// use.
 type eventStore struct {
 	now func() time.Time
 

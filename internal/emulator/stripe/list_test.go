@@ -29,7 +29,8 @@ func idsOf(data []struct{ ID string }) []string {
 	return ids
 }
 
-// series stores evt_00 … evt_<n-1>, a second apart; every third is a ping of ed_1, the others have the type no_meter_found.
+// series stores evt_00 … evt_<n-1>, a second apart; every third is a ping of ed_1, the others have
+// the type no_meter_found.
 func series(t *testing.T, n int) *stripe.Sandbox {
 	t.Helper()
 	s := newSandbox(nil)

@@ -14,8 +14,9 @@ import (
 	"unicode/utf8"
 )
 
-// A query holds the parameters of one query string. An endpoint reads each parameter that it knows, which removes it, and
-// then calls done, which refuses the first malformed value that was read and any parameter that remains.
+// A query holds the parameters of one query string. An endpoint reads each parameter that it knows,
+// which removes it, and then calls done, which refuses the first malformed value that was read and
+// any parameter that remains.
 type query struct {
 	values url.Values
 	err    error
@@ -44,7 +45,8 @@ func (q *query) done() error {
 	return q.err
 }
 
-// take removes a parameter, which must have one value that is not empty, and reports whether it was present.
+// take removes a parameter, which must have one value that is not empty, and reports whether it was
+// present.
 func (q *query) take(name string) (string, bool) {
 	values, ok := q.values[name]
 	if !ok {
@@ -79,7 +81,8 @@ func (q *query) integer(name string, low, high, fallback int) int {
 	return n
 }
 
-// list returns the values of name[0], name[1] and so on, at most limit of them. API v2 accepts no other notation.
+// list returns the values of name[0], name[1] and so on, at most limit of them. API v2 accepts no
+// other notation.
 func (q *query) list(name string, limit int) []string {
 	var items []string
 	for {
@@ -180,15 +183,16 @@ func parseUnix(value string) (time.Time, error) {
 	return time.Unix(seconds, 0), nil
 }
 
-// A document holds the members of a JSON object and is read like a [query]: members that were not read are unknown, and
-// the first error is kept. Nested documents keep it in the outermost.
+// A document holds the members of a JSON object and is read like a [query]: members that were not
+// read are unknown, and the first error is kept. Nested documents keep it in the outermost.
 type document struct {
 	prefix  string // of member names in errors
 	members map[string]json.RawMessage
 	err     *error
 }
 
-// parseDocument parses a JSON object. An empty body is an empty object, as in a POST without parameters.
+// parseDocument parses a JSON object. An empty body is an empty object, as in a POST without
+// parameters.
 func parseDocument(body []byte) (*document, error) {
 	d := &document{members: map[string]json.RawMessage{}, err: new(error)}
 	if len(body) == 0 {
@@ -220,8 +224,8 @@ func (d *document) has(name string) bool {
 	return ok
 }
 
-// read decodes a member if it is present, and reports whether it was. A null is malformed. The description of the expected
-// value completes the sentence "name must be ….".
+// read decodes a member if it is present, and reports whether it was. A null is malformed. The
+// description of the expected value completes the sentence "name must be ….".
 func (d *document) read(name string, into any, expected string) bool {
 	raw, ok := d.members[name]
 	if !ok {
@@ -282,7 +286,8 @@ func checkChoices(fail func(error), name string, items, values []string) {
 	}
 }
 
-// object returns a nested document, which the caller reads like any other; nil if the member is absent.
+// object returns a nested document, which the caller reads like any other; nil if the member is
+// absent.
 func (d *document) object(name string) *document {
 	nested := &document{prefix: d.prefix + name + ".", err: d.err}
 	if !d.read(name, &nested.members, "an object") {

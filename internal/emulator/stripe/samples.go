@@ -12,8 +12,10 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// The payloads are Stripe's published examples, from https://docs.stripe.com/api/v2/core/events/event-types and
-// https://docs.stripe.com/api/events/object, with request ids filled in and one time in nanoseconds, as Stripe sends both.
+// The payloads are Stripe's published examples, from
+// https://docs.stripe.com/api/v2/core/events/event-types and
+// https://docs.stripe.com/api/events/object, with request ids filled in and one time in
+// nanoseconds, as Stripe sends both.
 //
 //go:embed samples/*.json
 var sampleFiles embed.FS
@@ -21,14 +23,16 @@ var sampleFiles embed.FS
 // millis is Stripe's usual time format.
 const millis = "2006-01-02T15:04:05.000Z07:00"
 
-// A Sample is an event in both of its forms: the notification that a webhook receives and the event that the API returns.
+// A Sample is an event in both of its forms: the notification that a webhook receives and the event
+// that the API returns.
 type Sample struct {
 	Name       string // of the sample, such as "error_report_triggered"
 	Thin, Full json.RawMessage
 }
 
-// Samples returns one example of each event type for which Meterbridge has a Go type, as Stripe publishes them. Their ids
-// are fixed and their times in 2024, outside [Retention]: see [Sample.Renew]. The caller owns the result.
+// Samples returns one example of each event type for which Meterbridge has a Go type, as Stripe
+// publishes them. Their ids are fixed and their times in 2024, outside [Retention]: see
+// [Sample.Renew]. The caller owns the result.
 func Samples() []Sample {
 	var samples []Sample
 	for _, name := range []string{"error_report_triggered", "no_meter_found", "ping"} {
@@ -39,11 +43,13 @@ func Samples() []Sample {
 	return samples
 }
 
-// SnapshotSample returns an example of a v1 event. Its id is fixed and its time in 2023: see [RenewSnapshot].
+// SnapshotSample returns an example of a v1 event. Its id is fixed and its time in 2023: see
+// [RenewSnapshot].
 func SnapshotSample() json.RawMessage { return readSample("snapshot") }
 
-// Renew returns the sample with another id and creation time, which keeps its precision. The validation window of a report
-// moves to the ten seconds before that time. Renew panics if s is not from [Samples].
+// Renew returns the sample with another id and creation time, which keeps its precision. The
+// validation window of a report moves to the ten seconds before that time. Renew panics if s is not
+// from [Samples].
 func (s Sample) Renew(id string, created time.Time) Sample {
 	var v struct {
 		ID, Created string
@@ -113,8 +119,8 @@ func mustDecode(name string, raw []byte, v any) {
 	}
 }
 
-// complete appends changes and data to the body of a notification, which otherwise stays as it is. A body that has data
-// already is that of a full event.
+// complete appends changes and data to the body of a notification, which otherwise stays as it is.
+// A body that has data already is that of a full event.
 func complete(e *storedEvent) json.RawMessage {
 	var v struct{ Data json.RawMessage }
 	if err := json.Unmarshal(e.body, &v); err != nil || v.Data != nil {
@@ -124,7 +130,8 @@ func complete(e *storedEvent) json.RawMessage {
 	return fmt.Appendf(nil, `%s,"changes":null,"data":%s}`, bytes.TrimSpace(open), madeUpData(e))
 }
 
-// madeUpData returns plausible data for an event: https://docs.stripe.com/api/v2/core/events/event-types.
+// madeUpData returns plausible data for an event:
+// https://docs.stripe.com/api/v2/core/events/event-types.
 func madeUpData(e *storedEvent) []byte {
 	switch e.eventType {
 	case v2events.MeterErrorReportTriggered.Type():
@@ -135,7 +142,8 @@ func madeUpData(e *storedEvent) []byte {
 	return []byte("{}")
 }
 
-// errorReport reports one invalid usage record in the ten seconds before e. The same event always has the same report.
+// errorReport reports one invalid usage record in the ten seconds before e. The same event always
+// has the same report.
 func errorReport(e *storedEvent, code, message string) []byte {
 	start, end := validationWindow(e.created)
 	sum := sha256.Sum256([]byte(e.id))
@@ -154,7 +162,8 @@ func errorReport(e *storedEvent, code, message string) []byte {
 	})
 }
 
-// validationWindow returns the last ten seconds before a report was created, aligned to whole ten seconds as Stripe does.
+// validationWindow returns the last ten seconds before a report was created, aligned to whole ten
+// seconds as Stripe does.
 func validationWindow(created time.Time) (start, end string) {
 	at := created.UTC().Truncate(10 * time.Second)
 	return at.Add(-10 * time.Second).Format(millis), at.Format(millis)

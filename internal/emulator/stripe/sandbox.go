@@ -1,26 +1,30 @@
-// Package stripe emulates the part of Stripe's API that Meterbridge calls, in memory and on one machine, for development
-// and tests. [New] returns the API as an [net/http.Handler]; [Start] serves it on a loopback address with API keys of its own.
+// Package stripe emulates the part of Stripe's API that Meterbridge calls, in memory and on one
+// machine, for development and tests. [New] returns the API as an [net/http.Handler]; [Start]
+// serves it on a loopback address with API keys of its own.
 //
-// It serves v2 events and event destinations, v1 events, and the billing meters that events refer to. An object is visible
-// only to API keys of its mode and to requests in its context. The emulator is as strict as Stripe about requests, and in
-// places stricter, so that a client's mistake shows up on the developer's machine and not in production: an unknown
-// parameter, a list without indices, a number in place of a time and a missing Stripe-Version are refused with a 400 that
-// names the parameter.
+// It serves v2 events and event destinations, v1 events, and the billing meters that events refer
+// to. An object is visible only to API keys of its mode and to requests in its context. The
+// emulator is as strict as Stripe about requests, and in places stricter, so that a client's
+// mistake shows up on the developer's machine and not in production: an unknown parameter, a list
+// without indices, a number in place of a time and a missing Stripe-Version are refused with a 400
+// that names the parameter.
 //
-// [Options.Faults] makes requests fail the way Stripe and the network fail. [Sandbox.Deliver] delivers events to the
-// registered webhooks, as Stripe does.
+// [Options.Faults] makes requests fail the way Stripe and the network fail. [Sandbox.Deliver]
+// delivers events to the registered webhooks, as Stripe does.
 //
-// Nothing leaves the machine: pings and deliveries go to loopback addresses only, whatever URL a destination has.
+// Nothing leaves the machine: pings and deliveries go to loopback addresses only, whatever URL a
+// destination has.
 //
 // # Undocumented behaviour
 //
-// Stripe does not publish everything. The page sizes of its v2 lists, the code and param of a v2 error 400, error messages,
-// what happens to a ping of a disabled destination and the status of a request whose idempotency key is in use are this
-// package's choice. So is refusing a request without Stripe-Version, for which Stripe uses the account's default version.
-// Clients should not rely on any of these.
+// Stripe does not publish everything. The page sizes of its v2 lists, the code and param of a v2
+// error 400, error messages, what happens to a ping of a disabled destination and the status of a
+// request whose idempotency key is in use are this package's choice. So is refusing a request
+// without Stripe-Version, for which Stripe uses the account's default version. Clients should not
+// rely on any of these.
 //
-// The behaviour follows https://docs.stripe.com/api/v2/core/events, https://docs.stripe.com/api/v2/core/event_destinations
-// and https://docs.stripe.com/api/events.
+// The behaviour follows https://docs.stripe.com/api/v2/core/events,
+// https://docs.stripe.com/api/v2/core/event_destinations and https://docs.stripe.com/api/events.
 package stripe
 
 import (
@@ -41,37 +45,42 @@ import (
 // Retention is how long Stripe lists and returns an event.
 const Retention = 30 * 24 * time.Hour
 
-// Options adjusts a [Sandbox]. The zero value, like a nil pointer, is a Stripe that answers at once and never fails.
+// Options adjusts a [Sandbox]. The zero value, like a nil pointer, is a Stripe that answers at once
+// and never fails.
 type Options struct {
 	// Logger receives one line per request, without keys, secrets or bodies. Nil discards them.
 	Logger *slog.Logger
 
-	// Now is the clock for ages, creation times and rate limits; nil means [time.Now]. It must be safe for concurrent use.
+	// Now is the clock for ages, creation times and rate limits; nil means [time.Now]. It must be
+	// safe for concurrent use.
 	Now func() time.Time
 
 	// Rand is the source of ids and signing secrets; nil means [rand.Reader]. Reads are serialised.
 	Rand io.Reader
 
-	// APIKeys are the accepted keys. If there are none, every key with the syntax of Stripe's secret or restricted keys is
-	// accepted. A key's prefix decides whether it sees live or test data.
+	// APIKeys are the accepted keys. If there are none, every key with the syntax of Stripe's
+	// secret or restricted keys is accepted. A key's prefix decides whether it sees live or test
+	// data.
 	APIKeys []string
 
-	// RateLimit is how many requests per second each endpoint serves before it answers 429; zero means no limit.
-	// Stripe's own default is 25: https://docs.stripe.com/rate-limits.
+	// RateLimit is how many requests per second each endpoint serves before it answers 429; zero
+	// means no limit. Stripe's own default is 25: https://docs.stripe.com/rate-limits.
 	RateLimit int
 
 	// Latency delays every answer.
 	Latency time.Duration
 
-	// Faults decides before each request how it fails; nil means that no request fails. It must be safe for concurrent use.
-	// See [RandomFaults].
+	// Faults decides before each request how it fails; nil means that no request fails. It must be
+	// safe for concurrent use. See [RandomFaults].
 	Faults func(*http.Request) Fault
 
-	// Answered is called after each complete answer, with its status; nil means no call. It must be safe for concurrent use.
+	// Answered is called after each complete answer, with its status; nil means no call. It must be
+	// safe for concurrent use.
 	Answered func(r *http.Request, status int)
 
-	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; an empty one means a single attempt.
-	// Stripe retries for up to three days with growing waits: https://docs.stripe.com/webhooks#retries.
+	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; an empty
+	// one means a single attempt. Stripe retries for up to three days with growing waits:
+	// https://docs.stripe.com/webhooks#retries.
 	DeliverySchedule []time.Duration
 }
 
@@ -101,8 +110,9 @@ func (o *Options) orDefaults() Options {
 	return filled
 }
 
-// A Sandbox is an [http.Handler] that answers as Stripe's API does under its root. It authenticates and routes requests;
-// each kind of resource has its own store and endpoints. A Sandbox is safe for concurrent use.
+// A Sandbox is an [http.Handler] that answers as Stripe's API does under its root. It authenticates
+// and routes requests; each kind of resource has its own store and endpoints. A Sandbox is safe for
+// concurrent use.
 type Sandbox struct {
 	opts         Options
 	token        func(n int) string
@@ -133,9 +143,9 @@ func New(opts *Options) *Sandbox {
 	return s
 }
 
-// AddEvent stores a full v2 event. For [Retention] after its created time it is served to keys of its livemode and
-// requests in its context: byte for byte when retrieved, without insignificant white space in lists. It replaces an event
-// with the same id. The bytes are copied.
+// AddEvent stores a full v2 event. For [Retention] after its created time it is served to keys of
+// its livemode and requests in its context: byte for byte when retrieved, without insignificant
+// white space in lists. It replaces an event with the same id. The bytes are copied.
 func (s *Sandbox) AddEvent(full json.RawMessage) error {
 	if err := s.events.add(full); err != nil {
 		return fmt.Errorf("add event: %w", err)
@@ -143,10 +153,11 @@ func (s *Sandbox) AddEvent(full json.RawMessage) error {
 	return nil
 }
 
-// Learn makes up the full event for a thin notification from elsewhere, so that it can be fetched: the notification's own
-// fields unchanged, with a plausible error report as the data of the two meter types and {} as that of others. An event
-// that is already stored stays as it is, and ids that start with "evt_missing" are ignored, so that a test can provoke a
-// 404. Retention counts from now.
+// Learn makes up the full event for a thin notification from elsewhere, so that it can be fetched:
+// the notification's own fields unchanged, with a plausible error report as the data of the two
+// meter types and {} as that of others. An event that is already stored stays as it is, and ids
+// that start with "evt_missing" are ignored, so that a test can provoke a 404. Retention counts
+// from now.
 func (s *Sandbox) Learn(thin []byte) error {
 	if err := s.events.learn(thin); err != nil {
 		return fmt.Errorf("learn event: %w", err)
@@ -154,9 +165,9 @@ func (s *Sandbox) Learn(thin []byte) error {
 	return nil
 }
 
-// AddSnapshot stores a v1 event, which is served as by [Sandbox.AddEvent]; its context may also be the Connect account that
-// it names. It counts as delivered if its pending_webhooks is 0 or once [Sandbox.Deliver] has succeeded. It replaces an
-// event with the same id. The bytes are copied.
+// AddSnapshot stores a v1 event, which is served as by [Sandbox.AddEvent]; its context may also be
+// the Connect account that it names. It counts as delivered if its pending_webhooks is 0 or once
+// [Sandbox.Deliver] has succeeded. It replaces an event with the same id. The bytes are copied.
 func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
 	if err := s.snapshots.add(snapshot); err != nil {
 		return fmt.Errorf("add snapshot: %w", err)
@@ -164,16 +175,18 @@ func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
 	return nil
 }
 
-// Register creates an enabled webhook destination in test mode, for events of its own account and the accounts below it,
-// and returns its id. Unlike the API it uses the caller's signing secret, and it does not validate the URL and types.
+// Register creates an enabled webhook destination in test mode, for events of its own account and
+// the accounts below it, and returns its id. Unlike the API it uses the caller's signing secret,
+// and it does not validate the URL and types.
 func (s *Sandbox) Register(url string, secret stripesig.Secret, types ...string) (id string) {
 	return s.destinations.register(url, secret, types)
 }
 
-// Deliver sends the event with the given id, of either API, to every enabled webhook destination that wants its type,
-// signed with the destination's secret: v2 events as notifications, v1 events whole. Anything but a 2xx is retried by
-// [Options.DeliverySchedule]. Deliver returns once every delivery has succeeded or been given up, with the errors of the
-// latter. The error is [ErrNoEvent] if there is no such event, and nil if no destination wants it.
+// Deliver sends the event with the given id, of either API, to every enabled webhook destination
+// that wants its type, signed with the destination's secret: v2 events as notifications, v1 events
+// whole. Anything but a 2xx is retried by [Options.DeliverySchedule]. Deliver returns once every
+// delivery has succeeded or been given up, with the errors of the latter. The error is [ErrNoEvent]
+// if there is no such event, and nil if no destination wants it.
 func (s *Sandbox) Deliver(ctx context.Context, id string) error {
 	if e := s.events.store.find(id); e != nil {
 		return s.sender.deliver(ctx, s.destinations.recipients(e, payloadThin), notification(e.body))
@@ -213,7 +226,8 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) (status int, bo
 	return http.StatusOK, body
 }
 
-// serve checks the URL, the key, the rate limit and the parameters, in this order, before the endpoint runs.
+// serve checks the URL, the key, the rate limit and the parameters, in this order, before the
+// endpoint runs.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	endpoint, id, err := route(s.endpoints, r)
 	if err != nil {
@@ -237,7 +251,8 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	return s.replays.once(c, endpoint.handle)
 }
 
-// newTokens returns a function that makes tokens of n letters and digits. It is safe for concurrent use.
+// newTokens returns a function that makes tokens of n letters and digits. It is safe for concurrent
+// use.
 func newTokens(source io.Reader) func(n int) string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	var mu sync.Mutex

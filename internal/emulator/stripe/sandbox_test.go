@@ -190,8 +190,8 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// FuzzRequests sends arbitrary requests: each is answered with JSON and not with a 500, and a destination that was created
-// can be listed.
+// FuzzRequests sends arbitrary requests: each is answered with JSON and not with a 500, and a
+// destination that was created can be listed.
 func FuzzRequests(f *testing.F) {
 	f.Add("GET", "/v2/core/events", "limit=1&types[0]=v1.x&created[gte]=2026-11-22T00:00:00Z", "")
 	f.Add("GET", "/v2/core/events", "page=eyJjIjoiMjAyNi0xMS0yMlQxMTowMDowMFoiLCJpIjoiZXZ0XzEifQ", "")

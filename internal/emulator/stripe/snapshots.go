@@ -18,7 +18,8 @@ import (
 
 const snapshotsPath = "/v1/events"
 
-// snapshots holds the v1 events, which Stripe also calls snapshot events: https://docs.stripe.com/api/events.
+// snapshots holds the v1 events, which Stripe also calls snapshot events:
+// https://docs.stripe.com/api/events.
 type snapshots struct{ store *eventStore }
 
 func (s *snapshots) endpoints() []endpoint {

@@ -17,7 +17,8 @@ type v1Page struct {
 	Data        []struct{ ID string }
 }
 
-// snapshots stores evt_0 … evt_<n-1>, a second apart; the odd ones are undelivered and about invoices.
+// snapshots stores evt_0 … evt_<n-1>, a second apart; the odd ones are undelivered and about
+// invoices.
 func snapshots(t *testing.T, n int) *stripe.Sandbox {
 	t.Helper()
 	s := newSandbox(nil)
