@@ -9,21 +9,33 @@ import (
 
 const orOperator = "$or"
 
-// maxAlternatives bounds what several $or multiply to; EventBridge refuses more than 1,000 combinations.
+// maxAlternatives is EventBridge's limit on the combinations that the $or operators of a pattern
+// multiply to.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 const maxAlternatives = 1000
 
-// alternative is one way to match: every field in it, by path.
+// alternative is one way to match a pattern: all of these fields, by path, must match.
 type alternative map[string]field
 
-// compiler carries what holds for a whole pattern.
+// field is the condition that a pattern puts on the values at one path.
+type field struct {
+	path     string
+	matchers []matcher // one of them must accept one of the values
+	absent   bool      // or there must be no value
+}
+
+// matcher reports whether a pattern accepts a value of an event.
+type matcher func(v eventValue) bool
+
+// compiler compiles one pattern.
 type compiler struct {
 	orIsField bool // $or is the name of a field, as it was before it became an operator
 }
 
-// compile returns the ways in which the pattern can match. A pattern whose $or makes no sense as an operator is tried
-// again with $or as a field; the error is that of the first reading, which is the one people mean today.
-func compile(root node) ([]alternative, error) {
+// compile returns the alternatives of a pattern. A pattern that is invalid with $or as an operator
+// is compiled again with $or as a field. If that fails too, the error is the first one, because
+// today people mean the operator.
+func compile(root jsonValue) ([]alternative, error) {
 	alternatives, err := compiler{}.object(root, "$", "", []alternative{{}}, false)
 	if err == nil || !mentionsOr(root) {
 		return alternatives, err
@@ -35,13 +47,13 @@ func compile(root node) ([]alternative, error) {
 	return alternatives, nil
 }
 
-func mentionsOr(n node) bool {
+func mentionsOr(n jsonValue) bool {
 	return slices.Contains(n.keys, orOperator) || slices.ContainsFunc(n.members, mentionsOr)
 }
 
-// object adds to every alternative what the object asks for. at is the JSON path for errors, path the dotted path of the
-// field, which differ where $or stands between.
-func (c compiler) object(n node, at, path string, alternatives []alternative, inOr bool) ([]alternative, error) {
+// object adds the fields of an object to every alternative. at is the JSON path of the object, for
+// errors, and path its dotted path in the event. They differ below a $or.
+func (c compiler) object(n jsonValue, at, path string, alternatives []alternative, inOr bool) ([]alternative, error) {
 	if len(n.keys) == 0 {
 		return nil, &Error{Path: at, Reason: "an empty object matches nothing"}
 	}
@@ -52,7 +64,7 @@ func (c compiler) object(n node, at, path string, alternatives []alternative, in
 		case key == orOperator && !c.orIsField:
 			alternatives, err = c.or(n.members[i], at, path, alternatives)
 		case inOr && reservedInOr(key):
-			err = &Error{Path: at, Operator: orOperator, Reason: fmt.Sprintf("%q is an operator and cannot be a field here", key)}
+			err = &Error{Path: at, Operator: orOperator, Reason: fmt.Sprintf("%q is an operator and cannot be the name of a field inside $or", key)}
 		default:
 			alternatives, err = c.field(n.members[i], at, join(path, key), alternatives, inOr)
 		}
@@ -63,12 +75,12 @@ func (c compiler) object(n node, at, path string, alternatives []alternative, in
 	return alternatives, nil
 }
 
-func (c compiler) field(n node, at, path string, alternatives []alternative, inOr bool) ([]alternative, error) {
+func (c compiler) field(n jsonValue, at, path string, alternatives []alternative, inOr bool) ([]alternative, error) {
 	switch n.kind {
-	case object:
+	case objectKind:
 		return c.object(n, at, path, alternatives, inOr)
-	case array:
-		f, err := leaf(n, at, path)
+	case arrayKind:
+		f, err := compileField(n, at, path)
 		if err != nil {
 			return nil, err
 		}
@@ -77,27 +89,27 @@ func (c compiler) field(n node, at, path string, alternatives []alternative, inO
 		}
 		return alternatives, nil
 	default:
-		return nil, &Error{Path: at, Reason: "an array of values or an object of fields is wanted, not " + n.kind.String()}
+		return nil, &Error{Path: at, Reason: "must be an array of values or an object of fields, not " + n.kind.String()}
 	}
 }
 
-// or multiplies the alternatives by the objects of a $or.
-func (c compiler) or(n node, at, path string, before []alternative) ([]alternative, error) {
-	if n.kind != array || len(n.members) < 2 {
-		return nil, &Error{Path: at, Operator: orOperator, Reason: "an array of two or more objects is wanted"}
+// or multiplies the alternatives by those of the objects of a $or.
+func (c compiler) or(n jsonValue, at, path string, before []alternative) ([]alternative, error) {
+	if n.kind != arrayKind || len(n.members) < 2 {
+		return nil, &Error{Path: at, Operator: orOperator, Reason: "must be an array of two or more objects"}
 	}
 	var all []alternative
 	for i, member := range n.members {
 		at := at + index(i)
-		if member.kind != object {
-			return nil, &Error{Path: at, Operator: orOperator, Reason: "an object is wanted, not " + member.kind.String()}
+		if member.kind != objectKind {
+			return nil, &Error{Path: at, Operator: orOperator, Reason: "must be an object, not " + member.kind.String()}
 		}
 		some, err := c.object(member, at, path, cloneAll(before), true)
 		if err != nil {
 			return nil, err
 		}
 		if all = append(all, some...); len(all) > maxAlternatives {
-			return nil, &Error{Path: at, Operator: orOperator, Reason: fmt.Sprintf("more than %d combinations", maxAlternatives)}
+			return nil, &Error{Path: at, Operator: orOperator, Reason: fmt.Sprintf("the pattern has more than %d combinations", maxAlternatives)}
 		}
 	}
 	return all, nil
@@ -111,8 +123,8 @@ func cloneAll(alternatives []alternative) []alternative {
 	return clones
 }
 
-// leaf compiles the array of values that a field may have.
-func leaf(n node, at, path string) (field, error) {
+// compileField compiles the array of values and operators that a field can match.
+func compileField(n jsonValue, at, path string) (field, error) {
 	f := field{path: path}
 	if len(n.members) == 0 {
 		return f, &Error{Path: at, Reason: "an empty array matches nothing"}
@@ -120,8 +132,8 @@ func leaf(n node, at, path string) (field, error) {
 	for i, member := range n.members {
 		at := at + index(i)
 		switch member.kind {
-		case object:
-			accept, err := expression(member, at)
+		case objectKind:
+			accept, err := compileOperator(member, at)
 			if err != nil {
 				return f, err
 			}
@@ -129,11 +141,11 @@ func leaf(n node, at, path string) (field, error) {
 				f.absent = true
 				continue
 			}
-			f.tests = append(f.tests, accept)
-		case array:
-			return f, &Error{Path: at, Reason: "a value or an operator is wanted, not an array"}
+			f.matchers = append(f.matchers, accept)
+		case arrayKind:
+			return f, &Error{Path: at, Reason: "must be a value or an operator, not an array"}
 		default:
-			f.tests = append(f.tests, equal(member))
+			f.matchers = append(f.matchers, equalValue(member))
 		}
 	}
 	return f, nil
@@ -148,7 +160,8 @@ func join(path, key string) string {
 
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
-// reservedInOr reports whether a name inside $or is an operator's: event-ruler's own, and those it keeps for later.
+// reservedInOr reports whether $or reserves a name: for event-ruler's operators and for those that
+// it may get.
 func reservedInOr(name string) bool {
 	switch name {
 	case "exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr",

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// view is the values at each path after one element was picked from every array.
+// view holds the values at each path of an event, with one element chosen from every array.
 //
-// The second evaluator works the other way round than the package: it lists every view of the event and asks whether one
-// exists in which all fields match. It covers what is the same whatever order fields are tried in, so not exists:false,
-// and ASCII only.
+// The second evaluator is written differently from the package: it lists all views of an event and
+// checks whether every field matches in one of them. It supports ASCII only, and not exists:false,
+// whose result depends on the order in which fields are matched.
 type view map[string][]any
 
 func views(v any, path string) []view {
@@ -69,7 +69,7 @@ func (v view) meets(pattern map[string]any, path string) bool {
 			if key == "$or" {
 				met = slices.ContainsFunc(want, func(p any) bool { return v.meets(p.(map[string]any), path) })
 			} else {
-				met = slices.ContainsFunc(v[at], func(got any) bool { return slow(want, got) })
+				met = slices.ContainsFunc(v[at], func(got any) bool { return matchesAny(want, got) })
 			}
 		}
 		if !met {
@@ -79,8 +79,8 @@ func (v view) meets(pattern map[string]any, path string) bool {
 	return true
 }
 
-// slow reports whether one of the wanted values or operators takes the value.
-func slow(wanted []any, got any) bool {
+// matchesAny reports whether one of the wanted values or operators matches the value.
+func matchesAny(wanted []any, got any) bool {
 	return slices.ContainsFunc(wanted, func(want any) bool {
 		operators, ok := want.(map[string]any)
 		if !ok {
@@ -125,13 +125,13 @@ func apply(name string, argument, got any) bool {
 		_, block, _ := net.ParseCIDR(argument.(string))
 		return block.Contains(net.ParseIP(s))
 	}
-	return regexp.MustCompile(expression(name, argument)).MatchString(s)
+	return regexp.MustCompile(regularExpression(name, argument)).MatchString(s)
 }
 
 func excluded(argument, got any) bool {
 	switch a := argument.(type) {
 	case []any:
-		return slow(a, got)
+		return matchesAny(a, got)
 	case map[string]any:
 		for name, inner := range a {
 			list, ok := inner.([]any)
@@ -155,8 +155,8 @@ func inRange(comparisons []any, n *big.Rat) bool {
 	return true
 }
 
-// expression writes a string operator as a regular expression.
-func expression(name string, argument any) string {
+// regularExpression translates a string operator.
+func regularExpression(name string, argument any) string {
 	flags := "(?s)"
 	if inner, ok := argument.(map[string]any); ok {
 		flags, argument = "(?si)", inner["equals-ignore-case"]
@@ -169,7 +169,7 @@ func expression(name string, argument any) string {
 		return flags + quoted + "$"
 	case "equals-ignore-case":
 		return "(?si)^" + quoted + "$"
-	default: // wildcard: QuoteMeta turned * into \* and \* into \\\*
+	default: // wildcard, in which QuoteMeta has turned * into \* and \* into \\\*
 		return flags + "^" + strings.NewReplacer(`\\\*`, `\*`, `\*`, `.*`).Replace(quoted) + "$"
 	}
 }

@@ -28,5 +28,5 @@ func Example() {
 func ExampleCompile_unknownOperator() {
 	_, err := pattern.Compile([]byte(`{"detail": {"state": [{"regex": "^run"}]}}`))
 	fmt.Println(err)
-	// Output: event pattern $.detail.state[0].regex: regex: unknown operator
+	// Output: event pattern $.detail.state[0].regex: regex: unknown operator; use prefix, suffix, equals-ignore-case, wildcard, anything-but, numeric, cidr or exists
 }

@@ -13,6 +13,7 @@ var (
 	fields   = []string{"a", "b", "c"}
 )
 
+// generator generates random patterns and events.
 type generator struct{ *rand.Rand }
 
 func (g generator) pick(from []string) string { return from[g.IntN(len(from))] }
@@ -44,7 +45,6 @@ func (g generator) value(depth int) string {
 	}
 }
 
-// pattern keeps the fields inside $or apart from those beside it, because a path given twice counts once.
 func (g generator) pattern(depth int, names []string) string {
 	var members []string
 	for _, name := range names[:1+g.IntN(min(2, len(names)))] {
@@ -57,6 +57,8 @@ func (g generator) pattern(depth int, names []string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
+// patternWithOr uses different fields inside and beside $or, because of a path given twice only the
+// last counts.
 func (g generator) patternWithOr() string {
 	return fmt.Sprintf(`{"a":%s,"$or":[%s,%s]}`, g.leaf(), g.pattern(1, fields[1:]), g.pattern(1, fields[2:]))
 }

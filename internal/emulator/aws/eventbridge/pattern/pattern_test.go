@@ -1,6 +1,10 @@
 package pattern_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
 	"testing"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
@@ -19,51 +23,91 @@ func match(t *testing.T, patternJSON, event string) bool {
 	return ok
 }
 
-func TestMatchStructure(t *testing.T) {
+func TestEventThatIsNotAnObjectIsAnError(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
-		pattern, event string
-		want           bool
-	}{
-		"all fields match":               {`{"a":["x"],"b":["y"]}`, `{"b":"y","a":"x","c":1}`, true},
-		"one field does not":             {`{"a":["x"],"b":["y"]}`, `{"b":"z","a":"x"}`, false},
-		"field is absent":                {`{"a":["x"]}`, `{}`, false},
-		"nested":                         {`{"detail":{"state":["running"]}}`, `{"detail":{"state":"running"}}`, true},
-		"value where an object is asked": {`{"a":{"b":["x"]}}`, `{"a":"x"}`, false},
-		"exists false of a missing path": {`{"a":{"b":[{"exists":false}]}}`, `{}`, true},
-		"dotted key in the event":        {`{"a":{"b":["x"]}}`, `{"a.b":"x"}`, true},
-		"dotted key in the pattern":      {`{"a.b":["x"]}`, `{"a":{"b":"x"}}`, true},
-		"repeated key in the event":      {`{"a":["x"]}`, `{"a":"x","a":"y"}`, true},
-		"repeated key in the pattern":    {`{"a":["x"],"a":["y"]}`, `{"a":"x"}`, false},
-		"same element of an array":       {`{"a":{"b":["x"],"c":["y"]}}`, `{"a":[{"b":"x","c":"y"},{"b":"z"}]}`, true},
-		"different elements":             {`{"a":{"b":["x"],"c":["y"]}}`, `{"a":[{"b":"x"},{"c":"y"}]}`, false},
-		"elements of different arrays":   {`{"a":{"x":["1"]},"b":{"x":["2"]}}`, `{"a":[{"x":"0"},{"x":"1"}],"b":[{"x":"2"}]}`, true},
-		"element of an inner array":      {`{"a":{"b":{"c":["1"]},"d":["2"]}}`, `{"a":[{"b":[{"c":"0"},{"c":"1"}],"d":"2"}]}`, true},
-		"inner arrays of two elements":   {`{"a":{"b":{"c":["1"]},"d":["2"]}}`, `{"a":[{"b":[{"c":"1"}]},{"d":"2"}]}`, false},
-		"values of an array are free":    {`{"a":["x"],"b":["y"]}`, `{"a":["y","x"],"b":["y"]}`, true},
-		"absent from the chosen element": {`{"a":{"b":["x"],"c":[{"exists":false}]}}`, `{"a":[{"b":"x"},{"c":"y"}]}`, true},
-		"present in the chosen element":  {`{"a":{"b":["x"],"c":[{"exists":false}]}}`, `{"a":[{"b":"x","c":"y"}]}`, false},
-		"or, first":                      {`{"$or":[{"a":["x"]},{"b":["y"]}]}`, `{"a":"x"}`, true},
-		"or, second":                     {`{"$or":[{"a":["x"]},{"b":["y"]}]}`, `{"b":"y"}`, true},
-		"or, neither":                    {`{"$or":[{"a":["x"]},{"b":["y"]}]}`, `{"a":"y","b":"x"}`, false},
-		"or and a field":                 {`{"s":["1"],"$or":[{"a":["x"]},{"b":["y"]}]}`, `{"s":"2","b":"y"}`, false},
-		"or below a field":               {`{"d":{"$or":[{"a":["x"]},{"b":["y"]}]}}`, `{"d":{"b":"y"}}`, true},
-		"or of and":                      {`{"$or":[{"a":["x"],"b":["y"]},{"c":["z"]}]}`, `{"a":"x"}`, false},
-		"or in or":                       {`{"$or":[{"a":["x"]},{"b":["y"],"$or":[{"c":["1"]},{"d":["2"]}]}]}`, `{"b":"y","d":"2"}`, true},
-		"two ors, one met":               {`{"$or":[{"a":["x"]},{"b":["y"]}],"c":{"$or":[{"a":["x"]},{"b":["y"]}]}}`, `{"a":"x"}`, false},
-		"two ors, both met":              {`{"$or":[{"a":["x"]},{"b":["y"]}],"c":{"$or":[{"a":["x"]},{"b":["y"]}]}}`, `{"a":"x","c":{"b":"y"}}`, true},
-		"or does not mix elements":       {`{"a":{"b":["x"],"$or":[{"c":["y"]},{"d":["z"]}]}}`, `{"a":[{"b":"x"},{"c":"y","d":"z"}]}`, false},
-		"or over an earlier field":       {`{"a":["x"],"$or":[{"a":["y"]},{"b":["z"]}]}`, `{"a":"y"}`, true},
-		"or as a field, object":          {`{"$or":{"a":["x"]}}`, `{"$or":{"a":"x"}}`, true},
-		"or as a field, values":          {`{"$or":["x"]}`, `{"$or":"x"}`, true},
-		"or as a field, operators":       {`{"$or":[{"numeric":[">",0]},{"prefix":"x"}]}`, `{"$or":"xy"}`, true},
+	p, err := pattern.Compile([]byte(`{"a":["x"]}`))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := match(t, test.pattern, test.event); got != test.want {
-				t.Errorf("match(%s, %s) = %t, want %t", test.pattern, test.event, got, test.want)
+	for _, event := range []string{``, `[]`, `"a"`, `null`, `{"a":"x"`, `{"a":"x"} {}`, `{"a":x}`} {
+		if ok, err := p.Match([]byte(event)); ok || !errors.Is(err, pattern.ErrEvent) {
+			t.Errorf("Match(%s) = %t, %v, want false, %v", event, ok, err, pattern.ErrEvent)
+		}
+	}
+}
+
+func TestErrorNamesPathAndOperator(t *testing.T) {
+	t.Parallel()
+	tests := map[string]*pattern.Error{
+		"event pattern $.a[0].regex: regex: unknown operator": {Path: "$.a[0].regex", Operator: "regex", Reason: "unknown operator"},
+		"event pattern $: an empty object matches nothing":    {Path: "$", Reason: "an empty object matches nothing"},
+	}
+	for want, err := range tests {
+		if got := err.Error(); got != want {
+			t.Errorf("Error() = %q, want %q", got, want)
+		}
+	}
+}
+
+func FuzzMatch(f *testing.F) {
+	if seeds, err := os.ReadDir("testdata/fuzz/FuzzMatch"); err != nil || len(seeds) == 0 {
+		f.Fatalf("no seeds in testdata/fuzz/FuzzMatch: %v", err)
+	}
+	f.Fuzz(func(t *testing.T, patternJSON, event []byte) {
+		p, err := pattern.Compile(patternJSON)
+		if err != nil {
+			if want := (*pattern.Error)(nil); p != nil || !errors.As(err, &want) {
+				t.Fatalf("Compile(%q) = %v, %v, want nil and a *pattern.Error", patternJSON, p, err)
 			}
-		})
+			return
+		}
+		got, err := p.Match(event)
+		if err != nil {
+			if got || !errors.Is(err, pattern.ErrEvent) {
+				t.Fatalf("Match(%q) = %t, %v, want false, %v", event, got, err, pattern.ErrEvent)
+			}
+			return
+		}
+		if again := match(t, indent(t, patternJSON), indent(t, event)); again != got {
+			t.Fatalf("match(%s, %s) = %t, with other white space %t", patternJSON, event, got, again)
+		}
+	})
+}
+
+func indent(t *testing.T, data []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Indent(&b, data, "", "\t"); err != nil {
+		t.Fatalf("indent %q: %v", data, err)
+	}
+	return b.String()
+}
+
+func BenchmarkMatch(b *testing.B) {
+	p, err := pattern.Compile([]byte(`{"source":["stripe.thin"],"detail-type":["v1.billing.meter.error_report_triggered",` +
+		`"v1.billing.meter.no_meter_found",{"prefix":"v2.core."}],"detail":{"livemode":[true]}}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	event := []byte(`{"version":"0","id":"6a7e8feb-b491-4cf7-a9f1-bf3703467718","detail-type":"v1.billing.meter.no_meter_found",` +
+		`"source":"stripe.thin","account":"000000000000","time":"2026-11-22T05:00:00Z","region":"us-east-1","resources":[],` +
+		`"detail":{"id":"evt_test_65S","object":"v2.core.event","type":"v1.billing.meter.no_meter_found","created":"2026-11-22T05:00:00Z",` +
+		`"livemode":true,"related_object":null,"reason":{"type":"request","request":{"id":"req_1","idempotency_key":"k"}}}}`)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(event)))
+	for b.Loop() {
+		if ok, err := p.Match(event); !ok || err != nil {
+			b.Fatalf("Match = %t, %v", ok, err)
+		}
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	source := []byte(`{"source":["stripe.event"],"$or":[{"detail-type":[{"wildcard":"v1.billing.*"}]},{"detail":{"n":[{"numeric":[">",0,"<=",5]}]}}]}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := pattern.Compile(source); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -6,14 +6,16 @@ import (
 	"strings"
 )
 
-// Bounds of the numeric operator, inclusive, and its digits after the decimal point.
+// The largest absolute value of a bound of the numeric operator, and the most digits it can have
+// after the decimal point.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 const (
 	maxBound      = 5e9
 	maxBoundScale = 6
 )
 
-// parseNumber returns the value of a JSON number if a 64-bit float holds exactly the decimal that is written.
+// parseNumber returns the value of a JSON number, and whether a 64-bit float represents the decimal
+// as it is written exactly.
 func parseNumber(s string) (float64, bool) {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -27,7 +29,8 @@ func parseNumber(s string) (float64, bool) {
 	return f, written == held
 }
 
-// decimal is 0.digits × 10^exponent with neither leading nor trailing zeros; the zero value is zero.
+// decimal is 0.digits × 10^exponent, without leading or trailing zeros in digits. The zero value is
+// zero.
 type decimal struct {
 	negative bool
 	digits   string
@@ -60,11 +63,12 @@ func parseDecimal(s string) (decimal, bool) {
 // scale is the number of digits after the decimal point.
 func (d decimal) scale() int { return max(0, len(d.digits)-d.exponent) }
 
-// equalNumber accepts numbers of the same value; a number that cannot be compared by value must be written the same.
-func equalNumber(s string) test {
+// equalNumber accepts numbers of the same value. A number that cannot be compared by value must be
+// written the same.
+func equalNumber(s string) matcher {
 	want, comparable := parseNumber(s)
-	return func(v value) bool {
-		if v.kind != number {
+	return func(v eventValue) bool {
+		if v.kind != numberKind {
 			return false
 		}
 		if comparable && v.comparable {
@@ -80,8 +84,8 @@ type interval struct {
 	openLow, openHigh bool
 }
 
-func (i interval) contains(v value) bool {
-	if v.kind != number || !v.comparable {
+func (i interval) contains(v eventValue) bool {
+	if v.kind != numberKind || !v.comparable {
 		return false
 	}
 	above := v.number > i.low || v.number == i.low && !i.openLow
@@ -89,10 +93,11 @@ func (i interval) contains(v value) bool {
 	return above && below
 }
 
-// numeric compiles ["=", 1], one comparison such as ["<", 1], or a range such as [">", 0, "<=", 5], lower end first.
-func numeric(o operand) (test, error) {
-	if o.kind != array || len(o.members) != 2 && len(o.members) != 4 {
-		return nil, o.errorf("one or two comparisons are wanted, each an operator and a number")
+// numeric compiles a comparison such as ["=", 1] or ["<", 1], or a range such as [">", 0, "<=", 5],
+// whose lower end comes first.
+func numeric(o operand) (matcher, error) {
+	if o.kind != arrayKind || len(o.members) != 2 && len(o.members) != 4 {
+		return nil, o.errorf("must be one or two comparisons, each an operator and a number")
 	}
 	i := interval{low: math.Inf(-1), high: math.Inf(1)}
 	first, err := o.compare(0, &i)
@@ -107,7 +112,7 @@ func numeric(o operand) (test, error) {
 		return nil, err
 	}
 	if first[0] != '>' || second[0] != '<' {
-		return nil, o.errorf("a range is > or >= followed by < or <=")
+		return nil, o.errorf("a range must be > or >= followed by < or <=")
 	}
 	if i.low >= i.high {
 		return nil, o.errorf("the lower end of a range must be less than the upper end")
@@ -118,8 +123,8 @@ func numeric(o operand) (test, error) {
 // compare narrows the interval by the comparison at position n and returns its operator.
 func (o operand) compare(n int, i *interval) (string, error) {
 	operator, bound := o.members[n], o.members[n+1]
-	if operator.kind != text {
-		return "", o.errorf("a comparison is wanted, not %v", operator.kind)
+	if operator.kind != stringKind {
+		return "", o.errorf("the operator of a comparison must be a string, not %v", operator.kind)
 	}
 	f, err := o.bound(bound)
 	if err != nil {
@@ -133,19 +138,20 @@ func (o operand) compare(n int, i *interval) (string, error) {
 	case ">", ">=":
 		i.low, i.openLow = f, operator.text == ">"
 	default:
-		return "", o.errorf("unknown comparison %q", operator.text)
+		return "", o.errorf("unknown comparison %q; use =, <, <=, > or >=", operator.text)
 	}
 	return operator.text, nil
 }
 
-func (o operand) bound(n node) (float64, error) {
-	if n.kind != number {
-		return 0, o.errorf("a number is wanted, not %v", n.kind)
+// bound returns the number that a comparison compares with.
+func (o operand) bound(n jsonValue) (float64, error) {
+	if n.kind != numberKind {
+		return 0, o.errorf("a value must be compared with a number, not %v", n.kind)
 	}
 	f, ok := parseNumber(n.text)
 	d, _ := parseDecimal(n.text)
 	if !ok || math.Abs(f) > maxBound || d.scale() > maxBoundScale {
-		return 0, o.errorf("%s is outside ±5.0e9 with six digits after the point", n.text)
+		return 0, o.errorf("%s is outside ±5.0e9 or has more than six digits after the decimal point", n.text)
 	}
 	return f, nil
 }

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// parseAddr reads an IP address. As in event-ruler, zeros before the digits of an IPv4 address mean nothing, an IPv4
-// address written inside IPv6 (::ffff:a00:1) is IPv4, and neither zones nor the mixed form ::ffff:10.0.0.1 are addresses.
-func parseAddr(s string) (netip.Addr, bool) {
+// parseAddress parses an IP address. As in event-ruler, leading zeros in an IPv4 address are
+// ignored, an IPv4 address mapped to IPv6 (::ffff:a00:1) is IPv4, and neither an address with a
+// zone nor the mixed notation ::ffff:10.0.0.1 is an address.
+func parseAddress(s string) (netip.Addr, bool) {
 	if strings.IndexByte(s, ':') >= 0 {
 		addr, err := netip.ParseAddr(s)
 		return addr.Unmap(), err == nil && !strings.ContainsAny(s, "%.")
@@ -29,32 +30,32 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return netip.AddrFrom4(bytes), true
 }
 
-func equalAddr(want netip.Addr) test {
+func equalAddress(want netip.Addr) matcher {
 	return onStrings(func(s string) bool {
-		addr, ok := parseAddr(s)
+		addr, ok := parseAddress(s)
 		return ok && addr == want
 	})
 }
 
-// cidr compiles a block such as 10.0.0.0/24 or 2001:db8::/32. A block of a single address is refused, as EventBridge
-// does: the address itself, as an exact value, says the same.
-func cidr(o operand) (test, error) {
-	s, err := o.string()
+// cidr compiles a block such as 10.0.0.0/24 or 2001:db8::/32. A block of one address is an error,
+// as in EventBridge; the address as an exact value means the same.
+func cidr(o operand) (matcher, error) {
+	s, err := o.stringValue()
 	if err != nil {
 		return nil, err
 	}
 	base, bits, _ := strings.Cut(s, "/")
-	addr, ok := parseAddr(base)
+	addr, ok := parseAddress(base)
 	if !ok {
 		return nil, o.errorf("%q is not an IP address", base)
 	}
 	n, err := strconv.Atoi(bits)
 	if err != nil || n < 0 || n >= addr.BitLen() {
-		return nil, o.errorf("%q is not a prefix length from 0 to %d", bits, addr.BitLen()-1)
+		return nil, o.errorf("the prefix length must be from 0 to %d, not %q", addr.BitLen()-1, bits)
 	}
 	block := netip.PrefixFrom(addr, n).Masked()
 	return onStrings(func(s string) bool {
-		addr, ok := parseAddr(s)
+		addr, ok := parseAddress(s)
 		return ok && block.Contains(addr)
 	}), nil
 }

@@ -1,0 +1,167 @@
+package pattern
+
+import "fmt"
+
+// operand is the value that follows the name of an operator.
+type operand struct {
+	jsonValue
+	at       string // JSON path
+	operator string
+}
+
+func (o operand) errorf(format string, args ...any) error {
+	return &Error{Path: o.at, Operator: o.operator, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (o operand) stringValue() (string, error) {
+	if o.kind != stringKind {
+		return "", o.errorf("must be a string, not %v", o.kind)
+	}
+	return o.text, nil
+}
+
+// inner returns the only member of an object such as {"equals-ignore-case": "x"}.
+func (o operand) inner() (operand, error) {
+	if len(o.keys) != 1 {
+		return operand{}, o.errorf("must have exactly one operator, not %d", len(o.keys))
+	}
+	return operand{jsonValue: o.members[0], at: o.at + "." + o.keys[0], operator: o.keys[0]}, nil
+}
+
+// compileOperator compiles an object such as {"prefix": "x"}. A nil matcher with a nil error means
+// that the field must be absent.
+func compileOperator(n jsonValue, at string) (matcher, error) {
+	o, err := operand{jsonValue: n, at: at}.inner()
+	if err != nil {
+		return nil, err
+	}
+	switch o.operator {
+	case "exactly":
+		return exactly(o)
+	case "prefix", "suffix":
+		return affix(o)
+	case "equals-ignore-case":
+		return equalsIgnoreCase(o)
+	case "wildcard":
+		return wildcard(o)
+	case "anything-but":
+		return anythingBut(o)
+	case "numeric":
+		return numeric(o)
+	case "cidr":
+		return cidr(o)
+	case "exists":
+		return exists(o)
+	default:
+		return nil, o.errorf("unknown operator; use prefix, suffix, equals-ignore-case, wildcard, anything-but, numeric, cidr or exists")
+	}
+}
+
+// equalValue accepts the value that a pattern gives without an operator.
+func equalValue(n jsonValue) matcher {
+	if n.kind == numberKind {
+		return equalNumber(n.text)
+	}
+	if n.kind == stringKind {
+		if address, ok := parseAddress(n.text); ok {
+			return equalAddress(address)
+		}
+	}
+	return func(v eventValue) bool { return v.kind == n.kind && v.text == n.text }
+}
+
+// exists compiles {"exists": true}. The nil matcher stands for {"exists": false}, which no value
+// matches.
+func exists(o operand) (matcher, error) {
+	switch {
+	case o.kind == literalKind && o.text == "true":
+		return func(eventValue) bool { return true }, nil
+	case o.kind == literalKind && o.text == "false":
+		return nil, nil
+	default:
+		return nil, o.errorf("must be true or false")
+	}
+}
+
+// anythingBut accepts every value, of any type, that is not excluded.
+func anythingBut(o operand) (matcher, error) {
+	if o.kind != objectKind {
+		return noneOf(o, excludedValue)
+	}
+	inner, err := o.inner()
+	if err != nil {
+		return nil, err
+	}
+	switch inner.operator {
+	case "prefix", "suffix":
+		return noneOf(inner, excludedAffix)
+	case "equals-ignore-case":
+		return noneOf(inner, equalsIgnoreCase)
+	case "wildcard":
+		return noneOf(inner, wildcard)
+	default:
+		return nil, inner.errorf("anything-but can contain only prefix, suffix, equals-ignore-case or wildcard")
+	}
+}
+
+// noneOf compiles an operand, or a list of operands of one type, and accepts what none of them
+// accepts.
+func noneOf(o operand, compile func(operand) (matcher, error)) (matcher, error) {
+	list := []operand{o}
+	if o.kind == arrayKind {
+		list = nil
+		for i, member := range o.members {
+			list = append(list, operand{jsonValue: member, at: o.at + index(i), operator: o.operator})
+		}
+	}
+	if len(list) == 0 {
+		return nil, o.errorf("an empty list excludes nothing")
+	}
+	var excluded []matcher
+	for _, each := range list {
+		excludes, err := compile(each)
+		if err != nil {
+			return nil, err
+		}
+		if each.kind != list[0].kind {
+			return nil, each.errorf("a list cannot contain both strings and numbers")
+		}
+		excluded = append(excluded, excludes)
+	}
+	return func(v eventValue) bool {
+		for _, excludes := range excluded {
+			if excludes(v) {
+				return false
+			}
+		}
+		return true
+	}, nil
+}
+
+// excludedValue compiles a string or a number of anything-but. Unlike an exact value elsewhere, the
+// string is compared as text even if it is an IP address, and the number must be comparable by
+// value.
+func excludedValue(o operand) (matcher, error) {
+	switch o.kind {
+	case stringKind:
+		return exactly(o)
+	case numberKind:
+		if _, ok := parseNumber(o.text); !ok {
+			return nil, o.errorf("%s cannot be compared, because a 64-bit float does not represent it exactly", o.text)
+		}
+		return equalNumber(o.text), nil
+	default:
+		return nil, o.errorf("must be a string, a number or a list of either, not %v", o.kind)
+	}
+}
+
+func excludedAffix(o operand) (matcher, error) {
+	if o.kind == stringKind && o.text == "" {
+		return nil, o.errorf("an empty string would exclude every string")
+	}
+	want, err := o.stringValue()
+	if err != nil {
+		return nil, err
+	}
+	return onStrings(affixFunc(o.operator, want, false)), nil
+}

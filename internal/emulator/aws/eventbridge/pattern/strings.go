@@ -1,0 +1,182 @@
+package pattern
+
+import (
+	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+)
+
+// onStrings accepts the strings that accept does, and no other value.
+func onStrings(accept func(s string) bool) matcher {
+	return func(v eventValue) bool { return v.kind == stringKind && accept(v.text) }
+}
+
+func exactly(o operand) (matcher, error) {
+	want, err := o.stringValue()
+	if err != nil {
+		return nil, err
+	}
+	return onStrings(func(s string) bool { return s == want }), nil
+}
+
+func equalsIgnoreCase(o operand) (matcher, error) {
+	want, err := o.stringValue()
+	if err != nil {
+		return nil, err
+	}
+	return onStrings(foldCase(want).equals), nil
+}
+
+// affix compiles prefix and suffix, with a string or with an object such as {"equals-ignore-case":
+// "x"}.
+func affix(o operand) (matcher, error) {
+	ignoreCase := o.kind == objectKind
+	argument := o
+	if ignoreCase {
+		var err error
+		if argument, err = o.inner(); err != nil {
+			return nil, err
+		}
+		if argument.operator != "equals-ignore-case" {
+			return nil, argument.errorf("%s can contain only equals-ignore-case", o.operator)
+		}
+	}
+	want, err := argument.stringValue()
+	if err != nil {
+		return nil, err
+	}
+	return onStrings(affixFunc(o.operator, want, ignoreCase)), nil
+}
+
+func affixFunc(operator, want string, ignoreCase bool) func(string) bool {
+	switch {
+	case operator == "prefix" && ignoreCase:
+		return foldCase(want).isPrefix
+	case operator == "prefix":
+		return func(s string) bool { return strings.HasPrefix(s, want) }
+	case ignoreCase:
+		return foldCase(want).isSuffix
+	default:
+		return func(s string) bool { return strings.HasSuffix(s, want) }
+	}
+}
+
+// folded is a string to compare without regard to case: the spellings that match each character.
+//
+// As in event-ruler, the characters of the pattern are mapped one by one and those of the event are
+// not mapped: "ß" in a pattern matches "ß" and "SS", but "ss" in a pattern does not match "ß".
+type folded []spelling
+
+type spelling struct{ lower, upper string }
+
+func foldCase(s string) folded {
+	lower, upper := cases.Lower(language.Und), cases.Upper(language.Und)
+	f := make(folded, 0, len(s))
+	for _, r := range s {
+		if r > 0xFFFF {
+			// event-ruler maps UTF-16 units, and each half of a surrogate pair becomes a question
+			// mark.
+			f = append(f, spelling{"?", "?"}, spelling{"?", "?"})
+			continue
+		}
+		f = append(f, spelling{lower.String(string(r)), upper.String(string(r))})
+	}
+	return f
+}
+
+func (f folded) equals(s string) bool {
+	rest, ok := f.cutPrefix(s)
+	return ok && rest == ""
+}
+
+func (f folded) isPrefix(s string) bool {
+	_, ok := f.cutPrefix(s)
+	return ok
+}
+
+// cutPrefix needs no backtracking, because neither spelling of a character is a prefix of the
+// other.
+func (f folded) cutPrefix(s string) (rest string, ok bool) {
+	for _, c := range f {
+		after, ok := strings.CutPrefix(s, c.lower)
+		if !ok {
+			if after, ok = strings.CutPrefix(s, c.upper); !ok {
+				return s, false
+			}
+		}
+		s = after
+	}
+	return s, true
+}
+
+func (f folded) isSuffix(s string) bool {
+	for i := len(f) - 1; i >= 0; i-- {
+		before, ok := strings.CutSuffix(s, f[i].lower)
+		if !ok {
+			if before, ok = strings.CutSuffix(s, f[i].upper); !ok {
+				return false
+			}
+		}
+		s = before
+	}
+	return true
+}
+
+// wildcard compiles a string in which * stands for any characters, \* for an asterisk and \\ for a
+// backslash.
+func wildcard(o operand) (matcher, error) {
+	s, err := o.stringValue()
+	if err != nil {
+		return nil, err
+	}
+	parts, err := splitWildcard(o, s)
+	if err != nil {
+		return nil, err
+	}
+	return onStrings(func(s string) bool { return matchParts(parts, s) }), nil
+}
+
+// splitWildcard returns the literal parts between the wildcards, unescaped.
+func splitWildcard(o operand, s string) ([]string, error) {
+	var parts []string
+	var part strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '*':
+			if strings.HasPrefix(s[i+1:], "*") {
+				return nil, o.errorf("two wildcards in a row at byte %d", i)
+			}
+			parts = append(parts, part.String())
+			part.Reset()
+		case '\\':
+			i++
+			if i == len(s) || s[i] != '*' && s[i] != '\\' {
+				return nil, o.errorf(`the backslash at byte %d must be followed by * or \`, i-1)
+			}
+			part.WriteByte(s[i])
+		default:
+			part.WriteByte(s[i])
+		}
+	}
+	return append(parts, part.String()), nil
+}
+
+// matchParts matches each part at the first place it occurs, which leaves the most text for the
+// others.
+func matchParts(parts []string, s string) bool {
+	last := len(parts) - 1
+	if last == 0 {
+		return s == parts[0]
+	}
+	s, ok := strings.CutPrefix(s, parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range parts[1:last] {
+		if _, s, ok = strings.Cut(s, part); !ok {
+			return false
+		}
+	}
+	return strings.HasSuffix(s, parts[last])
+}
