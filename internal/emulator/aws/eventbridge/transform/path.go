@@ -3,30 +3,32 @@ package transform
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 )
 
-// path is a JSON path in the subset EventBridge has: $ for all of it, then dots with names, indices and wildcards.
-type path []step
+// path is a JSON path in the subset that EventBridge supports: $ followed by member names, indices
+// and wildcards.
+type path []segment
 
-// step goes to one member of an object, one item of an array, or all of either.
-type step struct {
+// segment selects a member of an object, an item of an array, or all members or items.
+type segment struct {
 	name  string
 	index int
-	kind  stepKind
+	kind  segmentKind
 }
 
-type stepKind int
+type segmentKind int
 
 const (
-	byName stepKind = iota
+	byName segmentKind = iota
 	byIndex
 	all
 )
 
-// String returns the path as it is written.
+// String formats the path. A wildcard is always [*].
 func (p path) String() string {
 	var b strings.Builder
 	b.WriteString("$")
@@ -43,21 +45,22 @@ func (p path) String() string {
 	return b.String()
 }
 
-// parsePath never returns a nil path without an error, so that nil means that there is none.
+// parsePath parses the path in a field of the [Spec]. It returns a nil path only with an error,
+// because in a [Transform] a nil path means that there is none.
 func parsePath(field, source string) (path, error) {
-	refuse := func(format string, args ...any) (path, error) {
+	invalid := func(format string, args ...any) (path, error) {
 		return nil, &Error{Field: field, Reason: fmt.Sprintf("%q: ", source) + fmt.Sprintf(format, args...)}
 	}
 	if len(source) > maxPath {
-		return nil, &Error{Field: field, Reason: fmt.Sprintf("more than %d characters", maxPath)}
+		return nil, &Error{Field: field, Reason: fmt.Sprintf("longer than %d characters", maxPath)}
 	}
 	rest, ok := strings.CutPrefix(source, "$")
 	if !ok {
-		return refuse("a path begins with $")
+		return invalid("a path must begin with $")
 	}
 	p := path{}
 	for rest != "" {
-		var s step
+		var s segment
 		var err error
 		switch rest[0] {
 		case '.':
@@ -65,17 +68,17 @@ func parsePath(field, source string) (path, error) {
 		case '[':
 			s, rest, err = parseIndex(rest[1:])
 		default:
-			return refuse("a dot or [ is wanted before %q", rest)
+			return invalid("there must be a dot or [ before %q", rest)
 		}
 		if err != nil {
-			return refuse("%v", err)
+			return invalid("%v", err)
 		}
 		p = append(p, s)
 	}
 	return p, nil
 }
 
-func parseName(s string) (step, string, error) {
+func parseName(s string) (segment, string, error) {
 	end := strings.IndexAny(s, ".[")
 	if end < 0 {
 		end = len(s)
@@ -83,32 +86,33 @@ func parseName(s string) (step, string, error) {
 	name, rest := s[:end], s[end:]
 	switch {
 	case name == "":
-		return step{}, "", fmt.Errorf("a name is wanted after the dot")
+		return segment{}, "", errors.New("a dot must be followed by a name or *")
 	case name == "*":
-		return step{kind: all}, rest, nil
+		return segment{kind: all}, rest, nil
 	case strings.ContainsAny(name, "*?@()]'\" "):
-		return step{}, "", fmt.Errorf("%q is not a name", name)
+		return segment{}, "", fmt.Errorf("%q is not a name, and functions and filters are not supported", name)
 	default:
-		return step{name: name}, rest, nil
+		return segment{name: name}, rest, nil
 	}
 }
 
-func parseIndex(s string) (step, string, error) {
+func parseIndex(s string) (segment, string, error) {
 	inside, rest, ok := strings.Cut(s, "]")
 	if !ok {
-		return step{}, "", fmt.Errorf("there is a [ without ]")
+		return segment{}, "", errors.New("[ has no matching ]")
 	}
 	if inside == "*" {
-		return step{kind: all}, rest, nil
+		return segment{kind: all}, rest, nil
 	}
 	index, err := strconv.ParseUint(inside, 10, 31)
 	if err != nil {
-		return step{}, "", fmt.Errorf("only an index or * can stand in [], not %q", inside)
+		return segment{}, "", fmt.Errorf("[] can contain only an index or *, not %q", inside)
 	}
-	return step{index: int(index), kind: byIndex}, rest, nil
+	return segment{index: int(index), kind: byIndex}, rest, nil
 }
 
-// find returns the value at the path. A path with a wildcard always finds something, an array of what there is.
+// find returns the value at the path, or false if there is none. A path with a wildcard always
+// finds a value: an array, which may be empty.
 func (p path) find(value json.RawMessage) (json.RawMessage, bool) {
 	for i, s := range p {
 		switch s.kind {
@@ -133,7 +137,7 @@ func (p path) findAll(values []json.RawMessage) json.RawMessage {
 		if !ok {
 			continue
 		}
-		if p.hasWildcard() { // what an inner wildcard finds belongs in the same list
+		if p.hasWildcard() { // the results of an inner wildcard go into the same list
 			for _, inner := range items(v) {
 				found = append(found, inner)
 			}
@@ -169,7 +173,7 @@ func item(value json.RawMessage, index int) json.RawMessage {
 	return list[index]
 }
 
-// items returns the items of an array or, in their order, the values of an object.
+// items returns the items of an array or the values of an object, in their order.
 func items(value json.RawMessage) []json.RawMessage {
 	var list []json.RawMessage
 	if json.Unmarshal(value, &list) == nil {
@@ -181,18 +185,19 @@ func items(value json.RawMessage) []json.RawMessage {
 	return list
 }
 
-type keyed struct {
+// objectMember is a member of an object.
+type objectMember struct {
 	key   string
 	value json.RawMessage
 }
 
-// members returns an object's members in their order.
-func members(value json.RawMessage) []keyed {
+// members returns the members of an object in their order.
+func members(value json.RawMessage) []objectMember {
 	dec := json.NewDecoder(bytes.NewReader(value))
 	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
 		return nil
 	}
-	var all []keyed
+	var all []objectMember
 	for dec.More() {
 		token, err := dec.Token()
 		key, ok := token.(string)
@@ -203,7 +208,7 @@ func members(value json.RawMessage) []keyed {
 		if dec.Decode(&v) != nil {
 			return nil
 		}
-		all = append(all, keyed{key, v})
+		all = append(all, objectMember{key, v})
 	}
 	return all
 }

@@ -11,38 +11,36 @@ import (
 	"unicode/utf8"
 )
 
-// template is an InputTemplate in pieces.
-type template struct {
+// inputTemplate is a parsed InputTemplate.
+type inputTemplate struct {
 	parts      []part
-	structured bool // an object or an array, not a string
+	structured bool // whether it is an object or an array
 }
 
-// part is literal text or, if variable is set, the place of a variable.
+// part is literal text or, if variable is not empty, a variable.
 type part struct {
 	literal  string
 	variable string
-	quoted   bool // inside a JSON string of the template
+	quoted   bool // whether the variable is inside a JSON string
 }
 
-// placeholder is <name>. Other text between angle brackets is just text.
-var placeholder = regexp.MustCompile(`<([A-Za-z0-9_.-]+)>`)
+// variableReference is <name>. Any other text in angle brackets is literal.
+var variableReference = regexp.MustCompile(`<([A-Za-z0-9_.-]+)>`)
 
-func isName(s string) bool {
-	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == ""
-}
-
-func parseTemplate(source string, variables map[string]path) (*template, error) {
+// parseTemplate parses a template whose variables, except the reserved ones, are the keys of
+// variables.
+func parseTemplate(source string, variables map[string]path) (*inputTemplate, error) {
 	if n := utf8.RuneCountInString(source); n == 0 || n > maxInput {
-		return nil, &Error{Field: "InputTemplate", Reason: fmt.Sprintf("it has %d characters; 1 to %d are wanted", n, maxInput)}
+		return nil, templateError("must have 1 to %d characters, not %d", maxInput, n)
 	}
 	trimmed := strings.TrimSpace(source)
-	t := &template{structured: strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[")}
+	t := &inputTemplate{structured: strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[")}
 	quoted, end := false, 0
-	for _, at := range placeholder.FindAllStringSubmatchIndex(source, -1) {
+	for _, at := range variableReference.FindAllStringSubmatchIndex(source, -1) {
 		literal, name := source[end:at[0]], source[at[2]:at[3]]
 		end = at[1]
-		if _, ok := variables[name]; !ok && !reserved(name) {
-			return nil, &Error{Field: "InputTemplate", Reason: fmt.Sprintf("the placeholder <%s> has no path in InputPathsMap", name)}
+		if _, ok := variables[name]; !ok && !isReserved(name) {
+			return nil, templateError("the variable <%s> is not in InputPathsMap", name)
 		}
 		quoted = quotedAfter(literal, quoted)
 		t.parts = append(t.parts, part{literal: literal}, part{variable: name, quoted: quoted})
@@ -51,7 +49,8 @@ func parseTemplate(source string, variables map[string]path) (*template, error) 
 	return t, t.check()
 }
 
-// quotedAfter reports whether a JSON string is open at the end of the text, given whether one was at its start.
+// quotedAfter reports whether the end of the text is inside a JSON string, given whether its start
+// is.
 func quotedAfter(text string, quoted bool) bool {
 	for i := 0; i < len(text); i++ {
 		switch {
@@ -64,18 +63,19 @@ func quotedAfter(text string, quoted bool) bool {
 	return quoted
 }
 
-// mark stands for a variable inside a string while the template is checked. It is a private-use character.
-const mark = "\uf8ff"
+// standIn replaces a variable inside a string while the template is checked. It is a private-use
+// character.
+const standIn = "\uf8ff"
 
-// check refuses a template that cannot become JSON whatever its variables are.
-func (t *template) check() error {
+// check returns an error if the template is not valid JSON whatever the values of its variables.
+func (t *inputTemplate) check() error {
 	var b strings.Builder
 	for _, p := range t.parts {
 		switch {
 		case p.variable == "":
 			b.WriteString(p.literal)
 		case p.quoted:
-			b.WriteString(mark)
+			b.WriteString(standIn)
 		default:
 			b.WriteString("null")
 		}
@@ -84,29 +84,34 @@ func (t *template) check() error {
 	for first := true; ; first = false {
 		var v any
 		err := dec.Decode(&v)
-		if errors.Is(err, io.EOF) && !first { // several strings, one after the other, are fine
+		if errors.Is(err, io.EOF) && !first { // a template can consist of several strings
 			return nil
 		}
 		if err != nil {
-			return &Error{Field: "InputTemplate", Reason: "not valid JSON: " + err.Error()}
+			return templateError("not valid JSON: %v", err)
 		}
-		if markedKey(v) {
-			return &Error{Field: "InputTemplate", Reason: "a placeholder cannot be the key of an object"}
+		if hasVariableKey(v) {
+			return templateError("a variable cannot be part of the key of an object")
 		}
 	}
 }
 
-func markedKey(v any) bool {
+func templateError(format string, args ...any) error {
+	return &Error{Field: "InputTemplate", Reason: fmt.Sprintf(format, args...)}
+}
+
+// hasVariableKey reports whether a key of an object, at any depth, contains a variable.
+func hasVariableKey(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, member := range v {
-			if strings.Contains(key, mark) || markedKey(member) {
+			if strings.Contains(key, standIn) || hasVariableKey(member) {
 				return true
 			}
 		}
 	case []any:
 		for _, item := range v {
-			if markedKey(item) {
+			if hasVariableKey(item) {
 				return true
 			}
 		}
@@ -114,15 +119,15 @@ func markedKey(v any) bool {
 	return false
 }
 
-// fill puts the variables' values in their places.
-func (t *template) fill(values values) ([]byte, error) {
+// fill returns the template with the values of its variables.
+func (t *inputTemplate) fill(variables eventVariables) ([]byte, error) {
 	var b bytes.Buffer
 	for _, p := range t.parts {
 		b.WriteString(p.literal)
 		if p.variable == "" {
 			continue
 		}
-		value, found := values.get(p.variable)
+		value, found := variables.get(p.variable)
 		switch {
 		case !p.quoted && found:
 			b.Write(compact(value))
@@ -142,8 +147,8 @@ func (t *template) fill(values values) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// inString returns a value as it stands inside quotes. Nothing is escaped.
-func (t *template) inString(value json.RawMessage) string {
+// inString returns a value as it is inserted inside quotes. Nothing is escaped.
+func (t *inputTemplate) inString(value json.RawMessage) string {
 	var text string
 	if json.Unmarshal(value, &text) == nil && bytes.HasPrefix(bytes.TrimSpace(value), []byte(`"`)) {
 		return text

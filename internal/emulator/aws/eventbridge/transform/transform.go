@@ -1,3 +1,21 @@
+// Package transform turns an event into the input of a rule's target, as EventBridge does with
+// Input, InputPath and InputTransformer.
+//
+// [New] compiles the [Spec] of a target into a [Transform], whose [Transform.Apply] returns what
+// the target receives for an event.
+//
+// The rules are those of
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html. Where
+// that page is silent, the package follows what EventBridge has been observed to do:
+//
+//   - A variable whose path finds nothing is "" outside quotes and empty inside quotes.
+//   - In a template that is an object or an array, a variable in quotes is inserted without escaping.
+//     Text that contains a quote, an object or an array makes the result invalid JSON, and the target
+//     receives nothing: [ErrOutput].
+//   - In a template that is a string, an object or array is inserted without its quotes:
+//     {id:evt_1,live:true}.
+//   - An object or array result has no white space. A string keeps the quotes of the template.
+//   - <aws.events.event> has a member detailType instead of detail-type.
 package transform
 
 import (
@@ -13,10 +31,10 @@ import (
 var (
 	ErrEvent  = errors.New("transform: event is not a JSON object")
 	ErrPath   = errors.New("transform: InputPath finds nothing in the event")
-	ErrOutput = errors.New("transform: InputTemplate with its variables is not valid JSON")
+	ErrOutput = errors.New("transform: InputTemplate is not valid JSON with its variables filled in")
 )
 
-// Error says which part of a target's input is refused, and why.
+// Error reports the part of a [Spec] that is invalid.
 type Error struct {
 	Field  string // such as "InputPathsMap.status"
 	Reason string
@@ -24,8 +42,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Field + ": " + e.Reason }
 
-// Limits of the API, in characters.
-// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html and API_InputTransformer.html
+// Limits of EventBridge's API, in characters or in variables.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html and
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html
 const (
 	maxInput     = 8192
 	maxPath      = 256
@@ -33,33 +52,34 @@ const (
 	maxName      = 256
 )
 
-// Spec is the part of a rule's target that shapes its input. At most one of Input, InputPath and Template is set; with
-// none the target gets the event as it is.
+// Spec is the part of a rule's target that determines its input. At most one of Input, InputPath
+// and Template is set. With none of them the target receives the event unchanged.
 type Spec struct {
 	Input     *string           // constant JSON
-	InputPath *string           // the part of the event that is passed on
-	PathsMap  map[string]string // variables of Template
-	Template  *string           // InputTransformer's InputTemplate
+	InputPath *string           // path of the part of the event that the target receives
+	PathsMap  map[string]string // InputPathsMap of InputTransformer: the paths of Template's variables
+	Template  *string           // InputTemplate of InputTransformer
 }
 
-// Meta is what the reserved variables know besides the event.
+// Meta holds the values of the reserved variables that are not in the event.
 type Meta struct {
 	RuleARN       string
 	RuleName      string
 	IngestionTime time.Time
 }
 
-// Transform is a compiled Spec. It is immutable and safe for concurrent use; the zero value passes events on unchanged.
+// Transform is a compiled [Spec]. It is immutable and safe for concurrent use. The zero value
+// returns events unchanged.
 type Transform struct {
 	constant  []byte
 	path      path
 	variables map[string]path
-	template  *template
+	template  *inputTemplate
 }
 
 // New compiles a spec. Every error is an [*Error].
 func New(spec Spec) (*Transform, error) {
-	if err := checkOne(spec); err != nil {
+	if err := checkFields(spec); err != nil {
 		return nil, err
 	}
 	switch {
@@ -78,9 +98,9 @@ func New(spec Spec) (*Transform, error) {
 	}
 }
 
-func checkOne(spec Spec) error {
+func checkFields(spec Spec) error {
 	if spec.Template == nil && len(spec.PathsMap) > 0 {
-		return &Error{Field: "InputTransformer", Reason: "there is no InputTemplate"}
+		return &Error{Field: "InputTransformer", Reason: "InputTemplate is missing"}
 	}
 	count := 0
 	for _, s := range []*string{spec.Input, spec.InputPath, spec.Template} {
@@ -89,14 +109,14 @@ func checkOne(spec Spec) error {
 		}
 	}
 	if count > 1 {
-		return &Error{Field: "Target", Reason: "only one of Input, InputPath and InputTransformer can be given"}
+		return &Error{Field: "Target", Reason: "can have only one of Input, InputPath and InputTransformer"}
 	}
 	return nil
 }
 
 func newConstant(input string) (*Transform, error) {
 	if utf8.RuneCountInString(input) > maxInput {
-		return nil, &Error{Field: "Input", Reason: fmt.Sprintf("more than %d characters", maxInput)}
+		return nil, &Error{Field: "Input", Reason: fmt.Sprintf("longer than %d characters", maxInput)}
 	}
 	if err := json.Unmarshal([]byte(input), new(any)); err != nil {
 		return nil, &Error{Field: "Input", Reason: "not valid JSON: " + err.Error()}
@@ -111,8 +131,8 @@ func newTransformer(paths map[string]string, source string) (*Transform, error) 
 	variables := make(map[string]path, len(paths))
 	for name, source := range paths {
 		field := "InputPathsMap." + name
-		if !isName(name) || len(name) > maxName {
-			return nil, &Error{Field: field, Reason: "a name consists of letters, digits, - and _"}
+		if !isVariableName(name) || len(name) > maxName {
+			return nil, &Error{Field: field, Reason: fmt.Sprintf("a name must be 1 to %d letters, digits, - or _", maxName)}
 		}
 		p, err := parsePath(field, source)
 		if err != nil {
@@ -127,8 +147,9 @@ func newTransformer(paths map[string]string, source string) (*Transform, error) 
 	return &Transform{variables: variables, template: t}, nil
 }
 
-// Apply returns what the target gets for the event, the whole envelope as JSON. The result may share memory with it.
-// Errors are [ErrEvent], [ErrPath] and [ErrOutput], wrapped; with an error the target gets nothing.
+// Apply returns what the target receives for an event, the whole envelope as JSON. The result may
+// share memory with envelope. Errors are [ErrEvent], [ErrPath] and [ErrOutput], wrapped; after an
+// error the target receives nothing.
 func (t *Transform) Apply(envelope []byte, meta Meta) ([]byte, error) {
 	if err := checkObject(envelope); err != nil {
 		return nil, err
@@ -137,7 +158,7 @@ func (t *Transform) Apply(envelope []byte, meta Meta) ([]byte, error) {
 	case t.constant != nil:
 		return bytes.Clone(t.constant), nil
 	case t.template != nil:
-		return t.template.fill(t.values(envelope, meta))
+		return t.template.fill(eventVariables{paths: t.variables, envelope: envelope, meta: meta})
 	case t.path != nil:
 		found, ok := t.path.find(envelope)
 		if !ok {
@@ -160,7 +181,7 @@ func checkObject(envelope []byte) error {
 	return nil
 }
 
-// compact removes white space from a value that is known to be valid.
+// compact removes white space from valid JSON.
 func compact(value json.RawMessage) []byte {
 	var b bytes.Buffer
 	if err := json.Compact(&b, value); err != nil {

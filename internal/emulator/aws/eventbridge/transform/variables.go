@@ -3,10 +3,12 @@ package transform
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
-// Names of the reserved variables.
+// The reserved variables.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 const (
 	ruleARN       = "aws.events.rule-arn"
 	ruleName      = "aws.events.rule-name"
@@ -15,23 +17,23 @@ const (
 	eventJSON     = "aws.events.event.json"
 )
 
-func reserved(name string) bool {
+func isReserved(name string) bool {
 	return slices.Contains([]string{ruleARN, ruleName, ingestionTime, event, eventJSON}, name)
 }
 
-// values looks variables up in one event.
-type values struct {
-	variables map[string]path
-	envelope  json.RawMessage
-	meta      Meta
+func isVariableName(s string) bool {
+	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 }
 
-func (t *Transform) values(envelope []byte, meta Meta) values {
-	return values{variables: t.variables, envelope: envelope, meta: meta}
+// eventVariables are the variables of a template for one event.
+type eventVariables struct {
+	paths    map[string]path
+	envelope json.RawMessage
+	meta     Meta
 }
 
-// get returns a variable's value, or false when its path finds nothing.
-func (v values) get(name string) (json.RawMessage, bool) {
+// get returns the value of a variable, or false if its path finds nothing.
+func (v eventVariables) get(name string) (json.RawMessage, bool) {
 	switch name {
 	case ruleARN:
 		return quote(v.meta.RuleARN), true
@@ -44,19 +46,19 @@ func (v values) get(name string) (json.RawMessage, bool) {
 	case eventJSON:
 		return v.envelope, true
 	default:
-		return v.variables[name].find(v.envelope)
+		return v.paths[name].find(v.envelope)
 	}
 }
 
 func quote(s string) json.RawMessage {
 	b, err := json.Marshal(s)
-	if err != nil { // no string fails to marshal
+	if err != nil { // which never happens: every string can be marshaled
 		return json.RawMessage(`""`)
 	}
 	return b
 }
 
-// withoutDetail returns the envelope as <aws.events.event> shows it.
+// withoutDetail returns the value of <aws.events.event>, the envelope without its detail.
 func withoutDetail(envelope json.RawMessage) json.RawMessage {
 	out := []byte{'{'}
 	for _, m := range members(envelope) {
