@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/deployed"
+	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
 // ruleDeadLetterQueueURL names an environment variable that no function reads, so config does not
@@ -22,21 +22,21 @@ and the region are found as by the aws command: AWS_PROFILE, AWS_REGION, single 
 // An address is one resource of a deployed stack that a command needs.
 type address struct {
 	flag, env, usage string
-	field            func(*deployed.Stack) *string // where its value is kept
+	field            func(*stack.Addresses) *string // where its value is kept
 }
 
 var (
-	addressQueue           = address{"queue", config.FetchQueueURL, "URL of the queue that feeds the fetcher", func(s *deployed.Stack) *string { return &s.FetchQueue }}
-	addressDeadLetters     = address{"dead-letters", config.DeadLetterQueueURL, "URL of the queue of events that the fetcher gave up", func(s *deployed.Stack) *string { return &s.DeadLetters }}
-	addressRuleDeadLetters = address{"rule-dead-letters", ruleDeadLetterQueueURL, "URL of the queue of events that rules could not deliver", func(s *deployed.Stack) *string { return &s.RuleDeadLetters }}
-	addressBus             = address{"bus", config.EventBusName, "name or ARN of the event bus", func(s *deployed.Stack) *string { return &s.Bus }}
-	addressLedger          = address{"ledger", config.LedgerTable, "name of the ledger's table", func(s *deployed.Stack) *string { return &s.Ledger }}
+	addressQueue           = address{"queue", config.FetchQueueURL, "URL of the queue that feeds the fetcher", func(s *stack.Addresses) *string { return &s.FetchQueue }}
+	addressDeadLetters     = address{"dead-letters", config.DeadLetterQueueURL, "URL of the queue of events that the fetcher gave up", func(s *stack.Addresses) *string { return &s.DeadLetters }}
+	addressRuleDeadLetters = address{"rule-dead-letters", ruleDeadLetterQueueURL, "URL of the queue of events that rules could not deliver", func(s *stack.Addresses) *string { return &s.RuleDeadLetters }}
+	addressBus             = address{"bus", config.EventBusName, "name or ARN of the event bus", func(s *stack.Addresses) *string { return &s.Bus }}
+	addressLedger          = address{"ledger", config.LedgerTable, "name of the ledger's table", func(s *stack.Addresses) *string { return &s.Ledger }}
 )
 
 // stackFlags are the flags that give the addresses of a deployed stack.
 type stackFlags struct {
 	outputs   string
-	stack     deployed.Stack
+	given     stack.Addresses
 	addresses []address
 }
 
@@ -46,39 +46,39 @@ func (f *stackFlags) add(command *cobra.Command, addresses ...address) {
 	flags := command.Flags()
 	flags.StringVar(&f.outputs, "outputs", "", "file with the stack's outputs, as printed by sam list stack-outputs or aws cloudformation describe-stacks")
 	for _, a := range addresses {
-		flags.StringVar(a.field(&f.stack), a.flag, "", a.usage+" (or "+a.env+")")
+		flags.StringVar(a.field(&f.given), a.flag, "", a.usage+" (or "+a.env+")")
 	}
 }
 
 // resolve returns the addresses given by flags, outputs and environment. Earlier ones win.
-func (f *stackFlags) resolve(p process) (deployed.Stack, error) {
-	stack := f.stack
+func (f *stackFlags) resolve(p process) (stack.Addresses, error) {
+	known := f.given
 	if f.outputs != "" {
 		text, err := os.ReadFile(f.outputs)
 		if err != nil {
-			return deployed.Stack{}, fmt.Errorf("--outputs: %w", err)
+			return stack.Addresses{}, fmt.Errorf("--outputs: %w", err)
 		}
-		outputs, err := deployed.ReadOutputs(text)
+		outputs, err := stack.ReadOutputs(text)
 		if err != nil {
-			return deployed.Stack{}, fmt.Errorf("--outputs %s: %w; %s", f.outputs, err, howToList)
+			return stack.Addresses{}, fmt.Errorf("--outputs %s: %w; %s", f.outputs, err, howToList)
 		}
-		stack = stack.Or(outputs)
+		known = known.Or(outputs)
 	}
-	var environment deployed.Stack
+	var environment stack.Addresses
 	for _, a := range f.addresses {
 		*a.field(&environment), _ = p.env(a.env)
 	}
-	return stack.Or(environment), nil
+	return known.Or(environment), nil
 }
 
 const howToList = `create the file with:
   sam list stack-outputs --stack-name meterbridge --output json`
 
 // need returns an error that names each address that is missing.
-func need(stack deployed.Stack, addresses ...address) error {
+func need(known stack.Addresses, addresses ...address) error {
 	var missing []string
 	for _, a := range addresses {
-		if *a.field(&stack) == "" {
+		if *a.field(&known) == "" {
 			missing = append(missing, fmt.Sprintf("--%s (or %s), the %s", a.flag, a.env, a.usage))
 		}
 	}

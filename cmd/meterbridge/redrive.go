@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/meterbridge/meterbridge/internal/deployed"
 	"github.com/meterbridge/meterbridge/internal/redrive"
+	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
 // redriveFlags are the flags of "meterbridge redrive".
@@ -73,20 +73,20 @@ func newRedrive(p process) *cobra.Command {
 }
 
 func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
-	stack, err := flags.resolve(p)
+	where, err := flags.resolve(p)
 	if err == nil {
-		err = needForRedrive(stack)
+		err = needForRedrive(where)
 	}
 	if err != nil {
 		return err
 	}
-	service, err := deployed.AWS(ctx)
+	service, err := stack.OperatorConfig(ctx)
 	if err != nil {
 		return err
 	}
 	report := newRedriveReport(p, flags)
 	flags.opts.Report = report.letter
-	redriver, err := redrive.New(service, stack, &flags.opts)
+	redriver, err := redrive.New(service, where, &flags.opts)
 	if err != nil {
 		return err
 	}
@@ -101,11 +101,11 @@ func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
 
 // needForRedrive returns an error that names the missing addresses. One of the two queues of dead
 // letters is enough.
-func needForRedrive(stack deployed.Stack) error {
-	if stack.RuleDeadLetters != "" {
-		return need(stack, addressQueue, addressBus)
+func needForRedrive(where stack.Addresses) error {
+	if where.RuleDeadLetters != "" {
+		return need(where, addressQueue, addressBus)
 	}
-	return need(stack, addressQueue, addressDeadLetters)
+	return need(where, addressQueue, addressDeadLetters)
 }
 
 // redriveResult returns the error of the command for the counts and the error of the run.

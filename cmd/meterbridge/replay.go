@@ -14,10 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/deployed"
 	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
-	"github.com/meterbridge/meterbridge/internal/replay"
+	"github.com/meterbridge/meterbridge/internal/stack"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -25,7 +24,7 @@ import (
 // replayFlags are the flags of "meterbridge replay".
 type replayFlags struct {
 	stackFlags
-	opts         replay.Options
+	opts         reconcile.ReplayOptions
 	since, until string
 	json         bool
 }
@@ -74,7 +73,7 @@ func newReplay(p process) *cobra.Command {
 }
 
 func runReplay(ctx context.Context, p process, flags replayFlags) error {
-	stack, err := flags.complete(p, time.Now())
+	where, err := flags.complete(p, time.Now())
 	if err != nil {
 		return err
 	}
@@ -82,13 +81,13 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 	if err != nil {
 		return err
 	}
-	service, err := deployed.AWS(ctx)
+	service, err := stack.OperatorConfig(ctx)
 	if err != nil {
 		return err
 	}
 	report := newReplayReport(p, flags)
 	flags.opts.Report, flags.opts.Reached = report.event, report.reached
-	work, err := replay.New(stripe, service, stack, flags.opts)
+	work, err := reconcile.NewReplay(stripe, service, where, &flags.opts)
 	if err != nil {
 		return err
 	}
@@ -98,10 +97,10 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 }
 
 // complete adds to f what comes from the environment and the clock, and returns the stack.
-func (f *replayFlags) complete(p process, now time.Time) (deployed.Stack, error) {
-	stack, err := f.resolve(p)
+func (f *replayFlags) complete(p process, now time.Time) (stack.Addresses, error) {
+	where, err := f.resolve(p)
 	if err != nil {
-		return deployed.Stack{}, err
+		return stack.Addresses{}, err
 	}
 	var needed []address
 	if !f.opts.DryRun {
@@ -110,8 +109,8 @@ func (f *replayFlags) complete(p process, now time.Time) (deployed.Stack, error)
 	if !f.opts.All {
 		needed = append(needed, addressLedger)
 	}
-	if err := need(stack, needed...); err != nil {
-		return deployed.Stack{}, err
+	if err := need(where, needed...); err != nil {
+		return stack.Addresses{}, err
 	}
 	var sinceErr, untilErr error
 	f.opts.From, sinceErr = parseMoment("--since", f.since, now)
@@ -122,13 +121,13 @@ func (f *replayFlags) complete(p process, now time.Time) (deployed.Stack, error)
 	}
 	switch err := cmp.Or(sinceErr, untilErr); {
 	case err != nil:
-		return deployed.Stack{}, err
+		return stack.Addresses{}, err
 	case !f.opts.From.Before(f.opts.To):
-		return deployed.Stack{}, fmt.Errorf("--since %s is not before --until %s", f.since, f.until)
+		return stack.Addresses{}, fmt.Errorf("--since %s is not before --until %s", f.since, f.until)
 	case now.Sub(f.opts.From) > reconcile.Retention:
-		return deployed.Stack{}, fmt.Errorf("--since %s: Stripe keeps events for only 30 days", f.since)
+		return stack.Addresses{}, fmt.Errorf("--since %s: Stripe keeps events for only 30 days", f.since)
 	}
-	return stack, nil
+	return where, nil
 }
 
 // parseMoment parses a time, or a duration that means that long before now.
@@ -188,7 +187,7 @@ func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 }
 
 // replayResult returns the error of the command for the counts and the error of the run.
-func replayResult(counts replay.Counts, err error) error {
+func replayResult(counts reconcile.Counts, err error) error {
 	const again = "run the command again to continue: events that the ledger knows by then are not put on the bus twice"
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -227,16 +226,16 @@ func (r *replayReport) reached(at time.Time) {
 }
 
 // event reports one missing event.
-func (r *replayReport) event(e *v2events.Event, outcome replay.Outcome, err error) {
+func (r *replayReport) event(e *v2events.Event, outcome reconcile.Outcome, err error) {
 	r.bar.clear()
 	if r.json {
 		writeJSON(r.out, struct {
-			Outcome replay.Outcome `json:"outcome"`
-			EventID string         `json:"event_id"`
-			Type    string         `json:"type"`
-			Context string         `json:"context,omitempty"`
-			Created time.Time      `json:"created"`
-			Error   string         `json:"error,omitempty"`
+			Outcome reconcile.Outcome `json:"outcome"`
+			EventID string            `json:"event_id"`
+			Type    string            `json:"type"`
+			Context string            `json:"context,omitempty"`
+			Created time.Time         `json:"created"`
+			Error   string            `json:"error,omitempty"`
 		}{outcome, e.ID, e.Type, e.Context, e.Created, errorText(err)})
 		return
 	}
@@ -251,11 +250,11 @@ func (r *replayReport) event(e *v2events.Event, outcome replay.Outcome, err erro
 }
 
 // end prints the counts.
-func (r *replayReport) end(c replay.Counts) {
+func (r *replayReport) end(c reconcile.Counts) {
 	r.bar.finish()
 	if r.json {
 		writeJSON(r.out, struct {
-			Counts replay.Counts `json:"counts"`
+			Counts reconcile.Counts `json:"counts"`
 		}{c})
 		return
 	}

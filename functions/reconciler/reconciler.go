@@ -71,16 +71,24 @@ type Report struct {
 	Unfinished int `json:"unfinished"` // streams for which time ran out
 }
 
+// totals are the results of a run so far.
+type totals struct {
+	reconcile.Counts
+	unfinished int
+}
+
+func (t totals) report() Report { return Report{t.Listed, t.Missing, t.Refused, t.unfinished} }
+
 // Handle compares every stream, each in its share of the time that is left. The error joins those of all streams that
 // failed; running out of time is not an error, since the next run continues.
 func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 	ctx, cancel := pace.Leave(ctx, margin)
 	defer cancel()
-	var done Report
+	var done totals
 	streams, err := h.streams(ctx)
 	if err != nil {
 		h.parts.Metrics.CountReason(telemetry.ReconcileFailed, reason(err), 1)
-		return done, fmt.Errorf("read API key: %w", err)
+		return Report{}, fmt.Errorf("read API key: %w", err)
 	}
 	var failures []error
 	for i, s := range streams {
@@ -95,30 +103,30 @@ func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 	if !request.DryRun { // a dry run must not trigger the alarms
 		h.count(done)
 	}
-	return done, errors.Join(failures...)
+	return done.report(), errors.Join(failures...)
 }
 
 // compare republishes the missing events of one stream.
-func (h *Handler) compare(ctx context.Context, s stream, q Request, done *Report) error {
+func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals) error {
 	w, err := h.window(ctx, s, q)
 	if err != nil {
 		return err
 	}
 	reached, keep := w.From, q == Request{} // a window chosen by hand leaves gaps before it
 	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, &reconcile.Options{DryRun: q.DryRun, Report: h.missing(ctx)})
-	count, err := work.Walk(ctx, w, func(at time.Time) error {
+	counts, err := work.Walk(ctx, w, func(at time.Time) error {
 		reached = at
 		if !keep {
 			return nil
 		}
 		return h.parts.Ledger.Advance(ctx, s.name(), at)
 	})
-	done.Listed, done.Missing, done.Refused = done.Listed+count.Listed, done.Missing+count.Missing, done.Refused+count.Refused
+	done.Add(counts)
 	if errors.Is(err, reconcile.ErrUnfinished) {
-		done.Unfinished++
+		done.unfinished++
 		err = nil
 	}
-	h.compared(ctx, s, w, reached, count)
+	h.compared(ctx, s, w, reached, counts)
 	if keep {
 		h.parts.Metrics.Observe(telemetry.ReconcileLag, []time.Duration{h.parts.Now().Sub(reached)})
 	}

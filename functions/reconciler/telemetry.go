@@ -14,8 +14,8 @@ import (
 )
 
 // missing returns a function that writes the line about a missing event, with the error if it was not republished.
-func (h *Handler) missing(ctx context.Context) func(*v2events.Event, error) {
-	return func(event *v2events.Event, err error) {
+func (h *Handler) missing(ctx context.Context) func(*v2events.Event, reconcile.Outcome, error) {
+	return func(event *v2events.Event, _ reconcile.Outcome, err error) {
 		attrs := []slog.Attr{
 			telemetry.ID("event_id", event.ID),
 			telemetry.ID("event_type", event.Type),
@@ -32,11 +32,11 @@ func (h *Handler) missing(ctx context.Context) func(*v2events.Event, error) {
 }
 
 // compared writes the line about a stream.
-func (h *Handler) compared(ctx context.Context, s stream, w reconcile.Window, reached time.Time, count reconcile.Count) {
+func (h *Handler) compared(ctx context.Context, s stream, w reconcile.Window, reached time.Time, counts reconcile.Counts) {
 	h.parts.Log.LogAttrs(ctx, slog.LevelInfo, "compared",
 		slog.String("mode", string(s.mode)), telemetry.ID("context", s.context),
 		slog.Time("from", w.From), slog.Time("to", w.To), slog.Time("reached", reached),
-		slog.Int("listed", count.Listed), slog.Int("missing", count.Missing), slog.Int("refused", count.Refused))
+		slog.Int("listed", counts.Listed), slog.Int("missing", counts.Missing), slog.Int("refused", counts.Refused))
 }
 
 // failed logs and counts a stream that could not be compared to its end, and reads the key again if it was refused.
@@ -52,11 +52,11 @@ func (h *Handler) failed(ctx context.Context, s stream, err error) {
 }
 
 // count writes the metrics of a run.
-func (h *Handler) count(done Report) {
+func (h *Handler) count(done totals) {
 	h.parts.Metrics.Count(telemetry.Listed, done.Listed)
 	h.parts.Metrics.Count(telemetry.Missing, done.Missing)
 	h.parts.Metrics.Count(telemetry.ReconcileRefused, done.Refused)
-	h.parts.Metrics.Count(telemetry.ReconcileUnfinished, done.Unfinished)
+	h.parts.Metrics.Count(telemetry.ReconcileUnfinished, done.unfinished)
 }
 
 const reasonAuth = "auth"

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/deployed"
+	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
 // With a topic every alarm notifies it, when it rings and when it ends; without one no alarm has an action.
@@ -87,7 +87,7 @@ func TestStackOutputsWhatCommandsAndPagesNeed(t *testing.T) {
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("outputs: -want +got:\n%s", diff)
 	}
-	stack, err := deployed.ReadOutputs(encode(t, outputs))
+	stack, err := stack.ReadOutputs(encode(t, outputs))
 	if err != nil || stack.Bus == "" || stack.FetchQueue == "" || stack.DeadLetters == "" || stack.RuleDeadLetters == "" || stack.Ledger == "" {
 		t.Errorf("the commands read %+v (%v), an address is missing", stack, err)
 	}

@@ -1,3 +1,13 @@
+// Package reconcile finds events that Stripe lists but the ledger has never seen, and puts them on the bus as thin events.
+//
+// An endpoint that was down for longer than Stripe retries, a disabled destination or a wrong signing secret leaves events
+// behind that Stripe does not deliver again. Stripe lists every event for 30 days
+// (https://docs.stripe.com/api/v2/core/events/list), and the ledger knows every event that the fetcher has claimed: what
+// is in the list only is missing. It enters at the front, as if Stripe had delivered it, so that it is handled like every
+// other event, and the ledger recognizes it if Stripe delivers it later after all.
+//
+// A [Reconciler] does one window, or with [Reconciler.Walk] as much of it as there is time for. A [Replay] does the
+// windows, types and accounts that an operator chose.
 package reconcile
 
 import (
@@ -17,15 +27,15 @@ import (
 // Retention is how long Stripe lists an event.
 const Retention = 30 * 24 * time.Hour
 
-// MaxTypes is how many types one [Window] may have.
+// MaxTypes is the largest number of types in one [Window].
 const MaxTypes = v2events.MaxListTypes
 
-// Source is Stripe; [*v2events.Client] is one.
+// Source lists Stripe's events; [*v2events.Client] is one.
 type Source interface {
 	List(context.Context, v2events.EventListParams) iter.Seq2[*v2events.Event, error]
 }
 
-// Ledger knows what became of events; [*ledger.Ledger] is one.
+// Ledger knows which events have been claimed; [*ledger.Ledger] is one.
 type Ledger interface {
 	Known(context.Context, ledger.Event) (bool, error)
 }
@@ -35,17 +45,29 @@ type Bus interface {
 	Put(context.Context, []bus.Entry) []error
 }
 
+// An Outcome is the result for one missing event.
+type Outcome string
+
+// The outcomes of missing events.
+const (
+	Put     Outcome = "put"     // it is on the bus
+	Missing Outcome = "missing" // it would have been put, but this is a dry run
+	Refused Outcome = "refused" // no bus will ever accept it, with an error
+	Failed  Outcome = "failed"  // it is not known to be on the bus, with the error that ends the run
+)
+
 // Options adjusts a [Reconciler]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	// DryRun finds missing events and leaves them where they are.
+	// DryRun finds missing events and puts none of them on the bus.
 	DryRun bool
 
-	// Report is told of every missing event, one at a time, and why it could not be put on the bus; nil means nobody is.
-	Report func(event *v2events.Event, err error)
+	// Report is called once for each missing event, one at a time. Its error is set for [Refused] and [Failed]. Nil
+	// means no report.
+	Report func(event *v2events.Event, outcome Outcome, err error)
 }
 
-// A Reconciler compares one account's events with the ledger. It is immutable and safe for concurrent use if its parts and
-// Report are.
+// A Reconciler compares one account's events with the ledger. It is immutable, and safe for concurrent use if its parts
+// and Report are.
 type Reconciler struct {
 	source Source
 	ledger Ledger
@@ -60,7 +82,7 @@ func New(source Source, ledger Ledger, bus Bus, opts *Options) *Reconciler {
 		r.opts = *opts
 	}
 	if r.opts.Report == nil {
-		r.opts.Report = func(*v2events.Event, error) {}
+		r.opts.Report = func(*v2events.Event, Outcome, error) {}
 	}
 	return r
 }
@@ -69,34 +91,37 @@ func New(source Source, ledger Ledger, bus Bus, opts *Options) *Reconciler {
 type Window struct {
 	Types    []string  // at most MaxTypes; none means all
 	Context  string    // the account, or path of accounts; "" for the key's own
-	From, To time.Time // when they happened: From or later, before To
+	From, To time.Time // when they were created: From or later, before To
 }
 
-// A Count says what was found.
-type Count struct {
-	Listed  int // events that Stripe has
-	Missing int // of them, those that the ledger does not know
-	Refused int // of them, those that no bus will ever carry
+// Counts are the results of a run, or of a part of one.
+type Counts struct {
+	Listed  int `json:"listed"`  // events that Stripe listed
+	Missing int `json:"missing"` // of these, unknown to the ledger
+	Put     int `json:"put"`     // of the missing, now on the bus
+	Refused int `json:"refused"` // of the missing, those that no bus will ever accept
 }
 
-func (c *Count) add(other Count) {
+// Add adds other to c.
+func (c *Counts) Add(other Counts) {
 	c.Listed += other.Listed
 	c.Missing += other.Missing
+	c.Put += other.Put
 	c.Refused += other.Refused
 }
 
-// pageSize is what one page is asked for; Stripe may give less.
+// pageSize is the number of events to ask for in a page of the list; Stripe may return fewer.
 const pageSize = 100
 
-// Sweep brings every missing event of a window onto the bus. Without an error each of them is there, but for the refused.
-// Errors are those of the source and the ledger, and of entries that are not known to be stored. The count tells what was
-// done until then, and sweeping again does no harm.
-func (r *Reconciler) Sweep(ctx context.Context, w Window) (Count, error) {
-	var total Count
+// Sweep puts every missing event of a window on the bus. Without an error all of them are there, except for the refused.
+// Errors are those of the source and the ledger, and of entries that are not known to be stored. The counts are valid
+// beside an error too, and a second sweep of the same window does no harm.
+func (r *Reconciler) Sweep(ctx context.Context, w Window) (Counts, error) {
+	var total Counts
 	batch := make([]*v2events.Event, 0, pageSize)
 	flush := func() error {
-		count, err := r.bring(ctx, batch)
-		total.add(count)
+		count, err := r.republish(ctx, batch)
+		total.Add(count)
 		batch = batch[:0]
 		return err
 	}
@@ -116,28 +141,42 @@ func (r *Reconciler) Sweep(ctx context.Context, w Window) (Count, error) {
 	return total, flush()
 }
 
-// bring puts the missing ones of some events on the bus.
-func (r *Reconciler) bring(ctx context.Context, events []*v2events.Event) (Count, error) {
-	count := Count{Listed: len(events)}
+// republish puts those of some events on the bus that are missing.
+func (r *Reconciler) republish(ctx context.Context, events []*v2events.Event) (Counts, error) {
+	counts := Counts{Listed: len(events)}
 	missing, err := r.missing(ctx, events)
 	if err != nil {
-		return count, err
+		return counts, err
 	}
-	count.Missing = len(missing)
+	counts.Missing = len(missing)
 	for i, err := range r.put(ctx, missing) {
-		r.opts.Report(missing[i], err)
-		switch {
-		case err == nil:
-		case errors.Is(err, bus.ErrTooLarge), errors.Is(err, bus.ErrInvalid):
-			count.Refused++ // now and ever: waiting for it would hold up all that come after
-		default:
-			return count, fmt.Errorf("bring event: %w", err)
+		outcome := r.outcome(err)
+		r.opts.Report(missing[i], outcome, err)
+		switch outcome {
+		case Put:
+			counts.Put++
+		case Refused:
+			counts.Refused++ // waiting for it would hold up every event after it
+		case Failed:
+			return counts, fmt.Errorf("republish event: %w", err)
 		}
 	}
-	return count, nil
+	return counts, nil
 }
 
-// lookups is how many events are looked up at a time.
+func (r *Reconciler) outcome(err error) Outcome {
+	switch {
+	case err == nil && r.opts.DryRun:
+		return Missing
+	case err == nil:
+		return Put
+	case errors.Is(err, bus.ErrTooLarge), errors.Is(err, bus.ErrInvalid):
+		return Refused
+	}
+	return Failed
+}
+
+// lookups is the number of concurrent requests to the ledger.
 const lookups = 10
 
 // missing returns the events that the ledger does not know, in their order.

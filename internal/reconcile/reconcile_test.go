@@ -109,9 +109,11 @@ func TestSweep(t *testing.T) {
 		known:  map[ledger.Event]bool{{ID: "evt_2", Context: "acct_1"}: true, {ID: "evt_1"}: true},
 	}
 	var reported []string
-	r := reconcile.New(a, a, a, &reconcile.Options{Report: func(e *v2events.Event, err error) { reported = append(reported, fmt.Sprint(e.ID, err)) }})
+	r := reconcile.New(a, a, a, &reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, err error) {
+		reported = append(reported, fmt.Sprint(e.ID, " ", o, " ", err))
+	}})
 	count, err := r.Sweep(t.Context(), reconcile.Window{Types: []string{"t"}, Context: "acct_1", From: hour(0), To: hour(2)})
-	if want := (reconcile.Count{Listed: 2, Missing: 1}); err != nil || count != want {
+	if want := (reconcile.Counts{Listed: 2, Missing: 1, Put: 1}); err != nil || count != want {
 		t.Errorf("Sweep = %+v, %v, want %+v", count, err, want)
 	}
 	wantList := []v2events.EventListParams{{Types: []string{"t"}, Context: "acct_1", Created: v2events.Range{GTE: hour(0), LT: hour(2)}, Limit: 100}}
@@ -126,7 +128,7 @@ func TestSweep(t *testing.T) {
 	if diff := cmp.Diff(wantBus, a.stored); diff != "" {
 		t.Errorf("bus: -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"evt_1<nil>"}, reported); diff != "" {
+	if diff := cmp.Diff([]string{"evt_1 put <nil>"}, reported); diff != "" {
 		t.Errorf("reported: -want +got:\n%s", diff)
 	}
 }
@@ -135,9 +137,13 @@ func TestDryRun(t *testing.T) {
 	t.Parallel()
 	a := &account{events: []*v2events.Event{full(t, "evt_1", hour(0))}}
 	reported := 0
-	r := reconcile.New(a, a, nil, &reconcile.Options{DryRun: true, Report: func(*v2events.Event, error) { reported++ }})
+	r := reconcile.New(a, a, nil, &reconcile.Options{DryRun: true, Report: func(_ *v2events.Event, o reconcile.Outcome, _ error) {
+		if o == reconcile.Missing {
+			reported++
+		}
+	}})
 	count, err := r.Sweep(t.Context(), reconcile.Window{From: hour(0), To: hour(1)})
-	if err != nil || count.Missing != 1 || reported != 1 {
+	if err != nil || count != (reconcile.Counts{Listed: 1, Missing: 1}) || reported != 1 {
 		t.Errorf("Sweep = %+v, %v with %d reported, want one missing and reported", count, err, reported)
 	}
 }
@@ -149,14 +155,14 @@ func TestSweepFails(t *testing.T) {
 	tests := map[string]struct {
 		account account
 		want    error
-		count   reconcile.Count
+		count   reconcile.Counts
 		stored  []string
 	}{
-		"list breaks off":     {account{listErr: broken}, broken, reconcile.Count{}, nil},
-		"ledger is down":      {account{ledger: broken}, broken, reconcile.Count{Listed: 3}, nil},
-		"entry is not stored": {account{refuse: map[string]error{"evt_2": broken}}, broken, reconcile.Count{Listed: 3, Missing: 3}, []string{"evt_3", "evt_1"}},
-		"entry is refused":    {account{refuse: map[string]error{"evt_2": bus.ErrInvalid}}, nil, reconcile.Count{Listed: 3, Missing: 3, Refused: 1}, []string{"evt_3", "evt_1"}},
-		"entry is too large":  {account{refuse: map[string]error{"evt_3": bus.ErrTooLarge}}, nil, reconcile.Count{Listed: 3, Missing: 3, Refused: 1}, []string{"evt_2", "evt_1"}},
+		"list breaks off":     {account{listErr: broken}, broken, reconcile.Counts{}, nil},
+		"ledger is down":      {account{ledger: broken}, broken, reconcile.Counts{Listed: 3}, nil},
+		"entry is not stored": {account{refuse: map[string]error{"evt_2": broken}}, broken, reconcile.Counts{Listed: 3, Missing: 3, Put: 1}, []string{"evt_3", "evt_1"}},
+		"entry is refused":    {account{refuse: map[string]error{"evt_2": bus.ErrInvalid}}, nil, reconcile.Counts{Listed: 3, Missing: 3, Put: 2, Refused: 1}, []string{"evt_3", "evt_1"}},
+		"entry is too large":  {account{refuse: map[string]error{"evt_3": bus.ErrTooLarge}}, nil, reconcile.Counts{Listed: 3, Missing: 3, Put: 2, Refused: 1}, []string{"evt_2", "evt_1"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

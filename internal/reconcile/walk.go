@@ -7,33 +7,33 @@ import (
 	"time"
 )
 
-// ErrUnfinished means that time ran out before the window's end. What was reached is done.
+// ErrUnfinished means that time ran out before the window's end. Everything up to the time reached is done.
 var ErrUnfinished = errors.New("reconcile: time ran out before the end of the window")
 
-// The parts of a window that are swept at a time. Stripe does not say in which order it lists, so that only a part that is
-// through as a whole lets the next walk begin after it.
+// A window is swept in parts. Stripe does not document the order of its list, so the next walk can start after a part only
+// if the whole part was swept.
 const (
 	widest   = time.Hour
-	shares   = 8           // a part may take one of so many of the time left
-	narrowed = 4           // what a part is divided by that took longer
-	least    = time.Second // of time left, and of a part
+	shares   = 8           // a part may take this fraction of the time left
+	narrowed = 4           // a part that takes longer is divided by this
+	least    = time.Second // smallest part, and least time left to start one
 )
 
-// Walk sweeps a window part by part, the oldest first, and calls reached after each with the time up to which every event
-// is now on the bus or known. An error of reached ends the walk, as any other does.
+// Walk sweeps a window part by part, the oldest first. After each part it calls reached with the time up to which every
+// event is now on the bus or known. An error of reached ends the walk, as any other error does.
 //
-// If ctx has a deadline, a part may take an eighth of what is left. One that takes longer is given up and tried again at a
-// quarter of its width: the work shrinks faster than the time, so that even an hour with far more events than there is
-// time for moves the walk ahead. What was found in a part that was given up may be found again.
-func (r *Reconciler) Walk(ctx context.Context, w Window, reached func(time.Time) error) (Count, error) {
-	var total Count
+// If ctx has a deadline, a part may take an eighth of the time left. A part that takes longer is abandoned and retried at a
+// quarter of its width: the work shrinks faster than the time, so the walk advances even through an hour with far more
+// events than there is time for. Events found in an abandoned part may be found again.
+func (r *Reconciler) Walk(ctx context.Context, w Window, reached func(time.Time) error) (Counts, error) {
+	var total Counts
 	for width := widest; w.From.Before(w.To); {
 		part := w
 		if end := w.From.Add(width); end.Before(w.To) {
 			part.To = end
 		}
 		count, err := r.part(ctx, part)
-		total.add(count)
+		total.Add(count)
 		switch {
 		case errors.Is(err, errSlow):
 			width = max(width/narrowed, least)
@@ -49,16 +49,16 @@ func (r *Reconciler) Walk(ctx context.Context, w Window, reached func(time.Time)
 	return total, nil
 }
 
-// errSlow means that a part has used up its share of the time, and the walk has not.
+// errSlow means that a part has used up its share of the time, but the walk has not.
 var errSlow = errors.New("part takes too long")
 
 // part sweeps a part of a window in its share of the time.
-func (r *Reconciler) part(ctx context.Context, w Window) (Count, error) {
+func (r *Reconciler) part(ctx context.Context, w Window) (Counts, error) {
 	share := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left < least {
-			return Count{}, ErrUnfinished
+			return Counts{}, ErrUnfinished
 		}
 		var cancel context.CancelFunc
 		share, cancel = context.WithTimeout(ctx, left/shares)

@@ -26,7 +26,7 @@ func TestWalkGoesByTheHour(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || count != (reconcile.Count{Listed: 3, Missing: 3}) {
+	if err != nil || count != (reconcile.Counts{Listed: 3, Missing: 3, Put: 3}) {
 		t.Errorf("Walk = %+v, %v", count, err)
 	}
 	if diff := cmp.Diff([]time.Time{hour(1), hour(2), to}, reached); diff != "" {

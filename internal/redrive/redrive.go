@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/deployed"
+	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
 // ErrOptions means that options or addresses cannot work. The text says which.
@@ -74,7 +74,7 @@ type Redriver struct {
 
 // New returns a Redriver. It needs the fetcher's queue, at least one queue of dead letters and, for the letters of rules,
 // the bus. The error is ErrOptions.
-func New(service aws.Config, stack deployed.Stack, opts *Options) (*Redriver, error) {
+func New(service aws.Config, stack stack.Addresses, opts *Options) (*Redriver, error) {
 	client := sqs.NewFromConfig(service)
 	r := &Redriver{fetch: queue{client, stack.FetchQueue}}
 	if opts != nil {
@@ -97,7 +97,7 @@ func New(service aws.Config, stack deployed.Stack, opts *Options) (*Redriver, er
 	return r, nil
 }
 
-func (r *Redriver) check(stack deployed.Stack) error {
+func (r *Redriver) check(stack stack.Addresses) error {
 	switch {
 	case len(r.inboxes) == 0:
 		return errors.New("there is no queue of dead letters")

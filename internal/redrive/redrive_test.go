@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/meterbridge/meterbridge/internal/deployed"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
+	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
 func TestParkedLettersGoBackToTheQueue(t *testing.T) {
@@ -283,14 +283,14 @@ func TestPending(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	all := deployed.Stack{Bus: "b", FetchQueue: "https://q.test/1/f", DeadLetters: "https://q.test/1/d", RuleDeadLetters: "https://q.test/1/r"}
-	for name, change := range map[string]func(*deployed.Stack, *redrive.Options){
-		"no dead letters": func(s *deployed.Stack, _ *redrive.Options) { s.DeadLetters, s.RuleDeadLetters = "", "" },
-		"no queue":        func(s *deployed.Stack, _ *redrive.Options) { s.FetchQueue = "" },
-		"no bus":          func(s *deployed.Stack, _ *redrive.Options) { s.Bus = "" },
-		"negative rate":   func(_ *deployed.Stack, o *redrive.Options) { o.Rate = -1 },
-		"tiny rate":       func(_ *deployed.Stack, o *redrive.Options) { o.Rate = redrive.MinRate / 2 },
-		"negative limit":  func(_ *deployed.Stack, o *redrive.Options) { o.Limit = -1 },
+	all := stack.Addresses{Bus: "b", FetchQueue: "https://q.test/1/f", DeadLetters: "https://q.test/1/d", RuleDeadLetters: "https://q.test/1/r"}
+	for name, change := range map[string]func(*stack.Addresses, *redrive.Options){
+		"no dead letters": func(s *stack.Addresses, _ *redrive.Options) { s.DeadLetters, s.RuleDeadLetters = "", "" },
+		"no queue":        func(s *stack.Addresses, _ *redrive.Options) { s.FetchQueue = "" },
+		"no bus":          func(s *stack.Addresses, _ *redrive.Options) { s.Bus = "" },
+		"negative rate":   func(_ *stack.Addresses, o *redrive.Options) { o.Rate = -1 },
+		"tiny rate":       func(_ *stack.Addresses, o *redrive.Options) { o.Rate = redrive.MinRate / 2 },
+		"negative limit":  func(_ *stack.Addresses, o *redrive.Options) { o.Limit = -1 },
 	} {
 		stack, opts := all, redrive.Options{}
 		change(&stack, &opts)

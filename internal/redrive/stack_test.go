@@ -16,11 +16,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
-	"github.com/meterbridge/meterbridge/internal/deployed"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
+	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
 const (
@@ -81,8 +81,8 @@ func (s *stack) service() aws.Config {
 	}))
 }
 
-func (s *stack) addresses() deployed.Stack {
-	return deployed.Stack{
+func (s *stack) addresses() stack.Addresses {
+	return stack.Addresses{
 		Bus: busName, FetchQueue: s.fetch.Config().URL, DeadLetters: s.dead.Config().URL, RuleDeadLetters: s.ruleDead.Config().URL,
 	}
 }

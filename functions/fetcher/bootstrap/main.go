@@ -18,17 +18,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/meterbridge/meterbridge/functions/fetcher"
-	"github.com/meterbridge/meterbridge/internal/awsenv"
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/queue"
 	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/stack"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
 func main() {
-	service, awsErr := awsenv.Load()
+	service, awsErr := stack.FunctionConfig()
 	h, err := wire(context.Background(), os.LookupEnv, service, os.Stdout, time.Now)
 	if err := errors.Join(err, awsErr); err != nil {
 		telemetry.NewLogger(os.Stdout, slog.LevelError).Error("start", slog.String("error", err.Error()))

@@ -1,4 +1,4 @@
-package replay_test
+package reconcile_test
 
 import (
 	"context"
@@ -17,12 +17,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
-	"github.com/meterbridge/meterbridge/internal/deployed"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
 	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
-	"github.com/meterbridge/meterbridge/internal/replay"
+	"github.com/meterbridge/meterbridge/internal/reconcile"
+	"github.com/meterbridge/meterbridge/internal/stack"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -32,11 +32,11 @@ const (
 	pingType  = "v2.core.event_destination.ping"
 )
 
-var addresses = deployed.Stack{Bus: "meterbridge", Ledger: "ledger"}
+var addresses = stack.Addresses{Bus: "meterbridge", Ledger: "ledger"}
 
-// stack is Stripe, the ledger and the bus, each behind its wire protocol, and without a network: tests run in bubbles, in
+// bed is Stripe, the ledger and the bus, each behind its wire protocol, and without a network: tests run in bubbles, in
 // which time passes only when all wait.
-type stack struct {
+type bed struct {
 	stripe  *stripe.Sandbox
 	client  *v2events.Client
 	service aws.Config
@@ -48,9 +48,9 @@ type stack struct {
 	refuse    map[string]string
 }
 
-func newStack(t *testing.T) *stack {
+func newBed(t *testing.T) *bed {
 	t.Helper()
-	s := &stack{stripe: stripe.New(nil), now: time.Now(), refuse: map[string]string{}, intercept: func() {}}
+	s := &bed{stripe: stripe.New(nil), now: time.Now(), refuse: map[string]string{}, intercept: func() {}}
 	items, err := emulated.New(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func newStack(t *testing.T) *stack {
 }
 
 // RoundTrip lets the sandbox answer what goes to Stripe.
-func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *bed) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
@@ -77,9 +77,9 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-func (s *stack) HasBus(name string) bool { return name == addresses.Bus }
+func (s *bed) HasBus(name string) bool { return name == addresses.Bus }
 
-func (s *stack) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
+func (s *bed) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
 	s.calls++
 	s.intercept()
 	results := make([]awswire.Result, len(entries))
@@ -103,7 +103,7 @@ func idOf(entry awswire.Entry) string {
 }
 
 // happened adds an event to Stripe's list.
-func (s *stack) happened(t *testing.T, id, eventType, stripeContext string, ago time.Duration) {
+func (s *bed) happened(t *testing.T, id, eventType, stripeContext string, ago time.Duration) {
 	t.Helper()
 	stripeContext = fmt.Sprintf("%q", stripeContext)
 	if stripeContext == `""` {
@@ -118,7 +118,7 @@ func (s *stack) happened(t *testing.T, id, eventType, stripeContext string, ago 
 }
 
 // arrived records an event in the ledger.
-func (s *stack) arrived(t *testing.T, id, stripeContext string, phase ledger.Phase) {
+func (s *bed) arrived(t *testing.T, id, stripeContext string, phase ledger.Phase) {
 	t.Helper()
 	l := ledger.New(dynamodb.NewFromConfig(s.service), addresses.Ledger, nil)
 	claim, err := l.Claim(t.Context(), ledger.Event{ID: id, Context: stripeContext}, "delivery", time.Now().Add(time.Minute))
@@ -131,7 +131,7 @@ func (s *stack) arrived(t *testing.T, id, stripeContext string, phase ledger.Pha
 }
 
 // ids returns what is on the bus, in the order of ids.
-func (s *stack) ids() []string {
+func (s *bed) ids() []string {
 	var ids []string
 	for _, entry := range s.bus {
 		ids = append(ids, idOf(entry))
@@ -141,14 +141,14 @@ func (s *stack) ids() []string {
 }
 
 // window is the three days until now.
-func (s *stack) window(opts replay.Options) replay.Options {
+func (s *bed) window(opts reconcile.ReplayOptions) *reconcile.ReplayOptions {
 	opts.From, opts.To = s.now.Add(-72*time.Hour), s.now
-	return opts
+	return &opts
 }
 
-func (s *stack) run(t *testing.T, ctx context.Context, opts replay.Options) (replay.Counts, error) {
+func (s *bed) run(t *testing.T, ctx context.Context, opts reconcile.ReplayOptions) (reconcile.Counts, error) {
 	t.Helper()
-	r, err := replay.New(s.client, s.service, addresses, s.window(opts))
+	r, err := reconcile.NewReplay(s.client, s.service, addresses, s.window(opts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func (s *stack) run(t *testing.T, ctx context.Context, opts replay.Options) (rep
 }
 
 // fill makes ten events, of which the ledger knows two.
-func (s *stack) fill(t *testing.T) {
+func (s *bed) fill(t *testing.T) {
 	t.Helper()
 	for i := range 10 {
 		s.happened(t, fmt.Sprintf("evt_%d", i), []string{meterType, pingType}[i%2], "", time.Duration(7*i+1)*time.Hour)
@@ -170,25 +170,25 @@ func (s *stack) fill(t *testing.T) {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		opts   replay.Options
-		counts replay.Counts
+		opts   reconcile.ReplayOptions
+		counts reconcile.Counts
 		bus    string
 	}{
-		"everything": {replay.Options{}, replay.Counts{Listed: 10, Missing: 8, Put: 8}, "evt_2 evt_3 evt_4 evt_5 evt_6 evt_7 evt_8 evt_9"},
-		"one type":   {replay.Options{Types: []string{pingType}}, replay.Counts{Listed: 5, Missing: 4, Put: 4}, "evt_3 evt_5 evt_7 evt_9"},
+		"everything": {reconcile.ReplayOptions{}, reconcile.Counts{Listed: 10, Missing: 8, Put: 8}, "evt_2 evt_3 evt_4 evt_5 evt_6 evt_7 evt_8 evt_9"},
+		"one type":   {reconcile.ReplayOptions{Types: []string{pingType}}, reconcile.Counts{Listed: 5, Missing: 4, Put: 4}, "evt_3 evt_5 evt_7 evt_9"},
 		"many types": {
-			replay.Options{Types: append(make([]string, 0, 25), "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", meterType, pingType)},
-			replay.Counts{Listed: 10, Missing: 8, Put: 8}, "evt_2 evt_3 evt_4 evt_5 evt_6 evt_7 evt_8 evt_9",
+			reconcile.ReplayOptions{Types: append(make([]string, 0, 25), "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", meterType, pingType)},
+			reconcile.Counts{Listed: 10, Missing: 8, Put: 8}, "evt_2 evt_3 evt_4 evt_5 evt_6 evt_7 evt_8 evt_9",
 		},
-		"an account":   {replay.Options{Contexts: []string{"acct_1"}}, replay.Counts{Listed: 1, Missing: 1, Put: 1}, "evt_acct"},
-		"two accounts": {replay.Options{Contexts: []string{"acct_1", ""}, Types: []string{meterType}}, replay.Counts{Listed: 6, Missing: 5, Put: 5}, "evt_2 evt_4 evt_6 evt_8 evt_acct"},
-		"all":          {replay.Options{All: true, Types: []string{pingType}}, replay.Counts{Listed: 5, Missing: 5, Put: 5}, "evt_1 evt_3 evt_5 evt_7 evt_9"},
-		"dry run":      {replay.Options{DryRun: true}, replay.Counts{Listed: 10, Missing: 8}, ""},
+		"an account":   {reconcile.ReplayOptions{Contexts: []string{"acct_1"}}, reconcile.Counts{Listed: 1, Missing: 1, Put: 1}, "evt_acct"},
+		"two accounts": {reconcile.ReplayOptions{Contexts: []string{"acct_1", ""}, Types: []string{meterType}}, reconcile.Counts{Listed: 6, Missing: 5, Put: 5}, "evt_2 evt_4 evt_6 evt_8 evt_acct"},
+		"all":          {reconcile.ReplayOptions{All: true, Types: []string{pingType}}, reconcile.Counts{Listed: 5, Missing: 5, Put: 5}, "evt_1 evt_3 evt_5 evt_7 evt_9"},
+		"dry run":      {reconcile.ReplayOptions{Options: reconcile.Options{DryRun: true}}, reconcile.Counts{Listed: 10, Missing: 8}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newStack(t)
+				s := newBed(t)
 				s.fill(t)
 				counts, err := s.run(t, t.Context(), tt.opts)
 				if diff := cmp.Diff(tt.counts, counts); diff != "" || err != nil {
@@ -210,12 +210,12 @@ func TestRun(t *testing.T) {
 func TestEntry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack(t)
+		s := newBed(t)
 		s.happened(t, "evt_1", meterType, "", time.Hour)
 		var reported []string
-		_, err := s.run(t, t.Context(), replay.Options{Report: func(e *v2events.Event, o replay.Outcome, err error) {
+		_, err := s.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, err error) {
 			reported = append(reported, fmt.Sprint(e.ID, " ", o, " ", err))
-		}})
+		}}})
 		if err != nil || !slices.Equal(reported, []string{"evt_1 put <nil>"}) {
 			t.Errorf("error %v, reported %q", err, reported)
 		}
@@ -233,15 +233,15 @@ func TestEntry(t *testing.T) {
 func TestRefusedEventsDoNotStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack(t)
+		s := newBed(t)
 		s.fill(t)
 		s.refuse["evt_5"] = "InvalidArgument"
-		outcomes := map[string]replay.Outcome{}
-		counts, err := s.run(t, t.Context(), replay.Options{Report: func(e *v2events.Event, o replay.Outcome, _ error) { outcomes[e.ID] = o }})
-		if diff := cmp.Diff(replay.Counts{Listed: 10, Missing: 8, Put: 7, Refused: 1}, counts); diff != "" || err != nil {
+		outcomes := map[string]reconcile.Outcome{}
+		counts, err := s.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, _ error) { outcomes[e.ID] = o }}})
+		if diff := cmp.Diff(reconcile.Counts{Listed: 10, Missing: 8, Put: 7, Refused: 1}, counts); diff != "" || err != nil {
 			t.Errorf("error %v, counts -want +got:\n%s", err, diff)
 		}
-		if outcomes["evt_5"] != replay.Refused || len(outcomes) != 8 {
+		if outcomes["evt_5"] != reconcile.Refused || len(outcomes) != 8 {
 			t.Errorf("outcomes: %v", outcomes)
 		}
 	})
@@ -250,15 +250,15 @@ func TestRefusedEventsDoNotStop(t *testing.T) {
 func TestEndsWhenTheBusDoes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack(t)
+		s := newBed(t)
 		s.fill(t)
 		s.refuse["evt_5"] = "AccessDeniedException"
 		var failed []string
-		counts, err := s.run(t, t.Context(), replay.Options{Report: func(e *v2events.Event, o replay.Outcome, err error) {
-			if o == replay.Failed && err != nil {
+		counts, err := s.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, err error) {
+			if o == reconcile.Failed && err != nil {
 				failed = append(failed, e.ID)
 			}
-		}})
+		}}})
 		if err == nil || !slices.Equal(failed, []string{"evt_5"}) || counts.Put != 4 {
 			t.Errorf("error %v, failed %q, %+v; want evt_5 to fail after the four before it", err, failed, counts)
 		}
@@ -270,7 +270,7 @@ func TestInterruptedAndAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for call, calls := 1, 1; call <= calls; call++ {
-			s := newStack(t)
+			s := newBed(t)
 			s.fill(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			s.intercept = func() {
@@ -278,11 +278,11 @@ func TestInterruptedAndAgain(t *testing.T) {
 					cancel()
 				}
 			}
-			if _, err := s.run(t, ctx, replay.Options{Rate: 1}); err != nil && !errors.Is(err, context.Canceled) {
+			if _, err := s.run(t, ctx, reconcile.ReplayOptions{Rate: 1}); err != nil && !errors.Is(err, context.Canceled) {
 				t.Errorf("call %d: %v, want %v", call, err, context.Canceled)
 			}
 			s.intercept = func() {}
-			if _, err := s.run(t, t.Context(), replay.Options{}); err != nil {
+			if _, err := s.run(t, t.Context(), reconcile.ReplayOptions{}); err != nil {
 				t.Errorf("after call %d: %v", call, err)
 			}
 			if got := slices.Compact(s.ids()); len(got) != 8 {
@@ -297,13 +297,13 @@ func TestInterruptedAndAgain(t *testing.T) {
 func TestRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack(t)
+		s := newBed(t)
 		for i := range 12 {
 			s.happened(t, fmt.Sprintf("evt_%d", i), meterType, "", time.Hour)
 		}
 		var at []time.Duration
 		s.intercept = func() { at = append(at, time.Since(s.now)) }
-		if _, err := s.run(t, t.Context(), replay.Options{Rate: 5}); err != nil {
+		if _, err := s.run(t, t.Context(), reconcile.ReplayOptions{Rate: 5}); err != nil {
 			t.Fatal(err)
 		}
 		// Five at once, five more after a second, the last two when theirs are due.
@@ -316,9 +316,9 @@ func TestRate(t *testing.T) {
 func TestReached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack(t)
+		s := newBed(t)
 		var reached []time.Time
-		opts := replay.Options{Reached: func(at time.Time) { reached = append(reached, at) }, DryRun: true}
+		opts := reconcile.ReplayOptions{Reached: func(at time.Time) { reached = append(reached, at) }, Options: reconcile.Options{DryRun: true}}
 		if _, err := s.run(t, t.Context(), opts); err != nil {
 			t.Fatal(err)
 		}
@@ -331,18 +331,18 @@ func TestReached(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*deployed.Stack, *replay.Options){
-		"no ledger":    func(s *deployed.Stack, _ *replay.Options) { s.Ledger = "" },
-		"no bus":       func(s *deployed.Stack, _ *replay.Options) { s.Bus = "" },
-		"no start":     func(_ *deployed.Stack, o *replay.Options) { o.From = time.Time{} },
-		"empty window": func(_ *deployed.Stack, o *replay.Options) { o.To = o.From },
-		"rate":         func(_ *deployed.Stack, o *replay.Options) { o.Rate = -1 },
+	for name, change := range map[string]func(*stack.Addresses, *reconcile.ReplayOptions){
+		"no ledger":    func(s *stack.Addresses, _ *reconcile.ReplayOptions) { s.Ledger = "" },
+		"no bus":       func(s *stack.Addresses, _ *reconcile.ReplayOptions) { s.Bus = "" },
+		"no start":     func(_ *stack.Addresses, o *reconcile.ReplayOptions) { o.From = time.Time{} },
+		"empty window": func(_ *stack.Addresses, o *reconcile.ReplayOptions) { o.To = o.From },
+		"rate":         func(_ *stack.Addresses, o *reconcile.ReplayOptions) { o.Rate = -1 },
 	} {
-		s := newStack(t)
-		where, opts := addresses, s.window(replay.Options{})
-		change(&where, &opts)
-		if _, err := replay.New(s.client, s.service, where, opts); !errors.Is(err, replay.ErrOptions) {
-			t.Errorf("%s: %v, want %v", name, err, replay.ErrOptions)
+		s := newBed(t)
+		where, opts := addresses, s.window(reconcile.ReplayOptions{})
+		change(&where, opts)
+		if _, err := reconcile.NewReplay(s.client, s.service, where, opts); !errors.Is(err, reconcile.ErrOptions) {
+			t.Errorf("%s: %v, want %v", name, err, reconcile.ErrOptions)
 		}
 	}
 }

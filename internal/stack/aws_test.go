@@ -1,6 +1,7 @@
-package awsenv_test
+package stack_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,12 +9,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/meterbridge/meterbridge/internal/awsenv"
+	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
 // The tests set environment variables and so cannot run in parallel.
 
-func TestClientsFollowTheEnvironment(t *testing.T) {
+func TestFunctionConfigFollowsTheEnvironment(t *testing.T) {
 	for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"} {
 		t.Run(variable, func(t *testing.T) {
 			var authorization, token string
@@ -27,7 +28,7 @@ func TestClientsFollowTheEnvironment(t *testing.T) {
 			t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 			t.Setenv("AWS_SESSION_TOKEN", "session")
 			t.Setenv(variable, server.URL)
-			config, err := awsenv.Load()
+			config, err := stack.FunctionConfig()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +46,7 @@ func TestMissing(t *testing.T) {
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"} {
 		t.Setenv(name, "")
 	}
-	_, err := awsenv.Load()
+	_, err := stack.FunctionConfig()
 	if err == nil {
 		t.Fatal("Load accepted an environment without region and credentials")
 	}
@@ -53,5 +54,30 @@ func TestMissing(t *testing.T) {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("error does not name %s: %v", name, err)
 		}
+	}
+}
+
+func TestOperatorConfigRequiresRegionAndCredentials(t *testing.T) {
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/none")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/none")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	if _, err := stack.OperatorConfig(t.Context()); !errors.Is(err, stack.ErrRegion) {
+		t.Errorf("nothing set: %v, want %v", err, stack.ErrRegion)
+	}
+	t.Setenv("AWS_REGION", "eu-west-1")
+	if _, err := stack.OperatorConfig(t.Context()); !errors.Is(err, stack.ErrCredentials) {
+		t.Errorf("only a region: %v, want %v", err, stack.ErrCredentials)
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "key")
+	if c, err := stack.OperatorConfig(t.Context()); err != nil || c.Region != "eu-west-1" {
+		t.Errorf("region %q, error %v; want eu-west-1", c.Region, err)
+	}
+	t.Setenv("AWS_PROFILE", "nobody")
+	if _, err := stack.OperatorConfig(t.Context()); err == nil {
+		t.Error("a profile that does not exist: no error")
 	}
 }

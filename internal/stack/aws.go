@@ -1,0 +1,67 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+)
+
+// Reasons an operator's machine has no access to AWS. The texts say what to do.
+var (
+	ErrRegion      = errors.New("stack: no AWS region: set AWS_REGION to the stack's, or AWS_PROFILE to a profile that has one")
+	ErrCredentials = errors.New("stack: no AWS credentials: log in as for the aws command (aws sso login, aws configure) or set AWS_PROFILE")
+)
+
+// OperatorConfig returns the configuration that the aws command would use on this machine: environment, profiles, single
+// sign-on. It checks that there are credentials, so that a command without them fails before it has changed anything.
+// Errors are [ErrRegion], [ErrCredentials] and those of reading the profiles.
+// https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+func OperatorConfig(ctx context.Context) (aws.Config, error) {
+	c, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
+	}
+	if c.Region == "" {
+		return aws.Config{}, ErrRegion
+	}
+	if _, err := c.Credentials.Retrieve(ctx); err != nil {
+		return aws.Config{}, fmt.Errorf("%w: %w", ErrCredentials, err)
+	}
+	return c, nil
+}
+
+// FunctionConfig returns the configuration in the environment that Lambda gives a function, and nothing else: region,
+// the role's credentials and the SDK's own variables, such as AWS_ENDPOINT_URL and AWS_MAX_ATTEMPTS. The error names
+// every variable that is missing; the configuration beside it makes clients whose calls fail.
+//
+// The SDK's own loader also handles profiles, single sign-on, web identities and instance metadata. A function has none
+// of them, and without that loader its binary is a seventh smaller. Lambda's credentials stay valid as long as the
+// process runs.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+func FunctionConfig() (aws.Config, error) {
+	env, err := config.NewEnvConfig()
+	if env.Region == "" {
+		err = errors.Join(err, errors.New("config: AWS_REGION is missing: Lambda sets it"))
+	}
+	if !env.Credentials.HasKeys() {
+		err = errors.Join(err, errors.New("config: AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is missing: Lambda sets them"))
+	}
+	c := aws.Config{
+		Region: env.Region,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return env.Credentials, nil
+		}),
+		HTTPClient:       awshttp.NewBuildableClient(),
+		RetryMaxAttempts: env.RetryMaxAttempts,
+		RetryMode:        env.RetryMode,
+		ConfigSources:    []any{env},
+	}
+	if env.BaseEndpoint != "" {
+		c.BaseEndpoint = &env.BaseEndpoint
+	}
+	return c, err
+}

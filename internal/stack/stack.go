@@ -1,0 +1,66 @@
+// Package stack knows where a deployed stack is and how to talk to AWS about it.
+//
+// [Addresses] are the names and URLs that the operator's commands act on. [OperatorConfig] configures the AWS SDK for
+// such a command, and [FunctionConfig] for a Lambda function of the stack.
+package stack
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+)
+
+// ErrOutputs means that a text is not the list of a stack's outputs.
+var ErrOutputs = errors.New("stack: not the outputs of a stack")
+
+// Addresses locate the parts of a deployed stack. An unknown one is empty.
+type Addresses struct {
+	Bus             string // name or ARN of the event bus
+	FetchQueue      string // URL of the queue that feeds the fetcher
+	DeadLetters     string // URL of the queue for events that the fetcher or SQS gave up
+	RuleDeadLetters string // URL of the queue for events that a rule could not deliver
+	Ledger          string // name of the ledger's table
+}
+
+// ReadOutputs reads Addresses from the JSON that either of these commands prints, and ignores other outputs:
+//
+//	sam list stack-outputs --stack-name NAME --output json
+//	aws cloudformation describe-stacks --stack-name NAME
+//
+// The error is [ErrOutputs], also if none of the outputs is one of Meterbridge's.
+func ReadOutputs(text []byte) (Addresses, error) {
+	type output struct{ OutputKey, OutputValue string }
+	var list []output
+	if json.Unmarshal(text, &list) != nil {
+		var described struct{ Stacks []struct{ Outputs []output } }
+		if err := json.Unmarshal(text, &described); err != nil || len(described.Stacks) != 1 {
+			return Addresses{}, ErrOutputs
+		}
+		list = described.Stacks[0].Outputs
+	}
+	var a Addresses
+	fields := map[string]*string{
+		"EventBusName": &a.Bus, "FetchQueueUrl": &a.FetchQueue, "DeadLettersUrl": &a.DeadLetters,
+		"RuleDeadLettersUrl": &a.RuleDeadLetters, "LedgerTableName": &a.Ledger,
+	}
+	for _, o := range list {
+		if field := fields[o.OutputKey]; field != nil {
+			*field = o.OutputValue
+		}
+	}
+	if a == (Addresses{}) {
+		return Addresses{}, ErrOutputs
+	}
+	return a, nil
+}
+
+// Or returns a with each unknown address taken from other.
+func (a Addresses) Or(other Addresses) Addresses {
+	return Addresses{
+		Bus:             cmp.Or(a.Bus, other.Bus),
+		FetchQueue:      cmp.Or(a.FetchQueue, other.FetchQueue),
+		DeadLetters:     cmp.Or(a.DeadLetters, other.DeadLetters),
+		RuleDeadLetters: cmp.Or(a.RuleDeadLetters, other.RuleDeadLetters),
+		Ledger:          cmp.Or(a.Ledger, other.Ledger),
+	}
+}
