@@ -19,7 +19,7 @@ import (
 )
 
 // fill puts letters of all kinds into both queues and returns the ids of their events.
-func (s *stack) fill(t *testing.T) []string {
+func (s *bed) fill(t *testing.T) []string {
 	t.Helper()
 	var ids []string
 	for i := range 13 {
@@ -32,7 +32,7 @@ func (s *stack) fill(t *testing.T) []string {
 }
 
 // arrived counts for each event how often it came to where it belongs.
-func (s *stack) arrived(t *testing.T) map[string]int {
+func (s *bed) arrived(t *testing.T) map[string]int {
 	t.Helper()
 	count := map[string]int{}
 	add := func(detail string) {
@@ -50,7 +50,7 @@ func (s *stack) arrived(t *testing.T) map[string]int {
 }
 
 // cut makes the nth call of AWS, and then what it does, a test's business. It returns how many calls there were.
-func (s *stack) cut(n int, at func(w http.ResponseWriter, r *http.Request, next http.Handler), after http.HandlerFunc) (calls *int) {
+func (s *bed) cut(n int, at func(w http.ResponseWriter, r *http.Request, next http.Handler), after http.HandlerFunc) (calls *int) {
 	calls = new(int)
 	s.intercept = func(_ awswire.Call, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,7 +79,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 				"before": func(w http.ResponseWriter, r *http.Request, _ http.Handler) { dead(w, r) },
 				"after":  func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r); dead(w, r) },
 			} {
-				s := newStack()
+				s := newBed()
 				ids := s.fill(t)
 				calls := s.cut(n, at, dead)
 				_, err := s.redriver(t, nil).Run(t.Context())
@@ -96,7 +96,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 }
 
 // wantArrived checks that every event arrived, that at most so many did twice, and that no letter is left.
-func (s *stack) wantArrived(t *testing.T, when string, ids []string, doubles int) {
+func (s *bed) wantArrived(t *testing.T, when string, ids []string, doubles int) {
 	t.Helper()
 	arrived := s.arrived(t)
 	doubled := 0
@@ -120,7 +120,7 @@ func TestInterruptedAtEveryStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for n, reached := 1, true; reached; n++ {
-			s := newStack()
+			s := newBed()
 			ids := s.fill(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			calls := s.cut(n, func(w http.ResponseWriter, r *http.Request, next http.Handler) { cancel(); next.ServeHTTP(w, r) }, nil)
@@ -148,7 +148,7 @@ func TestPartialFailures(t *testing.T) {
 	}
 	for name, senderFault := range map[string]bool{"for now": false, "for good": true} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newStack()
+			s := newBed()
 			for i := range 5 {
 				s.park(t, fmt.Sprintf("evt_%d", i), meterType, "not_found")
 			}
@@ -179,7 +179,7 @@ func TestPartialFailures(t *testing.T) {
 func TestSilenceIsNoConfirmation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		s.park(t, "evt_0", meterType, "not_found")
 		s.park(t, "evt_1", meterType, "not_found")
 		s.intercept = func(c awswire.Call, next http.Handler) http.Handler {
@@ -216,7 +216,7 @@ func TestStopsWhenNothingIsTaken(t *testing.T) {
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newStack()
+			s := newBed()
 			for i := range 30 {
 				s.park(t, fmt.Sprintf("evt_%d", i), meterType, "not_found")
 			}
@@ -236,7 +236,7 @@ func TestStopsWhenNothingIsTaken(t *testing.T) {
 func TestOwnFaultsDoNotStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		s.refuse["bad.type"] = "InvalidArgument"
 		for i := range 12 {
 			s.undelivered(t, thin(fmt.Sprintf("evt_bad_%d", i), "bad.type"), lambdaARN)
@@ -257,7 +257,7 @@ func TestDeletesAgain(t *testing.T) {
 		undeleted int
 	}{"once": {1, 0}, "for long": {3, 1}} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newStack()
+			s := newBed()
 			s.park(t, "evt_1", meterType, "not_found")
 			left := tt.failures
 			s.intercept = fail("DeleteMessageBatch", func(string) bool { left--; return left >= 0 }, false)
@@ -276,7 +276,7 @@ func TestDeletesAgain(t *testing.T) {
 func TestDuplicatesOfTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		for i := range 25 {
 			s.park(t, fmt.Sprintf("evt_%d", i), meterType, "not_found")
 		}
@@ -307,7 +307,7 @@ func TestDuplicatesOfTheQueue(t *testing.T) {
 func TestBatchesKeepToTheSizeOfACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		for i := range 5 {
 			send(t, s.dead, sqs.Message{Body: fmt.Sprint(i) + strings.Repeat(" ", 400<<10)})
 		}

@@ -22,7 +22,7 @@ import (
 func TestParkedLettersGoBackToTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		s.park(t, "evt_1", meterType, "not_found")
 		gaveUp := sqs.Message{Body: thin("evt_2", meterType), TraceHeader: "Root=1-2-3", GroupID: "acct_1"}
 		send(t, s.dead, gaveUp)
@@ -59,7 +59,7 @@ func TestParkedLettersGoBackToTheQueue(t *testing.T) {
 func TestLettersOfRules(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		const partner = "aws.partner/stripe.com/ed_1"
 		s.undelivered(t, thin("evt_queue", meterType), fetchARN)
 		s.undelivered(t, envelope(partner, "evt_partner", meterType), fetchARN)
@@ -105,7 +105,7 @@ func TestLettersOfRules(t *testing.T) {
 func TestLetterTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		tried := sqs.New(sqs.Config{
 			Name: "tried", ARN: "arn:aws:sqs:us-east-1:000000000000:tried", VisibilityTimeout: time.Second, MaxReceiveCount: 1, DeadLetter: s.dead,
 		}, clock.New(1))
@@ -151,7 +151,7 @@ func TestFilter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newStack()
+				s := newBed()
 				s.park(t, "evt_1", meterType, "not_found")
 				s.park(t, "evt_2", pingType, "not_found")
 				s.park(t, "evt_3", meterType, "mismatch")
@@ -183,7 +183,7 @@ func TestFilter(t *testing.T) {
 func TestEndsAmongManyThatStay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		for i := range 300 {
 			s.park(t, fmt.Sprintf("evt_%d", i), meterType, []string{"not_found", "mismatch"}[i%2])
 		}
@@ -207,7 +207,7 @@ func TestEndsAmongManyThatStay(t *testing.T) {
 func TestEndsThoughLettersShowUpAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		for i := range 300 {
 			s.park(t, fmt.Sprintf("evt_%d", i), meterType, "not_found")
 		}
@@ -231,7 +231,7 @@ func TestEndsThoughLettersShowUpAgain(t *testing.T) {
 func TestRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		for i := range 25 {
 			s.park(t, fmt.Sprintf("evt_%d", i), meterType, "not_found")
 		}
@@ -252,7 +252,7 @@ func TestRate(t *testing.T) {
 func TestReturnedLettersStay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		s.park(t, "evt_1", meterType, "malformed")
 		s.park(t, "evt_2", meterType, "malformed")
 		counts := s.run(t, &redrive.Options{Report: func(l redrive.Letter, o redrive.Outcome, _ error) {
@@ -272,7 +272,7 @@ func TestReturnedLettersStay(t *testing.T) {
 func TestPending(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStack()
+		s := newBed()
 		s.park(t, "evt_1", meterType, "not_found")
 		s.undelivered(t, thin("evt_2", meterType), fetchARN)
 		if n, err := s.redriver(t, nil).Pending(t.Context()); n != 2 || err != nil {
@@ -292,9 +292,9 @@ func TestNewRefuses(t *testing.T) {
 		"tiny rate":       func(_ *stack.Addresses, o *redrive.Options) { o.Rate = redrive.MinRate / 2 },
 		"negative limit":  func(_ *stack.Addresses, o *redrive.Options) { o.Limit = -1 },
 	} {
-		stack, opts := all, redrive.Options{}
-		change(&stack, &opts)
-		if _, err := redrive.New(newStack().service(), stack, &opts); !errors.Is(err, redrive.ErrOptions) {
+		where, opts := all, redrive.Options{}
+		change(&where, &opts)
+		if _, err := redrive.New(newBed().service(), where, &opts); !errors.Is(err, redrive.ErrOptions) {
 			t.Errorf("%s: %v, want %v", name, err, redrive.ErrOptions)
 		}
 	}

@@ -33,9 +33,9 @@ const (
 	lambdaARN = "arn:aws:lambda:us-east-1:000000000000:function:alerts"
 )
 
-// stack is the queues and the bus that letters come from and go to, behind AWS's wire protocol. Time passes only in a
+// bed is the queues and the bus that letters come from and go to, behind AWS's wire protocol. Time passes only in a
 // synctest bubble, where each test runs: the SDK calls the handler without a network.
-type stack struct {
+type bed struct {
 	fetch, dead, ruleDead *sqs.Queue
 	// intercept is set before the first call. It has to be safe for concurrent use.
 	intercept func(awswire.Call, http.Handler) http.Handler
@@ -46,7 +46,7 @@ type stack struct {
 	refuse map[string]string
 }
 
-func newStack() *stack {
+func newBed() *bed {
 	c := clock.New(1)
 	named := func(name string) *sqs.Queue {
 		return sqs.New(sqs.Config{
@@ -54,12 +54,12 @@ func newStack() *stack {
 			Retention: 14 * 24 * time.Hour,
 		}, c)
 	}
-	return &stack{fetch: named("fetch"), dead: named("dead"), ruleDead: named("rule-dead"), refuse: map[string]string{}}
+	return &bed{fetch: named("fetch"), dead: named("dead"), ruleDead: named("rule-dead"), refuse: map[string]string{}}
 }
 
-func (s *stack) HasBus(name string) bool { return name == busName }
+func (s *bed) HasBus(name string) bool { return name == busName }
 
-func (s *stack) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
+func (s *bed) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	results := make([]awswire.Result, len(entries))
@@ -75,19 +75,19 @@ func (s *stack) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.
 }
 
 // service is an SDK configuration whose calls are answered by the stack.
-func (s *stack) service() aws.Config {
+func (s *bed) service() aws.Config {
 	return awstest.InProcess(awswire.New(awswire.Backends{
 		Events: s, Queues: []*sqs.Queue{s.fetch, s.dead, s.ruleDead}, Intercept: s.intercept,
 	}))
 }
 
-func (s *stack) addresses() stack.Addresses {
+func (s *bed) addresses() stack.Addresses {
 	return stack.Addresses{
 		Bus: busName, FetchQueue: s.fetch.Config().URL, DeadLetters: s.dead.Config().URL, RuleDeadLetters: s.ruleDead.Config().URL,
 	}
 }
 
-func (s *stack) redriver(t *testing.T, opts *redrive.Options) *redrive.Redriver {
+func (s *bed) redriver(t *testing.T, opts *redrive.Options) *redrive.Redriver {
 	t.Helper()
 	r, err := redrive.New(s.service(), s.addresses(), opts)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *stack) redriver(t *testing.T, opts *redrive.Options) *redrive.Redriver 
 	return r
 }
 
-func (s *stack) run(t *testing.T, opts *redrive.Options) redrive.Counts {
+func (s *bed) run(t *testing.T, opts *redrive.Options) redrive.Counts {
 	t.Helper()
 	counts, err := s.redriver(t, opts).Run(t.Context())
 	if err != nil {
@@ -123,7 +123,7 @@ func attributes(pairs ...string) map[string]sqs.Attribute {
 }
 
 // park puts a letter where the fetcher would.
-func (s *stack) park(t *testing.T, id, eventType, reason string) {
+func (s *bed) park(t *testing.T, id, eventType, reason string) {
 	t.Helper()
 	send(t, s.dead, sqs.Message{Body: thin(id, eventType), Attributes: attributes(
 		"event_id", id, "type", eventType, "reason", reason, "status", "404", "attempts", "5",
@@ -132,7 +132,7 @@ func (s *stack) park(t *testing.T, id, eventType, reason string) {
 }
 
 // undelivered puts a letter where EventBridge would.
-func (s *stack) undelivered(t *testing.T, body, target string) {
+func (s *bed) undelivered(t *testing.T, body, target string) {
 	t.Helper()
 	send(t, s.ruleDead, sqs.Message{Body: body, TraceHeader: "Root=1-2-3", Attributes: attributes(
 		"RULE_ARN", "arn:aws:events:us-east-1:000000000000:rule/meterbridge/r", "TARGET_ARN", target,
