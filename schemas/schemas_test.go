@@ -1,5 +1,5 @@
-// Package schemas_test holds the JSON Schemas of this folder and the Go types together: both must accept and refuse the
-// same events.
+// Package schemas_test checks that the JSON Schemas in this directory and the Go types accept and
+// reject the same events.
 package schemas_test
 
 import (
@@ -29,17 +29,17 @@ const (
 	failureSchema = "stripe.failure.json"
 )
 
-// typed parses an event as a consumer of the typed one would, by event type.
-var typed = map[string]func(*v2events.Event) error{
+// typedParsers parse the data of an event to the Go type of its event type.
+var typedParsers = map[string]func(*v2events.Event) error{
 	v2events.MeterErrorReportTriggered.Type(): func(e *v2events.Event) error { _, err := v2events.MeterErrorReportTriggered.Data(e); return err },
 	v2events.MeterNotFound.Type():             func(e *v2events.Event) error { _, err := v2events.MeterNotFound.Data(e); return err },
 	v2events.EventDestinationPing.Type():      func(e *v2events.Event) error { _, err := v2events.EventDestinationPing.Data(e); return err },
 }
 
-func TestEveryTypeHasItsSchema(t *testing.T) {
+func TestEveryTypedEventHasASchema(t *testing.T) {
 	t.Parallel()
 	want := []string{failureSchema, thinSchema}
-	for eventType := range typed {
+	for eventType := range typedParsers {
 		want = append(want, eventType+".json")
 	}
 	slices.Sort(want)
@@ -65,24 +65,25 @@ func TestEveryTypeHasItsSchema(t *testing.T) {
 	}
 }
 
-// Each fixture, and each way of spoiling one member of it, is valid by the schema exactly if the Go types take it.
-func TestSchemasAgreeWithTypes(t *testing.T) {
+// TestSchemasAndGoTypesAcceptTheSameEvents compares them on each fixture and on each of its
+// mutations.
+func TestSchemasAndGoTypesAcceptTheSameEvents(t *testing.T) {
 	t.Parallel()
 	thin := compile(t, thinSchema)
 	for name, payload := range fixtures(t, "thin") {
-		agree(t, name, thin, payload, func(data []byte) error {
+		wantAgreement(t, name, thin, payload, func(data []byte) error {
 			_, err := v2events.ParseThinEvent(data)
 			return err
 		})
 	}
 	full := fixtures(t, "full")
-	for eventType, parse := range typed {
+	for eventType, parse := range typedParsers {
 		name := eventType[strings.LastIndexByte(eventType, '.')+1:]
 		body, ok := full[name]
 		if !ok {
 			t.Fatalf("no fixture %s for %s", name, eventType)
 		}
-		agree(t, eventType, compile(t, eventType+".json"), body, func(data []byte) error {
+		wantAgreement(t, eventType, compile(t, eventType+".json"), body, func(data []byte) error {
 			e, err := v2events.ParseEvent(data)
 			if err != nil {
 				return err
@@ -92,26 +93,28 @@ func TestSchemasAgreeWithTypes(t *testing.T) {
 	}
 }
 
-func agree(t *testing.T, name string, schema *jsonschema.Schema, valid []byte, parse func([]byte) error) {
+// wantAgreement checks that the schema accepts the event, and that it accepts a mutation of the
+// event if and only if parse does.
+func wantAgreement(t *testing.T, name string, schema *jsonschema.Schema, valid []byte, parse func([]byte) error) {
 	t.Helper()
-	if err := errorsOf(schema, valid); err != nil {
+	if err := validate(schema, valid); err != nil {
 		t.Errorf("%s is not valid: %v", name, err)
 	}
 	count := 0
-	for change, data := range spoil(t, valid) {
+	for change, data := range mutations(t, valid) {
 		count++
-		schemaErr, goErr := errorsOf(schema, data), parse(data)
+		schemaErr, goErr := validate(schema, data), parse(data)
 		if (schemaErr == nil) != (goErr == nil) {
-			t.Errorf("%s with %s: by the schema %v, by the Go types %v", name, change, schemaErr, goErr)
+			t.Errorf("%s with %s: the schema returns %v, the Go types %v", name, change, schemaErr, goErr)
 		}
 	}
 	if count < 50 {
-		t.Errorf("%s was spoilt in %d ways only", name, count)
+		t.Errorf("%s has only %d mutations", name, count)
 	}
 }
 
-// What the Go types encode, with and without optional members, is valid.
-func TestTypesEncodeToSchemas(t *testing.T) {
+// TestEncodedGoTypesAreValid encodes events with and without the optional members.
+func TestEncodedGoTypesAreValid(t *testing.T) {
 	t.Parallel()
 	thin := v2events.ThinEvent{ID: "evt_1", Type: "a.b", Created: time.Date(2025, 1, 1, 0, 0, 0, 5, time.UTC)}
 	bare := thin
@@ -119,10 +122,10 @@ func TestTypesEncodeToSchemas(t *testing.T) {
 	thin.Reason = &v2events.Reason{Type: v2events.ReasonTypeRequest, Request: &v2events.ReasonRequest{ID: "req_1"}}
 	thin.RelatedObject = &v2events.RelatedObject{Type: "balance", URL: "/v1/balance"}
 	for _, e := range []v2events.ThinEvent{thin, bare} {
-		if err := errorsOf(compile(t, thinSchema), marshal(t, e)); err != nil {
+		if err := validate(compile(t, thinSchema), marshal(t, e)); err != nil {
 			t.Errorf("%s: %v", marshal(t, e), err)
 		}
-		for eventType, parse := range typed {
+		for eventType, parse := range typedParsers {
 			e.Type = eventType
 			event := v2events.Event{ThinEvent: e}
 			if eventType != v2events.EventDestinationPing.Type() {
@@ -131,7 +134,7 @@ func TestTypesEncodeToSchemas(t *testing.T) {
 			if err := parse(&event); err != nil {
 				t.Errorf("%s: %v", marshal(t, event), err)
 			}
-			if err := errorsOf(compile(t, eventType+".json"), marshal(t, event)); err != nil {
+			if err := validate(compile(t, eventType+".json"), marshal(t, event)); err != nil {
 				t.Errorf("%s: %v", marshal(t, event), err)
 			}
 		}
@@ -144,8 +147,9 @@ func report() v2events.MeterErrorReport {
 	}}}}
 }
 
-// The codes that the schemas give as examples are the constants of the package.
-func TestSchemasKnowTheCodes(t *testing.T) {
+// TestSchemasListTheKnownErrorCodes compares the schemas' examples of codes with the constants of
+// package v2events.
+func TestSchemasListTheKnownErrorCodes(t *testing.T) {
 	t.Parallel()
 	for _, eventType := range []string{v2events.MeterErrorReportTriggered.Type(), v2events.MeterNotFound.Type()} {
 		data := compile(t, eventType+".json").Properties["data"]
@@ -154,15 +158,16 @@ func TestSchemasKnowTheCodes(t *testing.T) {
 			t.Errorf("%s lists %d codes, want Stripe's 10", eventType, len(codes))
 		}
 		for _, code := range codes {
-			if text, ok := code.(string); !ok || !v2events.MeterErrorCode(text).Known() {
-				t.Errorf("%s lists the code %v, for which there is no constant", eventType, code)
+			if s, ok := code.(string); !ok || !v2events.MeterErrorCode(s).Known() {
+				t.Errorf("%s lists the code %v, which has no constant", eventType, code)
 			}
 		}
 	}
 }
 
-// The failure event is made in the fetcher, whose type cannot be imported: its source is read instead.
-func TestFailureSchemaMatchesTheFetcher(t *testing.T) {
+// TestFailureSchemaHasTheMembersThatTheFetcherEncodes reads the fetcher's source, because it does
+// not export the type of the failure event.
+func TestFailureSchemaHasTheMembersThatTheFetcherEncodes(t *testing.T) {
 	t.Parallel()
 	schema := compile(t, failureSchema)
 	source := filepath.Join("..", "functions", "fetcher", "park.go")
@@ -170,17 +175,17 @@ func TestFailureSchemaMatchesTheFetcher(t *testing.T) {
 		t.Errorf("members of %s and of failure in %s (-schema +Go):\n%s", failureSchema, source, diff)
 	}
 	const failure = `{"event_id":"","type":"","context":"","reason":"malformed","status":0,"attempts":1,"first_seen":"2023-11-14T22:13:20Z","last_error":""}`
-	if err := errorsOf(schema, []byte(failure)); err != nil {
+	if err := validate(schema, []byte(failure)); err != nil {
 		t.Errorf("%s: %v", failure, err)
 	}
-	for change, data := range spoil(t, []byte(failure)) {
-		if strings.HasPrefix(change, "no ") && errorsOf(schema, data) == nil {
+	for change, data := range mutations(t, []byte(failure)) {
+		if strings.HasPrefix(change, "no ") && validate(schema, data) == nil {
 			t.Errorf("a failure with %s is valid", change)
 		}
 	}
 }
 
-// jsonNames returns the sorted names in the json tags of a struct type.
+// jsonNames returns the sorted names in the json tags of a struct type in a source file.
 func jsonNames(t *testing.T, path, typeName string) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
@@ -218,7 +223,7 @@ func compile(t *testing.T, name string) *jsonschema.Schema {
 	return schema
 }
 
-func errorsOf(schema *jsonschema.Schema, data []byte) error {
+func validate(schema *jsonschema.Schema, data []byte) error {
 	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
 		return err
@@ -235,7 +240,7 @@ func marshal(t *testing.T, v any) []byte {
 	return data
 }
 
-// fixtures reads those of v2events by name without extension.
+// fixtures returns a directory of v2events' fixtures, by file name without extension.
 func fixtures(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("..", "pkg", "v2events", "testdata", dir, "*.json"))

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/openapi"
+	"github.com/meterbridge/meterbridge/schemas/openapi"
 )
 
 var update = flag.Bool("update", false, "rewrite the schemas in template.yaml from schemas/")

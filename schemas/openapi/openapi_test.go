@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/openapi"
+	"github.com/meterbridge/meterbridge/schemas/openapi"
 )
 
-func TestSchema(t *testing.T) {
+func TestSchemaIsConvertedToTheDialectOfOpenAPI(t *testing.T) {
 	t.Parallel()
 	for schema, want := range map[string]string{
 		`{"$schema": "s", "$id": "i", "type": "object"}`: `{"type":"object"}`,
@@ -34,22 +34,22 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-func TestWhatOpenAPICannotSay(t *testing.T) {
+func TestUnsupportedSchemaIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []string{
 		`{"anyOf": []}`, `{"type": ["null", "string"]}`, `{"type": ["string", "null", "object"]}`, `{"type": {}}`, `{"const": 1}`, `{"examples": []}`,
 		`{"items": true}`, `{"properties": []}`, `{"properties": {"a": 1}}`, `{"additionalProperties": {"type": "string"}}`,
 	} {
-		if _, err := openapi.New("s", "t", []byte(schema)); !errors.Is(err, openapi.ErrUnknown) {
-			t.Errorf("%s: %v, want %v", schema, err, openapi.ErrUnknown)
+		if _, err := openapi.New("s", "t", []byte(schema)); !errors.Is(err, openapi.ErrUnsupported) {
+			t.Errorf("%s: %v, want %v", schema, err, openapi.ErrUnsupported)
 		}
 	}
 	if _, err := openapi.New("s", "t", []byte(`[`)); err == nil {
-		t.Error("no JSON: no error")
+		t.Error("New returned no error for a schema that is not JSON")
 	}
 }
 
-func TestDocument(t *testing.T) {
+func TestDocumentDescribesTheEventAndItsDetail(t *testing.T) {
 	t.Parallel()
 	document, err := openapi.New("stripe.event", "v1.a_type", []byte(`{"title": "v1.a_type", "type": "object"}`))
 	if err != nil {

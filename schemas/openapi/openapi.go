@@ -1,7 +1,12 @@
-// Package openapi turns the JSON Schemas of events into the documents that EventBridge's schema registry takes, and from
-// which AWS generates bindings: OpenAPI 3.0, whose schemas are a dialect of their own.
+// Package openapi converts the JSON Schemas in schemas/ to the OpenAPI 3.0 documents that
+// EventBridge's schema registry accepts and from which AWS generates bindings.
 //
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-schema.html
+// [New] converts one schema to a [Document]. It supports the keywords that schemas/ uses; any other
+// is [ErrUnsupported], so that no constraint is lost silently. The test of internal/contract that
+// writes the documents into template.yaml is its only user.
+//
+// The registry is described at
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-schema.html.
 package openapi
 
 import (
@@ -13,26 +18,28 @@ import (
 	"unicode"
 )
 
-// ErrUnknown means that a schema says something that this package cannot say in OpenAPI. It would otherwise be lost.
-var ErrUnknown = errors.New("openapi: no way to say this")
+// ErrUnsupported is returned for a JSON Schema with a keyword, or a value of one, that the package
+// cannot convert.
+var ErrUnsupported = errors.New("openapi: unsupported JSON Schema")
 
-// A Document is one entry of the registry. It is immutable.
+// Document is an OpenAPI document for the registry.
 type Document struct {
-	Name    string // of the detail, as a type would be called: "ThinEvent"
+	Name    string // name of the detail's type, such as "ThinEvent"
 	Content []byte // JSON, with the members of each object in alphabetical order
 }
 
-// New describes the events on the bus that have a source, a detail type (if it is not empty) and a detail that the JSON
-// Schema accepts. Errors are ErrUnknown and those of decoding JSON.
+// New returns the document of the events on the bus that have the source, the detail type, unless
+// it is empty, and a detail described by the JSON Schema. The detail's type is named after the
+// schema's title. Errors are [ErrUnsupported], wrapped, and those of decoding JSON.
 func New(source, detailType string, schema []byte) (Document, error) {
 	decoder := json.NewDecoder(bytes.NewReader(schema))
-	decoder.UseNumber() // int64's limits are no float64
+	decoder.UseNumber() // because a float64 cannot represent the limits of int64
 	var root map[string]any
 	if err := decoder.Decode(&root); err != nil {
 		return Document{}, fmt.Errorf("decode schema: %w", err)
 	}
 	title, _ := root["title"].(string)
-	name := camelCase(title)
+	name := typeName(title)
 	detail, err := convert(root)
 	if err != nil {
 		return Document{}, err
@@ -51,19 +58,20 @@ func New(source, detailType string, schema []byte) (Document, error) {
 	return Document{Name: name, Content: content}, nil
 }
 
-// envelope is what EventBridge puts around a detail.
+// envelope returns the schema of an event, whose detail is the component with the name detail.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
 func envelope(source, detailType, detail string) map[string]any {
-	text := map[string]any{"type": "string"}
+	stringType := map[string]any{"type": "string"}
 	schema := map[string]any{
 		"type":                   "object",
 		"x-amazon-events-source": source,
 		"required":               []string{"detail-type", "resources", "detail", "id", "source", "time", "region", "version", "account"},
 		"properties": map[string]any{
 			"detail":      map[string]any{"$ref": "#/components/schemas/" + detail},
-			"resources":   map[string]any{"type": "array", "items": text},
+			"resources":   map[string]any{"type": "array", "items": stringType},
 			"time":        map[string]any{"type": "string", "format": "date-time"},
-			"detail-type": text, "id": text, "source": text, "region": text, "version": text, "account": text,
+			"detail-type": stringType, "id": stringType, "source": stringType,
+			"region": stringType, "version": stringType, "account": stringType,
 		},
 	}
 	if detailType != "" {
@@ -72,8 +80,8 @@ func envelope(source, detailType, detail string) map[string]any {
 	return schema
 }
 
-// camelCase makes a name for a type from a title.
-func camelCase(title string) string {
+// typeName converts a title to the name of a type, in camel case.
+func typeName(title string) string {
 	var name strings.Builder
 	for word := range strings.FieldsFuncSeq(title, notInName) {
 		name.WriteString(strings.ToUpper(word[:1]) + word[1:])

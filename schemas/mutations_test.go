@@ -9,23 +9,25 @@ import (
 	"testing"
 )
 
-// replacements are values of every kind, and of the formats that events use.
+// replacements are values of every JSON type and of every format that events use.
 var replacements = []any{
 	nil, true, "", "text", "12", "-12", "1.5", 0, -1, 1.5, json.Number("1e3"), json.Number("99999999999999999999"), []any{}, []any{nil}, map[string]any{},
 	map[string]any{"unknown": 1}, "2025-01-01T00:00:00.123456789+02:00", "2025-01-01", "2025-02-30T00:00:00Z", "v2.core.event",
 }
 
-// spoil returns a document with, one at a time, each member removed and each value replaced by values of other kinds.
-func spoil(t *testing.T, document []byte) map[string][]byte {
+// mutations returns copies of a document that differ from it in one place, by a description of the
+// difference: a member is removed, an unknown one is added, or a value is replaced by each of
+// replacements.
+func mutations(t *testing.T, document []byte) map[string][]byte {
 	t.Helper()
-	spoilt := map[string][]byte{}
+	mutated := map[string][]byte{}
 	var root any
 	keep := func(change string) {
 		data, err := json.Marshal(root)
 		if err != nil {
 			t.Fatal(err)
 		}
-		spoilt[change] = data
+		mutated[change] = data
 	}
 	var walk func(path string, value any, set func(any))
 	walk = func(path string, value any, set func(any)) {
@@ -56,5 +58,5 @@ func spoil(t *testing.T, document []byte) map[string][]byte {
 		t.Fatal(err)
 	}
 	walk("event", root, func(x any) { root = x })
-	return spoilt
+	return mutated
 }

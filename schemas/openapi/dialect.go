@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// convert says a JSON Schema in OpenAPI 3.0's dialect, where a type is one word, null is a flag, a constant is an
-// enumeration of one value, and there is one example.
+// convert converts a JSON Schema to OpenAPI 3.0's dialect, in which a type is a single word, null
+// is a flag, a constant is an enumeration of one value, and there is only one example.
 // https://spec.openapis.org/oas/v3.0.4.html#schema-object
 func convert(schema map[string]any) (map[string]any, error) {
 	out := map[string]any{}
@@ -23,44 +23,44 @@ func convert(schema map[string]any) (map[string]any, error) {
 func convertKeyword(out map[string]any, keyword string, value any) error {
 	var err error
 	switch keyword {
-	case "$schema", "$id":
+	case "$schema", "$id": // not part of OpenAPI
 	case "title", "description", "required", "format", "additionalProperties", "minLength", "minimum", "maximum", "pattern":
 		if _, nested := value.(map[string]any); nested {
-			return unknown(keyword, value)
+			return unsupported(keyword, value)
 		}
 		out[keyword] = value
 	case "const":
-		if _, text := value.(string); !text {
-			return unknown(keyword, value)
+		if _, ok := value.(string); !ok {
+			return unsupported(keyword, value)
 		}
 		out["type"], out["enum"] = "string", []any{value}
 	case "examples":
 		list, _ := value.([]any)
 		if len(list) == 0 {
-			return unknown(keyword, value)
+			return unsupported(keyword, value)
 		}
 		out["example"] = list[0]
 	case "items":
 		out[keyword], err = convertSchema(keyword, value)
 	case "properties":
 		out[keyword], err = convertProperties(value)
-	case "type": // the last in the alphabet of those in use, so that the others can be moved
+	case "type": // the last keyword in alphabetical order, so that convertType can move the others
 		err = convertType(out, value)
 	default:
-		return unknown(keyword, value)
+		return unsupported(keyword, value)
 	}
 	return err
 }
 
-func unknown(keyword string, value any) error {
-	text, _ := json.Marshal(value)
-	return fmt.Errorf("%w: %q: %s", ErrUnknown, keyword, text)
+func unsupported(keyword string, value any) error {
+	formatted, _ := json.Marshal(value)
+	return fmt.Errorf("%w: %q: %s", ErrUnsupported, keyword, formatted)
 }
 
 func convertSchema(name string, value any) (map[string]any, error) {
 	schema, ok := value.(map[string]any)
 	if !ok {
-		return nil, unknown(name, value)
+		return nil, unsupported(name, value)
 	}
 	return convert(schema)
 }
@@ -68,7 +68,7 @@ func convertSchema(name string, value any) (map[string]any, error) {
 func convertProperties(value any) (map[string]any, error) {
 	properties, ok := value.(map[string]any)
 	if !ok {
-		return nil, unknown("properties", value)
+		return nil, unsupported("properties", value)
 	}
 	out := map[string]any{}
 	for name, property := range properties {
@@ -81,7 +81,7 @@ func convertProperties(value any) (map[string]any, error) {
 	return out, nil
 }
 
-// convertType takes a word, a word and "null", or "integer" and "string".
+// convertType converts a type that is a word, a word and "null", or "integer" and "string".
 func convertType(out map[string]any, value any) error {
 	switch types := value.(type) {
 	case string:
@@ -103,10 +103,10 @@ func convertType(out map[string]any, value any) error {
 			return nil
 		}
 	}
-	return unknown("type", value)
+	return unsupported("type", value)
 }
 
-// alternative moves keywords that only matter to one type to a schema of their own.
+// alternative moves the keywords that apply to one type only into a schema of that type.
 func alternative(out map[string]any, name string, keywords ...string) map[string]any {
 	schema := map[string]any{"type": name}
 	for _, keyword := range keywords {
