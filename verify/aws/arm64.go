@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,12 +14,13 @@ import (
 	"time"
 )
 
-// arm64 starts the binaries that sam build made, in an emulated processor, and hands each its first event: one without a
-// signature, without records, and for the reconciler a reason to look, at a Stripe that knows nothing yet.
-func (w *workshop) arm64(ctx context.Context) (string, error) {
+// arm64 starts the binaries that sam build made in an emulated processor and sends each one event:
+// a request without a signature and without records. The reconciler starts a search for missing
+// events, at a Stripe that has no events yet.
+func (w *workspace) arm64(ctx context.Context) (string, error) {
 	var evidence []string
-	for _, function := range slices.Sorted(maps.Keys(w.stack.env)) {
-		answer, err := w.firstEvent(ctx, function)
+	for _, function := range slices.Sorted(maps.Keys(w.deployed.env)) {
+		answer, err := w.firstAnswer(ctx, function)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", function, err)
 		}
@@ -29,15 +29,16 @@ func (w *workshop) arm64(ctx context.Context) (string, error) {
 	return "first event under qemu " + w.version("qemu") + ": " + strings.Join(evidence, "; "), nil
 }
 
-func (w *workshop) firstEvent(ctx context.Context, function string) (string, error) {
+// firstAnswer starts a function and returns its answer to its first event.
+func (w *workspace) firstAnswer(ctx context.Context, function string) (string, error) {
 	api, err := startRuntimeAPI(`{"Records":[],"requestContext":{"http":{"method":"POST","path":"/webhook"}}}`)
 	if err != nil {
 		return "", err
 	}
 	defer api.server.Close()
-	env := append([]string{"AWS_LAMBDA_RUNTIME_API=" + api.address}, w.stack.env[function]...)
+	env := append([]string{"AWS_LAMBDA_RUNTIME_API=" + api.address}, w.deployed.env[function]...)
 	bootstrap := filepath.Join(w.built, function, "bootstrap")
-	d, err := startDaemon(w.temporary(function+".arm64.log"), env, w.parts["qemu"].path, bootstrap)
+	d, err := startDaemon(w.temporary(function+".arm64.log"), env, w.tools["qemu"].path, bootstrap)
 	if err != nil {
 		return "", err
 	}
@@ -45,17 +46,17 @@ func (w *workshop) firstEvent(ctx context.Context, function string) (string, err
 	select {
 	case answer := <-api.answers:
 		return answer, nil
-	case err := <-d.done:
-		d.done <- err
-		return "", fmt.Errorf("ended without asking for an event: %w\n%s", errors.Join(err, errEnded), tail(d.said(), 10))
+	case err := <-d.exited:
+		return "", d.exitError(err, "no answer")
 	case <-time.After(time.Minute):
-		return "", fmt.Errorf("no answer within a minute\n%s", tail(d.said(), 10))
+		return "", fmt.Errorf("no answer within a minute\n%s", d.logTail(10))
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
 }
 
-// runtimeAPI is as much of Lambda's Runtime API as one event takes:
+// runtimeAPI is a Lambda Runtime API with a single event. It is not the emulator's, because this
+// check should not depend on our own code:
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type runtimeAPI struct {
 	address string
@@ -82,9 +83,9 @@ func startRuntimeAPI(event string) (*runtimeAPI, error) {
 		case <-r.Context().Done():
 		}
 	})
-	mux.HandleFunc("POST "+invocation+"first/{what}", func(rw http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+invocation+"first/{outcome}", func(rw http.ResponseWriter, r *http.Request) {
 		if body, err := io.ReadAll(r.Body); err == nil {
-			api.answers <- r.PathValue("what") + " " + string(body)
+			api.answers <- r.PathValue("outcome") + " " + string(body)
 		}
 		rw.WriteHeader(http.StatusAccepted)
 	})

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The seeds of the corpus. Another pair of seeds is another corpus; its hash is in the evidence.
+// The seeds of the corpus. Changing them changes its hash in the evidence.
 const seed1, seed2 = 2026, 1122
 
 // pair is a pattern and an event, as JSON texts.
@@ -17,14 +17,15 @@ type pair struct {
 	Event   string `json:"event"`
 }
 
-// corpus makes pairs from few names and few values, so that they meet often. While it makes a pattern it notes what would match.
+// corpus generates pairs from few names and few values, so that many events match. While it
+// generates a pattern it records values that would match.
 type corpus struct {
 	*rand.Rand
-	path   []string // of the field that the pattern is about
+	path   []string // of the field whose pattern is being generated
 	likely []field
 }
 
-// field is a value, as JSON, and where it stands.
+// field is a value in JSON, and its path.
 type field struct {
 	path  []string
 	value string
@@ -44,7 +45,8 @@ func newCorpus(n int) []pair {
 	return all
 }
 
-// matching is an event with most of what the pattern asks for. Members that come twice stay so.
+// matching returns an event with most of the values that the pattern wants. A member may occur
+// twice.
 func (c *corpus) matching() string {
 	all := []string{quote("other") + ":" + c.scalar()}
 	for _, f := range c.likely {
@@ -81,12 +83,12 @@ var (
 	bounds    = []string{"=", "<", "<=", ">", ">="}
 )
 
-// object is an event, or an object in it.
+// object returns an event, or an object within one.
 func (c *corpus) object(depth int) string {
 	return c.members(1+c.IntN(4), func() string { return c.value(depth) })
 }
 
-// members joins n members with random names; a name may come twice.
+// members joins n members with random names, which may repeat.
 func (c *corpus) members(n int, value func() string) string {
 	all := make([]string, n)
 	for i := range all {
@@ -119,12 +121,12 @@ func (c *corpus) scalar() string {
 	return quote(pick(c, texts))
 }
 
-// pattern is a pattern, or an object in one.
+// pattern returns a pattern, or an object within one.
 func (c *corpus) pattern(depth int) string {
 	if c.IntN(8) == 0 {
 		return `{"$or":[` + c.pattern(depth) + "," + c.pattern(depth) + "]}"
 	}
-	used := map[string]bool{} // a name that comes twice is a fault in a pattern
+	used := map[string]bool{} // a pattern must not repeat a name
 	var all []string
 	for range 1 + c.IntN(2) {
 		name := pick(c, names)
@@ -143,7 +145,7 @@ func (c *corpus) pattern(depth int) string {
 	return "{" + strings.Join(all, ",") + "}"
 }
 
-// leaf is the list of what a field may be.
+// leaf returns the conditions for a field.
 func (c *corpus) leaf() string {
 	all := make([]string, 1+c.IntN(2))
 	for i := range all {
@@ -155,7 +157,7 @@ func (c *corpus) leaf() string {
 	return "[" + strings.Join(all, ",") + "]"
 }
 
-// operator is a condition, and a value that should meet it.
+// operator returns a condition, and a value that should meet it.
 func (c *corpus) operator() (condition, value string) {
 	if c.IntN(60) == 0 {
 		return c.fault(), c.scalar()
@@ -224,7 +226,7 @@ func (c *corpus) anythingBut() string {
 	return "[" + text + "," + pick(c, numbers) + "]"
 }
 
-// fault is something that is no operator, or not with this operand, at least for EventBridge.
+// fault returns a condition that EventBridge refuses: an unknown operator, or a wrong operand.
 func (c *corpus) fault() string {
 	return pick(c, []string{
 		`{"numeric":["<",1e10]}`, `{"numeric":["=",0.0000001]}`, `{"exists":"true"}`, `{"prefix":1}`, `{"suffix":null}`, `{"numeric":["<"]}`, `{"numeric":["<",1,"<",2]}`, `{"numeric":["!",1]}`, `{"cidr":"10.0.0.0"}`,
@@ -237,7 +239,7 @@ func (c *corpus) fault() string {
 func quote(s string) string {
 	quoted, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // no string fails
+		panic(err) // cannot happen: every string can be encoded
 	}
 	return string(quoted)
 }

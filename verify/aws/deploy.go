@@ -13,19 +13,19 @@ import (
 	"strings"
 )
 
-// document is a CloudFormation template in JSON.
-type document map[string]any
+// cfnTemplate is a CloudFormation template.
+type cfnTemplate map[string]any
 
-func (d document) section(name string) map[string]any {
-	section, _ := d[name].(map[string]any)
+func (t cfnTemplate) section(name string) map[string]any {
+	section, _ := t[name].(map[string]any)
 	return section
 }
 
 // ofType returns the logical ids of the resources of a type.
-func (d document) ofType(kind string) []string {
+func (t cfnTemplate) ofType(resourceType string) []string {
 	var ids []string
-	for id, resource := range d.section("Resources") {
-		if r, ok := resource.(map[string]any); ok && r["Type"] == kind {
+	for id, resource := range t.section("Resources") {
+		if r, ok := resource.(map[string]any); ok && r["Type"] == resourceType {
 			ids = append(ids, id)
 		}
 	}
@@ -33,9 +33,33 @@ func (d document) ofType(kind string) []string {
 	return ids
 }
 
-// samDeploy packages and uploads what sam build made and has moto's CloudFormation take the change set. It is not executed, for
-// moto cannot expand SAM's transform: resources that name a function would name nothing.
-func (w *workshop) samDeploy(ctx context.Context) (string, error) {
+// listDefaults returns the defaults of parameters that are lists. moto splits only lists that are
+// given as parameters.
+func (t cfnTemplate) listDefaults() map[string]string {
+	found := map[string]string{}
+	for name, parameter := range t.section("Parameters") {
+		if p, ok := parameter.(map[string]any); ok && p["Type"] == "CommaDelimitedList" && p["Default"] != "" {
+			found[name] = fmt.Sprint(p["Default"])
+		}
+	}
+	return found
+}
+
+// notCreated counts, by type, the resources that are not among the created ones.
+func (t cfnTemplate) notCreated(created map[string]string) string {
+	counts := map[string]int{}
+	for id, resource := range t.section("Resources") {
+		if _, ok := created[id]; !ok {
+			counts[fmt.Sprint(resource.(map[string]any)["Type"])]++
+		}
+	}
+	return counted(counts)
+}
+
+// samDeploy packages and uploads the output of sam build, and creates a change set at moto. It does
+// not execute the change set, because moto cannot expand SAM's transform: references to functions
+// would lead nowhere.
+func (w *workspace) samDeploy(ctx context.Context) (string, error) {
 	m, err := startMoto(ctx, w)
 	if err != nil {
 		return "", err
@@ -48,23 +72,23 @@ func (w *workshop) samDeploy(ctx context.Context) (string, error) {
 	}
 	additions := strings.Count(string(out), "+ Add")
 	if additions == 0 {
-		return "", fmt.Errorf("an empty change set:\n%s", out)
+		return "", fmt.Errorf("the change set is empty:\n%s", out)
 	}
-	return fmt.Sprintf("packaged, uploaded, change set of %d resources taken by %s", additions, w.version("moto")), nil
+	return fmt.Sprintf("packaged and uploaded; change set of %d resources created at %s", additions, w.version("moto")), nil
 }
 
-// deployStack deploys the whole stack with its consumers: SAM packages it, AWS's translator expands it, SAM deploys that.
-func (w *workshop) deployStack(ctx context.Context) (string, error) {
-	stripe, err := startStripe()
+// deployStack deploys the whole stack with its consumers. SAM packages it, AWS's translator expands
+// it, and SAM deploys the result.
+func (w *workspace) deployStack(ctx context.Context) (string, error) {
+	stripe, err := w.startStripe()
 	if err != nil {
 		return "", err
 	}
-	w.closers = append(w.closers, func() { stripe.Close() })
 	expanded, secrets, err := w.deployWithConsumers(ctx, map[string]string{"StripeApiBase": stripe.Origin, "StripeRateLimit": "0"})
 	if err != nil {
 		return "", err
 	}
-	w.stack, err = w.moto.inspect(ctx, secrets, stripe)
+	w.deployed, err = w.moto.inspect(ctx, secrets, stripe)
 	if err != nil {
 		return "", err
 	}
@@ -73,12 +97,13 @@ func (w *workshop) deployStack(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("expanded by AWS's translator and deployed: %s made %d resources, and by API %d secrets; unknown to its CloudFormation, or behind a condition: %s",
-		w.version("moto"), len(w.stack.physical), len(secrets), expanded.notMade(w.stack.physical)), nil
+	return fmt.Sprintf("expanded by AWS's translator and deployed: %s created %d resources, and %d secrets through its API; not created, because unsupported or behind a condition: %s",
+		w.version("moto"), len(w.deployed.physical), len(secrets), expanded.notCreated(w.deployed.physical)), nil
 }
 
-// deployWithConsumers returns the template that it has deployed, and the ARNs of the secrets that it has made for it.
-func (w *workshop) deployWithConsumers(ctx context.Context, parameters map[string]string) (document, map[string]string, error) {
+// deployWithConsumers deploys the built template with the consumers. It returns the expanded
+// template, and the ARNs of the secrets by logical name.
+func (w *workspace) deployWithConsumers(ctx context.Context, parameters map[string]string) (cfnTemplate, map[string]string, error) {
 	source := filepath.Join(w.built, "with-consumers.yaml")
 	if err := withConsumers(filepath.Join(w.built, "template.yaml"), source); err != nil {
 		return nil, nil, err
@@ -87,7 +112,7 @@ func (w *workshop) deployWithConsumers(ctx context.Context, parameters map[strin
 	if err != nil {
 		return nil, nil, err
 	}
-	secrets, err := w.makeSecrets(ctx, expanded)
+	secrets, err := w.createSecrets(ctx, expanded)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,24 +120,13 @@ func (w *workshop) deployWithConsumers(ctx context.Context, parameters map[strin
 	if err := writeJSON(deployable, expanded); err != nil {
 		return nil, nil, err
 	}
-	maps.Copy(parameters, lists(expanded))
+	maps.Copy(parameters, expanded.listDefaults())
 	_, err = w.deployFile(ctx, deployable, stackName, parameters)
 	return expanded, secrets, err
 }
 
-// notMade counts by type the resources that have not been made.
-func (d document) notMade(made map[string]string) string {
-	counts := map[string]int{}
-	for id, resource := range d.section("Resources") {
-		if _, ok := made[id]; !ok {
-			counts[fmt.Sprint(resource.(map[string]any)["Type"])]++
-		}
-	}
-	return tally(counts)
-}
-
 // deployFile runs sam deploy.
-func (w *workshop) deployFile(ctx context.Context, file, stack string, parameters map[string]string, flags ...string) ([]byte, error) {
+func (w *workspace) deployFile(ctx context.Context, file, stack string, parameters map[string]string, flags ...string) ([]byte, error) {
 	arguments := append([]string{"deploy", "--template", file, "--stack-name", stack, "--s3-bucket", bucket, "--region", region,
 		"--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"}, flags...)
 	if len(parameters) > 0 {
@@ -125,7 +139,7 @@ func (w *workshop) deployFile(ctx context.Context, file, stack string, parameter
 }
 
 // expand uploads the functions and expands the SAM transform with AWS's translator.
-func (w *workshop) expand(ctx context.Context, template string, parameters map[string]string) (document, error) {
+func (w *workspace) expand(ctx context.Context, template string, parameters map[string]string) (cfnTemplate, error) {
 	values, err := json.Marshal(parameters)
 	if err != nil {
 		return nil, err
@@ -138,55 +152,45 @@ func (w *workshop) expand(ctx context.Context, template string, parameters map[s
 	if err != nil {
 		return nil, err
 	}
-	var d document
-	return d, json.Unmarshal(out, &d)
+	var t cfnTemplate
+	return t, json.Unmarshal(out, &t)
 }
 
-// lists returns the defaults of parameters that are lists: moto splits only lists that it is given.
-func lists(d document) map[string]string {
-	found := map[string]string{}
-	for name, parameter := range d.section("Parameters") {
-		if p, ok := parameter.(map[string]any); ok && p["Type"] == "CommaDelimitedList" && p["Default"] != "" {
-			found[name] = fmt.Sprint(p["Default"])
-		}
-	}
-	return found
-}
-
-// makeSecrets makes the secrets of a template, which moto's CloudFormation cannot, and puts their ARNs where it refers to them.
-func (w *workshop) makeSecrets(ctx context.Context, d document) (map[string]string, error) {
+// createSecrets creates the secrets of a template, which moto's CloudFormation does not support,
+// and replaces the references to them. It returns their ARNs by logical name.
+func (w *workspace) createSecrets(ctx context.Context, t cfnTemplate) (map[string]string, error) {
 	arns := map[string]string{}
-	for _, id := range d.ofType("AWS::SecretsManager::Secret") {
+	for _, id := range t.ofType("AWS::SecretsManager::Secret") {
 		arn, err := w.moto.createSecret(ctx, stackName+"-"+id)
 		if err != nil {
 			return nil, err
 		}
 		arns[id] = arn
-		delete(d.section("Resources"), id)
+		delete(t.section("Resources"), id)
 	}
-	replaceRefs(map[string]any(d), arns)
+	replaceRefs(map[string]any(t), arns)
 	return arns, nil
 }
 
-// replaceRefs puts a text in the place of each {"Ref": id}.
-func replaceRefs(node any, texts map[string]string) any {
+// replaceRefs replaces each {"Ref": id} with the value for that id.
+func replaceRefs(node any, values map[string]string) any {
 	switch n := node.(type) {
 	case map[string]any:
-		if id, ok := n["Ref"].(string); ok && len(n) == 1 && texts[id] != "" {
-			return texts[id]
+		if id, ok := n["Ref"].(string); ok && len(n) == 1 && values[id] != "" {
+			return values[id]
 		}
 		for key, value := range n {
-			n[key] = replaceRefs(value, texts)
+			n[key] = replaceRefs(value, values)
 		}
 	case []any:
 		for i, value := range n {
-			n[i] = replaceRefs(value, texts)
+			n[i] = replaceRefs(value, values)
 		}
 	}
 	return node
 }
 
-// withConsumers copies a template and adds the resources of consumers.yaml.
+// withConsumers copies a template to another file, with the resources of consumers.yaml added.
 func withConsumers(template, to string) error {
 	source, err := os.ReadFile(template)
 	if err != nil {
@@ -198,7 +202,7 @@ func withConsumers(template, to string) error {
 	}
 	head := []byte("\nResources:\n")
 	if bytes.Count(source, head) != 1 {
-		return errors.New(template + " has not one section of resources")
+		return errors.New(template + " does not have exactly one Resources section")
 	}
 	return os.WriteFile(to, bytes.Replace(source, head, append(head, consumers...), 1), 0o600)
 }

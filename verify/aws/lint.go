@@ -8,27 +8,28 @@ import (
 	"strings"
 )
 
-// samValidate runs SAM's own checks, with the cfn-lint that SAM brings along.
-func (w *workshop) samValidate(ctx context.Context) (string, error) {
+// samValidate runs SAM's own checks, which include those of the cfn-lint that SAM is installed
+// with.
+func (w *workspace) samValidate(ctx context.Context) (string, error) {
 	if _, err := w.sam(ctx, w.root, "validate", "--lint", "--template", "template.yaml", "--region", region); err != nil {
 		return "", err
 	}
-	return "template.yaml is valid and clean for " + w.version("sam"), nil
+	return w.version("sam") + " finds template.yaml valid", nil
 }
 
-// cfnLint runs the newer cfn-lint and AWS's serverless rules.
-func (w *workshop) cfnLint(ctx context.Context) (string, error) {
+// cfnLint runs a newer cfn-lint with AWS's rules for serverless applications.
+func (w *workspace) cfnLint(ctx context.Context) (string, error) {
 	program := w.program("lint", "cfn-lint")
 	config := w.path("verify", "aws", "cfnlintrc")
 	if _, err := (command{dir: w.root}).output(ctx, program, "--config-file", config, "--template", "template.yaml"); err != nil {
 		return "", err
 	}
 	skips, err := countSkips(config)
-	return fmt.Sprintf("clean for %s; %d rules passed over, with reasons", w.version("lint"), skips), err
+	return fmt.Sprintf("%s finds nothing; %d rules are skipped, with reasons", w.version("lint"), skips), err
 }
 
-// checkov runs its security checks on CloudFormation.
-func (w *workshop) checkov(ctx context.Context) (string, error) {
+// checkov runs checkov's security checks for CloudFormation.
+func (w *workspace) checkov(ctx context.Context) (string, error) {
 	config := w.path("verify", "aws", "checkov.yaml")
 	out, err := command{dir: w.root}.output(ctx, w.program("checkov", "checkov"),
 		"--config-file", config, "--file", "template.yaml", "--output", "json")
@@ -42,16 +43,16 @@ func (w *workshop) checkov(ctx context.Context) (string, error) {
 		}
 	}
 	if json.Unmarshal(out, &result) == nil && len(result.Results.Failed) > 0 {
-		return "", fmt.Errorf("%d checks fail: %+v", len(result.Results.Failed), result.Results.Failed)
+		return "", fmt.Errorf("%d checks failed: %+v", len(result.Results.Failed), result.Results.Failed)
 	}
 	if err != nil {
 		return "", err
 	}
 	skips, err := countSkips(config)
-	return fmt.Sprintf("%s finds nothing; %d checks passed over, with reasons", w.version("checkov"), skips), err
+	return fmt.Sprintf("%s finds nothing; %d checks are skipped, with reasons", w.version("checkov"), skips), err
 }
 
-// countSkips counts the entries of a skip list, and refuses one without a reason.
+// countSkips counts the entries of a skip list. An entry without a reason is an error.
 func countSkips(file string) (int, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -17,24 +17,24 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// localStack is the same template under meterbridge local's engine.
+// localStack is the same template, run by the emulator of meterbridge local.
 type localStack struct {
-	stack *aws.Stack
-	aws   *cloud
-	names map[string]string
+	stack  *aws.Stack
+	client *clients
+	names  map[string]string
 }
 
-// clockFactor makes minutes of backoff pass in seconds.
+// clockFactor turns minutes of backoff into seconds.
 const clockFactor = 200
 
-// openLocal runs the template with the consumers that the stack at moto has, and with a Stripe of its own.
-func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
-	stripe, err := startStripe()
+// startLocalStack runs the template with the same consumers as the stack at moto, and with a Stripe
+// sandbox of its own.
+func (w *workspace) startLocalStack(ctx context.Context) (*localStack, error) {
+	stripe, err := w.startStripe()
 	if err != nil {
 		return nil, err
 	}
-	w.closers = append(w.closers, func() { stripe.Close() })
-	for _, full := range w.script.known {
+	for _, full := range w.scenario.known {
 		if err := stripe.AddEvent(full); err != nil {
 			return nil, err
 		}
@@ -51,7 +51,7 @@ func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
 	if err := os.WriteFile(file, source, 0o600); err != nil {
 		return nil, err
 	}
-	front := &frontier{source: source}
+	first := &firstCall{template: source}
 	stack, err := aws.Open(ctx, aws.Options{
 		Template:    file,
 		Parameters:  map[string]string{"StripeApiBase": stripe.Origin, "StripeRateLimit": "0"},
@@ -60,43 +60,45 @@ func (w *workshop) openLocal(ctx context.Context) (*localStack, error) {
 		Secrets:     map[string]string{"SIGNING_SECRET_ID": string(firstSecret), "API_KEY_SECRET_ID": apiKey},
 		ClockFactor: clockFactor,
 		Unscheduled: true,
-		Intercept:   front.intercept,
+		Intercept:   first.intercept,
 	})
 	if err != nil {
 		return nil, err
 	}
 	w.closers = append(w.closers, stack.Close)
-	return &localStack{stack, front.aws, front.names}, front.err
+	return &localStack{stack, first.client, first.names}, first.err
 }
 
-// frontier learns where the stack serves AWS from the first call that a function makes, and rotates the signing secret before it
-// is read for the first time.
-type frontier struct {
-	source []byte // of the template
-	first  sync.Once
-	aws    *cloud
-	names  map[string]string
-	err    error
+// firstCall intercepts the first call of a function to read a secret. It takes the address of the
+// local AWS and the access key from that call, and rotates the signing secret before the function
+// reads it.
+type firstCall struct {
+	template []byte
+	once     sync.Once
+	client   *clients
+	names    map[string]string
+	err      error
 }
 
-func (f *frontier) intercept(call awswire.Call, next http.Handler) http.Handler {
+func (f *firstCall) intercept(call awswire.Call, next http.Handler) http.Handler {
 	if call.Operation != "GetSecretValue" {
 		return next
 	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		f.first.Do(func() {
+		f.once.Do(func() {
 			_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 			accessKey, _, _ := strings.Cut(credential, "/")
-			f.aws = newCloud("http://"+r.Host, accessKey) // the stack lets in no other
-			if f.names, f.err = physicalNames(f.source, "http://"+r.Host); f.err == nil {
-				f.err = f.aws.rotate(r.Context(), f.names["SigningSecret"], string(secondSecret))
+			f.client = newClients("http://"+r.Host, accessKey) // the stack accepts no other key
+			if f.names, f.err = physicalNames(f.template, "http://"+r.Host); f.err == nil {
+				f.err = f.client.rotate(r.Context(), f.names["SigningSecret"], string(secondSecret))
 			}
 		})
 		next.ServeHTTP(rw, r)
 	})
 }
 
-// physicalNames returns the URLs of queues and the ARNs of everything else by logical name.
+// physicalNames returns, by logical name, the URLs of the queues and the ARNs of all other
+// resources.
 func physicalNames(source []byte, endpoint string) (map[string]string, error) {
 	parsed, err := sam.Parse(source, &sam.Options{Endpoint: endpoint})
 	if err != nil {
@@ -112,7 +114,7 @@ func physicalNames(source []byte, endpoint string) (map[string]string, error) {
 	return names, nil
 }
 
-func (l *localStack) cloud() *cloud { return l.aws }
+func (l *localStack) aws() *clients { return l.client }
 
 func (l *localStack) name(logical string) string { return l.names[logical] }
 
@@ -139,46 +141,47 @@ func (l *localStack) settle(ctx context.Context) error {
 	return l.stack.Quiet(ctx)
 }
 
-// localTellsTheSame holds the same conversation with the local stack and compares what it leaves.
-func (w *workshop) localTellsTheSame(ctx context.Context) (string, error) {
-	l, err := w.openLocal(ctx)
+// localGivesTheSame runs the scenario of end-to-end on the local stack, and compares the
+// recordings.
+func (w *workspace) localGivesTheSame(ctx context.Context) (string, error) {
+	l, err := w.startLocalStack(ctx)
 	if err != nil {
 		return "", err
 	}
-	r, err := w.script.hold(ctx, l)
+	r, err := w.scenario.run(ctx, l)
 	if err != nil {
 		return "", err
 	}
-	if err := w.script.judge(r); err != nil {
+	if err := w.scenario.check(r); err != nil {
 		return "", err
 	}
-	differences := compare("answers", w.record.answers, r.answers)
+	differences := compare("answers", w.recording.answers, r.answers)
 	messages := 0
-	for _, queue := range queuesOfInterest {
+	for _, queue := range recordedQueues {
 		messages += len(r.queues[queue])
-		differences = append(differences, compare(queue, w.record.queues[queue], r.queues[queue])...)
+		differences = append(differences, compare(queue, w.recording.queues[queue], r.queues[queue])...)
 	}
 	if len(differences) > 0 {
-		return "", fmt.Errorf("the local stack (+) differs from the parts of others (-)\n%s", strings.Join(differences, "\n"))
+		return "", fmt.Errorf("the local stack (+) differs from the emulated one (-)\n%s", strings.Join(differences, "\n"))
 	}
 	return fmt.Sprintf("meterbridge local gives the same %d answers and leaves the same %d messages in %d queues",
-		len(r.answers), messages, len(queuesOfInterest)), nil
+		len(r.answers), messages, len(recordedQueues)), nil
 }
 
-// compare returns what only one of two lists has.
-func compare(what string, want, got []string) (differences []string) {
+// compare returns the texts that are in only one of two lists.
+func compare(list string, want, got []string) (differences []string) {
 	for _, text := range want {
 		if !slices.Contains(got, text) {
-			differences = append(differences, "- "+what+": "+text)
+			differences = append(differences, "- "+list+": "+text)
 		}
 	}
 	for _, text := range got {
 		if !slices.Contains(want, text) {
-			differences = append(differences, "+ "+what+": "+text)
+			differences = append(differences, "+ "+list+": "+text)
 		}
 	}
 	if len(differences) == 0 && len(want) != len(got) {
-		differences = append(differences, fmt.Sprintf("- %s: %d, + %d", what, len(want), len(got)))
+		differences = append(differences, fmt.Sprintf("- %s: %d, + %d", list, len(want), len(got)))
 	}
 	return differences
 }

@@ -15,23 +15,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// Names at moto.
+// Names of the bucket and the stack at moto.
 const (
 	bucket    = "artifacts"
 	stackName = "meterbridge"
 )
 
-// moto is a running server of moto's. Its endpoint is called localhost since moto reads templates only from URLs that are.
+// moto is a running moto server. Its endpoint is localhost by name, because moto reads templates
+// only from such URLs.
 type moto struct {
 	*daemon
-	*cloud
+	*clients
 	endpoint string
 }
 
-func startMoto(ctx context.Context, w *workshop) (*moto, error) {
+func startMoto(ctx context.Context, w *workspace) (*moto, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -40,12 +42,12 @@ func startMoto(ctx context.Context, w *workshop) (*moto, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := startDaemon(w.temporary("moto.log"), os.Environ(), w.parts["moto"].path, "-H", host, "-p", port)
+	d, err := startDaemon(w.temporary("moto.log"), os.Environ(), w.tools["moto"].path, "-H", host, "-p", port)
 	if err != nil {
 		return nil, err
 	}
-	m := &moto{daemon: d, cloud: newCloud("http://"+address, "none"), endpoint: "http://localhost:" + port}
-	err = m.answers(ctx, m.endpoint+"/moto-api/")
+	m := &moto{daemon: d, clients: newClients("http://"+address, "none"), endpoint: "http://localhost:" + port}
+	err = m.waitForHTTP(ctx, m.endpoint+"/moto-api/")
 	if err == nil {
 		_, err = m.http(ctx, "s3", http.MethodPut, "/"+bucket, nil)
 	}
@@ -56,8 +58,8 @@ func startMoto(ctx context.Context, w *workshop) (*moto, error) {
 	return m, nil
 }
 
-// http calls a service's REST API, for which a client of AWS's would be too strict or too much. moto tells services apart by
-// what requests are signed for, and does not check the signature.
+// http calls the REST API of a service for which there is no SDK client here, or only one that is
+// too strict. moto finds the service in the request's signature, which it does not check.
 func (m *moto) http(ctx context.Context, service, method, path string, body []byte) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, m.endpoint+path, bytes.NewReader(body))
 	if err != nil {
@@ -84,8 +86,9 @@ func (m *moto) createSecret(ctx context.Context, name string) (string, error) {
 	return *out.ARN, nil
 }
 
-// resources returns what moto has made of a stack: physical names, where it has any, by logical ones. Resources of types that its
-// CloudFormation does not know are listed without a type.
+// resources returns the physical names of the resources that moto created for a stack, by logical
+// name. Some have an empty name. Resources of types that moto does not support are left out: it
+// lists them without a type.
 func (m *moto) resources(ctx context.Context, stack string) (map[string]string, error) {
 	out, err := cloudformation.NewFromConfig(m.config).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &stack})
 	if err != nil {
@@ -100,31 +103,31 @@ func (m *moto) resources(ctx context.Context, stack string) (map[string]string, 
 	return physical, nil
 }
 
-// deployed is the stack at moto.
-type deployed struct {
-	physical map[string]string // logical to physical names; URLs of queues
-	secrets  map[string]string // logical names to ARNs
-	mapping  mapping
+// deployedStack is the stack at moto.
+type deployedStack struct {
+	physical map[string]string // physical names by logical name; for queues, URLs
+	secrets  map[string]string // ARNs by logical name
+	mapping  eventSourceMapping
 	stripe   *stripe.Server
-	env      map[string][]string // environments of the functions, by logical name, as moto's Lambda has them
+	env      map[string][]string // environments of the functions by logical name
 }
 
-// mapping is what moto's Lambda has been told about the fetcher's queue.
-type mapping struct {
+// eventSourceMapping is the mapping of the fetcher's queue at moto's Lambda.
+type eventSourceMapping struct {
 	UUID                  string
 	BatchSize             int
 	FunctionResponseTypes []string
 	EventSourceArn        string
 }
 
-// inspect reads what has been deployed and turns the mapping off, which moto would serve from Docker: the Runtime Interface
-// Emulator takes its place.
-func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *stripe.Server) (*deployed, error) {
+// inspect reads the deployed stack. It disables the event source mapping, for which moto would run
+// the function in Docker: here it runs in the Runtime Interface Emulator.
+func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *stripe.Server) (*deployedStack, error) {
 	physical, err := m.resources(ctx, stackName)
 	if err != nil {
 		return nil, err
 	}
-	d := &deployed{physical: physical, secrets: secrets, stripe: stripe, env: map[string][]string{}}
+	d := &deployedStack{physical: physical, secrets: secrets, stripe: stripe, env: map[string][]string{}}
 	for id, name := range physical {
 		if !strings.HasSuffix(id, "Function") {
 			continue
@@ -137,7 +140,7 @@ func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *s
 	if err != nil {
 		return nil, err
 	}
-	var listed struct{ EventSourceMappings []mapping }
+	var listed struct{ EventSourceMappings []eventSourceMapping }
 	if err := json.Unmarshal(raw, &listed); err != nil || len(listed.EventSourceMappings) != 1 {
 		return nil, errors.Join(err, fmt.Errorf("want one event source mapping: %s", raw))
 	}
@@ -146,7 +149,8 @@ func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *s
 	return d, err
 }
 
-// environment is a function's environment with what Lambda itself and the emulation add.
+// environment returns a function's environment, with the variables that Lambda adds and those that
+// lead to moto.
 func (m *moto) environment(ctx context.Context, function string) ([]string, error) {
 	raw, err := m.http(ctx, "lambda", http.MethodGet, "/2015-03-31/functions/"+function+"/configuration", nil)
 	if err != nil {
@@ -154,7 +158,7 @@ func (m *moto) environment(ctx context.Context, function string) ([]string, erro
 	}
 	var configuration struct {
 		Timeout     int
-		Environment struct{ Variables map[string]any } // moto keeps numbers as such
+		Environment struct{ Variables map[string]any } // moto keeps numbers as numbers
 	}
 	if err := json.Unmarshal(raw, &configuration); err != nil {
 		return nil, err

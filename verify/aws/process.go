@@ -14,14 +14,15 @@ import (
 	"time"
 )
 
-// command is a program to run to its end.
+// command is a program that runs to completion.
 type command struct {
 	dir   string
-	env   []string // beside the driver's own
+	env   []string // added to the environment of this process
 	stdin []byte
 }
 
-// output runs the program. Its error carries the end of what the program said on either stream.
+// output runs the program and returns its standard output. The error has the last lines of both
+// output streams.
 func (c command) output(ctx context.Context, program string, arguments ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, program, arguments...)
 	cmd.Dir, cmd.Env = c.dir, append(os.Environ(), c.env...)
@@ -31,19 +32,12 @@ func (c command) output(ctx context.Context, program string, arguments ...string
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Run(); err != nil {
-		return out.Bytes(), fmt.Errorf("%s %s: %w\n%s", program, firstOf(arguments), err, tail(out.String()+all.String(), 30))
+		return out.Bytes(), fmt.Errorf("%s %s: %w\n%s", program, strings.Join(arguments[:min(1, len(arguments))], ""), err, tail(out.String()+all.String(), 30))
 	}
 	return out.Bytes(), nil
 }
 
-func firstOf(arguments []string) string {
-	if len(arguments) == 0 {
-		return ""
-	}
-	return arguments[0]
-}
-
-// tail returns the last lines of a text.
+// tail returns the last n lines of a text.
 func tail(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
@@ -51,12 +45,13 @@ func tail(text string, n int) string {
 
 // daemon is a program that runs until it is stopped.
 type daemon struct {
-	cmd  *exec.Cmd
-	log  *os.File
-	done chan error
+	cmd    *exec.Cmd
+	log    *os.File
+	exited chan error
 }
 
-// startDaemon starts a program with exactly the environment given, in a process group of its own.
+// startDaemon starts a program with exactly the given environment, in a process group of its own.
+// Its output goes to logFile.
 func startDaemon(logFile string, env []string, program string, arguments ...string) (*daemon, error) {
 	log, err := os.Create(logFile)
 	if err != nil {
@@ -69,33 +64,41 @@ func startDaemon(logFile string, env []string, program string, arguments ...stri
 		log.Close()
 		return nil, err
 	}
-	d := &daemon{cmd: cmd, log: log, done: make(chan error, 1)}
-	go func() { d.done <- cmd.Wait() }()
+	d := &daemon{cmd: cmd, log: log, exited: make(chan error, 1)}
+	go func() { d.exited <- cmd.Wait() }()
 	return d, nil
 }
 
-// stop asks the program and its children to end, and ends them after some seconds.
+// stop terminates the program and its children, and kills them after 3 seconds.
 func (d *daemon) stop() {
 	defer d.log.Close()
 	syscall.Kill(-d.cmd.Process.Pid, syscall.SIGTERM)
 	select {
-	case <-d.done:
+	case <-d.exited:
 	case <-time.After(3 * time.Second):
 	}
 	syscall.Kill(-d.cmd.Process.Pid, syscall.SIGKILL)
 }
 
-// said returns what the program has printed.
-func (d *daemon) said() string {
+// logTail returns the last n lines that the program has printed.
+func (d *daemon) logTail(n int) string {
 	text, err := os.ReadFile(d.log.Name())
 	if err != nil {
 		return err.Error()
 	}
-	return string(text)
+	return tail(string(text), n)
 }
 
-// answers waits until the program answers HTTP at a URL, whatever it answers.
-func (d *daemon) answers(ctx context.Context, url string) error {
+// exitError returns the error for a program that has exited by itself.
+func (d *daemon) exitError(err error, problem string) error {
+	d.exited <- err // for stop
+	return fmt.Errorf("%s: %w\n%s", problem, errors.Join(err, errExited), d.logTail(20))
+}
+
+var errExited = errors.New("the program has exited")
+
+// waitForHTTP waits up to a minute until the program answers at a URL, with any status.
+func (d *daemon) waitForHTTP(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -110,18 +113,15 @@ func (d *daemon) answers(ctx context.Context, url string) error {
 		}
 		select {
 		case <-tick.C:
-		case err := <-d.done:
-			d.done <- err
-			return fmt.Errorf("%s ended: %w\n%s", d.cmd.Path, errors.Join(err, errEnded), tail(d.said(), 20))
+		case err := <-d.exited:
+			return d.exitError(err, d.cmd.Path)
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not answer: %w\n%s", d.cmd.Path, ctx.Err(), tail(d.said(), 20))
+			return fmt.Errorf("%s does not answer: %w\n%s", d.cmd.Path, ctx.Err(), d.logTail(20))
 		}
 	}
 }
 
-var errEnded = errors.New("it should have stayed")
-
-// freeAddress returns a loopback address on which nothing listens.
+// freeAddress returns a loopback address that nothing listens on.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -10,95 +10,98 @@ import (
 	"time"
 )
 
-// A step is one check. Its evidence is what can be held against it: counts, hashes, sizes.
-type step struct {
+// A check verifies one thing. Its evidence is something that can be compared with another run:
+// counts, hashes, sizes.
+type check struct {
 	name  string
-	parts []string // names in the manifest, without which it cannot run
-	after []string // steps whose results it builds on
+	tools []string // names of the tools it needs, as in the manifest
+	after []string // checks whose results it uses
 	run   func(context.Context) (evidence string, err error)
 }
 
-// errNotRun marks the error of a step that could not be carried out, as opposed to one that found a fault.
+// errNotRun marks the error of a check that could not run, as opposed to one that failed.
 var errNotRun = errors.New("not run")
 
-type outcome struct {
-	name  string
-	state string // "passed", "failed" or "not run"
-	why   string
+// result is the result of one check.
+type result struct {
+	name   string
+	state  string // "passed", "failed" or "not run"
+	reason string // unless it passed
 }
 
+// report runs checks and prints their results.
 type report struct {
-	out      io.Writer
-	outcomes []outcome
+	out       io.Writer
+	workspace *workspace
+	results   []result
 }
 
-func newReport(out io.Writer) *report { return &report{out: out} }
-
-// runAll runs the steps named, and those that they build on; no name means all.
-func (r *report) runAll(ctx context.Context, w *workshop, all []step, names []string) {
+// run runs the named checks and those that they build on. No names mean all checks.
+func (r *report) run(ctx context.Context, all []check, names []string) {
 	wanted := map[string]bool{}
-	for _, s := range slices.Backward(all) {
-		if len(names) == 0 || slices.Contains(names, s.name) || wanted[s.name] {
-			wanted[s.name] = true
-			for _, earlier := range s.after {
+	for _, c := range slices.Backward(all) {
+		if len(names) == 0 || slices.Contains(names, c.name) || wanted[c.name] {
+			wanted[c.name] = true
+			for _, earlier := range c.after {
 				wanted[earlier] = true
 			}
 		}
 	}
-	for _, s := range all {
-		if wanted[s.name] {
-			r.runOne(ctx, w, s)
+	for _, c := range all {
+		if wanted[c.name] {
+			r.runOne(ctx, c)
 		}
 	}
 }
 
-func (r *report) runOne(ctx context.Context, w *workshop, s step) {
+func (r *report) runOne(ctx context.Context, c check) {
 	started := time.Now()
-	evidence, err := "", r.obstacle(w, s)
+	evidence, err := "", r.missing(c)
 	if err == nil {
-		evidence, err = s.run(ctx)
+		evidence, err = c.run(ctx)
 	}
 	took := time.Since(started).Seconds()
 	switch {
 	case err == nil:
-		r.outcomes = append(r.outcomes, outcome{s.name, "passed", ""})
-		fmt.Fprintf(r.out, "ok    %-13s %s (%.1f s)\n", s.name, evidence, took)
+		r.results = append(r.results, result{c.name, "passed", ""})
+		fmt.Fprintf(r.out, "ok    %-13s %s (%.1f s)\n", c.name, evidence, took)
 	case errors.Is(err, errNotRun):
-		why := strings.TrimPrefix(err.Error(), errNotRun.Error()+": ")
-		r.outcomes = append(r.outcomes, outcome{s.name, "not run", why})
-		fmt.Fprintf(r.out, "--    %-13s not run: %s\n", s.name, why)
+		reason := strings.TrimPrefix(err.Error(), errNotRun.Error()+": ")
+		r.results = append(r.results, result{c.name, "not run", reason})
+		fmt.Fprintf(r.out, "--    %-13s not run: %s\n", c.name, reason)
 	default:
 		first, _, _ := strings.Cut(err.Error(), "\n")
-		r.outcomes = append(r.outcomes, outcome{s.name, "failed", first})
-		fmt.Fprintf(r.out, "FAIL  %-13s %s (%.1f s)\n", s.name, strings.ReplaceAll(err.Error(), "\n", "\n      "), took)
+		r.results = append(r.results, result{c.name, "failed", first})
+		fmt.Fprintf(r.out, "FAIL  %-13s %s (%.1f s)\n", c.name, strings.ReplaceAll(err.Error(), "\n", "\n      "), took)
 	}
 }
 
-// obstacle says why a step cannot run, if so.
-func (r *report) obstacle(w *workshop, s step) error {
-	for _, name := range s.parts {
-		if _, err := w.part(name); err != nil {
+// missing returns an error if the check cannot run: a tool is not installed, or an earlier check
+// did not pass.
+func (r *report) missing(c check) error {
+	for _, name := range c.tools {
+		if err := r.workspace.needTool(name); err != nil {
 			return err
 		}
 	}
-	for _, earlier := range s.after {
-		i := slices.IndexFunc(r.outcomes, func(o outcome) bool { return o.name == earlier })
-		if i >= 0 && r.outcomes[i].state != "passed" {
+	for _, earlier := range c.after {
+		i := slices.IndexFunc(r.results, func(r result) bool { return r.name == earlier })
+		if i >= 0 && r.results[i].state != "passed" {
 			return fmt.Errorf("%w: %s did not pass", errNotRun, earlier)
 		}
 	}
 	return nil
 }
 
-// conclude prints the table and tells whether nothing failed.
-func (r *report) conclude() bool {
+// summarize prints the results as a table, and reports whether no check failed.
+func (r *report) summarize() bool {
 	counts := map[string]int{}
 	fmt.Fprintln(r.out)
-	for _, o := range r.outcomes {
-		counts[o.state]++
-		fmt.Fprintf(r.out, "  %-8s %s\n", o.state, strings.TrimSuffix(o.name+": "+o.why, ": "))
+	for _, result := range r.results {
+		counts[result.state]++
+		fmt.Fprintf(r.out, "  %-8s %s\n", result.state, strings.TrimSuffix(result.name+": "+result.reason, ": "))
 	}
-	fmt.Fprintf(r.out, "\nverify: %d passed, %d failed, %d not run. What remains is AWS itself.\n",
+	fmt.Fprintf(r.out, "\nverify: %d passed, %d failed, %d not run. Only AWS itself is left to try.\n",
 		counts["passed"], counts["failed"], counts["not run"])
 	return counts["failed"] == 0
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
 )
 
-// pairs is how many patterns are matched, each against an event of its own.
+// pairs is the number of patterns in the corpus, each with an event.
 const pairs = 40_000
 
-// eventRuler compares our pattern matcher with EventBridge's own over a generated corpus.
-func (w *workshop) eventRuler(ctx context.Context) (string, error) {
+// eventRuler compares our pattern matcher with event-ruler, EventBridge's own, over a generated
+// corpus.
+func (w *workspace) eventRuler(ctx context.Context) (string, error) {
 	corpus := newCorpus(pairs)
 	var lines bytes.Buffer
 	encoder := json.NewEncoder(&lines)
@@ -30,7 +31,7 @@ func (w *workshop) eventRuler(ctx context.Context) (string, error) {
 		}
 	}
 	sum := sha256.Sum256(lines.Bytes())
-	out, err := command{stdin: lines.Bytes()}.output(ctx, "java", "-cp", w.parts["ruler"].path+"/*", w.path("verify", "aws", "ruler", "Ruler.java"))
+	out, err := command{stdin: lines.Bytes()}.output(ctx, "java", "-cp", w.tools["ruler"].path+"/*", w.path("verify", "aws", "ruler", "Ruler.java"))
 	if err != nil {
 		return "", err
 	}
@@ -59,18 +60,18 @@ func (w *workshop) eventRuler(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%d of %d pairs differ, such as\n%s", len(differences), len(corpus), strings.Join(differences[:min(12, len(differences))], "\n"))
 	}
 	for why, n := range known {
-		if n > most[why] {
-			return "", fmt.Errorf("%d pairs differ by %s, which is too many for that to be all", n, why)
+		if n > maxKnown[why] {
+			return "", fmt.Errorf("%d pairs differ in %s, more than expected: another difference may hide among them", n, why)
 		}
 	}
 	if answers["match"] < len(corpus)/10 || answers["no"] < len(corpus)/10 {
-		return "", fmt.Errorf("the corpus has become useless: %v", answers)
+		return "", fmt.Errorf("the corpus is too one-sided: %v", answers)
 	}
-	return fmt.Sprintf("%s and our matcher agree on %d of %d pairs (%d match, %d do not, %d are refused), corpus sha256 %s; listed differences: %s",
-		w.version("ruler"), agreed, len(corpus), answers["match"], answers["no"], answers["error"], hex.EncodeToString(sum[:6]), tally(known)), nil
+	return fmt.Sprintf("%s and our matcher agree on %d of %d pairs (%d match, %d do not, %d are refused), corpus sha256 %s; known differences: %s",
+		w.version("ruler"), agreed, len(corpus), answers["match"], answers["no"], answers["error"], hex.EncodeToString(sum[:6]), counted(known)), nil
 }
 
-// ask returns our matcher's answer in event-ruler's words.
+// ask returns our matcher's answer in the form of Ruler.java: match, no or error.
 func ask(p pair) string {
 	compiled, err := pattern.Compile([]byte(p.Pattern))
 	if err != nil {
@@ -85,19 +86,21 @@ func ask(p pair) string {
 	return "no"
 }
 
-func tally(counts map[string]int) string {
+// counted lists the names with their counts, sorted by name.
+func counted(counts map[string]int) string {
 	if len(counts) == 0 {
 		return "none"
 	}
 	var texts []string
-	for why, n := range counts {
-		texts = append(texts, fmt.Sprintf("%s (%d)", why, n))
+	for name, n := range counts {
+		texts = append(texts, fmt.Sprintf("%s (%d)", name, n))
 	}
 	slices.Sort(texts)
 	return strings.Join(texts, ", ")
 }
 
-// The differences that docs/local.md lists. All but the first look like faults of event-ruler's.
+// The known differences, which docs/local.md lists. All but the first look like bugs in
+// event-ruler.
 const (
 	beyondLimits = "numbers beyond EventBridge's limits"
 	allAddresses = "cidr of length 0"
@@ -105,15 +108,16 @@ const (
 	mixedCase    = "ignore-case beside other conditions"
 )
 
-// most is how many pairs may differ in a way that is listed. More would hide something.
-var most = map[string]int{beyondLimits: 200, allAddresses: 400, absentOrMore: 20, mixedCase: 20}
+// maxKnown is the number of pairs that may differ in each known way. More could hide an unknown
+// one.
+var maxKnown = map[string]int{beyondLimits: 200, allAddresses: 400, absentOrMore: 20, mixedCase: 20}
 
 var (
 	zeroLength = regexp.MustCompile(`"cidr":"[^"]*/0"`)
 	absent     = regexp.MustCompile(`\{"exists":false\},|,\{"exists":false\}`)
 )
 
-// explain names a listed difference, or is empty.
+// explain returns the known difference that a pair shows, or "".
 func explain(p pair, our, their string) string {
 	_, err := pattern.Compile([]byte(p.Pattern))
 	var refusal *pattern.Error

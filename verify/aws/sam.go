@@ -14,23 +14,25 @@ import (
 
 const region = "us-east-1"
 
-// maxBinary keeps cold starts short: a bigger function has something in it that it does not need.
+// maxBinary is the largest acceptable binary, in bytes, because size costs time at a cold start. A
+// larger one has an unneeded dependency.
 const maxBinary = 10_000_000
 
-// credentials are for servers on this machine, which do not check them.
+// credentials are for servers on this machine, which do not check signatures.
 var credentials = []string{"AWS_ACCESS_KEY_ID=none", "AWS_SECRET_ACCESS_KEY=none", "AWS_DEFAULT_REGION=" + region, "AWS_REGION=" + region}
 
-// sam runs the SAM CLI. It finds moto where its SDK looks for an endpoint, if moto runs.
-func (w *workshop) sam(ctx context.Context, dir string, arguments ...string) ([]byte, error) {
+// sam runs the SAM CLI. If moto is running, the SAM CLI uses it as AWS.
+func (w *workspace) sam(ctx context.Context, dir string, arguments ...string) ([]byte, error) {
 	env := append([]string{"SAM_CLI_TELEMETRY=0"}, credentials...)
 	if w.moto != nil {
 		env = append(env, "AWS_ENDPOINT_URL="+w.moto.endpoint)
 	}
-	return command{dir: dir, env: env}.output(ctx, w.parts["sam"].path, arguments...)
+	return command{dir: dir, env: env}.output(ctx, w.tools["sam"].path, arguments...)
 }
 
-// samBuild builds everything twice, each time from a copy that SAM makes, and compares.
-func (w *workshop) samBuild(ctx context.Context) (string, error) {
+// samBuild builds everything twice, each time from a fresh copy that SAM makes, and compares the
+// hashes.
+func (w *workspace) samBuild(ctx context.Context) (string, error) {
 	first, second := w.temporary("build"), w.temporary("again")
 	for _, folder := range []string{first, second} {
 		if _, err := w.sam(ctx, w.root, "build", "--template", "template.yaml", "--build-dir", folder, "--no-cached"); err != nil {
@@ -44,21 +46,22 @@ func (w *workshop) samBuild(ctx context.Context) (string, error) {
 	var evidence []string
 	for _, binary := range binaries {
 		function := filepath.Base(filepath.Dir(binary))
-		sum, size, err := inspect(binary)
+		sum, size, err := inspectBinary(binary)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", function, err)
 		}
-		if again, _, err := inspect(filepath.Join(second, function, "bootstrap")); again != sum {
+		if again, _, err := inspectBinary(filepath.Join(second, function, "bootstrap")); again != sum {
 			return "", errors.Join(err, fmt.Errorf("%s: a second build has hash %s, the first %s", function, again, sum))
 		}
 		evidence = append(evidence, fmt.Sprintf("%s %.1f MB sha256 %s", function, float64(size)/1e6, sum[:12]))
 	}
 	w.built = first
-	return "two builds alike, arm64: " + strings.Join(evidence, ", "), nil
+	return "two identical builds for arm64: " + strings.Join(evidence, ", "), nil
 }
 
-// inspect returns hash and size of a Lambda binary for arm64.
-func inspect(binary string) (sum string, size int, err error) {
+// inspectBinary returns the hash and the size of a function, which must be a small static binary
+// for arm64.
+func inspectBinary(binary string) (sum string, size int, err error) {
 	content, err := os.ReadFile(binary)
 	if err != nil {
 		return "", 0, err
@@ -75,9 +78,9 @@ func inspect(binary string) (sum string, size int, err error) {
 	case file.Machine != elf.EM_AARCH64:
 		return "", 0, fmt.Errorf("built for %v, not arm64", file.Machine)
 	case len(libraries) > 0:
-		return "", 0, fmt.Errorf("linked against %v, which Lambda's image may not have", libraries)
+		return "", 0, fmt.Errorf("linked against %v, which Lambda's image may lack", libraries)
 	case len(content) >= maxBinary:
-		return "", 0, fmt.Errorf("has %d bytes, too many", len(content))
+		return "", 0, fmt.Errorf("has %d bytes, want less than %d", len(content), maxBinary)
 	}
 	hash := sha256.Sum256(content)
 	return hex.EncodeToString(hash[:]), len(content), nil

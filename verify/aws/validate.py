@@ -1,7 +1,7 @@
-"""Holds events to the published JSON Schemas: reads one event a line, validate.py SCHEMAS < EVENTS.
+"""Validates events against the published JSON Schemas: validate.py SCHEMAS < EVENTS, with an event on each line.
 
-Each event is an object with source, detail-type and detail. Then each detail is spoiled, by leaving out a required member, and
-has to be refused. Prints how many events each schema has accepted; events for which there is no schema are counted as such.
+Each event is an object with source, detail-type and detail. Each schema must also refuse the detail without any one of the
+required members. Prints the number of events that each schema accepted, and the number of events without a schema.
 """
 
 import collections
@@ -14,7 +14,7 @@ import jsonschema
 
 
 def schema_for(event, folder):
-    """The schema's file, or None: snapshots, and types that nobody has typed."""
+    """Returns the schema's file, or None for snapshots and for types without a schema."""
     names = {"stripe.event": event["detail-type"], "stripe.thin": "stripe.thin", "stripe.failure": "stripe.failure"}
     file = folder / (names.get(event["source"], "none") + ".json")
     return file if file.exists() else None
@@ -26,9 +26,9 @@ def check(event, file):
     validator.check_schema(schema)
     validator.validate(event["detail"])
     for member in schema["required"]:
-        spoiled = copy.deepcopy(event["detail"])
-        del spoiled[member]
-        if validator.is_valid(spoiled):
+        incomplete = copy.deepcopy(event["detail"])
+        del incomplete[member]
+        if validator.is_valid(incomplete):
             sys.exit(f"{file.name} accepts a detail without {member}")
 
 

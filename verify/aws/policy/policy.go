@@ -1,5 +1,6 @@
-// Package policy evaluates IAM policy documents, as far as Meterbridge's template uses them: effects, actions, resources,
-// service principals and string conditions. What it does not know is an error, never a permission.
+// Package policy evaluates IAM policy documents, as far as Meterbridge's template uses them:
+// effects, actions, resources, service principals and string conditions. Anything else is an error,
+// never a permission. [Parse] reads a document, and [Allows] evaluates several.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 package policy
@@ -12,7 +13,7 @@ import (
 	"strings"
 )
 
-// A Document is a policy: of an identity, or of a resource.
+// A Document is an identity-based or a resource-based policy.
 type Document struct{ Statement []Statement }
 
 // A Statement allows or denies calls.
@@ -25,10 +26,10 @@ type Statement struct {
 	Condition map[string]map[string]Strings // operator, key, values
 }
 
-// Strings is a string, or several, as policies have both.
+// Strings is a list of strings. In a policy it may also be a single string.
 type Strings []string
 
-// UnmarshalJSON reads either form.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (s *Strings) UnmarshalJSON(raw []byte) error {
 	var one string
 	if json.Unmarshal(raw, &one) == nil {
@@ -38,15 +39,15 @@ func (s *Strings) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*[]string)(s))
 }
 
-// A Call is what someone tries to do.
+// A Call is a request to AWS.
 type Call struct {
-	Service  string // principal, for the policy of a resource; empty for that of an identity
+	Service  string // principal, for resource-based policies; otherwise empty
 	Action   string
 	Resource string
 	Context  map[string]string // condition keys
 }
 
-// Parse reads a document. A member that Statement does not have, such as NotAction, is an error.
+// Parse reads a document. A member that [Statement] lacks, such as NotAction, is an error.
 func Parse(raw []byte) (*Document, error) {
 	var known struct {
 		Version   string
@@ -60,7 +61,8 @@ func Parse(raw []byte) (*Document, error) {
 	return &Document{known.Statement}, nil
 }
 
-// Allows tells whether the documents together allow a call: one allows it and none denies it.
+// Allows reports whether the documents together allow a call: at least one allows it and none
+// denies it.
 func Allows(documents []*Document, c Call) (bool, error) {
 	allowed := false
 	for _, document := range documents {
@@ -87,9 +89,10 @@ func (s Statement) applies(c Call) (bool, error) {
 	return action && resource && principal && conditions, err
 }
 
-// conditions all have to hold. A key that the call does not carry fails its condition.
+// conditions reports whether all conditions are met. A condition on a key that the call lacks is
+// not met.
 func (s Statement) conditions(context map[string]string) (bool, error) {
-	hold := true
+	met := true
 	for operator, keys := range s.Condition {
 		for key, wanted := range keys {
 			value, present := context[key]
@@ -97,10 +100,10 @@ func (s Statement) conditions(context map[string]string) (bool, error) {
 			if err != nil {
 				return false, err
 			}
-			hold = hold && present && slices.ContainsFunc(wanted, func(want string) bool { return compare(want, value) })
+			met = met && present && slices.ContainsFunc(wanted, func(want string) bool { return compare(want, value) })
 		}
 	}
-	return hold, nil
+	return met, nil
 }
 
 func comparison(operator string) (func(want, value string) bool, error) {
@@ -115,7 +118,8 @@ func comparison(operator string) (func(want, value string) bool, error) {
 	return nil, fmt.Errorf("unknown condition operator %s", operator)
 }
 
-// wild matches * and ?. Slashes are ordinary characters in ARNs, so they are taken out of [path.Match]'s way.
+// wild matches * and ?. It replaces slashes, which [path.Match] treats specially but which are
+// ordinary characters in ARNs.
 func wild(pattern, value string) bool {
 	escape := strings.NewReplacer("/", "\x00", `\`, `\\`, "[", `\[`)
 	match, err := path.Match(escape.Replace(pattern), strings.ReplaceAll(value, "/", "\x00"))

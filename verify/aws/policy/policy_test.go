@@ -16,13 +16,13 @@ func TestAllows(t *testing.T) {
 		call     policy.Call
 		want     bool
 	}{
-		"exact":                   {statement(allow), policy.Call{Action: "events:PutEvents", Resource: bus}, true},
-		"case of the action":      {statement(allow), policy.Call{Action: "Events:putevents", Resource: bus}, true},
-		"other action":            {statement(allow), policy.Call{Action: "events:PutRule", Resource: bus}, false},
-		"other resource":          {statement(allow), policy.Call{Action: "events:PutEvents", Resource: bus + "b"}, false},
-		"deny wins":               {statement(allow + `,{"Effect":"Deny","Action":"*","Resource":"*"}`), policy.Call{Action: "events:PutEvents", Resource: bus}, false},
-		"a star crosses slashes":  {statement(`{"Effect":"Allow","Action":["events:*"],"Resource":["arn:*"]}`), policy.Call{Action: "events:PutRule", Resource: bus}, true},
-		"brackets are no pattern": {statement(`{"Effect":"Allow","Action":"a:[b]","Resource":"*"}`), policy.Call{Action: "a:b", Resource: bus}, false},
+		"exact":                  {statement(allow), policy.Call{Action: "events:PutEvents", Resource: bus}, true},
+		"case of the action":     {statement(allow), policy.Call{Action: "Events:putevents", Resource: bus}, true},
+		"other action":           {statement(allow), policy.Call{Action: "events:PutRule", Resource: bus}, false},
+		"other resource":         {statement(allow), policy.Call{Action: "events:PutEvents", Resource: bus + "b"}, false},
+		"deny wins":              {statement(allow + `,{"Effect":"Deny","Action":"*","Resource":"*"}`), policy.Call{Action: "events:PutEvents", Resource: bus}, false},
+		"a star crosses slashes": {statement(`{"Effect":"Allow","Action":["events:*"],"Resource":["arn:*"]}`), policy.Call{Action: "events:PutRule", Resource: bus}, true},
+		"brackets are literal":   {statement(`{"Effect":"Allow","Action":"a:[b]","Resource":"*"}`), policy.Call{Action: "a:b", Resource: bus}, false},
 		"condition holds": {
 			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"events:source":["x","y"]}}}`),
 			policy.Call{Action: "a:b", Resource: bus, Context: map[string]string{"events:source": "y"}}, true,
@@ -54,16 +54,16 @@ func TestAllows(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotKnownIsAnError(t *testing.T) {
+func TestUnknownElementsAreErrors(t *testing.T) {
 	t.Parallel()
 	if _, err := policy.Parse([]byte(`{"Statement":[{"Effect":"Allow","NotAction":"a:b","Resource":"*"}]}`)); err == nil {
-		t.Error("NotAction was taken")
+		t.Error("NotAction was accepted")
 	}
 	document, err := policy.Parse([]byte(`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"a":"1"}}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if allowed, err := policy.Allows([]*policy.Document{document}, policy.Call{Action: "a:b", Context: map[string]string{"a": "0"}}); err == nil || allowed {
-		t.Errorf("an unknown condition: %t, %v, want an error", allowed, err)
+		t.Errorf("unknown condition operator: %t, %v, want an error", allowed, err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 
 const account = "arn:aws:events:us-east-1:000000000000:rule/"
 
-// TestQueuesTakeFromRulesOnly tries the queues' own policies.
-func TestQueuesTakeFromRulesOnly(t *testing.T) {
+// The queues' own policies admit only rules of the stack's bus and of Stripe's partner bus.
+func TestOnlyRulesMaySendToQueues(t *testing.T) {
 	t.Parallel()
 	s := readStack(t)
 	for queue, name := range map[string]string{"FetchQueue": "FetchQueuePolicy", "RuleDeadLetters": "RuleDeadLettersPolicy"} {
@@ -19,14 +19,14 @@ func TestQueuesTakeFromRulesOnly(t *testing.T) {
 		}
 		documents := []*policy.Document{parse(t, resource.Properties["PolicyDocument"])}
 		for _, sender := range []struct{ verdict, name, action, service, source string }{
-			{"may", "a rule of the bus", "sqs:SendMessage", "events.amazonaws.com", account + "meterbridge/any"},
-			{"may", "a rule of Stripe's partner bus", "sqs:SendMessage", "events.amazonaws.com", account + "aws.partner/stripe.com/ed_1/any"},
-			{"refused", "a rule of the default bus", "sqs:SendMessage", "events.amazonaws.com", account + "any"},
-			{"refused", "a rule of another partner", "sqs:SendMessage", "events.amazonaws.com", account + "aws.partner/example.com/x/any"},
-			{"refused", "a rule of another account", "sqs:SendMessage", "events.amazonaws.com", "arn:aws:events:us-east-1:111111111111:rule/meterbridge/any"},
-			{"refused", "a rule that does not say which", "sqs:SendMessage", "events.amazonaws.com", ""},
-			{"refused", "another service", "sqs:SendMessage", "sns.amazonaws.com", account + "meterbridge/any"},
-			{"refused", "a rule that reads", "sqs:ReceiveMessage", "events.amazonaws.com", account + "meterbridge/any"},
+			{"allowed", "a rule of the bus", "sqs:SendMessage", "events.amazonaws.com", account + "meterbridge/any"},
+			{"allowed", "a rule of Stripe's partner bus", "sqs:SendMessage", "events.amazonaws.com", account + "aws.partner/stripe.com/ed_1/any"},
+			{"denied", "a rule of the default bus", "sqs:SendMessage", "events.amazonaws.com", account + "any"},
+			{"denied", "a rule of another partner", "sqs:SendMessage", "events.amazonaws.com", account + "aws.partner/example.com/x/any"},
+			{"denied", "a rule of another account", "sqs:SendMessage", "events.amazonaws.com", "arn:aws:events:us-east-1:111111111111:rule/meterbridge/any"},
+			{"denied", "a rule without an ARN", "sqs:SendMessage", "events.amazonaws.com", ""},
+			{"denied", "another service", "sqs:SendMessage", "sns.amazonaws.com", account + "meterbridge/any"},
+			{"denied", "a rule that receives", "sqs:ReceiveMessage", "events.amazonaws.com", account + "meterbridge/any"},
 		} {
 			t.Run(queue+"/"+sender.verdict+"/"+sender.name, func(t *testing.T) {
 				t.Parallel()
@@ -35,7 +35,7 @@ func TestQueuesTakeFromRulesOnly(t *testing.T) {
 					call.Context["aws:SourceArn"] = sender.source
 				}
 				allowed, err := policy.Allows(documents, call)
-				if err != nil || allowed != (sender.verdict == "may") {
+				if err != nil || allowed != (sender.verdict == "allowed") {
 					t.Errorf("%+v: allowed %t, %v, want %s", call, allowed, err, sender.verdict)
 				}
 			})
@@ -43,15 +43,14 @@ func TestQueuesTakeFromRulesOnly(t *testing.T) {
 	}
 }
 
-// TestOnlyItsServiceTakesOnARole tries the roles' trust policies.
-func TestOnlyItsServiceTakesOnARole(t *testing.T) {
+func TestOnlyItsServiceMayAssumeARole(t *testing.T) {
 	t.Parallel()
 	s := readStack(t)
 	for _, role := range s.roles {
 		resource, _ := s.Resource(role)
 		document := parse(t, resource.Properties["AssumeRolePolicyDocument"])
 		for i := range document.Statement {
-			document.Statement[i].Resource = policy.Strings{"*"} // a trust policy is about its role, and names none
+			document.Statement[i].Resource = policy.Strings{"*"} // a trust policy names no resource: it is about its role
 		}
 		wanted := "lambda.amazonaws.com"
 		if role == "ReconcilerScheduleRole" {

@@ -14,8 +14,9 @@ import (
 	"github.com/meterbridge/meterbridge/verify/aws/policy"
 )
 
-// may is all that each role of template.yaml may do: action, resource and, for PutEvents, the source.
-var may = map[string][]string{
+// needed lists the calls that each role of template.yaml needs: action, resource and, for
+// PutEvents, the source.
+var needed = map[string][]string{
 	"WebhookRole": {
 		"events:PutEvents EventBus stripe.snapshot",
 		"events:PutEvents EventBus stripe.thin",
@@ -49,16 +50,17 @@ var may = map[string][]string{
 	},
 }
 
-// forbidden acts are those that would hurt most. TestRolesMayDoNothingElse refuses them too; here they have a name.
-var forbidden = []struct{ role, act, call string }{
+// harmful lists the calls that would do the most damage. TestRolesMayDoNothingElse covers them too;
+// here they are named.
+var harmful = []struct{ role, act, call string }{
 	{"WebhookRole", "read the API key", "secretsmanager:GetSecretValue ApiKeySecret"},
 	{"WebhookRole", "change the signing secret", "secretsmanager:PutSecretValue SigningSecret"},
-	{"WebhookRole", "pretend to have fetched", "events:PutEvents EventBus stripe.event"},
-	{"WebhookRole", "put on another bus", "events:PutEvents OtherBus stripe.thin"},
+	{"WebhookRole", "fake a fetched event", "events:PutEvents EventBus stripe.event"},
+	{"WebhookRole", "put an event on another bus", "events:PutEvents OtherBus stripe.thin"},
 	{"WebhookRole", "read the queue", "sqs:ReceiveMessage FetchQueue"},
-	{"WebhookRole", "mark an event as done", "dynamodb:UpdateItem LedgerTable"},
+	{"WebhookRole", "mark an event as emitted", "dynamodb:UpdateItem LedgerTable"},
 	{"FetcherRole", "read the signing secret", "secretsmanager:GetSecretValue SigningSecret"},
-	{"FetcherRole", "put thin events, which would feed itself", "events:PutEvents EventBus stripe.thin"},
+	{"FetcherRole", "put thin events, which would cause a loop", "events:PutEvents EventBus stripe.thin"},
 	{"FetcherRole", "put as Stripe's own bus", "events:PutEvents EventBus aws.partner/stripe.com/x"},
 	{"FetcherRole", "read dead letters", "sqs:ReceiveMessage DeadLetters"},
 	{"FetcherRole", "purge the queue", "sqs:PurgeQueue FetchQueue"},
@@ -73,7 +75,8 @@ var forbidden = []struct{ role, act, call string }{
 	{"ReconcilerScheduleRole", "change code", "lambda:UpdateFunctionCode ReconcilerFunction"},
 }
 
-// actions are tried by every role on every resource: those that some role may do, and some that none may.
+// actions are tried with every role on every resource: those that a role needs, and some that no
+// role may have.
 var actions = []string{
 	"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:DeleteTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan",
 	"dynamodb:UpdateItem", "events:DeleteRule", "events:PutEvents", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "iam:PassRole", "iam:PutRolePolicy",
@@ -85,8 +88,8 @@ var actions = []string{
 
 var sources = []string{"stripe.thin", "stripe.snapshot", "stripe.event", "stripe.failure", "stripe.other", "aws.partner/stripe.com/x"}
 
-// strangers are resources of the same account that are not the stack's.
-var strangers = map[string]string{
+// foreign are resources of the same account that do not belong to the stack.
+var foreign = map[string]string{
 	"OtherBus":    "arn:aws:events:us-east-1:000000000000:event-bus/default",
 	"OtherQueue":  "arn:aws:sqs:us-east-1:000000000000:other",
 	"OtherTable":  "arn:aws:dynamodb:us-east-1:000000000000:table/other",
@@ -94,12 +97,12 @@ var strangers = map[string]string{
 	"OtherLogs":   "arn:aws:logs:us-east-1:000000000000:log-group:other",
 }
 
-func TestRolesMayDoWhatTheyHaveTo(t *testing.T) {
+func TestRolesMayMakeTheCallsTheyNeed(t *testing.T) {
 	t.Parallel()
 	s := readStack(t)
-	for role, calls := range may {
+	for role, calls := range needed {
 		for _, call := range calls {
-			t.Run(role+"/may/"+call, func(t *testing.T) {
+			t.Run(role+"/allowed/"+call, func(t *testing.T) {
 				t.Parallel()
 				if !s.allows(t, role, call) {
 					t.Errorf("%s may not %s", role, call)
@@ -109,11 +112,11 @@ func TestRolesMayDoWhatTheyHaveTo(t *testing.T) {
 	}
 }
 
-func TestForbiddenActsAreRefused(t *testing.T) {
+func TestHarmfulCallsAreDenied(t *testing.T) {
 	t.Parallel()
 	s := readStack(t)
-	for _, f := range forbidden {
-		t.Run(f.role+"/refused/"+f.act, func(t *testing.T) {
+	for _, f := range harmful {
+		t.Run(f.role+"/denied/"+f.act, func(t *testing.T) {
 			t.Parallel()
 			if s.allows(t, f.role, f.call) {
 				t.Errorf("%s may %s: %s", f.role, f.act, f.call)
@@ -129,22 +132,22 @@ func TestRolesMayDoNothingElse(t *testing.T) {
 	tried := 0
 	for _, role := range s.roles {
 		var got []string
-		for _, call := range s.universe() {
+		for _, call := range s.calls() {
 			tried++
 			if s.allows(t, role, call) {
 				got = append(got, call)
 			}
 		}
 		slices.Sort(got)
-		if diff := cmp.Diff(may[role], got); diff != "" {
-			t.Errorf("%s: what it should be able to do (-), and can (+):\n%s", role, diff)
+		if diff := cmp.Diff(needed[role], got); diff != "" {
+			t.Errorf("%s: calls that it needs (-) and may make (+):\n%s", role, diff)
 		}
 	}
 	t.Logf("tried %d calls", tried)
 }
 
-// TestEveryActionIsKnown: an action that this test does not know would otherwise slip through.
-func TestEveryActionIsKnown(t *testing.T) {
+// TestRolesMayDoNothingElse would miss an action that it does not try.
+func TestEveryActionOfThePoliciesIsTried(t *testing.T) {
 	t.Parallel()
 	s := readStack(t)
 	for _, role := range s.roles {
@@ -152,7 +155,7 @@ func TestEveryActionIsKnown(t *testing.T) {
 			for _, statement := range document.Statement {
 				for _, action := range statement.Action {
 					if !slices.Contains(actions, action) {
-						t.Errorf("%s, %s: action %s is not among those that are tried", role, statement.Sid, action)
+						t.Errorf("%s, %s: action %s is not in the list of actions to try", role, statement.Sid, action)
 					}
 				}
 			}
@@ -160,7 +163,7 @@ func TestEveryActionIsKnown(t *testing.T) {
 	}
 }
 
-// stack is the template, resolved.
+// stack is the resolved template.
 type stack struct {
 	*sam.Template
 	roles []string
@@ -188,15 +191,15 @@ func readStack(t *testing.T) *stack {
 	return s
 }
 
-// universe is every call that is tried: each action on each resource, and PutEvents with each source.
-func (s *stack) universe() []string {
+// calls returns every call to try: each action on each resource, and PutEvents with each source.
+func (s *stack) calls() []string {
 	var calls, resources []string
 	for _, r := range s.Resources {
 		if r.ARN != "" {
 			resources = append(resources, r.LogicalID)
 		}
 	}
-	for name := range strangers {
+	for name := range foreign {
 		resources = append(resources, name)
 	}
 	for _, resource := range resources {
@@ -227,10 +230,10 @@ func (s *stack) allows(t *testing.T, role, call string) bool {
 	return allowed
 }
 
-// arn is a resource as calls name it: of a log group, one of its streams.
+// arn returns the ARN that calls use for a resource. For a log group it is that of a stream.
 func (s *stack) arn(t *testing.T, name string) string {
 	t.Helper()
-	if arn := strangers[name]; arn != "" {
+	if arn := foreign[name]; arn != "" {
 		return arn
 	}
 	r, ok := s.Resource(name)
@@ -243,7 +246,8 @@ func (s *stack) arn(t *testing.T, name string) string {
 	return r.ARN
 }
 
-// documents are the policies of a role. A managed policy would be one that this test cannot read.
+// documents returns the policies of a role. It fails if there are managed policies, which this test
+// cannot read.
 func (s *stack) documents(t *testing.T, role string) []*policy.Document {
 	t.Helper()
 	r, ok := s.Resource(role)

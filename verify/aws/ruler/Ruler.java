@@ -7,8 +7,8 @@ import java.nio.charset.StandardCharsets;
 import software.amazon.event.ruler.Machine;
 
 /**
- * Asks event-ruler, EventBridge's own engine, whether patterns match events. Each line in is {"pattern": "…", "event": "…"}, both JSON as
- * text; each line out is match, no, or error and what is wrong with the pattern or the event.
+ * Matches events with event-ruler, EventBridge's own engine. Each line of input is {"pattern": "…", "event": "…"}, both as
+ * JSON text. Each line of output is match, no, or error with a description.
  */
 public final class Ruler {
   public static void main(String[] arguments) throws Exception {

@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// cloud is an emulated AWS, moto or the local stack, as the SDK sees it.
-type cloud struct {
+// clients are the SDK's clients of an emulated AWS: moto, or the local stack.
+type clients struct {
 	config  aws.Config
 	queues  *sqs.Client
 	secrets *secretsmanager.Client
 }
 
-func newCloud(endpoint, accessKey string) *cloud {
+func newClients(endpoint, accessKey string) *clients {
 	config := aws.Config{
 		Region:       region,
 		BaseEndpoint: &endpoint,
@@ -25,11 +25,11 @@ func newCloud(endpoint, accessKey string) *cloud {
 			return aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: "none"}, nil
 		}),
 	}
-	return &cloud{config, sqs.NewFromConfig(config), secretsmanager.NewFromConfig(config)}
+	return &clients{config, sqs.NewFromConfig(config), secretsmanager.NewFromConfig(config)}
 }
 
-// receive takes up to n messages, with all that SQS says about them.
-func (c *cloud) receive(ctx context.Context, url string, n int) ([]types.Message, error) {
+// receive receives up to n messages with all their attributes.
+func (c *clients) receive(ctx context.Context, url string, n int) ([]types.Message, error) {
 	out, err := c.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &url, MaxNumberOfMessages: int32(n), VisibilityTimeout: 300,
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
@@ -41,8 +41,8 @@ func (c *cloud) receive(ctx context.Context, url string, n int) ([]types.Message
 	return out.Messages, nil
 }
 
-// drain takes every message that is visible.
-func (c *cloud) drain(ctx context.Context, url string) ([]types.Message, error) {
+// drain receives every visible message.
+func (c *clients) drain(ctx context.Context, url string) ([]types.Message, error) {
 	var all []types.Message
 	for {
 		messages, err := c.receive(ctx, url, 10)
@@ -53,8 +53,8 @@ func (c *cloud) drain(ctx context.Context, url string) ([]types.Message, error) 
 	}
 }
 
-// rotate gives a secret a new version; what was current becomes previous.
-func (c *cloud) rotate(ctx context.Context, id, value string) error {
+// rotate stores a new version of a secret. The current version becomes the previous one.
+func (c *clients) rotate(ctx context.Context, id, value string) error {
 	if _, err := c.secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &value}); err != nil {
 		return fmt.Errorf("rotate secret: %w", err)
 	}

@@ -12,14 +12,17 @@ import (
 	"runtime"
 )
 
-// emulator is AWS's Runtime Interface Emulator with one of our functions in it. It works on one invocation at a time.
-type emulator struct {
+// rieFunction is one of our functions in AWS's Runtime Interface Emulator, which handles one
+// invocation at a time.
+// https://github.com/aws/aws-lambda-runtime-interface-emulator
+type rieFunction struct {
 	*daemon
 	url string
 }
 
-// startEmulator builds a function for this machine as SAM would, and starts it as it has been deployed.
-func (w *workshop) startEmulator(ctx context.Context, function string) (*emulator, error) {
+// startFunction builds a function for this machine as SAM would, and starts it with its deployed
+// environment.
+func (w *workspace) startFunction(ctx context.Context, function string) (*rieFunction, error) {
 	folder := w.temporary("native", function)
 	_, err := command{}.output(ctx, "make", "--silent", "--directory", w.root, "build-"+function, "ARTIFACTS_DIR="+folder, "GOOS=linux", "GOARCH="+runtime.GOARCH)
 	if err != nil {
@@ -33,22 +36,23 @@ func (w *workshop) startEmulator(ctx context.Context, function string) (*emulato
 	if err != nil {
 		return nil, err
 	}
-	d, err := startDaemon(w.temporary(function+filepath.Base(front)+".log"), w.stack.env[function], w.parts["rie"].path,
+	d, err := startDaemon(w.temporary(function+filepath.Base(front)+".log"), w.deployed.env[function], w.tools["rie"].path,
 		"--runtime-interface-emulator-address", front, "--runtime-api-address", back, filepath.Join(folder, "bootstrap"))
 	if err != nil {
 		return nil, err
 	}
 	w.closers = append(w.closers, d.stop)
-	return &emulator{d, "http://" + front + "/2015-03-31/functions/function/invocations"}, d.answers(ctx, "http://"+front)
+	return &rieFunction{d, "http://" + front + "/2015-03-31/functions/function/invocations"}, d.waitForHTTP(ctx, "http://"+front)
 }
 
-// invoke hands an event to the function and decodes its answer. A function that fails, or does not start, is an error.
-func (e *emulator) invoke(ctx context.Context, event, answer any) error {
+// invoke sends an event to the function and decodes its answer. It returns an error if the function
+// fails or does not start.
+func (f *rieFunction) invoke(ctx context.Context, event, answer any) error {
 	payload, err := json.Marshal(event)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(payload))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url, bytes.NewReader(payload))
 	if err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func (e *emulator) invoke(ctx context.Context, event, answer any) error {
 	raw, err := io.ReadAll(response.Body)
 	var failure struct{ ErrorType string }
 	if json.Unmarshal(raw, &failure) == nil && failure.ErrorType != "" {
-		err = errors.Join(err, fmt.Errorf("function failed: %s\n%s", raw, tail(e.said(), 20)))
+		err = errors.Join(err, fmt.Errorf("function failed: %s\n%s", raw, f.logTail(20)))
 	}
 	return errors.Join(err, json.Unmarshal(raw, answer))
 }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+)
+
+// iam runs the tests in ./policy, which evaluate the IAM policies of template.yaml.
+func (w *workspace) iam(ctx context.Context) (string, error) {
+	out, err := command{dir: w.path("verify", "aws")}.output(ctx, "go", "test", "-count=1", "-json", "./policy")
+	counts, tried := map[string]int{}, ""
+	for line := range strings.Lines(string(out)) {
+		var event struct{ Action, Test, Output string }
+		if json.Unmarshal([]byte(line), &event) != nil {
+			continue
+		}
+		if found := triedCalls.FindStringSubmatch(event.Output); found != nil {
+			tried = found[1]
+		}
+		for _, kind := range []string{"/allowed/", "/denied/"} {
+			if event.Action == "pass" && strings.Contains(event.Test, kind) {
+				counts[kind]++
+			}
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	if counts["/allowed/"] == 0 || counts["/denied/"] == 0 {
+		return "", errors.New("the tests tried nothing")
+	}
+	return fmt.Sprintf("of %s calls tried, %d are allowed, which are those that the code needs; %d harmful calls are denied", tried, counts["/allowed/"], counts["/denied/"]), nil
+}
+
+var triedCalls = regexp.MustCompile(`tried (\d+) calls`)
+
+// stripe runs verify/stripe/run, the comparison with Stripe's own SDKs, which is a module of its
+// own.
+func (w *workspace) stripe(ctx context.Context) (string, error) {
+	const cannotInstall = 69
+	out, err := command{dir: w.root}.output(ctx, w.path("verify", "stripe", "run"))
+	passed := strings.Count("\n"+string(out), "\nok ")
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == cannotInstall {
+		return "", fmt.Errorf("%w: %d of its checks passed; %s", errNotRun, passed, tail(string(out), 1))
+	}
+	return fmt.Sprintf("%d checks against stripe-go, stripe-mock and stripe-python", passed), err
+}
