@@ -12,8 +12,9 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 )
 
-// startCloud plays AWS and Stripe, each answering at once, so that what remains is the functions' own time. The ledger's table
-// is the local stack's, since its answers matter.
+// startCloud starts a server for AWS and Stripe that answers at once, so that only the functions'
+// own time is measured. The ledger's table is the emulator's, because the functions depend on its
+// answers.
 func startCloud(b *testing.B) *httptest.Server {
 	ledger, err := dynamodb.New(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: "S"}})
 	if err != nil {
@@ -37,7 +38,8 @@ func startCloud(b *testing.B) *httptest.Server {
 	return cloud
 }
 
-// answerAWS succeeds in the JSON protocol of AWS; calls whose answer nobody reads get {}.
+// answerAWS answers a call in AWS's JSON protocol with success. The answer is {} where the
+// functions do not use it.
 func answerAWS(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		SecretID string `json:"SecretId"`
@@ -62,7 +64,7 @@ func answerAWS(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// environment is a function's, with every name that any of them reads.
+// environment returns the variables that any of the functions reads.
 func environment(cloud string) []string {
 	return []string{
 		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_REGION=us-east-1",

@@ -1,3 +1,4 @@
-// Package bench holds benchmarks that set Meterbridge beside what its users would otherwise write. It is a module of its
-// own so that stripe-go is never a dependency of the product. Run it with make bench.
+// Package bench compares Meterbridge with what its users would otherwise write: stripe-go, and a
+// function written by hand. Run it with make bench. It is a module of its own, so that stripe-go is
+// not a dependency of the product.
 package bench

@@ -1,15 +1,13 @@
 package bench
 
-import (
-	"strings"
-)
+import "strings"
 
 const (
 	signingSecret = "whsec_4eC39HqLyjWDarjtT1zdp7dc4eC39HqL"
 	eventID       = "evt_test_65R2GpwDsnmpzihMjdT16R2GDhI4SQdXJGRbvn7JA8mPEm"
 	eventType     = "v1.billing.meter.error_report_triggered"
 
-	// eventHead is common to the thin event and the full one.
+	// eventHead starts both the thin event and the full one.
 	eventHead = `{"id":"` + eventID + `","object":"v2.core.event","type":"` + eventType + `",` +
 		`"created":"2024-08-28T20:54:12.051Z","livemode":false,"context":null,` +
 		`"related_object":{"id":"mtr_test_61R2GpwDsnmpzihMjdT16R2G","type":"billing.meter",` +
@@ -22,7 +20,7 @@ const (
 		`"request":{"identifier":"cb447754-6880-46a3-8f8a-02c93b01b8d3"}}]}]}}}`
 )
 
-// payload is the thin event of fullEvent, brought to 500 bytes by its idempotency key.
+// payload is the thin form of fullEvent. Its idempotency key is chosen so that it has 500 bytes.
 var payload = thinEvent(500)
 
 func thinEvent(size int) []byte {

@@ -16,11 +16,13 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// BenchmarkLambda runs the real binaries under a local Runtime API, against an AWS and a Stripe that answer at once.
-// "first" starts a process and waits for its first answer; "each" is one more invocation of a running process.
+// BenchmarkLambda runs the real binaries with a local Runtime API, against an AWS and a Stripe that
+// answer at once. "first" starts a process and waits for its first answer; "each" is a further
+// invocation of a running process.
 //
-// The three do different work. The hand-written function does everything before it answers Stripe: verify, GET, PutEvents.
-// The webhook verifies and stores; the fetcher, later and in batches, does the rest.
+// The functions do different work. The hand-written one does everything before it answers Stripe:
+// it verifies the request, fetches the event and puts it on the bus. The webhook only verifies and
+// stores; the fetcher does the rest later, in batches.
 func BenchmarkLambda(b *testing.B) {
 	for _, c := range []struct {
 		name, want string
@@ -55,12 +57,13 @@ func BenchmarkLambda(b *testing.B) {
 	}
 }
 
-// product is the command that SAM would run, for this machine.
+// product returns the command with which SAM builds a function, for this machine's architecture.
 func product(function string) []string {
 	return []string{"make", "-s", "-C", "..", "build-" + function, "ARTIFACTS_DIR=$OUT", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH}
 }
 
-// build runs command with $OUT replaced by a new directory and returns the bootstrap made there, and its size in bytes.
+// build runs command with $OUT replaced by a new directory. It returns the path of the bootstrap
+// file there, and its size in bytes.
 func build(b *testing.B, command []string) (binary string, size int64) {
 	b.Helper()
 	out := b.TempDir()
@@ -87,7 +90,7 @@ func mustAnswer(b *testing.B, function *instance, event []byte, want string) {
 	}
 }
 
-// delivery is Stripe's request as an HTTP API hands it over, signed now.
+// delivery returns Stripe's request as an HTTP API passes it on, signed now.
 func delivery(int) []byte {
 	var r events.APIGatewayV2HTTPRequest
 	r.Version, r.RouteKey, r.RawPath, r.Body = "2.0", "POST /webhook", "/webhook", string(payload)
@@ -99,7 +102,7 @@ func delivery(int) []byte {
 	return mustMarshal(r)
 }
 
-// batch is n-th batch of size events, no two alike, as the fetcher's queue hands it over.
+// batch returns the n-th batch of distinct events, as the fetcher receives it from its queue.
 func batch(n, size int) []byte {
 	var e events.SQSEvent
 	for i := range size {
@@ -118,7 +121,7 @@ func batch(n, size int) []byte {
 	return mustMarshal(e)
 }
 
-// mustMarshal encodes what always encodes.
+// mustMarshal encodes a value that can always be encoded.
 func mustMarshal(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// BenchmarkParse500B parses one verified thin event. Ours also refuses duplicate names and invalid UTF-8 and keeps the
-// bytes; stripe-go's decodes twice, once to choose the type.
+// BenchmarkParse500B parses one verified thin event. v2events also refuses duplicate names and
+// invalid UTF-8, and keeps the bytes. stripe-go decodes twice, the first time to choose the type.
 func BenchmarkParse500B(b *testing.B) {
 	b.Run("v2events", func(b *testing.B) {
 		b.ReportAllocs()

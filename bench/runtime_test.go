@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// instance is one running function and the Lambda Runtime API that drives it:
-// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+// instance is a running function with a Lambda Runtime API of its own:
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type instance struct {
 	cmd         *exec.Cmd
 	api         *httptest.Server
@@ -22,7 +22,7 @@ type instance struct {
 	exited      chan error
 }
 
-// startInstance starts binary with nothing but env for its environment.
+// startInstance starts binary with env as its whole environment.
 func startInstance(b *testing.B, binary string, env []string) *instance {
 	b.Helper()
 	i := &instance{invocations: make(chan []byte), answers: make(chan string), exited: make(chan error, 1)}
@@ -64,7 +64,8 @@ func (i *instance) answer(w http.ResponseWriter, r *http.Request) {
 	i.answers <- r.PathValue("outcome") + " " + string(body)
 }
 
-// invoke hands the function one event and returns its answer. A function that exits instead is an error.
+// invoke sends the function one event and returns its answer, or an error if the function exits
+// instead.
 func (i *instance) invoke(event []byte) (string, error) {
 	select {
 	case i.invocations <- event:
@@ -79,7 +80,7 @@ func (i *instance) invoke(event []byte) (string, error) {
 	}
 }
 
-// stop kills the function and waits for its end.
+// stop kills the function and waits until it has exited.
 func (i *instance) stop(b *testing.B) {
 	b.Helper()
 	if err := i.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {

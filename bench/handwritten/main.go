@@ -1,6 +1,7 @@
-// Command handwritten is what Meterbridge replaces, as one would write it with stripe-go: a single Lambda function that
-// verifies Stripe's notification, fetches the event while Stripe waits for the answer, and puts it on a bus. It has no
-// buffer, no ledger and one secret; it exists to be measured.
+// Command handwritten is what Meterbridge replaces, as one would write it with stripe-go: a single
+// Lambda function that verifies Stripe's notification, fetches the event while Stripe waits for the
+// answer, and puts it on a bus. It has no buffer, no ledger and only one secret. It exists only for
+// the benchmark.
 package main
 
 import (
@@ -72,8 +73,8 @@ func readSecret(ctx context.Context, client *secretsmanager.Client, id string) (
 	return aws.ToString(out.SecretString), nil
 }
 
-// handle answers 400 to what is not Stripe's, and returns an error, which Stripe sees as a 5xx and retries, for any
-// other fault.
+// handle answers 400 to requests that are not from Stripe. For any other fault it returns an error,
+// which Stripe sees as a 5xx and retries.
 func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	body, err := decodeBody(r)
 	if err != nil {
@@ -102,7 +103,7 @@ func decodeBody(r events.APIGatewayV2HTTPRequest) ([]byte, error) {
 	return []byte(r.Body), nil
 }
 
-// fetch returns the full event of the types of interest, and nil for any other.
+// fetch returns the full event for three types, and nil for all others.
 func fetch(ctx context.Context, notification stripe.EventNotificationContainer) (any, error) {
 	switch n := notification.(type) {
 	case *stripe.V1BillingMeterErrorReportTriggeredEventNotification:
