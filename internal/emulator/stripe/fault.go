@@ -1,13 +1,10 @@
 package stripe
 
 import (
-	"fmt"
-	"hash/fnv"
 	"io"
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -27,45 +24,6 @@ const (
 	FaultTruncate    Fault = "truncate"    // half of the answer, then a closed connection
 	FaultReset       Fault = "reset"       // a connection reset instead of an answer
 )
-
-// Faults returns every fault.
-func Faults() []Fault {
-	return []Fault{
-		FaultRateLimit, FaultConflict, FaultError, FaultUnavailable, FaultHang, FaultTrickle, FaultTruncate, FaultReset,
-	}
-}
-
-// RandomFaults returns a function for [Options.Faults] that makes a share of the requests, between
-// 0 and 1, fail in one of the given ways. The nth request for a path always gets the same result
-// from the same seed, whatever requests for other paths come between, so that a run can be repeated
-// although its requests race. It is safe for concurrent use.
-func RandomFaults(seed uint64, share float64, faults ...Fault) func(*http.Request) Fault {
-	var mu sync.Mutex
-	attempts := map[string]int{}
-	return func(r *http.Request) Fault {
-		target := r.Method + " " + r.URL.Path
-		mu.Lock()
-		attempts[target]++
-		attempt := attempts[target]
-		mu.Unlock()
-		sum := fnv.New64a()
-		fmt.Fprintf(sum, "%d %s %d", seed, target, attempt)
-		roll := mix(sum.Sum64())
-		if len(faults) == 0 || float64(roll>>11)/(1<<53) >= share {
-			return ""
-		}
-		return faults[mix(roll)%uint64(len(faults))]
-	}
-}
-
-// mix spreads the entropy of x over all of its bits, which FNV does not for inputs that differ only
-// in their last bytes. It is the finaliser of SplitMix64: https://prng.di.unimi.it/splitmix64.c.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
 
 // refuse answers r with the failure that f stands for, if f leaves the request without effect. A
 // hang does not return.

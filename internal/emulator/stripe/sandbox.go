@@ -71,7 +71,7 @@ type Options struct {
 	Latency time.Duration
 
 	// Faults decides before each request how it fails; nil means that no request fails. It must be
-	// safe for concurrent use. See [RandomFaults].
+	// safe for concurrent use.
 	Faults func(*http.Request) Fault
 
 	// Answered is called after each complete answer, with its status; nil means no call. It must be
