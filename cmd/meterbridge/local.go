@@ -19,6 +19,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
+	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -110,7 +111,7 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 		return err
 	}
 	defer stripe.close()
-	session := &session{flags: flags, console: console, bus: bus, stripe: stripe, injector: injector, journal: newJournal()}
+	session := &session{flags: flags, console: console, bus: bus, stripe: stripe, injector: injector, outcomes: outcome.NewTracker()}
 	session.secret = stripesig.Secret(cmp.Or(flags.signingSecret, "whsec_"+randomHex(24)))
 	if err := session.open(ctx, parameters); err != nil {
 		return err
@@ -144,7 +145,7 @@ type session struct {
 	bus      *busWriter
 	stripe   *stripeSource
 	injector *faults.Injector
-	journal  *journal
+	outcomes *outcome.Tracker
 	secret   stripesig.Secret
 	stack    *aws.Stack
 	webhook  string // URL to deliver events to
@@ -162,7 +163,7 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	if err := s.bus.truncate(); err != nil {
 		return err
 	}
-	s.journal.follow(s.stack.QueueNamedBy(config.FetchQueueURL))
+	s.outcomes.SetFetchQueue(s.stack.QueueNamedBy(config.FetchQueueURL))
 	routes := s.stack.Routes()
 	for _, route := range slices.Sorted(maps.Keys(routes)) {
 		method, path, _ := strings.Cut(route, " ")
@@ -184,7 +185,7 @@ func (s *session) options(parameters map[string]string) aws.Options {
 		Listen:      s.flags.listen,
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
 		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
-		Observer:    activity.Observers{s.journal, s.stripe, s.bus, s.console},
+		Observer:    activity.Observers{s.outcomes, s.stripe, s.bus, s.console},
 		ClockFactor: s.flags.clockFactor,
 	}
 	if s.flags.faults != "" {
@@ -207,10 +208,10 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.waitIdle(ctx); err != nil {
 		return &failure{"interrupted before the stack was idle"}
 	}
-	t := s.journal.tally()
-	s.console.printf("\n%d thin events stored: %d emitted in full, %d parked, %d of types that no rule fetches, %d lost", t.stored, t.emitted, t.parked, t.ignored, len(t.lost))
-	if wrong > 0 || len(t.lost) > 0 {
-		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", wrong, len(t.lost), strings.Join(t.lost, " "))}
+	c := s.outcomes.Counts()
+	s.console.printf("\n%d thin events stored: %d emitted in full, %d parked, %d of types that no rule fetches, %d lost", c.Stored, c.Emitted, c.Parked, c.Ignored, len(c.Lost))
+	if wrong > 0 || len(c.Lost) > 0 {
+		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", wrong, len(c.Lost), strings.Join(c.Lost, " "))}
 	}
 	return nil
 }
@@ -249,7 +250,7 @@ func (s *session) waitIdle(ctx context.Context) error {
 		return s.stack.Quiet(ctx)
 	}
 	s.settle(ctx)
-	s.injector.Heal()
+	s.injector.Stop()
 	s.console.printf("The faults end.")
 	return s.stack.Hasten(ctx)
 }

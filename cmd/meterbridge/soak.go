@@ -31,7 +31,7 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	parameters := maps.Clone(soakParameters)
 	maps.Copy(parameters, given)
 	screen := newSoakScreen(p, flags)
-	report, err := soak.Run(ctx, soak.Options{
+	report, err := soak.Run(ctx, &soak.Options{
 		Template: flags.template, Parameters: parameters, Events: flags.soak, Seed: flags.seed, Faults: names,
 		ClockFactor: flags.clockFactor, Observer: screen, Progress: screen.progress,
 	})

@@ -6,10 +6,13 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
-// AWS puts faults around an AWS call of a function, for Options.Intercept of package local.
+// AWS injects faults into a function's call of an AWS service. It is a value for
+// [aws.Options].Intercept.
 func (i *Injector) AWS(c awswire.Call, next http.Handler) http.Handler {
 	switch c.Service {
 	case "events":
@@ -23,47 +26,72 @@ func (i *Injector) AWS(c awswire.Call, next http.Handler) http.Handler {
 }
 
 func (i *Injector) secrets(c awswire.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	if !i.next(SecretsDown) {
+	if !i.strikesNext(SecretsDown) {
 		next.ServeHTTP(w, r)
 		return
 	}
-	i.tell(SecretsDown, c.Operation, "")
+	i.report(SecretsDown, c.Operation, "")
 	c.Fail(w, &awswire.Error{Status: http.StatusInternalServerError, Code: "InternalServiceError", Message: "injected"})
 }
 
 func (i *Injector) ledger(c awswire.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	body := read(r)
+	body := readBody(r)
 	var request struct {
 		Key struct{ ID struct{ S string } }
 	}
-	_ = json.Unmarshal(body, &request) // a call that names no item fails like the others
+	_ = json.Unmarshal(body, &request) // without a key, the id is empty
 	id := request.Key.ID.S
 	if i.choose("ledger "+c.Operation, id, LedgerThrottle) == "" {
 		next.ServeHTTP(w, r)
 		return
 	}
-	i.tell(LedgerThrottle, c.Operation, "", id)
+	i.report(LedgerThrottle, c.Operation, "", id)
 	c.Fail(w, &awswire.Error{Code: "ProvisionedThroughputExceededException", Message: "injected"})
 }
 
-// read returns the body of a request and leaves it there.
-func read(r *http.Request) []byte {
+// Queue makes a standard queue store messages twice and deliver them out of order, as SQS may. It
+// is a value for [aws.Options].Queue.
+func (i *Injector) Queue(c *sqs.Config) {
+	name := c.Name
+	c.Duplicate = func(m sqs.Message) bool {
+		id := activity.EnvelopeEventID([]byte(m.Body))
+		if i.choose("send to "+name, id, QueueDuplicate) == "" {
+			return false
+		}
+		i.report(QueueDuplicate, name, "", id)
+		return true
+	}
+	c.Pick = func(n int) int {
+		if n < 2 || !i.strikesNext(QueueReorder) {
+			return 0
+		}
+		at := int(i.roll("pick", i.count("pick")) * float64(n))
+		if at > 0 {
+			i.report(QueueReorder, name, "")
+		}
+		return at
+	}
+}
+
+// readBody returns the body of a request, which can still be read afterwards.
+func readBody(r *http.Request) []byte {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the function is gone
+		panic(http.ErrAbortHandler) // the function has ended
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body
 }
 
-// answer keeps what a handler answers.
+// An answer records what a handler answers.
 type answer struct {
 	status int
 	header http.Header
 	body   bytes.Buffer
 }
 
-func newAnswer(next http.Handler, r *http.Request) *answer {
+// answerOf runs a handler and returns its answer.
+func answerOf(next http.Handler, r *http.Request) *answer {
 	a := &answer{status: http.StatusOK, header: http.Header{}}
 	next.ServeHTTP(a, r)
 	return a
@@ -75,7 +103,7 @@ func (a *answer) WriteHeader(status int) { a.status = status }
 
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
-// send passes the answer on.
+// send sends the answer.
 func (a *answer) send(w http.ResponseWriter) {
 	for name, values := range a.header {
 		w.Header()[name] = values

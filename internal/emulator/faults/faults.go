@@ -1,3 +1,13 @@
+// Package faults injects faults into the emulated stack, to show that Meterbridge's guarantees hold
+// in spite of them.
+//
+// [All] lists the faults. An [Injector] hooks into the emulators of AWS and Stripe and decides
+// which of their operations fail. It decides by hashing the seed, the fault, the operation, the
+// event and the number of earlier attempts, rather than by drawing from a shared random stream, so
+// the same seed does the same to the same event in whatever order concurrent requests arrive. Two
+// kinds of decisions depend on timing: bursts and the order of a queue are decided by the number of
+// the request, and the scheduler decides which events share a batch. So a run is repeatable as far
+// as concurrency allows.
 package faults
 
 import (
@@ -7,20 +17,20 @@ import (
 	"strings"
 )
 
-// ErrUnknown means that there is no fault of that name. The error's text lists the names that there are.
+// ErrUnknown means that there is no fault with a name. The errors of [Parse] list all names.
 var ErrUnknown = errors.New("unknown fault")
 
-// A Fault is one way in which the stack can be made to fail.
+// A Fault is one way in which the stack can fail.
 type Fault struct {
-	Name   string // as the command line takes it
-	Effect string // what happens
-	Where  string // what it happens to
+	Name   string // on the command line
+	Effect string // what happens, for people
+	Where  string // what it happens to, for people
 
-	share float64 // of the decisions in which it strikes
-	storm bool    // whether it strikes many requests in a row rather than single ones
+	share float64 // how often it strikes, between 0 and 1
+	burst bool    // whether it strikes many requests in a row instead of single ones
 }
 
-// The names of the faults.
+// Names of the faults.
 const (
 	Stripe429          = "stripe-429"
 	Stripe500          = "stripe-500"
@@ -46,25 +56,25 @@ func All() []Fault {
 	return []Fault{
 		{Stripe429, "429 to many requests in a row", "requests to Stripe", 0.1, true},
 		{Stripe500, "500", "requests to Stripe", 0.05, false},
-		{StripeHang, "no answer, ever", "requests to Stripe", 0.01, false},
+		{StripeHang, "no answer", "requests to Stripe", 0.01, false},
 		{StripeTrickle, "the answer, byte by byte over five seconds", "requests to Stripe", 0.01, false},
 		{StripeTruncate, "half of the answer", "requests to Stripe", 0.03, false},
 		{StripeReset, "the connection is reset instead of an answer", "requests to Stripe", 0.03, false},
 		{EventsThrottle, "ThrottlingException", "calls of PutEvents", 0.03, false},
-		{EventsPartial, "some of the entries fail, the others are put", "entries of PutEvents", 0.05, false},
+		{EventsPartial, "some entries fail, the others are put", "entries of PutEvents", 0.05, false},
 		{Events500, "InternalException", "calls of PutEvents", 0.03, false},
-		{EventsLost, "the entries are put and the answer is lost", "calls of PutEvents", 0.01, false},
+		{EventsLost, "the entries are put, but the answer is lost", "calls of PutEvents", 0.01, false},
 		{SecretsDown, "InternalServiceError", "calls of Secrets Manager", 0.4, false},
-		{SecretsRotate, "both secrets are rotated, once", "the secrets, while requests come in", 1, false},
+		{SecretsRotate, "both secrets are rotated, once", "the secrets, while requests arrive", 1, false},
 		{LedgerThrottle, "ProvisionedThroughputExceededException", "calls of DynamoDB", 0.04, false},
 		{QueueDuplicate, "a message is stored twice", "messages sent to a queue", 0.05, false},
-		{QueueReorder, "any message comes next", "messages taken from a queue", 0.2, false},
-		{FunctionKill, "SIGKILL to the process, before or after its events are put", "functions at work", 0.02, false},
+		{QueueReorder, "any message may be next", "messages received from a queue", 0.2, false},
+		{FunctionKill, "SIGKILL to the process, before or after its events are put", "running functions", 0.02, false},
 		{WebhookUnreachable, "the connection is closed, many times in a row", "requests to the webhook", 0.1, true},
 	}
 }
 
-// Parse reads a list of names with commas between them, or "all". Its error is [ErrUnknown].
+// Parse parses a comma-separated list of names, or "all". Its error is [ErrUnknown].
 func Parse(list string) ([]string, error) {
 	known := names()
 	if list == "all" {

@@ -12,26 +12,29 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
-// Options say what is to fail. The zero value lets nothing fail.
+// Options configures an [Injector]. The zero value injects nothing.
 type Options struct {
-	Names    []string          // of the faults
-	Seed     uint64            // of every decision
-	Share    float64           // how often each fault strikes, between 0 and 1; 0 leaves it to the fault
-	Observer activity.Observer // is told of every fault that strikes; nil means nobody is
-
-	Now func() time.Time // the clock of what the observer is told; nil means time.Now
+	Names    []string          // the faults to inject
+	Seed     uint64            // determines every decision
+	Share    float64           // how often each fault strikes, between 0 and 1; 0 means the fault's own share
+	Observer activity.Observer // receives a step for each fault that strikes; nil means no observer
+	Now      func() time.Time  // the clock for those steps; nil means time.Now
 }
 
-// A Target is the stack that the faults strike at; [*aws.Stack] can Kill.
+// A Target is what the faults of functions and secrets act on.
 type Target struct {
-	Kill   func(match func(payload []byte) bool) bool // ends an instance that works on such a payload
-	Rotate func() error                               // rotates the secrets
+	// Kill ends one function instance that is processing a payload for which match returns true,
+	// and reports whether there was one. [*aws.Stack] implements it.
+	Kill func(match func(payload []byte) bool) bool
+	// Rotate rotates the secrets.
+	Rotate func() error
 }
 
-// An Injector decides what fails. It keeps a few bytes for each operation on each event that it was asked about. It is safe for
-// concurrent use; before Start and after Heal nothing fails.
+// An Injector decides which operations fail. Nothing fails before [Injector.Start] and after
+// [Injector.Stop]. It keeps a few bytes for each operation on each event. It is safe for concurrent
+// use.
 type Injector struct {
-	faults   map[string]Fault // those that were asked for
+	faults   map[string]Fault // the enabled ones
 	seed     uint64
 	observer activity.Observer
 	now      func() time.Time
@@ -39,7 +42,7 @@ type Injector struct {
 
 	mu       sync.Mutex
 	attempts map[uint64]uint16 // by hash of operation and event
-	counts   map[string]uint64 // of decisions that concern no event, by fault
+	counts   map[string]uint64 // decisions that do not depend on an event, by fault
 }
 
 // New returns an Injector. A nil opts is the zero [Options]. Its error is [ErrUnknown].
@@ -72,66 +75,68 @@ func New(opts *Options) (*Injector, error) {
 	return i, nil
 }
 
-// Start lets the faults strike at a target.
+// Start begins to inject faults.
 func (i *Injector) Start(target Target) { i.target.Store(&target) }
 
-// Heal lets nothing fail any more.
-func (i *Injector) Heal() { i.target.Store(nil) }
+// Stop ends the injection of faults.
+func (i *Injector) Stop() { i.target.Store(nil) }
 
-// choose returns which of the named faults strikes an operation on an event this time, or "". Storms are looked at first.
+// choose returns which of the named faults strikes this attempt of an operation on an event, or "".
+// Bursts are considered first.
 func (i *Injector) choose(operation, event string, names ...string) string {
 	if i.target.Load() == nil {
 		return ""
 	}
 	for _, name := range names {
-		if i.faults[name].storm && i.inStorm(name) {
+		if i.faults[name].burst && i.inBurst(name) {
 			return name
 		}
 	}
 	attempt := i.attempt(operation, event)
 	for _, name := range names {
-		f, asked := i.faults[name]
-		if asked && !f.storm && i.roll(name, operation, event, attempt) < f.share {
+		f, enabled := i.faults[name]
+		if enabled && !f.burst && i.roll(name, operation, event, attempt) < f.share {
 			return name
 		}
 	}
 	return ""
 }
 
-// stormLength is how many requests in a row share the fate of the first.
-const stormLength = 20
+// burstLength is the number of requests in a row that are all struck, or all spared.
+const burstLength = 20
 
-func (i *Injector) inStorm(name string) bool {
-	return i.roll(name, (i.count(name)-1)/stormLength) < i.faults[name].share
+func (i *Injector) inBurst(name string) bool {
+	return i.roll(name, (i.count(name)-1)/burstLength) < i.faults[name].share
 }
 
-// next decides about the next of many things of which one is like the other.
-func (i *Injector) next(name string) bool {
-	f, asked := i.faults[name]
-	return asked && i.target.Load() != nil && i.roll(name, i.count(name)) < f.share
+// strikesNext decides whether a fault strikes an operation that does not belong to an event, by the
+// number of the operation.
+func (i *Injector) strikesNext(name string) bool {
+	f, enabled := i.faults[name]
+	return enabled && i.target.Load() != nil && i.roll(name, i.count(name)) < f.share
 }
 
-// roll returns a number in [0, 1) that depends on the seed and the parts alone.
+// roll returns a number in [0, 1) that depends only on the seed and the parts.
 func (i *Injector) roll(parts ...any) float64 {
-	return rand.New(rand.NewPCG(i.seed, sum(parts...))).Float64()
+	return rand.New(rand.NewPCG(i.seed, hash(parts...))).Float64()
 }
 
-func sum(parts ...any) uint64 {
+func hash(parts ...any) uint64 {
 	h := fnv.New64a()
 	fmt.Fprintln(h, parts...)
 	return h.Sum64()
 }
 
-// attempt counts from 1 how often an operation was tried on an event.
+// attempt returns the number of this attempt of an operation on an event, from 1.
 func (i *Injector) attempt(operation, event string) uint16 {
-	key := sum(operation, event)
+	key := hash(operation, event)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.attempts[key]++
 	return i.attempts[key]
 }
 
-// count counts the decisions about a fault from 1.
+// count returns the number of this decision about a fault, from 1.
 func (i *Injector) count(name string) uint64 {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -139,7 +144,7 @@ func (i *Injector) count(name string) uint64 {
 	return i.counts[name]
 }
 
-// tell tells the observer that a fault strikes.
-func (i *Injector) tell(name, where, source string, events ...string) {
+// report passes a step to the observer about a fault that strikes.
+func (i *Injector) report(name, where, source string, events ...string) {
 	i.observer.Observe(activity.Step{Kind: activity.Faulted, Time: i.now(), Name: name, Text: where, Source: source, Batch: events})
 }

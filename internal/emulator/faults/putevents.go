@@ -8,19 +8,20 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
 )
 
-// entries is a call of PutEvents: its entries as they came, and the events in them.
+// entries are the entries of one PutEvents call.
 type entries struct {
 	raw    []json.RawMessage
-	source string   // of the first entry; the functions never mix them
-	events []string // Stripe's ids, in the order of the entries
+	source string   // of the first entry; the functions never mix sources
+	events []string // the ids of Stripe's events, in the order of the entries
 }
 
 func parseEntries(body []byte) entries {
 	var request struct{ Entries []json.RawMessage }
-	_ = json.Unmarshal(body, &request) // what is no call of PutEvents has no entries
+	_ = json.Unmarshal(body, &request) // a body without entries has none
 	e := entries{raw: request.Entries}
 	for n, raw := range e.raw {
 		var entry struct{ Source, Detail string }
@@ -28,26 +29,13 @@ func parseEntries(body []byte) entries {
 		if n == 0 {
 			e.source = entry.Source
 		}
-		e.events = append(e.events, eventOf([]byte(entry.Detail)))
+		e.events = append(e.events, activity.EventID([]byte(entry.Detail)))
 	}
 	return e
 }
 
-// eventOf returns Stripe's id of the event that a detail is, or speaks of.
-func eventOf(detail []byte) string {
-	var ids struct {
-		ID      string `json:"id"`
-		EventID string `json:"event_id"`
-	}
-	_ = json.Unmarshal(detail, &ids)
-	if ids.EventID != "" {
-		return ids.EventID
-	}
-	return ids.ID
-}
-
 func (i *Injector) putEvents(c awswire.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	e := parseEntries(read(r))
+	e := parseEntries(readBody(r))
 	if len(e.raw) == 0 {
 		next.ServeHTTP(w, r)
 		return
@@ -59,7 +47,7 @@ func (i *Injector) putEvents(c awswire.Call, next http.Handler, w http.ResponseW
 		return
 	}
 	if name != "" {
-		i.tell(name, operation, e.source, e.events...)
+		i.report(name, operation, e.source, e.events...)
 	}
 	switch name {
 	case EventsThrottle:
@@ -67,37 +55,39 @@ func (i *Injector) putEvents(c awswire.Call, next http.Handler, w http.ResponseW
 	case Events500:
 		c.Fail(w, &awswire.Error{Status: http.StatusInternalServerError, Code: "InternalException", Message: "injected"})
 	case EventsLost:
-		newAnswer(next, r)
+		answerOf(next, r)
 		panic(http.ErrAbortHandler)
 	default:
 		i.putSome(e, next, w, r)
 	}
 }
 
-// killAround kills the function that calls, either before its events are put or when they are and it does not know yet. Should
-// another instance work on a copy of the same events, that one may be hit instead; the caller then is left without an answer.
+// killAround kills the calling function, either before its events are put or after that but before
+// it gets the answer. If another instance processes a copy of the same events, that one may be
+// killed instead; the caller then gets no answer.
 func (i *Injector) killAround(e entries, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	works := func(payload []byte) bool {
+	processes := func(payload []byte) bool {
 		return !slices.ContainsFunc(e.events, func(id string) bool { return !bytes.Contains(payload, []byte(id)) })
 	}
 	target := i.target.Load()
 	before := i.roll("moment", e.source, e.events[0]) < 0.5
-	if target != nil && before && target.Kill(works) {
-		i.tell(FunctionKill, "before PutEvents "+e.source, e.source, e.events...)
+	if target != nil && before && target.Kill(processes) {
+		i.report(FunctionKill, "before PutEvents "+e.source, e.source, e.events...)
 		panic(http.ErrAbortHandler)
 	}
-	answer := newAnswer(next, r)
-	if target != nil && !before && target.Kill(works) {
-		i.tell(FunctionKill, "after PutEvents "+e.source, e.source, e.events...)
+	answer := answerOf(next, r)
+	if target != nil && !before && target.Kill(processes) {
+		i.report(FunctionKill, "after PutEvents "+e.source, e.source, e.events...)
 		panic(http.ErrAbortHandler)
 	}
 	answer.send(w)
 }
 
-// failureCodes are what EventBridge says of an entry that may succeed at the next attempt.
+// failureCodes are EventBridge's codes for an entry that may succeed in another attempt:
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html.
 var failureCodes = [...]string{"ThrottlingException", "InternalFailure"}
 
-// putSome fails the entries that the fault strikes and puts the others.
+// putSome lets the entries fail that the fault strikes, and puts the others.
 func (i *Injector) putSome(e entries, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	results := make([]awswire.Result, len(e.raw))
 	var passed []json.RawMessage
@@ -107,37 +97,37 @@ func (i *Injector) putSome(e entries, next http.Handler, w http.ResponseWriter, 
 			passed = append(passed, e.raw[n])
 			continue
 		}
-		results[n].ErrorCode = failureCodes[sum(id)%uint64(len(failureCodes))]
+		results[n].ErrorCode = failureCodes[hash(id)%uint64(len(failureCodes))]
 		struck = append(struck, id)
 	}
 	if len(struck) == 0 {
 		next.ServeHTTP(w, r)
 		return
 	}
-	i.tell(EventsPartial, "PutEvents "+e.source, e.source, struck...)
+	i.report(EventsPartial, "PutEvents "+e.source, e.source, struck...)
 	if len(passed) > 0 {
-		answer := newAnswer(next, withEntries(r, passed))
+		answer := answerOf(next, withEntries(r, passed))
 		if answer.status != http.StatusOK {
 			answer.send(w)
 			return
 		}
 		merge(results, answer.body.Bytes())
 	}
-	body, _ := json.Marshal(map[string]any{"Entries": results, "FailedEntryCount": failed(results)}) // strings and a number
+	body, _ := json.Marshal(map[string]any{"Entries": results, "FailedEntryCount": failed(results)}) // strings and a number always encode
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Write(body)
 }
 
-// withEntries returns the request with other entries.
+// withEntries returns a copy of a request with other entries.
 func withEntries(r *http.Request, raw []json.RawMessage) *http.Request {
-	body, _ := json.Marshal(map[string]any{"Entries": raw}) // raw was decoded
+	body, _ := json.Marshal(map[string]any{"Entries": raw}) // raw was decoded before
 	r = r.Clone(r.Context())
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return r
 }
 
-// merge fills the results that are still open, in their order, with those of an answer.
+// merge fills the results of the entries that did not fail with those of an answer, in order.
 func merge(results []awswire.Result, answer []byte) {
 	var put struct{ Entries []awswire.Result }
 	_ = json.Unmarshal(answer, &put)

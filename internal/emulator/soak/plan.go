@@ -8,24 +8,24 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// plan says what is sent. Each event's fate depends on the seed and its number alone.
+// A plan decides what is sent. What happens to an event depends only on the seed and its number.
 type plan struct {
 	seed        uint64
 	events      int
-	undelivered bool // whether Stripe gives up some deliveries, which somebody must then find
+	undelivered bool // whether Stripe never delivers some events, which the reconciler must then find
 }
 
-// event is one authentic event of the plan.
-type event struct {
+// A plannedEvent is one authentic event of a plan.
+type plannedEvent struct {
 	id        string
 	thin      []byte
-	full      []byte // nil: Stripe does not know it any more
+	full      []byte // nil: Stripe no longer knows the event
 	delivered bool   // whether Stripe ever delivers it
 	twice     bool   // whether Stripe delivers it twice
 }
 
-// Of a hundred events: one that Stripe has forgotten, which ends parked; one that Stripe never delivers; ten that it delivers
-// twice. One forged delivery comes with every twenty events.
+// Of a hundred events Stripe has forgotten one, which must end parked, never delivers one, and
+// delivers ten twice. One forged delivery comes with every twenty events.
 const (
 	forgotten   = 0.01
 	undelivered = 0.01
@@ -33,30 +33,31 @@ const (
 	forgedEvery = 20
 )
 
-// forgedPrefix begins the ids of events that are not authentic.
+// forgedPrefix starts the ids of forged events.
 const forgedPrefix = "evt_forged_"
 
-// id returns the id of the event with that number, and its fate in [0, 1).
+// id returns the id of the event with the given number, and the number in [0, 1) that decides what
+// happens to it.
 func (p plan) id(n int) (string, float64) {
-	fate := rand.New(rand.NewPCG(p.seed, uint64(n))).Float64()
-	if fate < forgotten {
-		return fmt.Sprintf("evt_missing_%06d", n), fate // the sandbox's prefix for what it is not to know
+	roll := rand.New(rand.NewPCG(p.seed, uint64(n))).Float64()
+	if roll < forgotten {
+		return fmt.Sprintf("evt_missing_%06d", n), roll // the sandbox does not learn ids with this prefix
 	}
-	return fmt.Sprintf("evt_soak_%06d", n), fate
+	return fmt.Sprintf("evt_soak_%06d", n), roll
 }
 
-func (p plan) event(n int, samples []stripe.Sample, created time.Time) event {
-	id, fate := p.id(n)
+func (p plan) event(n int, samples []stripe.Sample, created time.Time) plannedEvent {
+	id, roll := p.id(n)
 	sample := samples[n%len(samples)].Renew(id, created)
-	e := event{id: id, thin: sample.Thin, delivered: true, twice: fate >= 1-twice}
-	if fate >= forgotten {
+	e := plannedEvent{id: id, thin: sample.Thin, delivered: true, twice: roll >= 1-twice}
+	if roll >= forgotten {
 		e.full = sample.Full
-		e.delivered = !p.undelivered || fate >= forgotten+undelivered
+		e.delivered = !p.undelivered || roll >= forgotten+undelivered
 	}
 	return e
 }
 
-// deliverable is about how many events can end without a reconciler.
+// deliverable returns about how many events have an outcome without a reconciler.
 func (p plan) deliverable() int {
 	if p.undelivered {
 		return int(float64(p.events) * (1 - undelivered))

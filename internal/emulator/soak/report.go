@@ -3,110 +3,106 @@ package soak
 import (
 	"fmt"
 	"strings"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
 )
 
-// Report is the account of a soak. Events are distinct and authentic unless it says otherwise.
+// A Report counts the outcomes of a soak. Events are distinct and authentic unless a field says
+// otherwise.
 type Report struct {
-	Sent           int // events there were, those that Stripe never delivered included
-	Refused        int // forged deliveries that were answered 400
+	Sent           int // all events, including those that Stripe never delivered
+	Refused        int // forged deliveries that were answered with a 400
 	Accepted       int // events that were answered with a 2xx
-	Emitted        int // events whose full event came to the bus
-	Parked         int // events that came to rest in a dead-letter queue instead
-	Lost           int // events that came to no end, or were answered with a 2xx before they were stored
-	Doubled        int // events whose full event came to the bus more than once
-	Unexplained    int // of those, events of which nothing explains it
-	ForgedAccepted int // forged deliveries that were answered with a 2xx or came to the bus
+	Emitted        int // events whose full event was put on the bus
+	Parked         int // events that are in a dead-letter queue instead
+	Lost           int // events without an outcome, or answered with a 2xx before they were stored
+	Doubled        int // events whose full event was put on the bus more than once
+	Unexplained    int // doubled events that nothing explains
+	ForgedAccepted int // forged deliveries that were answered with a 2xx or put on the bus
 	Seconds        float64
 
-	Explained map[string]int // doubled events by what explains them: "crash", "lost answer", "no record"
+	Explained map[string]int // doubled events by explanation: "crash", "lost answer", "no record"
 
 	Injected map[string]int // how often each fault struck
-	Troubles []Trouble      // the first events that were lost or doubled without an explanation
-	Warnings []string       // the first warnings of the stack
+
+	Troubles []Trouble // the first 20 events that were lost or doubled without an explanation
+	Warnings []string  // the first 20 warnings of the stack
 }
 
-// Trouble is an event with which a promise was broken, and its way through the stack.
+// Trouble is an event for which a guarantee was broken, with its history in the stack.
 type Trouble struct {
-	ID, What string
-	Way      []string
+	ID, Problem string
+	History     []string
 }
 
 func (t Trouble) String() string {
-	return t.ID + " " + t.What + ": " + strings.Join(t.Way, " → ")
+	return t.ID + " " + t.Problem + ": " + strings.Join(t.History, " → ")
 }
 
-// maxTroubles bounds how many events a report tells of.
 const maxTroubles = 20
 
-// String returns the figures as one line.
+// String returns the counts as one line.
 func (r *Report) String() string {
 	return fmt.Sprintf("soak sent=%d refused=%d accepted=%d emitted=%d parked=%d lost=%d doubled=%d forged_accepted=%d seconds=%.1f",
 		r.Sent, r.Refused, r.Accepted, r.Emitted, r.Parked, r.Lost, r.Doubled, r.ForgedAccepted, r.Seconds)
 }
 
-// Err tells whether a promise was broken: an event lost, one doubled although no crash, lost answer or missing record
-// explains it, or a forged one accepted.
+// Err returns an error if a guarantee was broken: an event was lost, one was doubled although no
+// crash, lost answer or missing record explains it, or a forged one was accepted. It also returns
+// an error if fewer than half of the events were accepted, because then the soak proves too little.
 func (r *Report) Err() error {
 	if r.Accepted < r.Sent/2 {
-		return fmt.Errorf("soak: only %d of %d events were accepted: this tried next to nothing", r.Accepted, r.Sent)
+		return fmt.Errorf("soak: only %d of %d events were accepted, too few to test anything", r.Accepted, r.Sent)
 	}
 	if r.Lost == 0 && r.Unexplained == 0 && r.ForgedAccepted == 0 {
 		return nil
 	}
-	return fmt.Errorf("soak: %d events lost, %d doubled with nothing to explain it, %d forged ones accepted", r.Lost, r.Unexplained, r.ForgedAccepted)
+	return fmt.Errorf("soak: %d events lost, %d doubled without an explanation, %d forged ones accepted", r.Lost, r.Unexplained, r.ForgedAccepted)
 }
 
-// report closes the account of every event of the plan.
-func (w *watch) report(p plan, sent results) *Report {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// report sums up the events of a plan.
+func (a *audit) report(p plan, sent results) *Report {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	r := &Report{
-		Sent: p.events, Refused: sent.refused, Accepted: sent.accepted, ForgedAccepted: max(sent.forgedAccepted, w.forged),
-		Explained: map[string]int{}, Injected: w.injected, Warnings: w.warnings,
+		Sent: p.events, Refused: sent.refused, Accepted: sent.accepted, ForgedAccepted: max(sent.forgedAccepted, a.forged),
+		Explained: map[string]int{}, Injected: a.injected, Warnings: a.warnings,
 	}
 	for n := range p.events {
 		id, _ := p.id(n)
-		a := w.accounts[id]
-		if a == nil {
-			a = &account{}
+		known := a.records[id]
+		if known == nil {
+			known = &record{}
 		}
-		if what := r.close(a); what != "" && len(r.Troubles) < maxTroubles {
-			r.Troubles = append(r.Troubles, Trouble{id, what, w.way(a)})
+		if problem := r.count(a.outcomes.Event(id), known); problem != "" && len(r.Troubles) < maxTroubles {
+			r.Troubles = append(r.Troubles, Trouble{id, problem, a.history(known)})
 		}
 	}
 	return r
 }
 
-// close counts one account and returns what is wrong with it, or "".
-func (r *Report) close(a *account) string {
+// count adds one event to the report and returns which guarantee was broken for it, or "".
+func (r *Report) count(e outcome.Event, known *record) (problem string) {
 	switch {
-	case a.broken:
+	case known.answeredEarly:
 		r.Lost++
 		return "was answered with a 2xx and not stored"
-	case a.emitted > 0:
+	case e.Emitted > 0:
 		r.Emitted++
-	case a.parked:
+	case e.Parked:
 		r.Parked++
 	default:
 		r.Lost++
 		return "was lost"
 	}
-	if a.emitted < 2 {
+	if e.Emitted < 2 {
 		return ""
 	}
 	r.Doubled++
-	if a.emitted <= 1+a.excuses {
-		r.Explained[string(a.excuse)]++
+	if e.Emitted <= 1+int(known.explanations) {
+		r.Explained[string(known.explanation)]++
 		return ""
 	}
 	r.Unexplained++
-	return fmt.Sprintf("was emitted %d times", a.emitted)
-}
-
-func (w *watch) way(a *account) []string {
-	var way []string
-	for _, number := range a.way {
-		way = append(way, w.marks[number])
-	}
-	return way
+	return fmt.Sprintf("was emitted %d times", e.Emitted)
 }

@@ -3,54 +3,115 @@ package soak
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// sender delivers as Stripe does: several deliveries at once, each signed afresh, and again later whatever is not answered with a
-// 2xx.
+// A stripeAccount is a Stripe sandbox and the secrets that it shares with the stack.
+type stripeAccount struct {
+	*stripe.Server
+
+	mu      sync.Mutex
+	signing []stripesig.Secret // oldest first
+}
+
+func openStripe(fault func(*http.Request) stripe.Fault) (*stripeAccount, error) {
+	server, err := stripe.Start(&stripe.Options{Faults: fault})
+	if err != nil {
+		return nil, err
+	}
+	return &stripeAccount{Server: server, signing: []stripesig.Secret{newSecret()}}, nil
+}
+
+func newSecret() stripesig.Secret { return stripesig.Secret("whsec_" + rand.Text()) }
+
+func (s *stripeAccount) environment() map[string]string {
+	return map[string]string{config.StripeAPIBase: s.Origin}
+}
+
+func (s *stripeAccount) secrets() map[string]string {
+	return map[string]string{config.SigningSecretID: string(s.signing[0]), config.APIKeySecretID: s.Keys.JSON()}
+}
+
+// sign signs with every signing secret: for up to a day after a secret is rolled, Stripe signs with
+// both.
+func (s *stripeAccount) sign(payload []byte, at time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var header strings.Builder
+	for _, secret := range s.signing {
+		signature := secret.Sign(payload, at)
+		if header.Len() > 0 {
+			_, v1, _ := strings.Cut(signature, ",")
+			signature = "," + v1
+		}
+		header.WriteString(signature)
+	}
+	return header.String()
+}
+
+// rotate rolls the signing secret and the API key.
+func (s *stripeAccount) rotate(stack *aws.Stack) error {
+	next := newSecret()
+	s.mu.Lock()
+	s.signing = append(s.signing, next)
+	s.mu.Unlock()
+	if err := stack.Rotate(config.SigningSecretID, string(next)); err != nil {
+		return err
+	}
+	return stack.Rotate(config.APIKeySecretID, s.RotatedKeys.JSON())
+}
+
+// A sender delivers a plan as Stripe does: several requests at once, each attempt with a fresh
+// signature, and another attempt later after every answer but a 2xx.
 type sender struct {
-	url     string
-	account *stripeAccount
-	clock   *clock.Clock
-	plan    plan
-	client  *http.Client
-	slots   chan struct{}  // one token for each request in flight
-	open    sync.WaitGroup // deliveries that are not through
+	url      string
+	account  *stripeAccount
+	clock    *clock.Clock
+	plan     plan
+	client   *http.Client
+	inFlight chan struct{}  // holds one value per request in flight
+	open     sync.WaitGroup // deliveries that are neither finished nor given up
 
 	accepted, refused, forgedAccepted atomic.Int64
 }
 
-// inFlight bounds the requests at once. Stripe delivers more, but two cores would only let them wait.
-const inFlight = 16
+// maxInFlight bounds the concurrent requests. Stripe sends more, but on two cores they would only
+// wait.
+const maxInFlight = 16
 
 func newSender(url string, account *stripeAccount, clock *clock.Clock, plan plan) *sender {
-	transport := &http.Transport{MaxIdleConnsPerHost: inFlight}
+	transport := &http.Transport{MaxIdleConnsPerHost: maxInFlight}
 	return &sender{
 		url: url, account: account, clock: clock, plan: plan,
-		client: &http.Client{Transport: transport, Timeout: 15 * time.Second}, slots: make(chan struct{}, inFlight),
+		client: &http.Client{Transport: transport, Timeout: 15 * time.Second}, inFlight: make(chan struct{}, maxInFlight),
 	}
 }
 
-// send delivers the whole plan and returns when every delivery is through or given up.
+// send delivers the whole plan and returns when every delivery is finished or given up.
 func (s *sender) send(ctx context.Context) error {
 	defer s.client.CloseIdleConnections()
 	defer s.open.Wait()
 	samples := stripe.Samples()
 	for n := 0; n < s.plan.events && ctx.Err() == nil; n++ {
-		// Stripe's clock: an hour ago, so that a reconciler, which lets fresh deliveries take their time, looks at all of them.
+		// Events are an hour old because a reconciler skips recent ones, which may still be
+		// delivered.
 		e := s.plan.event(n, samples, time.Now().Add(-time.Hour))
 		if e.full != nil {
 			if err := s.account.AddEvent(e.full); err != nil {
-				return fmt.Errorf("soak: give event %s to the sandbox: %w", e.id, err)
+				return fmt.Errorf("soak: event %s: %w", e.id, err)
 			}
 		}
 		if e.delivered {
@@ -63,7 +124,7 @@ func (s *sender) send(ctx context.Context) error {
 	return nil
 }
 
-func (s *sender) deliver(ctx context.Context, e event) {
+func (s *sender) deliver(ctx context.Context, e plannedEvent) {
 	sign := func() string { return s.account.sign(e.thin, time.Now()) }
 	var once sync.Once
 	accepted := func(status int) bool {
@@ -79,7 +140,8 @@ func (s *sender) deliver(ctx context.Context, e event) {
 	}
 }
 
-// forge sends a delivery that must be refused. It is sent again after a 5xx, so that each gets an answer of the webhook's own.
+// forge sends a delivery that must be refused. It is repeated until the webhook itself answers,
+// which a 5xx does not show.
 func (s *sender) forge(ctx context.Context, n int, samples []stripe.Sample) {
 	body := samples[n%len(samples)].Renew(fmt.Sprintf("%s%06d", forgedPrefix, n), time.Now()).Thin
 	forgeries := [...]func() string{
@@ -99,31 +161,34 @@ func (s *sender) forge(ctx context.Context, n int, samples []stripe.Sample) {
 	})
 }
 
-// How often, and after which waits, a delivery is tried: doubled each time. Stripe publishes no figures but three days in all.
+// A delivery is attempted up to attempts times. The wait before the next attempt starts with
+// firstWait and doubles up to lastWait. Stripe publishes only that it tries for up to three days.
 const (
 	attempts  = 14
 	firstWait = 30 * time.Second
 	lastWait  = 12 * time.Hour
 )
 
-// start waits for a free slot, so that the plan goes on no faster than the requests, and then makes the first attempt and the others.
-func (s *sender) start(ctx context.Context, body []byte, sign func() string, through func(status int) bool) {
-	s.slots <- struct{}{}
+// start makes the first attempt of a delivery, and the others until finished accepts the status of
+// an answer. It returns once the first request may be sent, so that the plan is not sent faster
+// than requests are answered.
+func (s *sender) start(ctx context.Context, body []byte, sign func() string, finished func(status int) bool) {
+	s.inFlight <- struct{}{}
 	s.open.Go(func() {
 		for attempt := range attempts {
 			if attempt > 0 {
-				s.slots <- struct{}{}
+				s.inFlight <- struct{}{}
 			}
 			status := s.post(ctx, body, sign())
-			<-s.slots
-			if through(status) || s.clock.Sleep(ctx, min(firstWait<<attempt, lastWait)) != nil {
+			<-s.inFlight
+			if finished(status) || s.clock.Sleep(ctx, min(firstWait<<attempt, lastWait)) != nil {
 				return
 			}
 		}
 	})
 }
 
-// post makes one attempt; without an answer the status is 0.
+// post makes one attempt and returns the status of the answer; 0 if there is none.
 func (s *sender) post(ctx context.Context, body []byte, signature string) int {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
@@ -145,7 +210,7 @@ func (s *sender) post(ctx context.Context, body []byte, signature string) int {
 
 func isSuccess(status int) bool { return status >= 200 && status <= 299 }
 
-// results are the counts of the sender's side.
+// results are the sender's counts.
 type results struct{ accepted, refused, forgedAccepted int }
 
 func (s *sender) results() results {

@@ -1,3 +1,11 @@
+// Package soak tests the whole stack under faults: it runs it locally, injects faults for a while,
+// and checks what became of every event.
+//
+// [Run] sends authentic events as Stripe does: signed, some of them twice, and again after every
+// answer but a 2xx. Forged deliveries come between them. Then it stops the faults, runs the
+// schedules, waits until the stack is idle, and returns a [Report] that compares the outcome of
+// every event with Meterbridge's guarantees. Hours of back-off take seconds because the emulated
+// services' time is compressed; the functions are the deployed ones, with all their logic.
 package soak
 
 import (
@@ -14,49 +22,53 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 )
 
-// DefaultClockFactor makes a visibility timeout of six minutes last 3.6 seconds: longer than the three that a function is left
-// with at least.
+// DefaultClockFactor makes a visibility timeout of six minutes last 3.6 seconds, which is longer
+// than the three seconds that a function always has.
 const DefaultClockFactor = 100
 
-// Options say what to run. Template and Events are required.
+// Options configures [Run]. Template and Events are required.
 type Options struct {
 	Template    string            // path of the SAM template
 	Parameters  map[string]string // values for its parameters
-	BuildDir    string            // as in local.Options
-	Prebuilt    bool              // as in local.Options
-	Events      int               // how many distinct authentic events there are
-	Seed        uint64            // of the events' fates and of the faults
+	BuildDir    string            // as in [aws.Options]
+	Prebuilt    bool              // as in [aws.Options]
+	Events      int               // the number of distinct authentic events
+	Seed        uint64            // decides what happens to each event and what the faults strike
 	Faults      []string          // names of the faults
-	Share       float64           // as in faults.Options
-	ClockFactor float64           // as in local.Options; zero means DefaultClockFactor
-	Observer    activity.Observer // is told every step; nil means nobody is
-	Progress    func(Progress)    // is told of the progress a few times a second, by one goroutine; nil means nobody is
+	Share       float64           // as in [faults.Options]
+	ClockFactor float64           // as in [aws.Options]; zero means DefaultClockFactor
+	Observer    activity.Observer // receives every step; nil means no observer
+	Progress    func(Progress)    // called a few times a second, by one goroutine; nil means no call
 }
 
-// Progress is how far a soak has come. Events that Stripe never delivers count as ended once the reconciler has found them.
+// Progress is the state of a running soak. An event that Stripe never delivers has an outcome once
+// the reconciler has found it.
 type Progress struct {
-	Phase        string // what is going on, for people
-	Ended, Total int    // distinct authentic events
+	Phase        string // what is happening, for people
+	Ended, Total int    // distinct authentic events, with an outcome and in all
 }
 
-// run is one soak.
+// A run is one soak.
 type run struct {
-	options  Options
-	clock    *clock.Clock
-	watch    *watch
-	account  *stripeAccount
-	stack    *aws.Stack
-	injector *faults.Injector
-	sender   *sender
-	phase    string
-	healed   time.Time
+	options Options
+	clock   *clock.Clock
+	audit   *audit
+	account *stripeAccount
+	stack   *aws.Stack
+	faults  *faults.Injector
+	sender  *sender
+	phase   string
+	stopped time.Time // when the faults stopped
 }
 
-// Run opens a stack, soaks it, closes it and returns the account. An error means that the soak could not run to its end; that
-// promises were broken is for [Report.Err] to say.
-func Run(ctx context.Context, options Options) (*Report, error) {
-	r := &run{options: options, watch: newWatch()}
-	r.options.ClockFactor = cmp.Or(options.ClockFactor, DefaultClockFactor)
+// Run runs one soak. An error means that the soak could not run to its end; whether the guarantees
+// held is what [Report.Err] reports.
+func Run(ctx context.Context, opts *Options) (*Report, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	r := &run{options: *opts, audit: newAudit()}
+	r.options.ClockFactor = cmp.Or(opts.ClockFactor, DefaultClockFactor)
 	if r.options.Progress == nil {
 		r.options.Progress = func(Progress) {}
 	}
@@ -69,23 +81,23 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if err := r.soak(ctx); err != nil {
 		return nil, err
 	}
-	report := r.watch.report(r.sender.plan, r.sender.results())
+	report := r.audit.report(r.sender.plan, r.sender.results())
 	report.Seconds = time.Since(started).Seconds()
 	return report, nil
 }
 
 func (r *run) open(ctx context.Context) (err error) {
-	observer := activity.Observers{r.watch}
+	observer := activity.Observers{r.audit}
 	if r.options.Observer != nil {
 		observer = append(observer, r.options.Observer)
 	}
-	r.injector, err = faults.New(&faults.Options{
+	r.faults, err = faults.New(&faults.Options{
 		Names: r.options.Faults, Seed: r.options.Seed, Share: r.options.Share, Observer: observer,
 	})
 	if err != nil {
 		return err
 	}
-	if r.account, err = openStripe(r.injector.Stripe); err != nil {
+	if r.account, err = openStripe(r.faults.Stripe); err != nil {
 		return err
 	}
 	r.stack, err = aws.Open(ctx, r.stackOptions(observer))
@@ -110,7 +122,7 @@ func (r *run) stackOptions(observer activity.Observer) aws.Options {
 		BuildDir: r.options.BuildDir, Prebuilt: r.options.Prebuilt,
 		Environment: r.account.environment(), Secrets: r.account.secrets(),
 		Observer: observer, ClockFactor: r.options.ClockFactor, Unscheduled: true,
-		Intercept: r.injector.AWS, Front: r.injector.Front, Queue: r.injector.Queue,
+		Intercept: r.faults.AWS, Front: r.faults.Front, Queue: r.faults.Queue,
 	}
 }
 
@@ -123,106 +135,109 @@ func (r *run) close() {
 	}
 }
 
-// soak sends everything, lets the faults rage until most events have come to an end in spite of them, and then sees to it that
-// the others do.
+// soak sends the plan, injects faults until most events have an outcome in spite of them, and then
+// gives the rest of the events time to reach theirs.
 func (r *run) soak(ctx context.Context) error {
-	r.phase = "faults rage"
-	r.tell()
-	r.injector.Start(faults.Target{Kill: r.stack.Kill, Rotate: func() error { return r.account.rotate(r.stack) }})
-	var sendErr error // to be read when sent is closed
+	r.phase = "injecting faults"
+	r.reportProgress()
+	r.faults.Start(faults.Target{Kill: r.stack.Kill, Rotate: func() error { return r.account.rotate(r.stack) }})
+	var sendErr error // valid once sent is closed
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
 		sendErr = r.sender.send(ctx)
 	}()
-	if err := r.until(ctx, r.rageLimit(), r.mostEnded); err != nil && !errors.Is(err, errLimit) {
+	if err := r.until(ctx, r.faultLimit(), r.mostEnded); err != nil && !errors.Is(err, errLimit) {
 		return err
 	}
-	r.injector.Heal()
-	r.healed = time.Now()
-	r.phase = "healed, deliveries go on"
+	r.faults.Stop()
+	r.stopped = time.Now()
+	r.phase = "faults stopped, delivering the rest"
 	if err := r.until(ctx, 0, func() bool { return isClosed(sent) }); err != nil {
 		return err
 	}
 	if sendErr != nil {
 		return sendErr
 	}
-	r.phase = "healed, waiting until all is quiet"
-	if err := r.quiet(ctx); err != nil {
+	r.phase = "faults stopped, waiting until the stack is idle"
+	if err := r.waitIdle(ctx); err != nil {
 		return err
 	}
 	return r.reconcile(ctx)
 }
 
-// leases is how long the claims of functions that were killed may last, in real time: the ledger has no part in the compressed
-// one.
-const leases = 14 * time.Second
+// leaseLimit is how long the claims of killed functions may last, in real time: the ledger's time
+// is not compressed.
+const leaseLimit = 14 * time.Second
 
-// quiet waits until all is quiet. When every claim has ended, what still waits is left alone by everyone, so the clock skips to
-// its turn.
-func (r *run) quiet(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, max(0, leases-time.Since(r.healed)))
+// waitIdle waits until the stack is idle. Once every claim has expired, messages that still wait
+// can only wait for their time, so the clock skips to it.
+func (r *run) waitIdle(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, max(0, leaseLimit-time.Since(r.stopped)))
 	defer cancel()
-	if r.telling(func() error { return r.stack.Quiet(waiting) }) == nil {
+	if r.withProgress(func() error { return r.stack.Quiet(waiting) }) == nil {
 		return nil
 	}
-	return r.telling(func() error { return r.stack.Hasten(ctx) })
+	return r.withProgress(func() error { return r.stack.Hasten(ctx) })
 }
 
-// rageLimit is when the stack is healed although most events have not ended: some faults let nothing through.
-func (r *run) rageLimit() time.Duration {
+// faultLimit is when the faults stop although most events have no outcome: some faults let nothing
+// through.
+func (r *run) faultLimit() time.Duration {
 	return 5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
 }
 
-func (r *run) mostEnded() bool { return r.watch.ended() >= r.sender.plan.deliverable()*9/10 }
+func (r *run) mostEnded() bool { return r.audit.ended() >= r.sender.plan.deliverable()*9/10 }
 
-// reconcile runs the schedules until every event has ended, or until some rounds have brought none nearer to it.
+// reconcile runs the schedules until every event has an outcome, or until several rounds have put
+// nothing on the bus.
 func (r *run) reconcile(ctx context.Context) error {
 	const idleRounds = 3
 	r.phase = "reconciling"
-	for idle := 0; idle < idleRounds && r.watch.ended() < r.options.Events && r.stack.Scheduled(); {
-		before := r.watch.put()
+	for idle := 0; idle < idleRounds && r.audit.ended() < r.options.Events && r.stack.Scheduled(); {
+		before := r.audit.putCount()
 		r.stack.RunSchedules()
-		if err := r.quiet(ctx); err != nil {
+		if err := r.waitIdle(ctx); err != nil {
 			return err
 		}
 		idle++
-		if r.watch.put() > before {
+		if r.audit.putCount() > before {
 			idle = 0
 		}
 	}
 	return nil
 }
 
-// telling tells of the progress while something is waited for.
-func (r *run) telling(wait func() error) error {
+// withProgress reports the progress while wait runs.
+func (r *run) withProgress(wait func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- wait() }()
 	for {
 		select {
 		case err := <-done:
 			return err
-		case <-time.After(tick):
-			r.tell()
+		case <-time.After(interval):
+			r.reportProgress()
 		}
 	}
 }
 
-// tick is how often the soak looks how it goes.
-const tick = 100 * time.Millisecond
+// interval is the time between two checks of a condition, and between two reports of the progress.
+const interval = 100 * time.Millisecond
 
-var errLimit = errors.New("soak: the time is up")
+var errLimit = errors.New("soak: time limit reached")
 
-// until waits until a condition holds, or with errLimit until a limit of real time that is above zero.
+// until waits until a condition holds. It returns errLimit after a limit of real time, if that is
+// above zero.
 func (r *run) until(ctx context.Context, limit time.Duration, holds func() bool) error {
 	started := time.Now()
 	for !holds() {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("soak: %s: %w", r.phase, ctx.Err())
-		case <-time.After(tick):
+		case <-time.After(interval):
 		}
-		r.tell()
+		r.reportProgress()
 		if limit > 0 && time.Since(started) > limit {
 			return errLimit
 		}
@@ -230,8 +245,8 @@ func (r *run) until(ctx context.Context, limit time.Duration, holds func() bool)
 	return nil
 }
 
-func (r *run) tell() {
-	r.options.Progress(Progress{Phase: r.phase, Ended: r.watch.ended(), Total: r.options.Events})
+func (r *run) reportProgress() {
+	r.options.Progress(Progress{Phase: r.phase, Ended: r.audit.ended(), Total: r.options.Events})
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -12,10 +12,11 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/soak"
 )
 
-// The soaks of the tests are small. Larger ones: go test ./internal/local/soak -run Seeds -soak.events=3000, or meterbridge local --soak.
-var events = flag.Int("soak.events", 120, "events of each soak of TestSeeds")
+// The soaks of the tests are small. For larger ones run
+// go test ./internal/emulator/soak -run Seeds -soak.events=3000, or meterbridge local --soak.
+var events = flag.Int("soak.events", 120, "events in each soak of TestSeeds")
 
-// buildDir holds the functions, which all soaks of the tests share.
+// buildDir contains the built functions, which all soaks of the tests share.
 var buildDir string
 
 func TestMain(m *testing.M) {
@@ -34,21 +35,21 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// base returns the options of a soak of the repository's template, whose functions are built by the first who asks.
-func base(t *testing.T) soak.Options {
+// base returns options for the repository's template. The first call builds its functions.
+func base(t *testing.T) *soak.Options {
 	t.Helper()
 	root, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := soak.Options{
+	o := &soak.Options{
 		Template: filepath.Join(root, "template.yaml"), Parameters: map[string]string{"StripeRateLimit": "500"},
 		BuildDir: buildDir, Prebuilt: true,
 	}
 	build.Do(func() {
-		o := o
+		o := *o
 		o.Events = 1
-		if r, err := soak.Run(t.Context(), o); err != nil || r.Emitted != 1 {
+		if r, err := soak.Run(t.Context(), &o); err != nil || r.Emitted != 1 {
 			t.Errorf("one event without faults: %v, %v", r, err)
 		}
 	})
@@ -57,8 +58,8 @@ func base(t *testing.T) soak.Options {
 
 var build sync.Once
 
-// TestSeeds lets all faults rage, with ten seeds: nothing is lost, nothing forged is accepted, and nothing doubles but by a crash, a
-// lost answer or a missing record.
+// TestSeeds injects all faults at once, with ten seeds: no event is lost, no forged one is
+// accepted, and none is doubled except by a crash, a lost answer or a missing record.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	all, err := faults.Parse("all")
@@ -70,9 +71,9 @@ func TestSeeds(t *testing.T) {
 	var soaks sync.WaitGroup
 	for seed := range uint64(10) {
 		soaks.Go(func() {
-			o := o
+			o := *o
 			o.Seed = seed
-			r, err := soak.Run(t.Context(), o)
+			r, err := soak.Run(t.Context(), &o)
 			check(t, fmt.Sprintf("seed %d", seed), r, err)
 			if err == nil && r.Emitted+r.Parked != o.Events {
 				t.Errorf("seed %d: %d emitted and %d parked of %d", seed, r.Emitted, r.Parked, o.Events)
@@ -82,7 +83,8 @@ func TestSeeds(t *testing.T) {
 	soaks.Wait()
 }
 
-// TestEachFault lets one fault at a time strike often, shows that it does, and that the promises hold.
+// TestEachFault injects each fault on its own, often, and checks that it strikes and that the
+// guarantees hold.
 func TestEachFault(t *testing.T) {
 	t.Parallel()
 	o := base(t)
@@ -90,12 +92,12 @@ func TestEachFault(t *testing.T) {
 	var soaks sync.WaitGroup
 	for _, f := range faults.All() {
 		soaks.Go(func() {
-			o := o
+			o := *o
 			o.Faults = []string{f.Name}
 			if f.Name == faults.FunctionKill {
-				o.Share = 0.1 // whatever a killed function had claimed waits for the end of its lease
+				o.Share = 0.1 // the events that a killed function had claimed wait until its lease ends
 			}
-			r, err := soak.Run(t.Context(), o)
+			r, err := soak.Run(t.Context(), &o)
 			check(t, f.Name, r, err)
 			if err == nil && (r.Injected[f.Name] == 0 || len(r.Injected) != 1) {
 				t.Errorf("%s: %v struck, want it alone", f.Name, r.Injected)

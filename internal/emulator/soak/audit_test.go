@@ -2,8 +2,6 @@ package soak
 
 import (
 	"errors"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,35 +12,24 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// Steps of an event, as the stack tells them.
 func put(source, id string) activity.Step {
 	return activity.Step{Kind: activity.Put, Source: source, EventID: id}
 }
 
 func logged(line string) activity.Step { return activity.Step{Kind: activity.Logged, Text: line} }
 
-// plans returns a plan of one event that Stripe knows, and its id.
-func plans(t *testing.T) (plan, string) {
-	t.Helper()
-	p := plan{seed: 1, events: 1}
-	id, fate := p.id(0)
-	if fate < forgotten {
-		t.Fatalf("the event of seed 1 is %s, want one that Stripe knows", id)
-	}
-	return p, id
-}
-
-// TestVerdict: what the account says of one event after what happened to it.
-func TestVerdict(t *testing.T) {
+// TestReportCountsWhatHappened checks the report about one event after the steps that it went
+// through.
+func TestReportCountsWhatHappened(t *testing.T) {
 	t.Parallel()
-	p, id := plans(t)
+	p, id := onePlanned(t)
 	batch := []string{"evt_other", id}
 	emitted := put(bus.SourceEvent, id)
 	for name, tt := range map[string]struct {
 		steps []activity.Step
 		want  Report
 	}{
-		"never heard of": {nil, Report{Lost: 1}},
+		"no steps": {nil, Report{Lost: 1}},
 		"answered, not stored": {
 			[]activity.Step{{Kind: activity.Answered, EventID: id, Status: 200}, put(bus.SourceThin, id), emitted}, Report{Lost: 1},
 		},
@@ -63,7 +50,7 @@ func TestVerdict(t *testing.T) {
 			[]activity.Step{emitted, {Kind: activity.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
-		"doubled in a batch that went well": {
+		"doubled in a batch that was answered": {
 			[]activity.Step{emitted, {Kind: activity.Invoked, Name: "F", Batch: batch, Failed: 1}, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
@@ -79,11 +66,11 @@ func TestVerdict(t *testing.T) {
 			[]activity.Step{{Kind: activity.Faulted, Name: faults.EventsPartial, Source: bus.SourceEvent, Batch: batch}, emitted, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
-		"doubled by an answer that came too late": {
+		"doubled by a late answer": {
 			[]activity.Step{emitted, logged(`{"reason":"not_stored","event_id":"` + id + `","error":"x: context deadline exceeded"}`), emitted},
 			Report{Emitted: 1, Doubled: 1, Explained: map[string]int{"lost answer": 1}},
 		},
-		"doubled although EventBridge said no": {
+		"doubled although EventBridge refused the entry": {
 			[]activity.Step{emitted, logged(`{"reason":"not_stored","event_id":"` + id + `","error":"ThrottlingException"}`), emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
@@ -91,17 +78,17 @@ func TestVerdict(t *testing.T) {
 			[]activity.Step{emitted, logged(`{"message":"side effect failed","reason":"ledger","event_id":"` + id + `","error":"throttled"}`), emitted},
 			Report{Emitted: 1, Doubled: 1, Explained: map[string]int{"no record": 1}},
 		},
-		"doubled by two that both had it": {
+		"doubled after another delivery held the claim": {
 			[]activity.Step{emitted, logged(`{"message":"side effect failed","reason":"ledger","event_id":"` + id + `","error":"` + ledger.ErrLost.Error() + `"}`), emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
 		"forged": {[]activity.Step{emitted, put(bus.SourceThin, forgedPrefix+"1")}, Report{Emitted: 1, ForgedAccepted: 1}},
 	} {
-		w := newWatch()
+		a := newAudit()
 		for _, step := range tt.steps {
-			w.Observe(step)
+			a.Observe(step)
 		}
-		got := *w.report(p, results{})
+		got := *a.report(p, results{})
 		bad := tt.want.Lost+tt.want.Unexplained+tt.want.ForgedAccepted > 0
 		if (got.Err() != nil) != bad {
 			t.Errorf("%s: Err = %v, want one: %t", name, got.Err(), bad)
@@ -120,54 +107,24 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestWayIsTold: an event that doubled comes with all that happened to it.
-func TestWayIsTold(t *testing.T) {
+// TestTroubleComesWithTheHistory checks that an unexplained double is reported with all its steps.
+func TestTroubleComesWithTheHistory(t *testing.T) {
 	t.Parallel()
-	p, id := plans(t)
-	w := newWatch()
+	p, id := onePlanned(t)
+	a := newAudit()
 	for _, step := range []activity.Step{
 		put(bus.SourceThin, id), {Kind: activity.Answered, EventID: id, Status: 200},
 		{Kind: activity.Faulted, Name: faults.Stripe500, Text: "GET /v2/core/events/" + id, Batch: []string{id}},
 		put(bus.SourceEvent, id), put(bus.SourceEvent, id),
 	} {
-		w.Observe(step)
+		a.Observe(step)
 	}
-	r := w.report(p, results{})
+	r := a.report(p, results{})
 	want := id + " was emitted 2 times: stored → answered 200 → stripe-500 at GET /v2/core/events/… → emitted → emitted"
 	if len(r.Troubles) != 1 || r.Troubles[0].String() != want {
 		t.Errorf("troubles %v, want %s", r.Troubles, want)
 	}
 	if want := "soak sent=1 refused=0 accepted=0 emitted=1 parked=0 lost=0 doubled=1 forged_accepted=0 seconds=0.0"; r.String() != want {
 		t.Errorf("line %q, want %q", r, want)
-	}
-}
-
-// TestPlanDependsOnTheSeedAlone and has some of everything.
-func TestPlanDependsOnTheSeedAlone(t *testing.T) {
-	t.Parallel()
-	ids := func(seed uint64) (ids []string, fates int) {
-		p := plan{seed: seed, events: 1000}
-		for n := range p.events {
-			id, fate := p.id(n)
-			ids = append(ids, id)
-			if fate < forgotten+undelivered {
-				fates++
-			}
-		}
-		return ids, fates
-	}
-	first, fates := ids(7)
-	if again, _ := ids(7); !slices.Equal(first, again) {
-		t.Error("the same seed makes other events")
-	}
-	if other, _ := ids(8); slices.Equal(first, other) {
-		t.Error("another seed makes the same events")
-	}
-	slices.Sort(first)
-	if distinct := len(slices.Compact(first)); distinct != 1000 || fates == 0 || fates > 100 {
-		t.Errorf("%d distinct events, %d of them forgotten or never delivered", distinct, fates)
-	}
-	if !slices.ContainsFunc(first, func(id string) bool { return strings.HasPrefix(id, "evt_missing_") }) {
-		t.Error("no event that Stripe has forgotten")
 	}
 }

@@ -1,0 +1,69 @@
+package faults
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
+)
+
+// sandboxFaults maps the faults of requests to Stripe to the sandbox's names for them.
+var sandboxFaults = map[string]stripe.Fault{
+	Stripe429:      stripe.FaultRateLimit,
+	Stripe500:      stripe.FaultError,
+	StripeHang:     stripe.FaultHang,
+	StripeTrickle:  stripe.FaultTrickle,
+	StripeTruncate: stripe.FaultTruncate,
+	StripeReset:    stripe.FaultReset,
+}
+
+// Stripe decides how a request to the Stripe sandbox fails. It is a value for
+// [stripe.Options].Faults.
+func (i *Injector) Stripe(r *http.Request) stripe.Fault {
+	operation := r.Method + " " + r.URL.Path
+	id := eventOfPath(r.URL.Path)
+	name := i.choose(operation, id, Stripe429, Stripe500, StripeHang, StripeTrickle, StripeTruncate, StripeReset)
+	if name == "" {
+		return ""
+	}
+	i.report(name, operation, "", id)
+	return sandboxFaults[name]
+}
+
+// eventOfPath returns the id of the event at a path, or "".
+func eventOfPath(path string) string {
+	id, _ := strings.CutPrefix(path, "/v2/core/events/")
+	if strings.Contains(id, "/") {
+		return ""
+	}
+	return id
+}
+
+// Front injects faults into requests to the webhook. It is a value for [aws.Options].Front.
+func (i *Injector) Front(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i.rotate()
+		if i.choose("request", "", WebhookUnreachable) != "" {
+			i.report(WebhookUnreachable, r.Method+" "+r.URL.Path, "")
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// rotate rotates the secrets once, during one of the first ten requests.
+func (i *Injector) rotate() {
+	const within = 10
+	target := i.target.Load()
+	if _, enabled := i.faults[SecretsRotate]; !enabled || target == nil {
+		return
+	}
+	if n := i.count(SecretsRotate); n != 1+uint64(i.roll(SecretsRotate)*within) {
+		return
+	}
+	result := "done"
+	if err := target.Rotate(); err != nil {
+		result = err.Error()
+	}
+	i.report(SecretsRotate, result, "")
+}

@@ -1,0 +1,208 @@
+package soak
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/faults"
+	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
+	"github.com/meterbridge/meterbridge/internal/ledger"
+)
+
+// An audit observes a stack and collects what a [Report] needs: the outcome of every event, and
+// what may explain that an event was emitted twice. It needs a few hundred bytes per event. It is
+// safe for concurrent use.
+type audit struct {
+	outcomes *outcome.Tracker
+
+	mu       sync.Mutex
+	records  map[string]*record // by event id
+	labels   []string           // what the numbers in a record's history mean
+	numbers  map[string]uint16  // the labels' numbers
+	injected map[string]int     // by fault
+	warnings []string           // the first maxWarnings
+	puts     int                // events put on the bus
+	forged   int                // forged events put on the bus
+}
+
+// A record is what an audit knows about one event beyond its outcome.
+type record struct {
+	answeredEarly bool        // answered with a 2xx before it was stored
+	explanations  uint16      // each explains one emission too many
+	explanation   explanation // the last one
+	history       []uint16    // its first maxHistory steps, as numbers of labels
+}
+
+const (
+	maxWarnings = 20
+	maxHistory  = 60
+)
+
+// An explanation is a reason why an event may be emitted twice: nothing recorded that it had been
+// emitted.
+type explanation string
+
+const (
+	crashed    explanation = "crash"       // the function ended before it could record the emission
+	unanswered explanation = "lost answer" // EventBridge's answer was lost or late, so the function could not know
+	unrecorded explanation = "no record"   // the ledger did not store the record
+)
+
+func newAudit() *audit {
+	return &audit{
+		outcomes: outcome.NewTracker(),
+		records:  map[string]*record{}, numbers: map[string]uint16{}, injected: map[string]int{},
+	}
+}
+
+// Observe implements [activity.Observer].
+func (a *audit) Observe(s activity.Step) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.outcomes.Observe(s)
+	switch s.Kind {
+	case activity.Answered:
+		a.answered(s)
+	case activity.Put:
+		a.put(s)
+	case activity.Parked:
+		a.add(s.EventID, "parked in "+s.Name+": "+s.Text)
+	case activity.Invoked:
+		a.invoked(s)
+	case activity.Faulted:
+		a.faulted(s)
+	case activity.Logged:
+		a.logged(s)
+	case activity.Warned:
+		if len(a.warnings) < maxWarnings {
+			a.warnings = append(a.warnings, s.Text)
+		}
+	}
+}
+
+// add adds a step to an event's history and returns its record. A step without an event is
+// discarded, and so is its record.
+func (a *audit) add(id, label string) *record {
+	if id == "" {
+		return &record{}
+	}
+	number, known := a.numbers[label]
+	if !known {
+		number = uint16(len(a.labels))
+		a.labels, a.numbers[label] = append(a.labels, label), number
+	}
+	r := a.records[id]
+	if r == nil {
+		r = &record{}
+		a.records[id] = r
+	}
+	if len(r.history) < maxHistory {
+		r.history = append(r.history, number)
+	}
+	return r
+}
+
+// history returns the steps of a record in words.
+func (a *audit) history(r *record) []string {
+	var steps []string
+	for _, number := range r.history {
+		steps = append(steps, a.labels[number])
+	}
+	return steps
+}
+
+// answered checks that a 2xx means that the event is stored, at the moment of the answer: it does
+// not help that the reconciler may find the event later.
+func (a *audit) answered(s activity.Step) {
+	r := a.add(s.EventID, fmt.Sprintf("answered %d", s.Status))
+	if isSuccess(s.Status) && !a.outcomes.Event(s.EventID).Stored {
+		r.answeredEarly = true
+	}
+}
+
+func (a *audit) put(s activity.Step) {
+	a.puts++
+	switch s.Source {
+	case bus.SourceEvent:
+		a.add(s.EventID, "emitted")
+	case bus.SourceThin:
+		a.add(s.EventID, "stored")
+	default:
+		a.add(s.EventID, "put as "+s.Source)
+	}
+	if strings.HasPrefix(s.EventID, forgedPrefix) {
+		a.forged++
+	}
+}
+
+// invoked explains every event of a batch whose function ended without an answer: there may be no
+// record of what it had emitted.
+func (a *audit) invoked(s activity.Step) {
+	if s.Err == nil {
+		return
+	}
+	for _, id := range s.Batch {
+		a.add(id, s.Name+" ended without an answer").explain(crashed)
+	}
+}
+
+func (a *audit) faulted(s activity.Step) {
+	a.injected[s.Name]++
+	for _, id := range s.Batch {
+		r := a.add(id, s.Name+" at "+withoutID(s.Text))
+		if s.Source == bus.SourceEvent && (s.Name == faults.EventsLost || s.Name == faults.FunctionKill) {
+			r.explain(unanswered) // a kill, too, leaves the call without an answer
+		}
+	}
+}
+
+// logged finds in the fetcher's log what only the fetcher knows: that it gave up waiting for an
+// answer about an event, or for the ledger to record one. Nothing else in the log explains an
+// emission: not that EventBridge refused one, nor that another delivery held the claim meanwhile.
+func (a *audit) logged(s activity.Step) {
+	if !strings.Contains(s.Text, `"not_stored"`) && !strings.Contains(s.Text, `"side effect failed"`) {
+		return
+	}
+	var line struct {
+		Message, Reason, Error string
+		EventID                string `json:"event_id"`
+	}
+	if json.Unmarshal([]byte(s.Text), &line) != nil {
+		return
+	}
+	switch {
+	case line.Reason == "not_stored" && strings.Contains(line.Error, context.DeadlineExceeded.Error()):
+		a.add(line.EventID, "no answer about the emission").explain(unanswered)
+	case line.Reason == "ledger" && !strings.Contains(line.Error, ledger.ErrLost.Error()):
+		a.add(line.EventID, "no record of the emission").explain(unrecorded)
+	}
+}
+
+func (r *record) explain(e explanation) {
+	r.explanation = e
+	r.explanations++
+}
+
+// withoutID removes the event's id from a path, so that there are few labels.
+func withoutID(text string) string {
+	path, _, found := strings.Cut(text, "/evt_")
+	if found {
+		return path + "/…"
+	}
+	return text
+}
+
+// ended returns how many events have been emitted or parked.
+func (a *audit) ended() int { return a.outcomes.Ended() }
+
+// putCount returns how many events have been put on the bus.
+func (a *audit) putCount() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.puts
+}
