@@ -14,8 +14,8 @@ func TestUnusableConditionIsAnError(t *testing.T) {
 			sam.Error{Line: 5, Element: "Condition B", Reason: `condition "A" depends on itself`}},
 		"condition on a resource": {queue + "Conditions:\n  A: !Equals [!Ref Queue, x]\n",
 			sam.Error{Line: 4, Element: "Condition A", Reason: `the template has no parameter "Queue", and a condition cannot refer to a resource`}},
-		"condition that is none": {queue + "Conditions:\n  A: !Sub x\n", sam.Error{Line: 4, Element: "Condition A", Reason: "Fn::Sub is not a condition function; use Fn::And, Fn::Equals, Fn::Not, Fn::Or or Condition"}},
-		"condition as a value":   {queue + "Conditions:\n  A: true\n", sam.Error{Line: 4, Element: "Condition A", Reason: "a condition must be a call of Fn::And, Fn::Equals, Fn::Not, Fn::Or or Condition, not a scalar"}},
-		"and of one":             {queue + "Conditions:\n  A: !And [!Equals [a, a]]\n", sam.Error{Line: 4, Element: "Condition A", Reason: "Fn::And takes a list of 2 to 10 conditions"}},
+		"not a condition function": {queue + "Conditions:\n  A: !Sub x\n", sam.Error{Line: 4, Element: "Condition A", Reason: "Fn::Sub is not a condition function; use Fn::And, Fn::Equals, Fn::Not, Fn::Or or Condition"}},
+		"condition as a value":     {queue + "Conditions:\n  A: true\n", sam.Error{Line: 4, Element: "Condition A", Reason: "a condition must be a call of Fn::And, Fn::Equals, Fn::Not, Fn::Or or Condition, not a scalar"}},
+		"and of one condition":     {queue + "Conditions:\n  A: !And [!Equals [a, a]]\n", sam.Error{Line: 4, Element: "Condition A", Reason: "Fn::And takes a list of 2 to 10 conditions"}},
 	})
 }

@@ -108,11 +108,11 @@ func (e evaluator) ifElse(n *node) (any, error) {
 	if !ok {
 		return nil, e.errorf(n, "Fn::If takes the name of a condition and two values")
 	}
-	holds, err := e.condition(name, n)
+	selected, err := e.condition(name, n)
 	if err != nil {
 		return nil, err
 	}
-	if holds {
+	if selected {
 		return e.value(argument.items[1])
 	}
 	return e.value(argument.items[2])

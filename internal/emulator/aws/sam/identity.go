@@ -12,7 +12,7 @@ import (
 // names that are made of other names from growing without bound.
 const maxName = 2048
 
-// identity is what other resources can refer to a resource by.
+// identity holds what other resources refer to a resource by.
 type identity struct {
 	logicalID    string
 	resourceType string

@@ -50,7 +50,7 @@ func TestReturnValuesOfEachType(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if tpl.Resources[0].ARN != got.ARN {
-				t.Errorf("Resource.ARN = %q, Fn::GetAtt gives %q", tpl.Resources[0].ARN, got.ARN)
+				t.Errorf("Resource.ARN = %q, Fn::GetAtt returns %q", tpl.Resources[0].ARN, got.ARN)
 			}
 		})
 	}

@@ -37,7 +37,7 @@ func (r *resolver) unknownParameter(name string, known []string) error {
 	if len(known) == 0 {
 		return r.errorf(nil, "Parameter "+name, "the template has no parameters")
 	}
-	return r.errorf(nil, "Parameter "+name, "the template has no such parameter; it has %s", strings.Join(known, ", "))
+	return r.errorf(nil, "Parameter "+name, "the template has no such parameter; its parameters are %s", strings.Join(known, ", "))
 }
 
 // parameter is one parameter of the template.

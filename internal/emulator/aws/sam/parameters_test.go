@@ -64,7 +64,7 @@ func TestValueOutsideItsConstraintsIsAnError(t *testing.T) {
 		{"Code", "abcde", `template.yaml:12: Parameter Code: "abcde" has more than 4 characters: two to four letters`},
 		{"Keys", "a,c", `template.yaml:19: Parameter Keys: "c" is not one of a, b`},
 		{"Hidden", "a long secret", `template.yaml:26: Parameter Hidden: the value has more than 8 characters`},
-		{"Other", "x", `template.yaml: Parameter Other: the template has no such parameter; it has Level, Rate, Code, Keys, Zone, Hidden`},
+		{"Other", "x", `template.yaml: Parameter Other: the template has no such parameter; its parameters are Level, Rate, Code, Keys, Zone, Hidden`},
 	}
 	for _, test := range tests {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestFaultsOfAllParametersAreReported(t *testing.T) {
 Resources:
   A: {Type: X}
 `), &sam.Options{Parameters: map[string]string{"B": "1"}})
-	want := `template.yaml: Parameter B: the template has no such parameter; it has Needed, Odd, Stored, Ahead, Ports
+	want := `template.yaml: Parameter B: the template has no such parameter; its parameters are Needed, Odd, Stored, Ahead, Ports
 template.yaml:2: Parameter Needed: the parameter has no default; pass a value
 template.yaml:3: Parameter Odd: unknown parameter type "Text"
 template.yaml:4: Parameter Stored: the value is stored in AWS Systems Manager, which is not read here; pass a value

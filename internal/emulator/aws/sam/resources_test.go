@@ -20,7 +20,7 @@ func TestResourcesThatNeedEachOtherAreAnError(t *testing.T) {
 	wantErrors(t, map[string]errorTest{
 		"circular resources": {"Resources:\n  A: {Type: X, Properties: {V: !Ref B}}\n  B: {Type: X, Properties: {V: !Ref C}}\n  C: {Type: X, DependsOn: A}\n",
 			sam.Error{Line: 2, Element: "Resource A", Reason: "circular reference: A → B → C → A"}},
-		"itself": {"Resources:\n  A: {Type: X, Properties: {V: !Ref A}}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "circular reference: A → A"}},
+		"reference to itself": {"Resources:\n  A: {Type: X, Properties: {V: !Ref A}}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "circular reference: A → A"}},
 	})
 }
 

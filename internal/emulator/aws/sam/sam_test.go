@@ -87,7 +87,7 @@ func TestParametersSelectBranches(t *testing.T) {
 	tpl := parse(t, strings.Replace(readFile(t, "testdata/everything.yaml"), "!ImportValue other-bus", "!GetAtt Bus.Arn", 1),
 		&sam.Options{Parameters: map[string]string{"Stage": "prod", "AlarmEmail": "ops@example.com", "Concurrency": "7"}})
 	if _, ok := tpl.Resource("Subscription"); !ok {
-		t.Error("Subscription is left out although its condition holds")
+		t.Error("Subscription is left out although its condition is true")
 	}
 	webhook, _ := tpl.Resource("Webhook")
 	if got := webhook.Properties["ReservedConcurrentExecutions"]; got != 7 {
