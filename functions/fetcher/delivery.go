@@ -97,14 +97,7 @@ func (d *delivery) event() v2events.ThinEvent {
 // entry returns the full event for the bus, with the bytes as fetched.
 func (d *delivery) entry() bus.Entry {
 	return bus.Entry{
-		Source: bus.SourceEvent, DetailType: d.full.Type, Detail: d.full.Raw, Resources: related(d.full.RelatedObject),
+		Source: bus.SourceEvent, DetailType: d.full.Type, Detail: d.full.Raw, Resources: bus.Resources(d.full.RelatedObject),
 		TraceHeader: d.message.Attributes["AWSTraceHeader"],
 	}
-}
-
-func related(object *v2events.RelatedObject) []string {
-	if object == nil || object.ID == "" {
-		return nil
-	}
-	return []string{object.ID}
 }

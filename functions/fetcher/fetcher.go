@@ -22,14 +22,15 @@ import (
 
 // Parts is everything a [Handler] works with. All fields are required but for RateLimit.
 type Parts struct {
-	Keyring Keyring
-	Bus     Bus
-	Queue   Queue
-	Ledger  Ledger
-	Now     func() time.Time
-	Random  func() float64 // uniform in [0, 1)
-	Log     *slog.Logger
-	Metrics *telemetry.Metrics
+	Keyring     Keyring
+	Bus         Bus
+	Queue       Queue
+	DeadLetters DeadLetters
+	Ledger      Ledger
+	Now         func() time.Time
+	Random      func() float64 // uniform in [0, 1)
+	Log         *slog.Logger
+	Metrics     *telemetry.Metrics
 
 	RateLimit float64 // requests to Stripe a second; zero is no limit
 }
@@ -39,9 +40,13 @@ type Bus interface {
 	Put(context.Context, []bus.Entry) []error
 }
 
-// Queue is the queue the batches come from, with its dead-letter queue; [*queue.Queue] is one.
+// Queue is the queue the batches come from; [*queue.Queue] is one.
 type Queue interface {
 	Defer(ctx context.Context, receipt string, delay time.Duration) error
+}
+
+// DeadLetters is the queue for events that are given up; [*queue.Queue] is one.
+type DeadLetters interface {
 	Park(ctx context.Context, body string, attributes map[string]string) error
 }
 

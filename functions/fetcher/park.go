@@ -82,7 +82,7 @@ func (f *failure) entry() (bus.Entry, error) {
 // park puts a delivery into the dead-letter queue, where an operator finds it.
 func (h *Handler) park(ctx context.Context, d *delivery) error {
 	failure := d.failure(d.verdict.reason)
-	return h.parts.Queue.Park(ctx, d.message.Body, failure.attributes())
+	return h.parts.DeadLetters.Park(ctx, d.message.Body, failure.attributes())
 }
 
 // announce puts the failure of a parked delivery on the bus. A record without an event id is not announced: it may be
@@ -96,6 +96,6 @@ func (h *Handler) announce(ctx context.Context, d *delivery) error {
 	if err != nil {
 		return err
 	}
-	entry.Resources = related(d.event().RelatedObject)
+	entry.Resources = bus.Resources(d.event().RelatedObject)
 	return h.parts.Bus.Put(ctx, []bus.Entry{entry})[0]
 }

@@ -114,8 +114,8 @@ func newStack(t testing.TB, stripe http.HandlerFunc) *stack {
 	s.ledger = ledger.New(awsdynamodb.NewFromConfig(service), "ledger", &ledger.Options{Now: s.clock})
 	s.fetcher = New(Parts{
 		Keyring: keyring, Bus: bus.New(eventbridge.NewFromConfig(service), "bus", nil), Ledger: s.ledger,
-		Queue: sqsqueue.New(sqs.NewFromConfig(service), "https://sqs.test/1/fetch", "https://sqs.test/1/dead"),
-		Now:   s.clock, Random: func() float64 { return 0 }, Log: log, Metrics: metrics,
+		Queue: sqsqueue.New(sqs.NewFromConfig(service), "https://sqs.test/1/fetch"), DeadLetters: sqsqueue.New(sqs.NewFromConfig(service), "https://sqs.test/1/dead"),
+		Now: s.clock, Random: func() float64 { return 0 }, Log: log, Metrics: metrics,
 	})
 	return s
 }

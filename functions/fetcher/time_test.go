@@ -69,7 +69,7 @@ func newMemoryFetcher(m *memory, perSecond float64) *Handler { return New(memory
 func memoryParts(m *memory, perSecond float64) Parts {
 	m.began = time.Now()
 	return Parts{
-		Keyring: always{Clients{m, m}}, Bus: m, Queue: m, Ledger: forgetful{}, RateLimit: perSecond,
+		Keyring: always{Clients{m, m}}, Bus: m, Queue: m, DeadLetters: m, Ledger: forgetful{}, RateLimit: perSecond,
 		Now: time.Now, Random: func() float64 { return 0 },
 		Log:     telemetry.NewLogger(io.Discard, slog.LevelInfo),
 		Metrics: telemetry.NewMetrics(io.Discard, "bus", "fetcher", slog.LevelInfo, time.Now),

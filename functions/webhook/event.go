@@ -21,9 +21,10 @@ var (
 // An event is the part of a delivery that the webhook reads. Consumers on the bus parse the rest: an odd or new member
 // must not keep an authentic event from being stored.
 type event struct {
-	id, eventType, source, related string
+	id, eventType, source string
 
-	body []byte // as received
+	object v2events.RelatedObject // of which the id is set, if there is one
+	body   []byte                 // as received
 }
 
 // classify reads an authentic body. It matches member names exactly, which decoding into a struct would not.
@@ -39,10 +40,10 @@ func classify(body []byte) (event, error) {
 	switch stringValue(members["object"]) {
 	case v2events.Object:
 		e.source = bus.SourceThin
-		e.related = stringValue(member(members["related_object"], "id"))
+		e.object.ID = stringValue(member(members["related_object"], "id"))
 	case v1events.Object:
 		e.source = bus.SourceSnapshot
-		e.related = stringValue(member(member(members["data"], "object"), "id"))
+		e.object.ID = stringValue(member(member(members["data"], "object"), "id"))
 	default:
 		return event{}, errObject
 	}
@@ -72,9 +73,5 @@ func member(object json.RawMessage, name string) json.RawMessage {
 
 // entry returns the event for the bus, with the received bytes as its detail.
 func (e event) entry() bus.Entry {
-	entry := bus.Entry{Source: e.source, DetailType: e.eventType, Detail: e.body}
-	if e.related != "" {
-		entry.Resources = []string{e.related}
-	}
-	return entry
+	return bus.Entry{Source: e.source, DetailType: e.eventType, Detail: e.body, Resources: bus.Resources(&e.object)}
 }

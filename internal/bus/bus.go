@@ -1,18 +1,29 @@
+// Package bus puts events on an EventBridge bus and reports for each one whether it is stored.
+//
+// [Bus.Put] stores any number of [Entry] values. PutEvents answers 200 even if it refused entries, so neither the HTTP
+// status nor the SDK's retries can be relied on: Put checks the result of each entry and sends again only those that
+// failed for a temporary reason. Requests are packed by count and by EventBridge's own way of counting bytes, and an
+// entry that makes EventBridge refuse the whole request is separated from the others.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 package bus
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/meterbridge/meterbridge/internal/batch"
 )
 
-// Limits of one PutEvents request. EventBridge wants less than 1 MB in total and does not say which megabyte; this is
-// below both.
+// Limits of one PutEvents request. EventBridge requires less than 1 MB in total and does not say whether that is 10⁶ or
+// 2²⁰ bytes; this is below both.
 const (
 	MaxEntries      = 10
 	DefaultMaxBytes = 999_999
@@ -25,18 +36,18 @@ type Client interface {
 
 // Options adjusts a [Bus]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	// MaxBytes bounds what EventBridge counts for one request; zero means [DefaultMaxBytes]. Regions that came late to
-	// the 1 MB limit need 256 KB.
+	// MaxBytes bounds the bytes that EventBridge counts for one request; zero means [DefaultMaxBytes]. Regions where the
+	// limit is still 256 KB need that.
 	MaxBytes int
 
-	// Attempts is how often an entry is sent that EventBridge refuses for a passing reason; zero means 4.
+	// Attempts is the number of times an entry is sent if EventBridge refuses it for a temporary reason; zero means 4.
 	Attempts int
 
-	// Budget bounds the time of one Put, with all its requests; zero means 5 s. The context's deadline holds as well.
+	// Budget bounds the time of one Put, with all its requests; zero means 5 s. The context's deadline applies as well.
 	Budget time.Duration
 
-	// Delay returns the time to wait after the given attempt, counted from 1; nil means 100 ms, doubled each time, less
-	// up to half of it at random.
+	// Delay returns the wait after the given attempt, counted from 1; nil means 100 ms, doubled each time, less up to
+	// half of it at random.
 	Delay func(attempt int) time.Duration
 }
 
@@ -47,8 +58,8 @@ type Bus struct {
 	opts   Options
 }
 
-// New returns a Bus for the event bus of that name or ARN. EventBridge takes entries for a bus that does not exist and
-// loses them, so nothing but the name's correctness protects against that.
+// New returns a Bus for the event bus of that name or ARN. EventBridge accepts entries for a bus that does not exist and
+// discards them, so a wrong name loses events silently.
 func New(client Client, name string, opts *Options) *Bus {
 	b := &Bus{client: client, name: name}
 	if opts != nil {
@@ -83,10 +94,10 @@ func (b *Bus) Put(ctx context.Context, entries []Entry) []error {
 	p := &put{bus: b, entries: entries, results: make([]error, len(entries))}
 	pending := p.admit()
 	for attempt := 1; len(pending) > 0; attempt++ {
-		for _, batch := range p.pack(pending) {
-			p.send(ctx, batch)
+		for _, part := range batch.Pack(pending, MaxEntries, b.opts.MaxBytes, func(i int) int { return entries[i].Size() }) {
+			p.send(ctx, part)
 		}
-		pending = p.passing(pending)
+		pending = p.retryable(pending)
 		if attempt == b.opts.Attempts || len(pending) > 0 && !sleep(ctx, b.opts.Delay(attempt)) {
 			break
 		}
@@ -94,14 +105,14 @@ func (b *Bus) Put(ctx context.Context, entries []Entry) []error {
 	return p.results
 }
 
-// put is the state of one Put. Entries are named by their index.
+// put is the state of one Put. Its methods name entries by their index.
 type put struct {
 	bus     *Bus
 	entries []Entry
 	results []error
 }
 
-// admit returns the entries that fit into a request at all.
+// admit returns the entries that are not too large for a request.
 func (p *put) admit() []int {
 	admitted := make([]int, 0, len(p.entries))
 	for i := range p.entries {
@@ -114,39 +125,24 @@ func (p *put) admit() []int {
 	return admitted
 }
 
-// pack cuts pending into requests that hold to both limits.
-func (p *put) pack(pending []int) [][]int {
-	var batches [][]int
-	start, size := 0, 0
-	for n, i := range pending {
-		entry := p.entries[i].Size()
-		if n > start && (n-start == MaxEntries || size+entry > p.bus.opts.MaxBytes) {
-			batches = append(batches, pending[start:n])
-			start, size = n, 0
-		}
-		size += entry
-	}
-	return append(batches, pending[start:])
-}
-
-// send makes one request. If EventBridge refuses it as a whole, one entry may have spoilt it for the others, so each
-// is sent alone then.
-func (p *put) send(ctx context.Context, batch []int) {
-	input := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, 0, len(batch))}
-	for _, i := range batch {
+// send makes one request. If EventBridge refuses it as a whole, a single entry may be the cause, so each is then sent
+// alone.
+func (p *put) send(ctx context.Context, part []int) {
+	input := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, 0, len(part))}
+	for _, i := range part {
 		input.Entries = append(input.Entries, p.entries[i].request(p.bus.name))
 	}
 	output, err := p.bus.client.PutEvents(ctx, input)
 	if err != nil {
 		err = requestError(err)
 	}
-	if errors.Is(err, ErrInvalid) && len(batch) > 1 {
-		for n := range batch {
-			p.send(ctx, batch[n:n+1])
+	if errors.Is(err, ErrInvalid) && len(part) > 1 {
+		for n := range part {
+			p.send(ctx, part[n:n+1])
 		}
 		return
 	}
-	for n, i := range batch {
+	for n, i := range part {
 		p.results[i] = err
 		if err == nil {
 			p.results[i] = result(output.Entries, n)
@@ -169,8 +165,8 @@ func result(entries []types.PutEventsResultEntry, n int) error {
 	return nil
 }
 
-// passing returns the entries of pending whose failure may pass at once.
-func (p *put) passing(pending []int) []int {
+// retryable returns the entries of pending that failed for a temporary reason.
+func (p *put) retryable(pending []int) []int {
 	var again []int
 	for _, i := range pending {
 		var refusal *EntryError
@@ -191,4 +187,52 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
+}
+
+// Reasons an entry will never be stored, however often it is sent. Every other error may be temporary.
+var (
+	// ErrTooLarge means that the entry alone is over the limit of a request. It was not sent.
+	ErrTooLarge = errors.New("bus: entry is too large")
+	// ErrInvalid means that EventBridge rejected the entry itself, for example because its detail type is too long.
+	ErrInvalid = errors.New("bus: entry is invalid")
+)
+
+// errUnconfirmed is the result of an entry that EventBridge neither stored nor refused.
+var errUnconfirmed = errors.New("put events: entry was not confirmed")
+
+// EntryError is EventBridge's refusal of one entry.
+type EntryError struct {
+	Code    string // such as "ThrottlingException"
+	Message string
+}
+
+// Error returns the code and EventBridge's message.
+func (e *EntryError) Error() string { return fmt.Sprintf("put events: %s: %s", e.Code, e.Message) }
+
+// Is reports whether target is [ErrInvalid] and EventBridge rejected the entry itself.
+func (e *EntryError) Is(target error) bool {
+	switch e.Code {
+	case "InvalidArgument", "MalformedDetail", "ValidationException":
+		return target == ErrInvalid
+	}
+	return false
+}
+
+// Retryable reports whether sending the entry again at once may help.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
+func (e *EntryError) Retryable() bool {
+	switch e.Code {
+	case "InternalFailure", "InternalException", "ThrottlingException", "ServiceUnavailable":
+		return true
+	}
+	return false
+}
+
+// requestError returns the error for each entry of a request that failed as a whole, after the SDK's retries.
+func requestError(err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "ValidationException" {
+		return &EntryError{Code: api.ErrorCode(), Message: api.ErrorMessage()}
+	}
+	return fmt.Errorf("put events: %w", err)
 }

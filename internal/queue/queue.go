@@ -1,3 +1,8 @@
+// Package queue is the SQS adapter.
+//
+// The fetcher uses [Queue.Defer] for a message that it cannot finish yet and [Queue.Park], on the dead-letter queue, for
+// one that it never will. Lambda's event source mapping receives the messages and deletes the finished ones. The redrive
+// command does that itself, in batches, with [Queue.Receive], [Queue.Send] and [Queue.Delete].
 package queue
 
 import (
@@ -11,25 +16,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Client is the part of an SQS client that a Queue needs; [*sqs.Client] has it.
-type Client interface {
-	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
-	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-}
-
-// A Queue is an SQS queue and the queue for what it gives up. It is immutable and safe for concurrent use.
+// A Queue is one SQS queue. It is immutable and safe for concurrent use.
 type Queue struct {
-	client          Client
-	url, deadLetter string
+	client *sqs.Client
+	url    string
 }
 
-// New returns a Queue for two queue URLs.
-func New(client Client, url, deadLetterURL string) *Queue {
-	return &Queue{client: client, url: url, deadLetter: deadLetterURL}
-}
+// New returns a Queue for a queue URL.
+func New(client *sqs.Client, url string) *Queue { return &Queue{client, url} }
 
-// Defer makes a received message visible again after delay, in whole seconds. The message stays received until then,
-// with whatever visibility it had if Defer fails. Errors are the SDK's.
+// URL returns the queue's URL.
+func (q *Queue) URL() string { return q.url }
+
+// Defer makes a received message visible again after delay, in whole seconds. If that fails, which is an error of the
+// SDK, the visibility timeout that the message already has stays in effect.
 func (q *Queue) Defer(ctx context.Context, receipt string, delay time.Duration) error {
 	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: &q.url, ReceiptHandle: &receipt, VisibilityTimeout: int32(delay / time.Second),
@@ -40,31 +40,29 @@ func (q *Queue) Defer(ctx context.Context, receipt string, delay time.Duration) 
 	return nil
 }
 
-// Park puts a copy of a message, its body unchanged, into the queue for what is given up. Attributes say why; SQS takes
-// ten at most, and empty ones are left out. Errors are the SDK's, and mean that the copy may not be there.
+// Park sends a message body, unchanged, with attributes that say why it was given up. SQS accepts at most ten attributes;
+// empty ones are left out. Errors are the SDK's and mean that the message may not be in the queue.
 func (q *Queue) Park(ctx context.Context, body string, attributes map[string]string) error {
 	values := make(map[string]types.MessageAttributeValue, len(attributes))
 	for name, value := range attributes {
-		if value = legible(value); value != "" {
+		if value = attributeValue(value); value != "" {
 			values[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 		}
 	}
-	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: &q.deadLetter, MessageBody: &body, MessageAttributes: values,
-	})
+	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body, MessageAttributes: values})
 	if err != nil {
 		return fmt.Errorf("park message: %w", err)
 	}
 	return nil
 }
 
-// maxAttribute keeps the attributes, which count towards the size of a message, small beside its body.
+// maxAttribute, in bytes, keeps the attributes small beside the body: they count towards the size of a message.
 const maxAttribute = 512
 
-// legible makes text fit for an attribute. SQS refuses most control characters, and an event whose id holds one must
-// not for that reason be impossible to park.
+// attributeValue makes text acceptable as an attribute. SQS refuses most control characters, and an event must not be
+// impossible to park because its id contains one.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-func legible(text string) string {
+func attributeValue(text string) string {
 	if len(text) > maxAttribute {
 		text = text[:maxAttribute]
 	}

@@ -21,15 +21,15 @@ const (
 )
 
 // record returns a queue whose calls of one operation are decoded into a value.
-func record(t *testing.T, target string, into any) *queue.Queue {
+func record(t *testing.T, url, target string, into any) *queue.Queue {
 	t.Helper()
 	config := awstest.Config(t, map[string]awstest.Operation{target: func(input []byte) (any, error) {
 		return struct{}{}, json.Unmarshal(input, into)
 	}})
-	return queue.New(sqs.NewFromConfig(config), fetchURL, deadURL)
+	return queue.New(sqs.NewFromConfig(config), url)
 }
 
-func TestDefer(t *testing.T) {
+func TestDeferHidesForWholeSeconds(t *testing.T) {
 	t.Parallel()
 	var sent struct {
 		QueueUrl, ReceiptHandle string
@@ -37,7 +37,7 @@ func TestDefer(t *testing.T) {
 	}
 	want := sent
 	want.QueueUrl, want.ReceiptHandle, want.VisibilityTimeout = fetchURL, "receipt", 90
-	q := record(t, "AmazonSQS.ChangeMessageVisibility", &sent)
+	q := record(t, fetchURL, "AmazonSQS.ChangeMessageVisibility", &sent)
 	if err := q.Defer(t.Context(), "receipt", 90*time.Second+900*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +53,10 @@ type message struct {
 	MessageAttributes     map[string]attribute
 }
 
-func TestPark(t *testing.T) {
+func TestParkKeepsTheBodyAndMakesAttributesAcceptable(t *testing.T) {
 	t.Parallel()
 	var sent message
-	q := record(t, "AmazonSQS.SendMessage", &sent)
+	q := record(t, deadURL, "AmazonSQS.SendMessage", &sent)
 	const body = "{ \"detail\": {\"id\":\"evt_1\"} }\n"
 	err := q.Park(t.Context(), body, map[string]string{
 		"reason": "unsafe", "context": "", "event_id": "evt\x00\n\uffff../\xff", "last_error": strings.Repeat("ü", 1000),
@@ -74,14 +74,14 @@ func TestPark(t *testing.T) {
 	}
 }
 
-func TestFailures(t *testing.T) {
+func TestErrorsAreTheSDKs(t *testing.T) {
 	t.Parallel()
 	denied := &awstest.Error{Status: 403, Code: "AccessDenied", Message: "not you"}
 	operation := func([]byte) (any, error) { return nil, denied }
 	config := awstest.Config(t, map[string]awstest.Operation{
 		"AmazonSQS.ChangeMessageVisibility": operation, "AmazonSQS.SendMessage": operation,
 	})
-	q := queue.New(sqs.NewFromConfig(config), fetchURL, deadURL)
+	q := queue.New(sqs.NewFromConfig(config), fetchURL)
 	for name, err := range map[string]error{
 		"Defer": q.Defer(t.Context(), "receipt", time.Second), "Park": q.Park(t.Context(), "{}", nil),
 	} {

@@ -10,11 +10,9 @@ import (
 
 // entry is the thin form of an event, as the webhook would have put it.
 func entry(event *v2events.Event) bus.Entry {
-	e := bus.Entry{Source: bus.SourceThin, DetailType: event.Type, Detail: thin(event.Raw)}
-	if object := event.RelatedObject; object != nil && object.ID != "" {
-		e.Resources = []string{object.ID}
+	return bus.Entry{
+		Source: bus.SourceThin, DetailType: event.Type, Detail: thin(event.Raw), Resources: bus.Resources(event.RelatedObject),
 	}
-	return e
 }
 
 // thin leaves out of a full event what a notification does not have, data and changes, and keeps every other member as

@@ -9,87 +9,68 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/queue"
 )
 
-// Reasons of letters that nobody wrote one on.
+// Reasons of letters that carry none.
 const (
-	ReasonGaveUp  = "gave_up" // SQS had handed the message out as often as the queue allows
-	ReasonUnknown = "unknown" // somebody else put the message there
+	ReasonGaveUp  = "gave_up" // SQS redelivered the message as often as the queue allows
+	ReasonUnknown = "unknown" // the message was put there by something else
 )
 
-// A Letter is a message in a dead-letter queue. What it does not tell is the zero value.
+// A Letter is a message in a dead-letter queue. What the message does not say is the zero value.
 type Letter struct {
 	MessageID string    `json:"message_id"`
 	EventID   string    `json:"event_id"`
 	Type      string    `json:"type"`
 	Context   string    `json:"context,omitempty"`
-	Reason    string    `json:"reason"` // the fetcher's word, EventBridge's error code, or one of the constants above
+	Reason    string    `json:"reason"` // the fetcher's code, EventBridge's error code, or one of the constants above
 	LastError string    `json:"last_error,omitempty"`
 	Attempts  int       `json:"attempts"`
 	FirstSeen time.Time `json:"first_seen"` // when the event came to the bus
 
-	receipt   string
-	body      string
-	trace     string // X-Ray header
-	group     string // tenant of a fair queue
-	ofRule    bool   // a rule could not deliver it
-	targetARN string // where that rule wanted it
-	envelope  envelope
+	message   queue.Message
+	fromRule  bool   // a rule could not deliver it
+	targetARN string // the target of that rule
+	event     bus.Event
 }
 
-// envelope is an event as a rule delivers it.
-type envelope struct {
-	Source     string          `json:"source"`
-	DetailType string          `json:"detail-type"`
-	Time       time.Time       `json:"time"`
-	Resources  []string        `json:"resources"`
-	Detail     json.RawMessage `json:"detail"`
-}
-
-// read makes a Letter of a message as received. A body that is no event is no fault: the letter then has no event id.
-func read(m types.Message) *Letter {
-	text := func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) }
+// read returns the Letter in a received message. A body that is not an event is not an error: the letter then has no event
+// id.
+func read(m queue.Message) *Letter {
+	attribute := func(name string) string { return m.Attributes[name] }
 	l := &Letter{
-		MessageID: aws.ToString(m.MessageId),
-		Reason:    cmp.Or(text("reason"), text("ERROR_CODE")),
-		LastError: cmp.Or(text("last_error"), text("ERROR_MESSAGE")),
-		receipt:   aws.ToString(m.ReceiptHandle),
-		body:      aws.ToString(m.Body),
-		trace:     m.Attributes["AWSTraceHeader"],
-		group:     m.Attributes["MessageGroupId"],
-		ofRule:    text("RULE_ARN") != "",
-		targetARN: text("TARGET_ARN"),
+		MessageID: m.ID,
+		Reason:    cmp.Or(attribute("reason"), attribute("ERROR_CODE")),
+		LastError: cmp.Or(attribute("last_error"), attribute("ERROR_MESSAGE")),
+		message:   m,
+		fromRule:  attribute("RULE_ARN") != "",
+		targetARN: attribute("TARGET_ARN"),
 	}
-	// An attribute that is absent or no number leaves zero, which says the same.
-	l.Attempts, _ = strconv.Atoi(cmp.Or(text("attempts"), text("RETRY_ATTEMPTS")))
+	// An attribute that is absent or not a number leaves zero, which means the same.
+	l.Attempts, _ = strconv.Atoi(cmp.Or(attribute("attempts"), attribute("RETRY_ATTEMPTS")))
 	if l.Reason == "" {
 		l.Reason = ReasonUnknown
-		if m.Attributes["DeadLetterQueueSourceArn"] != "" {
+		if m.System["DeadLetterQueueSourceArn"] != "" {
 			l.Reason = ReasonGaveUp
-			l.Attempts, _ = strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+			l.Attempts, _ = strconv.Atoi(m.System["ApproximateReceiveCount"])
 		}
 	}
-	l.open()
+	var detail struct{ ID, Type, Context string }
+	if json.Unmarshal([]byte(m.Body), &l.event) == nil && json.Unmarshal(l.event.Detail, &detail) == nil {
+		l.EventID, l.Type, l.Context = detail.ID, cmp.Or(detail.Type, l.event.DetailType), detail.Context
+		l.FirstSeen = l.event.Time
+	}
 	return l
 }
 
-// open reads the body.
-func (l *Letter) open() {
-	var detail struct{ ID, Type, Context string }
-	if json.Unmarshal([]byte(l.body), &l.envelope) != nil || json.Unmarshal(l.envelope.Detail, &detail) != nil {
-		return
-	}
-	l.EventID, l.Type, l.Context = detail.ID, cmp.Or(detail.Type, l.envelope.DetailType), detail.Context
-	l.FirstSeen = l.envelope.Time
-}
+// sum identifies the content of a letter.
+func (l *Letter) sum() [sha256.Size]byte { return sha256.Sum256([]byte(l.message.Body)) }
 
-func (l *Letter) sum() [sha256.Size]byte { return sha256.Sum256([]byte(l.body)) }
-
-// wants reports whether the rule that failed wanted to deliver to the queue with the URL. A queue's ARN ends in its
+// targets reports whether the rule that failed has the queue with that URL as its target. A queue's ARN ends in its
 // account and name, and so does its URL.
-func (l *Letter) wants(queueURL string) bool {
+func (l *Letter) targets(queueURL string) bool {
 	arn := strings.Split(l.targetARN, ":")
 	if len(arn) != 6 || arn[2] != "sqs" {
 		return false
@@ -97,14 +78,14 @@ func (l *Letter) wants(queueURL string) bool {
 	return strings.HasSuffix(queueURL, "/"+arn[4]+"/"+arn[5])
 }
 
-// A Filter chooses letters. An empty list admits everything; the lists must all admit a letter.
+// A Filter selects letters. A letter is selected if each list that is not empty contains its value.
 type Filter struct {
 	Types   []string // of Stripe's event
 	Reasons []string
 	Events  []string // event ids
 }
 
-// Match reports whether the filter admits the letter.
+// Match reports whether the filter selects the letter.
 func (f *Filter) Match(l *Letter) bool {
 	return admits(f.Types, l.Type) && admits(f.Reasons, l.Reason) && admits(f.Events, l.EventID)
 }

@@ -1,3 +1,20 @@
+// Package redrive sends dead letters back to where they failed to arrive.
+//
+// [New] makes a [Redriver] for one stack; [Redriver.Run] empties its two queues of dead letters. Letters that the fetcher
+// parked or that SQS gave up go back to the fetcher's queue, with their body unchanged. Letters that a rule of the bus
+// could not deliver go there as well if that queue was the rule's target: then nothing else sees the event a second
+// time, and it works for events of Stripe's partner bus, where only Stripe may put events. Letters for other targets go back on the bus with
+// their source, type, time, resources and the bytes of their detail, and all rules are matched again. EventBridge and
+// SQS have no redrive of their own for that: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
+//
+// A letter is deleted only after its copy is confirmed. So whatever ends a run, and wherever, nothing is lost: a letter
+// that was received and not deleted becomes visible again, and the next run sends it. It may then be sent twice, which the
+// ledger recognizes, since both copies have the same event id. A run that ends by itself or by its context completes the
+// call that it has begun, and leaves nothing hidden and nothing duplicated.
+//
+// A letter that the filter does not select stays hidden until its queue is done, because each receive would return it
+// again otherwise, and is then made visible at once. A letter with the same content as one that was sent in this run
+// stays as well: it has failed again, and the two would go round forever.
 package redrive
 
 import (
@@ -10,101 +27,101 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"golang.org/x/time/rate"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/queue"
 	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
 // ErrOptions means that options or addresses cannot work. The text says which.
 var ErrOptions = errors.New("redrive: unusable options")
 
-// MinRate is the lowest rate above zero: slower, and letters would become visible again before their turn.
+// MinRate is the lowest rate above zero. With a lower one, letters would become visible again before they are sent.
 const MinRate = 0.01
 
-// An Outcome is what became of a letter.
+// An Outcome is the result for one letter.
 type Outcome string
 
 // The outcomes that are reported.
 const (
-	Redriven Outcome = "redriven" // its successor is confirmed
-	Matched  Outcome = "matched"  // it would be brought back, were this not a dry run
+	Redriven Outcome = "redriven" // its copy is confirmed
+	Matched  Outcome = "matched"  // it would have been sent, but this is a dry run
 	Failed   Outcome = "failed"   // it stays where it is, with an error
-	Returned Outcome = "returned" // one like it was brought back in this run and failed again, so it stays
-	Skipped  Outcome = "skipped"  // the filter or the limit leaves it
+	Returned Outcome = "returned" // one with the same content was sent in this run and failed again, so it stays
+	Skipped  Outcome = "skipped"  // not selected by the filter, or beyond the limit
 )
 
-// Options adjusts a run. The zero value, like a nil pointer, brings everything back without a limit.
+// Options adjusts a run. The zero value, like a nil pointer, sends every letter without a limit.
 type Options struct {
 	Filter
 
 	// Rate is in letters a second; zero is no limit. Every letter becomes a request to Stripe, which allows about 25 a
-	// second with those of live traffic. https://docs.stripe.com/rate-limits
+	// second together with live traffic. https://docs.stripe.com/rate-limits
 	Rate float64
 
-	// Limit is how many letters are brought back at most; zero is no limit.
+	// Limit is the largest number of letters to send; zero is no limit.
 	Limit int
 
-	// DryRun looks at the letters and leaves them all. They count as received once more, which has no effect on a queue
-	// that has no dead-letter queue itself.
+	// DryRun looks at the letters and leaves them all. Each receive counts, which has no effect on a queue without a
+	// dead-letter queue of its own.
 	DryRun bool
 
-	// Report is told once what became of each letter. The error is set for Failed. Nil: nobody is.
+	// Report is called once with the outcome of each letter. The error is set for [Failed]. Nil means no report.
 	Report func(Letter, Outcome, error)
 }
 
-// Counts is the sum of a run.
+// Counts are the results of a run.
 type Counts struct {
 	Seen      int `json:"seen"`      // letters looked at
-	Redriven  int `json:"redriven"`  // brought back
-	Matched   int `json:"matched"`   // would have been, in a dry run
-	Skipped   int `json:"skipped"`   // not admitted by the filter, or beyond the limit
-	Failed    int `json:"failed"`    // not taken
-	Returned  int `json:"returned"`  // brought back, and failed again during the run
-	Undeleted int `json:"undeleted"` // of Redriven: still there as well, so that the next run will double them
+	Redriven  int `json:"redriven"`  // sent
+	Matched   int `json:"matched"`   // would have been sent, in a dry run
+	Skipped   int `json:"skipped"`   // not selected by the filter, or beyond the limit
+	Failed    int `json:"failed"`    // not accepted
+	Returned  int `json:"returned"`  // sent, and failed again during the run
+	Undeleted int `json:"undeleted"` // of Redriven: not deleted, so the next run will send them again
 }
 
-// A Redriver empties the dead-letter queues of one stack. It is immutable; one run at a time makes sense.
+// A Redriver empties the dead-letter queues of one stack. It is immutable; run one at a time.
 type Redriver struct {
-	inboxes []queue
-	fetch   queue    // where the fetcher takes its work from
-	bus     *bus.Bus // nil if there are no letters of rules
-	opts    Options
+	deadLetters []*queue.Queue
+	fetch       *queue.Queue // the queue that feeds the fetcher
+	bus         *bus.Bus     // nil if there are no letters of rules
+	opts        Options
 }
 
-// New returns a Redriver. It needs the fetcher's queue, at least one queue of dead letters and, for the letters of rules,
-// the bus. The error is ErrOptions.
-func New(service aws.Config, stack stack.Addresses, opts *Options) (*Redriver, error) {
+// New returns a Redriver. It needs the addresses of the fetcher's queue, of at least one queue of dead letters and, for
+// the letters of rules, of the bus. The error is [ErrOptions].
+func New(service aws.Config, where stack.Addresses, opts *Options) (*Redriver, error) {
 	client := sqs.NewFromConfig(service)
-	r := &Redriver{fetch: queue{client, stack.FetchQueue}}
+	r := &Redriver{fetch: queue.New(client, where.FetchQueue)}
 	if opts != nil {
 		r.opts = *opts
 	}
 	if r.opts.Report == nil {
 		r.opts.Report = func(Letter, Outcome, error) {}
 	}
-	for _, url := range []string{stack.DeadLetters, stack.RuleDeadLetters} {
+	for _, url := range []string{where.DeadLetters, where.RuleDeadLetters} {
 		if url != "" {
-			r.inboxes = append(r.inboxes, queue{client, url})
+			r.deadLetters = append(r.deadLetters, queue.New(client, url))
 		}
 	}
-	if stack.Bus != "" {
-		r.bus = bus.New(eventbridge.NewFromConfig(service), stack.Bus, nil)
+	if where.Bus != "" {
+		r.bus = bus.New(eventbridge.NewFromConfig(service), where.Bus, nil)
 	}
-	if err := r.check(stack); err != nil {
+	if err := r.check(where); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	return r, nil
 }
 
-func (r *Redriver) check(stack stack.Addresses) error {
+func (r *Redriver) check(where stack.Addresses) error {
 	switch {
-	case len(r.inboxes) == 0:
-		return errors.New("there is no queue of dead letters")
-	case stack.FetchQueue == "":
-		return errors.New("there is no queue to bring them back to")
-	case stack.RuleDeadLetters != "" && stack.Bus == "":
-		return errors.New("there is no bus to bring letters of rules back to")
+	case len(r.deadLetters) == 0:
+		return errors.New("no queue of dead letters is given")
+	case where.FetchQueue == "":
+		return errors.New("no queue to send letters to is given")
+	case where.RuleDeadLetters != "" && where.Bus == "":
+		return errors.New("no bus to put letters of rules on is given")
 	case !(r.opts.Rate == 0 || r.opts.Rate >= MinRate) || math.IsInf(r.opts.Rate, 0):
 		return fmt.Errorf("rate %v is neither 0 nor at least %v", r.opts.Rate, MinRate)
 	case r.opts.Limit < 0:
@@ -113,11 +130,11 @@ func (r *Redriver) check(stack stack.Addresses) error {
 	return nil
 }
 
-// Pending returns about how many letters there are, which is what a run has to look at.
+// Pending returns the approximate number of letters that a run has to look at.
 func (r *Redriver) Pending(ctx context.Context) (int, error) {
 	sum := 0
-	for _, inbox := range r.inboxes {
-		n, err := inbox.pending(ctx)
+	for _, q := range r.deadLetters {
+		n, err := q.Visible(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -126,33 +143,25 @@ func (r *Redriver) Pending(ctx context.Context) (int, error) {
 	return sum, nil
 }
 
-// Run looks at every letter once and brings back what the filter admits. It ends when nothing new is left, at the limit,
-// when ctx ends (which it returns), or when AWS takes nothing more. The counts hold beside an error as well; an error
-// never means that a letter is lost.
+// Run looks at every letter once and sends those that the filter selects. It ends when there is no new letter, at the
+// limit, when ctx ends (whose error it returns), or when AWS accepts nothing more. The counts are valid beside an error
+// too; an error never means that a letter is lost.
 func (r *Redriver) Run(ctx context.Context) (Counts, error) {
 	state := newRun(r)
-	for _, inbox := range r.inboxes {
-		if err := state.empty(ctx, inbox); err != nil {
+	for _, q := range r.deadLetters {
+		if err := state.empty(ctx, q); err != nil {
 			return state.sum(), err
 		}
 	}
 	return state.sum(), nil
 }
 
-// limiter admits at most a second's letters at once, and no more than a batch.
-func (r *Redriver) limiter() *rate.Limiter {
-	if r.opts.Rate == 0 {
-		return rate.NewLimiter(rate.Inf, maxBatch)
-	}
-	return rate.NewLimiter(rate.Limit(r.opts.Rate), max(1, min(maxBatch, int(r.opts.Rate))))
-}
-
-// hide is how long a received letter stays hidden: until its turn within the batch, and then for the work on it. A
-// letter shows up again after this time if the run is killed.
+// hide returns how long a received letter stays hidden: until it can be sent, and for the work on it. If the run is
+// killed, the letter is visible again after this time.
 func (r *Redriver) hide() time.Duration {
 	d := 5 * time.Minute
 	if r.opts.Rate > 0 {
-		d += time.Duration(maxBatch / r.opts.Rate * float64(time.Second))
+		d += time.Duration(queue.MaxBatch / r.opts.Rate * float64(time.Second))
 	}
 	return d
 }

@@ -4,56 +4,60 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/meterbridge/meterbridge/internal/pace"
+	"github.com/meterbridge/meterbridge/internal/queue"
 )
 
-// A run remembers what it has seen, since SQS hands messages out again: because it may, because a letter's time hidden
-// was over, or because the fetcher has parked the successor already.
+// A run remembers the letters it has seen, since SQS returns messages again: because it may, because a letter was no longer
+// hidden, or because the fetcher has parked the copy already.
 type run struct {
 	*Redriver
-	limiter *rate.Limiter
-	counts  Counts
-	taken   int // letters that the filter and the limit admitted
+	limiter  *rate.Limiter
+	counts   Counts
+	selected int // letters that the filter and the limit selected
 
-	sent   map[string]bool            // message ids of letters whose successor is confirmed; true if the letter is deleted
-	bodies map[[sha256.Size]byte]bool // what those letters held
+	sent     map[string]bool            // message ids of letters whose copy is confirmed; true if the letter is deleted
+	contents map[[sha256.Size]byte]bool // the contents of those letters
 }
 
 func newRun(r *Redriver) *run {
-	return &run{Redriver: r, limiter: r.limiter(), sent: map[string]bool{}, bodies: map[[sha256.Size]byte]bool{}}
+	return &run{Redriver: r, limiter: pace.Burst(r.opts.Rate, queue.MaxBatch), sent: map[string]bool{}, contents: map[[sha256.Size]byte]bool{}}
 }
 
-// step returns a context for one call of AWS. An interrupt does not cut the call off: whether it took effect must be
-// known, or a letter could be brought back and stay as well.
-func step(ctx context.Context) (context.Context, context.CancelFunc) {
+// uninterrupted returns a context for one call of AWS. An interrupt does not abort the call: its result must be known, or
+// a letter could be sent and stay as well.
+func uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }
 
 // empty goes through one queue and leaves nothing hidden in it.
-func (r *run) empty(ctx context.Context, inbox queue) error {
-	held := newShelf()
-	err := r.drain(ctx, inbox, held)
-	return errors.Join(err, held.release(ctx, inbox))
+func (r *run) empty(ctx context.Context, from *queue.Queue) error {
+	hidden := &hiddenLetters{receipts: map[string]string{}}
+	err := r.drain(ctx, from, hidden)
+	return errors.Join(err, hidden.reveal(ctx, from))
 }
 
-func (r *run) drain(ctx context.Context, inbox queue, held *shelf) error {
+func (r *run) drain(ctx context.Context, from *queue.Queue, hidden *hiddenLetters) error {
 	for !r.full() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		letters, err := r.receive(ctx, inbox)
+		letters, err := r.receive(ctx, from)
 		if err != nil || len(letters) == 0 {
 			return err
 		}
-		chosen := r.choose(held.take(r.unsent(ctx, inbox, letters)))
-		if held.complete() {
+		selected := r.choose(hidden.add(r.unsent(ctx, from, letters)))
+		if hidden.complete() {
 			return nil
 		}
-		for chunk := range slices.Chunk(chosen, r.limiter.Burst()) {
-			if err := r.bringBack(ctx, inbox, held, chunk); err != nil {
+		for chunk := range slices.Chunk(selected, r.limiter.Burst()) {
+			if err := r.redrive(ctx, from, hidden, chunk); err != nil {
 				return err
 			}
 		}
@@ -62,16 +66,21 @@ func (r *run) drain(ctx context.Context, inbox queue, held *shelf) error {
 }
 
 // full reports whether the limit is reached.
-func (r *run) full() bool { return r.opts.Limit > 0 && r.taken >= r.opts.Limit }
+func (r *run) full() bool { return r.opts.Limit > 0 && r.selected >= r.opts.Limit }
 
-func (r *run) receive(ctx context.Context, inbox queue) ([]*Letter, error) {
-	ctx, cancel := step(ctx)
+func (r *run) receive(ctx context.Context, from *queue.Queue) ([]*Letter, error) {
+	ctx, cancel := uninterrupted(ctx)
 	defer cancel()
-	return inbox.receive(ctx, r.hide())
+	messages, err := from.Receive(ctx, r.hide())
+	letters := make([]*Letter, 0, len(messages))
+	for _, m := range messages {
+		letters = append(letters, read(m))
+	}
+	return letters, err
 }
 
-// unsent returns the letters that have no successor yet, and deletes the others: they should be gone already.
-func (r *run) unsent(ctx context.Context, inbox queue, letters []*Letter) []*Letter {
+// unsent returns the letters that have not been sent yet, and deletes the others, which should be gone already.
+func (r *run) unsent(ctx context.Context, from *queue.Queue, letters []*Letter) []*Letter {
 	var sent []*Letter
 	unsent := slices.DeleteFunc(letters, func(l *Letter) bool {
 		_, is := r.sent[l.MessageID]
@@ -80,75 +89,79 @@ func (r *run) unsent(ctx context.Context, inbox queue, letters []*Letter) []*Let
 		}
 		return is
 	})
-	r.delete(ctx, inbox, sent)
+	r.delete(ctx, from, sent)
 	return unsent
 }
 
-// choose returns those letters that are to be brought back now, and counts the others.
+// choose returns the letters to send now, and counts the others.
 func (r *run) choose(letters []*Letter) []*Letter {
-	var chosen []*Letter
+	var selected []*Letter
 	for _, l := range letters {
 		r.counts.Seen++
 		switch {
 		case !r.opts.Match(l) || r.full():
 			r.counts.Skipped++
 			r.opts.Report(*l, Skipped, nil)
-		case r.bodies[l.sum()]:
+		case r.contents[l.sum()]:
 			r.counts.Returned++
 			r.opts.Report(*l, Returned, nil)
 		case r.opts.DryRun:
-			r.taken++
+			r.selected++
 			r.counts.Matched++
 			r.opts.Report(*l, Matched, nil)
 		default:
-			r.taken++
-			chosen = append(chosen, l)
+			r.selected++
+			selected = append(selected, l)
 		}
 	}
-	return chosen
+	return selected
 }
 
-// bringBack puts letters where they belong and deletes those that are confirmed there. An error means that AWS takes
-// nothing at present, not even one of them.
-func (r *run) bringBack(ctx context.Context, inbox queue, held *shelf, letters []*Letter) error {
+// redrive sends letters and deletes those whose copy is confirmed. An error means that AWS accepts nothing at present,
+// not even one of them.
+func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLetters, letters []*Letter) error {
 	if err := r.limiter.WaitN(ctx, len(letters)); err != nil {
 		return err
 	}
-	sending, cancel := step(ctx)
+	sending, cancel := uninterrupted(ctx)
 	defer cancel()
 	var confirmed []*Letter
-	var passing error
+	var temporary error
 	for i, err := range r.send(sending, letters) {
 		l := letters[i]
 		if err != nil {
 			r.counts.Failed++
 			r.opts.Report(*l, Failed, err)
-			if !errors.Is(err, errOwnFault) {
-				passing = err
+			if !errors.Is(err, errFinal) {
+				temporary = err
 			}
 			continue
 		}
 		r.counts.Redriven++
-		r.sent[l.MessageID], r.bodies[l.sum()] = false, true
-		held.forget(l)
+		r.sent[l.MessageID], r.contents[l.sum()] = false, true
+		hidden.remove(l)
 		confirmed = append(confirmed, l)
 		r.opts.Report(*l, Redriven, nil)
 	}
-	r.delete(ctx, inbox, confirmed)
+	r.delete(ctx, from, confirmed)
 	if len(confirmed) > 0 {
 		return nil
 	}
-	return passing
+	return temporary
 }
 
-// delete removes letters whose successors are confirmed. One that cannot be removed is doubled by the next run, so it is
-// tried more than once.
-func (r *run) delete(ctx context.Context, inbox queue, letters []*Letter) {
-	ctx, cancel := step(ctx)
+// delete deletes letters whose copy is confirmed. It retries, because the next run would send a letter again that is
+// not deleted.
+func (r *run) delete(ctx context.Context, from *queue.Queue, letters []*Letter) {
+	ctx, cancel := uninterrupted(ctx)
 	defer cancel()
 	for attempt := 0; attempt < 3 && len(letters) > 0; attempt++ {
+		receipts := make([]string, 0, len(letters))
+		for _, l := range letters {
+			receipts = append(receipts, l.message.Receipt)
+		}
 		var left []*Letter
-		for i, err := range inbox.remove(ctx, letters) {
+		for i, err := range from.Delete(ctx, receipts) {
 			r.sent[letters[i].MessageID] = err == nil
 			if err != nil {
 				left = append(left, letters[i])
@@ -167,4 +180,44 @@ func (r *run) sum() Counts {
 		}
 	}
 	return counts
+}
+
+// hiddenLetters holds the letters of one queue that were received and are still there: their message ids, and the receipts to
+// make them visible again. They stay hidden until the queue is done, because each receive would return the same ones
+// otherwise. SQS hides up to 120,000 messages of a queue at once, and then returns no more.
+type hiddenLetters struct {
+	receipts map[string]string
+	repeats  int // letters in a row that were hidden before when they were received
+}
+
+// add remembers received letters and returns those that are new.
+func (h *hiddenLetters) add(letters []*Letter) []*Letter {
+	var fresh []*Letter
+	for _, l := range letters {
+		h.repeats++
+		if _, again := h.receipts[l.MessageID]; !again {
+			h.repeats = 0
+			fresh = append(fresh, l)
+		}
+		h.receipts[l.MessageID] = l.message.Receipt
+	}
+	return fresh
+}
+
+func (h *hiddenLetters) remove(l *Letter) { delete(h.receipts, l.MessageID) }
+
+// complete reports whether as many letters as are hidden were received again in a row: they have become visible before
+// the end of the run, and there is nothing else in the queue.
+func (h *hiddenLetters) complete() bool { return h.repeats > 0 && h.repeats >= len(h.receipts) }
+
+// reveal makes all letters visible again at once.
+func (h *hiddenLetters) reveal(ctx context.Context, from *queue.Queue) error {
+	var errs []error
+	for receipts := range slices.Chunk(slices.Collect(maps.Values(h.receipts)), queue.MaxBatch) {
+		ctx, cancel := uninterrupted(ctx)
+		err := from.Reveal(ctx, receipts)
+		cancel()
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

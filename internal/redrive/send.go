@@ -7,68 +7,61 @@ import (
 	"strings"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/queue"
 )
 
-// errOwnFault means that a letter cannot be brought back as it is, whenever that is tried.
-var errOwnFault = errors.New("letter cannot be brought back")
+// errFinal means that a letter can never be sent as it is.
+var errFinal = errors.New("letter cannot be redriven")
 
-// send brings letters back, each where it belongs, and returns one result for each: nil means that it is stored there.
+// send sends each letter where it belongs and returns one result for each: nil means that its copy is stored there.
 func (r *Redriver) send(ctx context.Context, letters []*Letter) []error {
-	results := all(len(letters), errUnconfirmed)
-	some := func(belongs func(*Letter) bool, send func(context.Context, []*Letter) []error) {
-		var part []*Letter
-		var index []int
-		for i, l := range letters {
-			if belongs(l) {
-				part, index = append(part, l), append(index, i)
-			}
-		}
-		for i, result := range send(ctx, part) {
-			results[index[i]] = result
-		}
-	}
-	some(func(l *Letter) bool { return !r.belongsOnBus(l) }, r.fetch.send)
-	some(r.belongsOnBus, r.put)
-	return results
-}
-
-func (r *Redriver) belongsOnBus(l *Letter) bool { return l.ofRule && !l.wants(r.fetch.url) }
-
-// put puts the events in letters on the bus.
-func (r *Redriver) put(ctx context.Context, letters []*Letter) []error {
 	results := make([]error, len(letters))
+	var messages []queue.Message
 	var entries []bus.Entry
-	var index []int
+	var ofMessages, ofEntries []int // indices of letters
 	for i, l := range letters {
+		if !l.fromRule || l.targets(r.fetch.URL()) {
+			messages, ofMessages = append(messages, l.message), append(ofMessages, i)
+			continue
+		}
 		entry, err := r.entry(l)
-		if results[i] = err; err == nil {
-			entries, index = append(entries, entry), append(index, i)
+		if err != nil {
+			results[i] = err
+			continue
 		}
+		entries, ofEntries = append(entries, entry), append(ofEntries, i)
 	}
-	if len(entries) == 0 {
-		return results // and there may be no bus
+	for i, err := range r.fetch.Send(ctx, messages) {
+		results[ofMessages[i]] = final(err)
 	}
-	for i, err := range r.bus.Put(ctx, entries) {
-		if errors.Is(err, bus.ErrInvalid) || errors.Is(err, bus.ErrTooLarge) {
-			err = fmt.Errorf("%w: %w", errOwnFault, err)
+	if len(entries) > 0 {
+		for i, err := range r.bus.Put(ctx, entries) {
+			results[ofEntries[i]] = final(err)
 		}
-		results[index[i]] = err
 	}
 	return results
 }
 
-// entry is the event as it was when it first came to the bus, but for the id that EventBridge gives it.
+// final marks the errors that a retry cannot change.
+func final(err error) error {
+	if errors.Is(err, queue.ErrRefused) || errors.Is(err, bus.ErrInvalid) || errors.Is(err, bus.ErrTooLarge) {
+		return fmt.Errorf("%w: %w", errFinal, err)
+	}
+	return err
+}
+
+// entry returns the event as it first came to the bus, except for the id, which EventBridge assigns.
 func (r *Redriver) entry(l *Letter) (bus.Entry, error) {
-	e := l.envelope
+	e := l.event
 	switch {
 	case r.bus == nil:
-		return bus.Entry{}, fmt.Errorf("%w: it belongs on the bus, and there is none", errOwnFault)
+		return bus.Entry{}, fmt.Errorf("%w: it belongs on the bus, and no bus is given", errFinal)
 	case e.Source == "" || e.DetailType == "" || len(e.Detail) == 0:
-		return bus.Entry{}, fmt.Errorf("%w: its body is no event", errOwnFault)
+		return bus.Entry{}, fmt.Errorf("%w: its body is not an event", errFinal)
 	case strings.HasPrefix(e.Source, "aws."):
-		return bus.Entry{}, fmt.Errorf("%w: only AWS puts events of %s; deliver it to %s by hand", errOwnFault, e.Source, l.targetARN)
+		return bus.Entry{}, fmt.Errorf("%w: only AWS puts events of %s; deliver it to %s by hand", errFinal, e.Source, l.targetARN)
 	}
 	return bus.Entry{
-		Source: e.Source, DetailType: e.DetailType, Detail: e.Detail, Resources: e.Resources, Time: e.Time, TraceHeader: l.trace,
+		Source: e.Source, DetailType: e.DetailType, Detail: e.Detail, Resources: e.Resources, Time: e.Time, TraceHeader: l.message.Trace(),
 	}, nil
 }

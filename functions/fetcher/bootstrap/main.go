@@ -54,15 +54,17 @@ func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.
 	if err != nil {
 		return nil, err
 	}
+	messages := sqs.NewFromConfig(service)
 	return fetcher.New(fetcher.Parts{
-		Keyring:   keyring,
-		Bus:       bus.New(eventbridge.NewFromConfig(service), c.EventBusName, nil),
-		Queue:     queue.New(sqs.NewFromConfig(service), c.FetchQueueURL, c.DeadLetterQueueURL),
-		Ledger:    ledger.New(dynamodb.NewFromConfig(service), c.LedgerTable, &ledger.Options{Now: now}),
-		Now:       now,
-		Random:    rand.Float64,
-		Log:       log,
-		Metrics:   metrics,
-		RateLimit: c.StripeRateLimit,
+		Keyring:     keyring,
+		Bus:         bus.New(eventbridge.NewFromConfig(service), c.EventBusName, nil),
+		Queue:       queue.New(messages, c.FetchQueueURL),
+		DeadLetters: queue.New(messages, c.DeadLetterQueueURL),
+		Ledger:      ledger.New(dynamodb.NewFromConfig(service), c.LedgerTable, &ledger.Options{Now: now}),
+		Now:         now,
+		Random:      rand.Float64,
+		Log:         log,
+		Metrics:     metrics,
+		RateLimit:   c.StripeRateLimit,
 	}), nil
 }
