@@ -7,45 +7,46 @@ import (
 	"testing"
 )
 
-// A difference is a way in which our answer is meant to differ from another library's.
+// difference is an intended difference between our verdict and another library's.
 type difference struct {
 	name   string
-	ours   answer // "" is any
-	theirs answer // "" is any
-	when   func(question) bool
+	ours   verdict // "" means any
+	theirs verdict // "" means any
+	when   func(request) bool
 }
 
-// fromBoth are differences from stripe-go and stripe-python alike: refusals and an option that they do not have.
+// fromBoth are differences from both stripe-go and stripe-python: refusals and an option that they
+// do not have.
 var fromBoth = []difference{
 	{"a secret with white space, or one empty of several, is refused", "ErrSecret", "", badSecret},
 	{"the header is bounded", "ErrMalformed", "", overBounds},
 	{"t has digits and at most a minus sign", "ErrMalformed", "", looseTime},
 	{"t fits a time.Time", "ErrMalformed", "", hugeTime},
-	{"the future can be bounded", "ErrFuture", "ok", func(q question) bool { return q.MaxFuture > 0 }},
+	{"the future can be bounded", "ErrFuture", "ok", func(req request) bool { return req.MaxFuture > 0 }},
 }
 
-// fromPython are the places where stripe-python raises what it does not mean to.
+// fromPython are the cases in which stripe-python raises an unintended exception.
 var fromPython = []difference{
-	{"a v1 outside ASCII is a mismatch", "", "TypeError", func(q question) bool { return !isASCII(q.Header) }},
-	{"the payload is bytes, not text", "", "UnicodeDecodeError", func(q question) bool { return q.PayloadBase64 != nil }},
+	{"a v1 outside ASCII is a mismatch", "", "TypeError", func(req request) bool { return !isASCII(req.Header) }},
+	{"the payload is bytes, not text", "", "UnicodeDecodeError", func(req request) bool { return req.PayloadBase64 != nil }},
 }
 
-// fromStripeGo are the places where stripe-go differs from stripe-python, whose reading is ours.
+// fromStripeGo are the cases in which stripe-go differs from stripe-python, which we follow.
 var fromStripeGo = []difference{
-	{"an absent t is malformed, not old", "ErrMalformed", "ErrExpired", func(q question) bool { return len(times(q.Header)) == 0 }},
-	{"an absent t is malformed before v1 is missed", "ErrMalformed", errNoValidSignature,
-		func(q question) bool { return len(times(q.Header)) == 0 }},
-	{"the first t counts, not the last", "", "", func(q question) bool { return len(times(q.Header)) > 1 }},
+	{"an absent t is malformed, not old", "ErrMalformed", "ErrExpired", func(req request) bool { return len(times(req.Header)) == 0 }},
+	{"an absent t is malformed, even without a v1", "ErrMalformed", errNoValidSignature,
+		func(req request) bool { return len(times(req.Header)) == 0 }},
+	{"the first t counts, not the last", "", "", func(req request) bool { return len(times(req.Header)) > 1 }},
 	{"items are not refused for their number of =", "", "ErrMalformed", oddItem},
 	{"hexadecimal digits are lower case", "ErrMismatch", "ok", upperCase},
-	{"the signature comes before the age", "ErrMismatch", "ErrExpired", func(question) bool { return true }},
+	{"the signature comes before the age", "ErrMismatch", "ErrExpired", func(request) bool { return true }},
 }
 
-// explain returns the name of the difference that accounts for two answers, and "" if none does.
-func explain(q question, ours, theirs answer, known ...[]difference) string {
+// explain returns the name of the difference that accounts for two verdicts, or "".
+func explain(req request, ours, theirs verdict, known ...[]difference) string {
 	for _, list := range known {
 		for _, d := range list {
-			if (d.ours == "" || d.ours == ours) && (d.theirs == "" || d.theirs == theirs) && d.when(q) {
+			if (d.ours == "" || d.ours == ours) && (d.theirs == "" || d.theirs == theirs) && d.when(req) {
 				return d.name
 			}
 		}
@@ -53,20 +54,21 @@ func explain(q question, ours, theirs answer, known ...[]difference) string {
 	return ""
 }
 
-// mustExplain fails if the answers differ for no known reason. It returns the reason.
-func mustExplain(t *testing.T, q question, who string, ours, theirs answer, known ...[]difference) string {
+// mustExplain returns the known difference that accounts for the verdicts, or "" if they agree. It
+// fails the test if there is none.
+func mustExplain(t *testing.T, req request, who string, ours, theirs verdict, known ...[]difference) string {
 	t.Helper()
 	if agree(ours, theirs) {
 		return ""
 	}
-	why := explain(q, ours, theirs, known...)
+	why := explain(req, ours, theirs, known...)
 	if why == "" {
-		t.Errorf("%s: header %q: ours is %s, %s's is %s, and no known difference accounts for it", q.Name, q.Header, ours, who, theirs)
+		t.Errorf("%s: header %q: our verdict is %s, that of %s is %s, which no known difference explains", req.Name, req.Header, ours, who, theirs)
 	}
 	return why
 }
 
-// values returns what the items called name hold; a bare item holds nothing and does not count.
+// values returns the values of the items with the given name. An item without = has none.
 func values(header, name string) []string {
 	var found []string
 	for item := range strings.SplitSeq(header, ",") {
@@ -79,26 +81,28 @@ func values(header, name string) []string {
 
 func times(header string) []string { return values(header, "t") }
 
-func badSecret(q question) bool {
-	for _, s := range q.Secrets {
+func badSecret(req request) bool {
+	for _, s := range req.Secrets {
 		if s == "" || strings.ContainsAny(s, " \t\r\n\x00") {
 			return true
 		}
 	}
-	return len(q.Secrets) == 0
+	return len(req.Secrets) == 0
 }
 
-func overBounds(q question) bool { return len(q.Header) > 8<<10 || len(values(q.Header, "v1")) > 32 }
+func overBounds(req request) bool {
+	return len(req.Header) > 8<<10 || len(values(req.Header, "v1")) > 32
+}
 
 var strictTime = regexp.MustCompile(`^-?[0-9]+$`)
 
-func looseTime(q question) bool {
-	ts := times(q.Header)
+func looseTime(req request) bool {
+	ts := times(req.Header)
 	return len(ts) > 0 && !strictTime.MatchString(ts[0])
 }
 
-func hugeTime(q question) bool {
-	ts := times(q.Header)
+func hugeTime(req request) bool {
+	ts := times(req.Header)
 	if len(ts) == 0 || !strictTime.MatchString(ts[0]) {
 		return false
 	}
@@ -106,8 +110,8 @@ func hugeTime(q question) bool {
 	return err != nil || n > 1<<62 || n < -1<<62
 }
 
-func oddItem(q question) bool {
-	for item := range strings.SplitSeq(q.Header, ",") {
+func oddItem(req request) bool {
+	for item := range strings.SplitSeq(req.Header, ",") {
 		if strings.Count(item, "=") != 1 {
 			return true
 		}
@@ -115,8 +119,8 @@ func oddItem(q question) bool {
 	return false
 }
 
-func upperCase(q question) bool {
-	for _, v := range values(q.Header, "v1") {
+func upperCase(req request) bool {
+	for _, v := range values(req.Header, "v1") {
 		if v != strings.ToLower(v) {
 			return true
 		}

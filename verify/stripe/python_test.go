@@ -8,14 +8,15 @@ import (
 	"testing"
 )
 
-// oracle is stripe-python in a process of its own, asked one line at a time. It is not safe for concurrent use.
-type oracle struct {
-	ask *json.Encoder
-	got *bufio.Scanner
+// stripePython is stripe-python in a process of its own, with a question and an answer on each
+// line. It is not safe for concurrent use.
+type stripePython struct {
+	in  *json.Encoder
+	out *bufio.Scanner
 }
 
-// startOracle starts the Python that STRIPE_PYTHON names. Without it the test is skipped and says how to run it.
-func startOracle(t *testing.T) *oracle {
+// startStripePython starts the Python interpreter in STRIPE_PYTHON. Without one it skips the test.
+func startStripePython(t *testing.T) *stripePython {
 	t.Helper()
 	python := os.Getenv("STRIPE_PYTHON")
 	if python == "" {
@@ -38,38 +39,38 @@ func startOracle(t *testing.T) *oracle {
 		_ = in.Close()
 		_ = cmd.Wait()
 	})
-	return &oracle{json.NewEncoder(in), bufio.NewScanner(out)}
+	return &stripePython{json.NewEncoder(in), bufio.NewScanner(out)}
 }
 
-func (o *oracle) verify(t *testing.T, q question) answer {
+func (p *stripePython) verify(t *testing.T, req request) verdict {
 	t.Helper()
-	return eachSecret(q, func(secret string) answer {
-		return answer(o.question(t, map[string]any{
-			"ask": "verify", "payload": q.payload(), "secret": secret, "now": q.Now, "header": q.Header,
+	return eachSecret(req, func(secret string) verdict {
+		return verdict(p.ask(t, map[string]any{
+			"ask": "verify", "payload": req.payload(), "secret": secret, "now": req.Now, "header": req.Header,
 		}))
 	})
 }
 
-func (o *oracle) sign(t *testing.T, payload []byte, secret string, at int64) string {
+func (p *stripePython) sign(t *testing.T, payload []byte, secret string, at int64) string {
 	t.Helper()
-	return o.question(t, map[string]any{"ask": "sign", "payload": payload, "secret": secret, "now": at})
+	return p.ask(t, map[string]any{"ask": "sign", "payload": payload, "secret": secret, "now": at})
 }
 
-func (o *oracle) version(t *testing.T) string {
+func (p *stripePython) version(t *testing.T) string {
 	t.Helper()
-	return o.question(t, map[string]any{"ask": "version"})
+	return p.ask(t, map[string]any{"ask": "version"})
 }
 
-func (o *oracle) question(t *testing.T, q map[string]any) string {
+func (p *stripePython) ask(t *testing.T, question map[string]any) string {
 	t.Helper()
-	if err := o.ask.Encode(q); err != nil {
+	if err := p.in.Encode(question); err != nil {
 		t.Fatal(err)
 	}
-	if !o.got.Scan() {
-		t.Fatalf("stripe-python did not answer %v: %v", q, o.got.Err())
+	if !p.out.Scan() {
+		t.Fatalf("stripe-python did not answer %v: %v", question, p.out.Err())
 	}
 	var reply struct{ Answer string }
-	if err := json.Unmarshal(o.got.Bytes(), &reply); err != nil {
+	if err := json.Unmarshal(p.out.Bytes(), &reply); err != nil {
 		t.Fatal(err)
 	}
 	return reply.Answer

@@ -1,3 +1,8 @@
+// Package parity compares our reading of Stripe's signatures and thin events with that of Stripe's
+// own libraries, stripe-go and stripe-python. They need not agree, but each difference must be in
+// the lists of this package.
+//
+// Run it with the script run beside this file, which installs what it needs.
 package parity
 
 import (
@@ -18,59 +23,59 @@ import (
 
 const resultsFile = "python/results.json"
 
-// result is a row of results.json: what each library answers to one vector of stripesig.
+// result is a row of results.json: the verdict of each library on one of stripesig's vectors.
 type result struct {
-	Vector       string `json:"vector"`
-	Ours         answer `json:"meterbridge"`
-	StripePython answer `json:"stripe_python"`
-	StripeGo     answer `json:"stripe_go"`
-	Because      string `json:"because,omitempty"` // why stripe-python differs
+	Vector       string  `json:"vector"`
+	Ours         verdict `json:"meterbridge"`
+	StripePython verdict `json:"stripe_python"`
+	StripeGo     verdict `json:"stripe_go"`
+	Because      string  `json:"because,omitempty"` // the difference from stripe-python, if any
 }
 
-// TestVectorsAgainstStripePython puts every vector to all three and compares the answers with results.json.
-// Run it with STRIPE_WRITE_RESULTS=1 to write the file.
-func TestVectorsAgainstStripePython(t *testing.T) {
-	python := startOracle(t)
+// The verdicts of all three libraries are recorded in results.json. STRIPE_WRITE_RESULTS=1 writes
+// that file.
+func TestVectorVerdictsOfStripePythonAreAsRecorded(t *testing.T) {
+	python := startStripePython(t)
 	got := struct {
 		StripePython string   `json:"stripe_python"`
 		Results      []result `json:"results"`
 	}{StripePython: python.version(t)}
-	for _, q := range readVectors(t) {
-		r := result{Vector: q.Name, Ours: askOurs(t, q), StripePython: python.verify(t, q), StripeGo: askStripeGo(t, q)}
-		r.Because = mustExplain(t, q, "stripe-python", r.Ours, r.StripePython, fromBoth, fromPython)
+	for _, req := range readVectors(t) {
+		r := result{Vector: req.Name, Ours: verifyOurs(t, req), StripePython: python.verify(t, req), StripeGo: verifyStripeGo(t, req)}
+		r.Because = mustExplain(t, req, "stripe-python", r.Ours, r.StripePython, fromBoth, fromPython)
 		got.Results = append(got.Results, r)
 	}
 	compareWithFile(t, resultsFile, got)
 }
 
-// TestVectorsAgainstStripeGo also checks that each known difference has a vector that shows it.
-func TestVectorsAgainstStripeGo(t *testing.T) {
+// All differences from stripe-go on the vectors are known, and each known difference has a vector that shows it.
+func TestVectorsShowEveryDifferenceFromStripeGo(t *testing.T) {
 	shown := map[string]bool{}
-	for _, q := range readVectors(t) {
-		shown[mustExplain(t, q, "stripe-go", askOurs(t, q), askStripeGo(t, q), fromBoth, fromStripeGo)] = true
+	for _, req := range readVectors(t) {
+		shown[mustExplain(t, req, "stripe-go", verifyOurs(t, req), verifyStripeGo(t, req), fromBoth, fromStripeGo)] = true
 	}
 	for _, d := range append(fromBoth, fromStripeGo...) {
 		if !shown[d.name] {
-			t.Errorf("no vector shows the difference %q", d.name)
+			t.Errorf("no vector shows the known difference %q", d.name)
 		}
 	}
 }
 
-func TestRandomHeadersAgainstStripeGo(t *testing.T) {
-	for _, q := range randomQuestions(t, 5000) {
-		mustExplain(t, q, "stripe-go", askOurs(t, q), askStripeGo(t, q), fromBoth, fromStripeGo)
+func TestRandomHeadersDifferFromStripeGoOnlyAsListed(t *testing.T) {
+	for _, req := range randomRequests(t, 5000) {
+		mustExplain(t, req, "stripe-go", verifyOurs(t, req), verifyStripeGo(t, req), fromBoth, fromStripeGo)
 	}
 }
 
-func TestRandomHeadersAgainstStripePython(t *testing.T) {
-	python := startOracle(t)
-	for _, q := range randomQuestions(t, 5000) {
-		mustExplain(t, q, "stripe-python", askOurs(t, q), python.verify(t, q), fromBoth, fromPython)
+func TestRandomHeadersDifferFromStripePythonOnlyAsListed(t *testing.T) {
+	python := startStripePython(t)
+	for _, req := range randomRequests(t, 5000) {
+		mustExplain(t, req, "stripe-python", verifyOurs(t, req), python.verify(t, req), fromBoth, fromPython)
 	}
 }
 
-// Sign and stripe-go's helper write the same header.
-func TestSignaturesAgainstStripeGo(t *testing.T) {
+// stripe-go exports a function that signs, for tests.
+func TestSignEqualsStripeGo(t *testing.T) {
 	for _, payload := range payloads {
 		got := stripesig.Secret(secret).Sign([]byte(payload), time.Unix(now, 0))
 		want := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{
@@ -82,8 +87,8 @@ func TestSignaturesAgainstStripeGo(t *testing.T) {
 	}
 }
 
-func TestSignaturesAgainstStripePython(t *testing.T) {
-	python := startOracle(t)
+func TestSignEqualsStripePython(t *testing.T) {
+	python := startStripePython(t)
 	for _, payload := range payloads {
 		got := stripesig.Secret(secret).Sign([]byte(payload), time.Unix(now, 0))
 		if want := python.sign(t, []byte(payload), secret, now); got != want {
@@ -92,7 +97,8 @@ func TestSignaturesAgainstStripePython(t *testing.T) {
 	}
 }
 
-// requireSeeds fails a fuzz target whose committed corpus is gone, since it would still pass, having tried nothing.
+// requireSeeds fails a fuzz target that has no committed seeds, because it would pass without
+// trying anything.
 func requireSeeds(f *testing.F) {
 	f.Helper()
 	if seeds, err := os.ReadDir("testdata/fuzz/" + f.Name()); err != nil || len(seeds) == 0 {
@@ -100,12 +106,12 @@ func requireSeeds(f *testing.F) {
 	}
 }
 
-// FuzzAgainstStripeGo looks for a header on which we differ from stripe-go for no known reason.
+// FuzzAgainstStripeGo looks for headers on which we differ from stripe-go in an unknown way.
 func FuzzAgainstStripeGo(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, header string) {
-		q := question{Name: "fuzz", Secrets: []string{secret}, Payload: payloads[0], Header: header, Now: now}
-		mustExplain(t, q, "stripe-go", askOurs(t, q), askStripeGo(t, q), fromBoth, fromStripeGo)
+		req := request{Name: "fuzz", Secrets: []string{secret}, Payload: payloads[0], Header: header, Now: now}
+		mustExplain(t, req, "stripe-go", verifyOurs(t, req), verifyStripeGo(t, req), fromBoth, fromStripeGo)
 	})
 }
 
@@ -116,8 +122,9 @@ const (
 
 var payloads = []string{`{"id":"evt_test_1"}`, "", "{}", "\n", "\u00e9\u20ac\U0001f600", strings.Repeat("x", 100_000)}
 
-// randomQuestions makes headers of plausible and implausible items, the same ones in every run.
-func randomQuestions(t *testing.T, n int) []question {
+// randomRequests returns requests whose headers combine valid and invalid items. They are the same
+// in every run.
+func randomRequests(t *testing.T, n int) []request {
 	t.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
 	good := stripesig.Secret(secret).Sign([]byte(payloads[0]), time.Unix(now, 0))
@@ -131,37 +138,37 @@ func randomQuestions(t *testing.T, n int) []question {
 		"t=0001700000000", "t=1700000000.5", "t=99999999999999999999", "t=9223372036854775807", "t=\u0661", "t=1699999700",
 		"", "foo", "=", "==", "foo=bar", " " + signature, "V1=" + signature[3:], "T=1", "t=1700000000=x",
 	}
-	questions := make([]question, n)
-	for i := range questions {
+	requests := make([]request, n)
+	for i := range requests {
 		picked := make([]string, 1+r.IntN(4))
 		for j := range picked {
 			picked[j] = items[r.IntN(len(items))]
 		}
-		questions[i] = question{
+		requests[i] = request{
 			Name: fmt.Sprintf("random %d", i), Secrets: []string{secret}, Payload: payloads[0],
 			Header: strings.Join(picked, ","), Now: now,
 		}
 	}
-	return questions
+	return requests
 }
 
-func readVectors(t *testing.T) []question {
+func readVectors(t *testing.T) []request {
 	t.Helper()
 	b, err := os.ReadFile("../../pkg/stripesig/testdata/vectors.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var questions []question
-	if err := json.Unmarshal(b, &questions); err != nil {
+	var requests []request
+	if err := json.Unmarshal(b, &requests); err != nil {
 		t.Fatal(err)
 	}
-	if len(questions) == 0 {
+	if len(requests) == 0 {
 		t.Fatal("vectors.json is empty")
 	}
-	return questions
+	return requests
 }
 
-// compareWithFile fails if v no longer encodes to what the file holds.
+// compareWithFile fails the test unless the file has v as JSON.
 func compareWithFile(t *testing.T, name string, v any) {
 	t.Helper()
 	var b bytes.Buffer
@@ -181,6 +188,6 @@ func compareWithFile(t *testing.T, name string, v any) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("answers differ from %s; STRIPE_WRITE_RESULTS=1 verify/stripe/run writes it anew (-file +now):\n%s", name, diff)
+		t.Errorf("verdicts differ from %s, which STRIPE_WRITE_RESULTS=1 verify/stripe/run updates (-file +got):\n%s", name, diff)
 	}
 }

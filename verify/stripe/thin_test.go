@@ -14,7 +14,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// A view is what both libraries can say about a notification. Stripe's absent objects and empty ones look alike in it.
+// view has the members of a thin event that both libraries read. It does not distinguish an absent
+// object from an empty one.
 type view struct {
 	ID, Type, Context                   string
 	Created                             time.Time
@@ -55,7 +56,7 @@ func viewStripeGo(c stripe.EventNotificationContainer) view {
 	return v
 }
 
-// relatedObject knows the types that the documents of this file have.
+// relatedObject supports the types that occur in this file.
 func relatedObject(c stripe.EventNotificationContainer) *stripe.V2CoreEventRelatedObject {
 	switch n := c.(type) {
 	case *stripe.V1BillingMeterErrorReportTriggeredEventNotification:
@@ -75,7 +76,7 @@ const (
 	other = head + "v9.unheard[of].happened" + tail
 )
 
-// Notifications that both libraries read, and read alike.
+// shared are thin events that both libraries read in the same way.
 var shared = map[string]string{
 	"meter": meter + `,"context":null,"reason":{"type":"request","request":{"id":"req_1","idempotency_key":"key_1"}},` +
 		`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`,
@@ -98,8 +99,9 @@ var shared = map[string]string{
 	"escapes and spaces":                   " {\n\"\\u0069d\" : \"e\\u00e9\\ud83d\\ude00\" ,\"object\":\"v2.core.event\",\"type\":\"t\",\"created\":\"2025-10-04T15:13:32Z\",\"livemode\":true } ",
 }
 
-// foldsNames reports whether a name in v is one of an event's but for its case. encoding/json, and with it stripe-go,
-// takes such a name for the event's; nobody else does.
+// foldsNames reports whether v has a name that differs from one of an event's only in case.
+// encoding/json, and so stripe-go, accepts such a name for the event's; decoders in other languages
+// do not.
 func foldsNames(v any) bool {
 	switch v := v.(type) {
 	case []any:
@@ -115,12 +117,12 @@ func foldsNames(v any) bool {
 	return false
 }
 
-// names are those that the two libraries look for.
+// names are the names that the two libraries look for.
 var names = []string{
 	"id", "object", "type", "created", "livemode", "context", "reason", "request", "idempotency_key", "related_object", "url",
 }
 
-func TestThinEventsBothRead(t *testing.T) {
+func TestThinEventsReadAsByStripeGo(t *testing.T) {
 	for name, doc := range shared {
 		ours, err := v2events.ParseThinEvent([]byte(doc))
 		if err != nil {
@@ -138,34 +140,34 @@ func TestThinEventsBothRead(t *testing.T) {
 	}
 }
 
-// TestThinEventsRefused lists what we refuse; stripe-go reads some of it, and the reason says why we do not.
-func TestThinEventsRefused(t *testing.T) {
+// stripe-go accepts some thin events that we refuse, each for a reason.
+func TestRefusedThinEventsDifferFromStripeGoOnlyAsListed(t *testing.T) {
 	const id, object, kind = `"id":"e",`, `"object":"v2.core.event",`, `"type":"t",`
 	const rest = `"created":"2025-10-04T15:13:32Z","livemode":true}`
 	for _, c := range []struct {
 		name, doc string
 		want      error
-		because   string // why we refuse what stripe-go reads
+		because   string // why we refuse it, if stripe-go accepts it
 	}{
 		{"nothing", ``, v2events.ErrSyntax, ""},
 		{"cut short", meter, v2events.ErrSyntax, ""},
 		{"more after the end", other + `}{}`, v2events.ErrSyntax, ""},
 		{"an array", `[]`, v2events.ErrSyntax, ""},
-		{"null", `null`, v2events.ErrSyntax, "it is no event"},
-		{"empty object", `{}`, v2events.ErrObject, "it is no event"},
+		{"null", `null`, v2events.ErrSyntax, "it is not an event"},
+		{"empty object", `{}`, v2events.ErrObject, "it is not an event"},
 		{"a snapshot event", `{"object":"event"}`, v2events.ErrObject, ""},
-		{"another object", `{"object":"charge"}`, v2events.ErrObject, "it is no event"},
-		{"object absent", `{` + id + kind + rest, v2events.ErrObject, "stripe-python requires it, too"},
-		{"id absent", `{` + object + kind + rest, v2events.ErrField, "it is what deduplicates"},
-		{"id empty", `{"id":"",` + object + kind + rest, v2events.ErrField, "it is what deduplicates"},
+		{"another object", `{"object":"charge"}`, v2events.ErrObject, "it is not an event"},
+		{"object absent", `{` + id + kind + rest, v2events.ErrObject, "stripe-python requires it too"},
+		{"id absent", `{` + object + kind + rest, v2events.ErrField, "it identifies duplicates"},
+		{"id empty", `{"id":"",` + object + kind + rest, v2events.ErrField, "it identifies duplicates"},
 		{"id a number", `{"id":1,` + object + kind + rest, v2events.ErrField, ""},
-		{"type absent", `{` + id + object + rest, v2events.ErrField, "it is what rules match"},
-		{"created absent", `{` + id + object + kind + `"livemode":true}`, v2events.ErrField, "the zero time would be believed"},
+		{"type absent", `{` + id + object + rest, v2events.ErrField, "rules match it"},
+		{"created absent", `{` + id + object + kind + `"livemode":true}`, v2events.ErrField, "it would be read as the zero time"},
 		{"created without a zone", `{` + id + object + kind + `"created":"2025-10-04T15:13:32","livemode":true}`, v2events.ErrField, ""},
 		{"livemode absent", `{` + id + object + kind + `"created":"2025-10-04T15:13:32Z"}`, v2events.ErrField, "it chooses the API key"},
 		{"livemode a string", `{` + id + object + kind + `"created":"2025-10-04T15:13:32Z","livemode":"true"}`, v2events.ErrField, ""},
-		{"id twice", `{"id":"first",` + id + object + kind + rest, v2events.ErrSyntax, "readers disagree about which counts"},
-		{"id in upper case", `{"ID":"e",` + object + kind + rest, v2events.ErrField, "only Go's reader ignores case"},
+		{"id twice", `{"id":"first",` + id + object + kind + rest, v2events.ErrSyntax, "readers disagree about which one counts"},
+		{"id in upper case", `{"ID":"e",` + object + kind + rest, v2events.ErrField, "only Go's decoder ignores case"},
 		{"not UTF-8", "{\"id\":\"\xff\"," + object + kind + rest, v2events.ErrSyntax, "readers disagree about what it says"},
 	} {
 		_, err := v2events.ParseThinEvent([]byte(c.doc))
@@ -174,12 +176,13 @@ func TestThinEventsRefused(t *testing.T) {
 		}
 		_, err = stripe.EventNotificationFromJSON([]byte(c.doc), stripe.Client{})
 		if reads := err == nil; reads != (c.because != "") {
-			t.Errorf("%s: stripe-go reads %q: %v, %v; known difference: %q", c.name, c.doc, reads, err, c.because)
+			t.Errorf("%s: stripe-go accepts %q: %v, %v; known difference: %q", c.name, c.doc, reads, err, c.because)
 		}
 	}
 }
 
-// FuzzThinAgainstStripeGo: what ParseThinEvent accepts, stripe-go reads alike.
+// FuzzThinAgainstStripeGo looks for thin events that ParseThinEvent accepts and stripe-go reads
+// differently.
 func FuzzThinAgainstStripeGo(f *testing.F) {
 	for _, doc := range shared {
 		f.Add([]byte(doc))
@@ -188,7 +191,7 @@ func FuzzThinAgainstStripeGo(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		ours, err := v2events.ParseThinEvent(doc)
 		if err != nil || ours.Type == "v1.billing.meter.no_meter_found" && ours.RelatedObject != nil {
-			return // stripe-go's type has no place for that object
+			return // stripe-go's type lacks that object
 		}
 		var members any
 		if err := json.Unmarshal(doc, &members); err != nil {

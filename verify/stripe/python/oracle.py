@@ -1,4 +1,4 @@
-"""Answer questions about signatures with stripe-python: one JSON object a line in, one a line out."""
+"""Answers questions about signatures with stripe-python. Each line of input and of output is a JSON object."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from unittest import mock
 
 import stripe
 
-# What our sentinels are called, by the first words of stripe-python's messages.
+# Names of our errors, by the first words of stripe-python's messages.
 NAMES = {
     "No Stripe-Signature header value": "ErrMissing",
     "No webhook secret value": "ErrSecret",
@@ -19,7 +19,7 @@ NAMES = {
 
 
 def verify(payload: bytes, header: str, secret: str, now: float) -> str:
-    """Verify with stripe-python's default tolerance and its clock at now."""
+    """Verifies with stripe-python's default tolerance and with its clock at now."""
     try:
         with mock.patch("time.time", return_value=now):
             stripe.WebhookSignature.verify_header(
@@ -27,7 +27,7 @@ def verify(payload: bytes, header: str, secret: str, now: float) -> str:
             )
     except stripe.SignatureVerificationError as error:
         return next(name for words, name in NAMES.items() if str(error).startswith(words))
-    except Exception as error:  # what it does not mean to raise is part of the answer
+    except Exception as error:  # an unintended exception is an answer too
         return type(error).__name__
     return "ok"
 

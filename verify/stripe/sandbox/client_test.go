@@ -1,3 +1,5 @@
+// Package sandbox tests internal/emulator/stripe with a client that Stripe wrote, stripe-go, and
+// our clients with servers: the emulator and Stripe's own stripe-mock.
 package sandbox
 
 import (
@@ -14,7 +16,7 @@ import (
 
 const testKey = "sk_test_verify"
 
-// serve puts a sandbox on loopback, with the wall clock, because stripe-go has no other.
+// serve starts a sandbox on loopback. It uses the wall clock, because stripe-go does.
 func serve(t *testing.T, opts *emulator.Options) (s *emulator.Sandbox, url string) {
 	t.Helper()
 	s = emulator.New(opts)
@@ -43,7 +45,7 @@ func ours(t *testing.T, url string) *stripeapi.Client {
 	return client
 }
 
-// addSamples adds n of each sample, oldest first and a second apart, and returns the ids from the newest on.
+// addSamples adds n events of each sample, a second apart, and returns their ids, the newest first.
 func addSamples(t *testing.T, s *emulator.Sandbox, n int) (ids []string) {
 	t.Helper()
 	start := time.Now().Add(-time.Hour)
@@ -61,7 +63,7 @@ func addSamples(t *testing.T, s *emulator.Sandbox, n int) (ids []string) {
 
 func nowMinusMinute() time.Time { return time.Now().Add(-time.Minute) }
 
-// idOf returns the id of an event, which stripe-go's interface does not have.
+// idOf returns the id of an event, which stripe-go's interface lacks.
 func idOf(t *testing.T, event stripe.V2CoreEvent) string {
 	t.Helper()
 	switch e := event.(type) {
@@ -72,6 +74,6 @@ func idOf(t *testing.T, event stripe.V2CoreEvent) string {
 	case *stripe.V2CoreEventDestinationPingEvent:
 		return e.ID
 	}
-	t.Fatalf("%T is none of the types that the sandbox has samples of", event)
+	t.Fatalf("%T: the sandbox has no sample of this type", event)
 	return ""
 }

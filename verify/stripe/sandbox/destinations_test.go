@@ -127,7 +127,7 @@ func TestStripeGoRetriesIdempotently(t *testing.T) {
 	}
 }
 
-func TestStripeGoHandlesThePing(t *testing.T) {
+func TestStripeGoReceivesAPing(t *testing.T) {
 	t.Parallel()
 	received := make(chan *http.Request, 1)
 	bodies := make(chan []byte, 1)
@@ -167,7 +167,7 @@ func TestStripeGoHandlesThePing(t *testing.T) {
 	}
 }
 
-func TestStripeGoFetchesWhatItIsNotifiedOf(t *testing.T) {
+func TestStripeGoFetchesEventsAndRelatedObjects(t *testing.T) {
 	t.Parallel()
 	const secret = stripesig.Secret("whsec_verify")
 	s, url := serve(t, nil)

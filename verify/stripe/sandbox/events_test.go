@@ -114,13 +114,13 @@ func TestStripeGoSendsCreatedInTheWrongFormat(t *testing.T) {
 	})
 	var raw *stripe.V2RawError
 	if err := list.Err(); !errors.As(err, &raw) || raw.HTTPStatusCode != http.StatusBadRequest || !strings.Contains(raw.Message, "created[gte]") {
-		t.Errorf("List by created = %v, want a 400 about created[gte]; has stripe-go been corrected?", err)
+		t.Errorf("List by created = %v, want a 400 about created[gte]; has stripe-go been fixed?", err)
 	}
 }
 
-// stripe-go keeps a context that belongs to its backend, but loses one that was given with the parameters of a list as
-// soon as it turns the page.
-func TestStripeGoLosesTheContextOfAList(t *testing.T) {
+// stripe-go keeps a context that belongs to its backend, but loses one in the parameters of a list
+// after the first page.
+func TestStripeGoLosesTheContextAfterAPage(t *testing.T) {
 	t.Parallel()
 	s, url := serve(t, nil)
 	for _, id := range []string{"evt_1", "evt_2"} {
@@ -143,7 +143,7 @@ func TestStripeGoLosesTheContextOfAList(t *testing.T) {
 	}
 	var raw *stripe.V2RawError
 	if read != 1 || !errors.As(last, &raw) || raw.HTTPStatusCode != http.StatusBadRequest {
-		t.Errorf("read %d events, then %v; want 1 and a 400 about the page; has stripe-go been corrected?", read, last)
+		t.Errorf("read %d events, then %v; want 1 and a 400 about the page; has stripe-go been fixed?", read, last)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
-// stripeMock runs Stripe's own mock server, which checks each request against the OpenAPI description that it embeds.
+// stripeMock runs Stripe's own mock server, which validates each request against Stripe's OpenAPI
+// description.
 func stripeMock(t *testing.T) string {
 	t.Helper()
 	spec, err := server.LoadSpec(embedded.OpenAPISpec, "")
@@ -36,7 +37,7 @@ func stripeMock(t *testing.T) string {
 	return mock.URL
 }
 
-func TestOurClientAgainstStripeMock(t *testing.T) {
+func TestStripeMockAcceptsOurRequests(t *testing.T) {
 	t.Parallel()
 	api := ours(t, stripeMock(t))
 	events := v1events.NewClient(api)

@@ -15,8 +15,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// Stripe's client and ours read the same list, the context included that stripe-go loses between pages.
-func TestOurClientListsWhatIsThere(t *testing.T) {
+// Unlike stripe-go, our client keeps the context after the first page.
+func TestOurClientListsAllPagesInTheirContext(t *testing.T) {
 	t.Parallel()
 	s, url := serve(t, nil)
 	want := addSamples(t, s, 3)
@@ -62,7 +62,7 @@ func TestOurClientManagesDestinations(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got))); diff != "" {
 		t.Errorf("List, in any order (-want +got):\n%s", diff)
 	}
-	for _, step := range []struct {
+	for _, test := range []struct {
 		do   func(id string) (*v2events.Destination, error)
 		want v2events.DestinationStatus
 	}{
@@ -70,8 +70,8 @@ func TestOurClientManagesDestinations(t *testing.T) {
 		{func(id string) (*v2events.Destination, error) { return destinations.Enable(t.Context(), id) }, "enabled"},
 		{func(id string) (*v2events.Destination, error) { return destinations.Retrieve(t.Context(), id) }, "enabled"},
 	} {
-		if d, err := step.do(want[0]); err != nil || d.Status != step.want {
-			t.Errorf("destination = %+v, %v, want %s", d, err, step.want)
+		if d, err := test.do(want[0]); err != nil || d.Status != test.want {
+			t.Errorf("destination = %+v, %v, want %s", d, err, test.want)
 		}
 	}
 	if e, err := destinations.Ping(t.Context(), want[0]); err != nil || e.RelatedObject.ID != want[0] {
