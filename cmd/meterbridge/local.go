@@ -45,8 +45,11 @@ With the key, full events are fetched from the real Stripe, and no samples are s
 number of distinct events instead of the samples, mixed with duplicates and forgeries, ends the faults, and prints the
 counts in one line. It needs no --clock-factor, and raises the template's rate limit and concurrency.
 
-Exit status: 0 success; 1 with --once, an event was lost or a sample was answered wrongly, with --soak, an event was lost, a
-forgery was accepted, or an event was emitted twice without an explanation; 2 the command could not run.
+Exit status:
+  0  success
+  1  with --once, an event was lost or a sample was answered wrongly; with --soak, an event was lost, a forgery was accepted,
+     or an event was emitted twice without an explanation
+  2  the command could not run
 `
 
 const localExamples = `  meterbridge local                                 send the samples, print what happens to them, stay up

@@ -38,7 +38,10 @@ A reason is one of the fetcher's (not_found, refused, no_event, mismatch, unsafe
 not_carried, wrong_source; after 50 tries also unavailable, auth, rate_limited, not_stored), an error code of EventBridge
 (NO_PERMISSIONS, …), gave_up if SQS gave up the event, or unknown.
 
-Exit status: 0 all selected letters were redriven; 1 some were not, or the command was interrupted; 2 it could not run.`
+Exit status:
+  0  all selected letters were redriven
+  1  some were not, or the command was interrupted
+  2  the command could not run`
 
 const redriveExamples = `  sam list stack-outputs --stack-name meterbridge --output json > outputs.json
   meterbridge redrive --outputs outputs.json --dry-run              list the letters and their reasons

@@ -39,9 +39,14 @@ By default the command looks for the types in RECONCILE_TYPES or, if that is not
 --type '*' selects all types; types that no rule sends to the fetcher never reach the ledger, so their events count as missing
 in each run. By default it lists the events of the key's own account and of the accounts in RECONCILE_CONTEXTS.
 
-The API key is read from STRIPE_API_KEY and must be one that may read events. ` + addressHelp + `
+The API key is read from STRIPE_API_KEY and must be one that may read events.
 
-Exit status: 0 every missing event is on the bus; 1 some are not, or the command was interrupted; 2 it could not run.`
+` + addressHelp + `
+
+Exit status:
+  0  every missing event is on the bus, or was listed in a dry run
+  1  some are not, or the command was interrupted
+  2  the command could not run`
 
 const replayExamples = `  export STRIPE_API_KEY=rk_live_…
   meterbridge replay --outputs outputs.json --dry-run              list what is missing from the last three days
@@ -96,7 +101,7 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 	return replayResult(counts, err)
 }
 
-// complete adds to f what comes from the environment and the clock, and returns the stack.
+// complete adds to f what comes from the environment and the clock, and returns the addresses.
 func (f *replayFlags) complete(p process, now time.Time) (stack.Addresses, error) {
 	where, err := f.resolve(p)
 	if err != nil {

@@ -37,7 +37,10 @@ signing secret, as a JSON array of both.
 A stack that fetches from the real Stripe cannot find a made-up event: it tries a few times and then parks the event
 (not_found). Use --id with the id of a real event to get its full event.
 
-Exit status: 0 each answer is 2xx, or has the status of --expect; 1 an answer is different or missing; 2 the command could not run.`
+Exit status:
+  0  each answer is 2xx, or has the status of --expect
+  1  an answer is different or missing
+  2  the command could not run`
 
 const sendExamples = `  SIGNING_SECRET=whsec_… meterbridge send
   meterbridge send --url https://….execute-api.us-east-1.amazonaws.com/webhook --signing-secret whsec_… --count 20

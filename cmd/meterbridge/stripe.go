@@ -10,6 +10,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
@@ -33,7 +34,7 @@ func openStripe(p process, flags localFlags, console *console, fault func(*http.
 	case real && key == "":
 		return nil, fmt.Errorf("STRIPE_API_KEY is set but empty: set it to a key, or unset it to use the built-in sandbox")
 	case real:
-		origin := cmp.Or(flags.stripeAPI, "https://api.stripe.com")
+		origin := cmp.Or(flags.stripeAPI, stripeapi.DefaultBaseURL)
 		return &stripeSource{origin: origin, secret: key, about: origin + " with STRIPE_API_KEY"}, nil
 	case flags.stripeAPI != "":
 		return &stripeSource{origin: flags.stripeAPI, secret: "sk_test_" + randomHex(12), about: flags.stripeAPI + " with a made-up test key"}, nil
@@ -59,8 +60,8 @@ func openSandbox(console *console, fault func(*http.Request) stripe.Fault) (*str
 	}, nil
 }
 
-// Observe implements [activity.Observer]. The sandbox learns the full form of each thin event that the
-// webhook stores, because Stripe knows every event that it delivers.
+// Observe implements [activity.Observer]. The sandbox learns the full form of each thin event that
+// the webhook stores, because Stripe knows every event that it delivers.
 func (s *stripeSource) Observe(step activity.Step) {
 	if s.sandbox == nil || step.Kind != activity.Put || step.Source != bus.SourceThin {
 		return
