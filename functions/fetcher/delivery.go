@@ -15,8 +15,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// sourcePartner begins the source of events from Stripe's own EventBridge destination. The fetcher accepts these and
-// [bus.SourceThin] only, so it cannot feed itself.
+// sourcePartner begins the source of events from Stripe's own EventBridge destination. The fetcher
+// accepts these and [bus.SourceThin] only, so it cannot feed itself.
 const sourcePartner = "aws.partner/stripe.com/"
 
 // Reasons a record cannot be fetched. A retry would not change them.

@@ -1,8 +1,8 @@
-// Package fetcher decides about one batch of thin events from the queue: each event is claimed in the ledger, fetched
-// from Stripe, checked and put on the bus, or else deferred or parked.
+// Package fetcher decides about one batch of thin events from the queue: each event is claimed in
+// the ledger, fetched from Stripe, checked and put on the bus, or else deferred or parked.
 //
-// [New] makes a [Handler] from [Parts]; [Handler.Handle] works through one batch. The package bootstrap below it is the
-// process: configuration, wiring and start.
+// [New] makes a [Handler] from [Parts]; [Handler.Handle] works through one batch. The package
+// bootstrap below it is the process: configuration, wiring and start.
 package fetcher
 
 import (
@@ -50,8 +50,8 @@ type DeadLetters interface {
 	Park(ctx context.Context, body string, attributes map[string]string) error
 }
 
-// A Handler turns batches of thin events into full events on the bus. It keeps nothing of a batch and is safe for
-// concurrent use.
+// A Handler turns batches of thin events into full events on the bus. It keeps nothing of a batch
+// and is safe for concurrent use.
 type Handler struct {
 	parts Parts
 	pacer *pace.Pacer
@@ -63,12 +63,12 @@ func New(parts Parts) *Handler { return &Handler{parts, pace.NewPacer(parts.Rate
 // errNoBatch means that the function was invoked with something that is not from SQS.
 var errNoBatch = errors.New("event is not a batch of SQS records")
 
-// maxConcurrent bounds the requests in flight. The pacer limits how many start; this limits how many slow answers are
-// waited for.
+// maxConcurrent bounds the requests in flight. The pacer limits how many start; this limits how
+// many slow answers are waited for.
 const maxConcurrent = 10
 
-// Handle works through one batch. Records that it does not report as failed are finished: emitted, parked or duplicates.
-// It fails only if there is no batch.
+// Handle works through one batch. Records that it does not report as failed are finished: emitted,
+// parked or duplicates. It fails only if there is no batch.
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	if len(batch.Records) == 0 {
 		return events.SQSEventResponse{}, errNoBatch
@@ -85,11 +85,13 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	return report(deliveries), nil
 }
 
-// maxShare is the time in which one request to Stripe, one publication or the settling of a batch should be done.
+// maxShare is the time in which one request to Stripe, one publication or the settling of a batch
+// should be done.
 const maxShare = 5 * time.Second
 
-// share divides the time of the invocation, so that nothing starts that cannot finish. One share is for publishing, one
-// for settling and the rest for fetching, whose last request starts one share before its time ends.
+// share divides the time of the invocation, so that nothing starts that cannot finish. One share is
+// for publishing, one for settling and the rest for fetching, whose last request starts one share
+// before its time ends.
 func (h *Handler) share(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -98,8 +100,8 @@ func (h *Handler) share(ctx context.Context) time.Duration {
 	return min(maxShare, deadline.Sub(h.parts.Now())/4)
 }
 
-// forEach runs do for every delivery, several at a time, with a context that ends early enough to leave some of ctx's
-// time.
+// forEach runs do for every delivery, several at a time, with a context that ends early enough to
+// leave some of ctx's time.
 func forEach(ctx context.Context, leave time.Duration, deliveries []*delivery, do func(context.Context, *delivery)) {
 	ctx, cancel := pace.Leave(ctx, leave)
 	defer cancel()
@@ -138,8 +140,8 @@ func (h *Handler) fetch(ctx context.Context, d *delivery, share time.Duration, l
 	return err
 }
 
-// await waits until the next request to Stripe may start. It fails if less than one share of ctx's time would be left
-// then.
+// await waits until the next request to Stripe may start. It fails if less than one share of ctx's
+// time would be left then.
 func (h *Handler) await(ctx context.Context, share time.Duration) error {
 	ctx, cancel := pace.Leave(ctx, share)
 	defer cancel()
@@ -197,7 +199,8 @@ func (h *Handler) delay(d *delivery) time.Duration {
 	return backoff(d.receives, h.parts.Random())
 }
 
-// report names the records that SQS must keep. An empty id makes Lambda keep the whole batch, which loses nothing.
+// report names the records that SQS must keep. An empty id makes Lambda keep the whole batch, which
+// loses nothing.
 func report(deliveries []*delivery) events.SQSEventResponse {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for _, d := range deliveries {

@@ -18,7 +18,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/config"
 )
 
-// origin is Stripe as a transport. It fails the test if a request, which carries the key, leaves it.
+// origin is Stripe as a transport. It fails the test if a request, which carries the key, leaves
+// it.
 type origin struct{ t *testing.T }
 
 func (o origin) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -43,8 +44,8 @@ type always struct{ Clients }
 func (a always) Get(context.Context) (Clients, error)    { return a.Clients, nil }
 func (a always) Refresh(context.Context) (Clients, bool) { return a.Clients, false }
 
-// FuzzBatch hands over batches of any kind. Each record ends in exactly one of three ways, and nothing leaves Stripe's
-// origin.
+// FuzzBatch hands over batches of any kind. Each record ends in exactly one of three ways, and
+// nothing leaves Stripe's origin.
 func FuzzBatch(f *testing.F) {
 	names, err := filepath.Glob("testdata/batches/*.json")
 	if err != nil || len(names) == 0 {

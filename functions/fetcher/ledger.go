@@ -16,15 +16,15 @@ type Ledger interface {
 }
 
 const (
-	// leaseMargin is more than the clocks of two instances differ. Lambda ends a function at its deadline, so a lease
-	// that is over by this margin belonged to an instance that crashed.
+	// leaseMargin is more than the clocks of two instances differ. Lambda ends a function at its
+	// deadline, so a lease that is over by this margin belonged to an instance that crashed.
 	leaseMargin = 10 * time.Second
 
 	// longestInvocation is Lambda's limit, for a context without a deadline.
 	longestInvocation = 15 * time.Minute
 
-	// redeliveryMargin is the time after its delay within which SQS should have redelivered a deferred message, even
-	// from a long queue.
+	// redeliveryMargin is the time after its delay within which SQS should have redelivered a
+	// deferred message, even from a long queue.
 	redeliveryMargin = 10 * time.Minute
 )
 
@@ -51,8 +51,8 @@ func (h *Handler) claim(ctx context.Context, d *delivery, share time.Duration, l
 
 var phases = map[outcome]ledger.Phase{emitted: ledger.Emitted, deferred: ledger.Deferred, parked: ledger.Parked}
 
-// record settles the claim of a delivery. If that fails the event stays claimed until the lease ends; an emitted one can
-// then be emitted again if it is redelivered.
+// record settles the claim of a delivery. If that fails the event stays claimed until the lease
+// ends; an emitted one can then be emitted again if it is redelivered.
 func (h *Handler) record(ctx context.Context, d *delivery, delay time.Duration) error {
 	s := ledger.Settlement{Phase: phases[d.verdict.outcome], Reason: d.verdict.reason, Attempted: d.attempted()}
 	if d.err != nil {
@@ -64,11 +64,12 @@ func (h *Handler) record(ctx context.Context, d *delivery, delay time.Duration) 
 	return h.parts.Ledger.Settle(ctx, *d.claim, s)
 }
 
-// attempted reports whether the failure of a claimed delivery was its own, and not just a lack of time.
+// attempted reports whether the failure of a claimed delivery was its own, and not just a lack of
+// time.
 func (d *delivery) attempted() bool { return !errors.Is(d.err, errTime) }
 
-// attempts returns the number of failed attempts, this one included: by the ledger's count, which covers the event's
-// other deliveries, or by SQS's if there is no claim.
+// attempts returns the number of failed attempts, this one included: by the ledger's count, which
+// covers the event's other deliveries, or by SQS's if there is no claim.
 func (d *delivery) attempts() int {
 	if d.claim == nil {
 		return d.receives
@@ -76,6 +77,6 @@ func (d *delivery) attempts() int {
 	return d.claim.Attempts + 1
 }
 
-// tries returns the number of attempts with this message. It counts neither receives without an attempt nor attempts
-// with other messages: an event that an operator sends again starts over.
+// tries returns the number of attempts with this message. It counts neither receives without an
+// attempt nor attempts with other messages: an event that an operator sends again starts over.
 func (d *delivery) tries() int { return min(d.receives, d.attempts()) }

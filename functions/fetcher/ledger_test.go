@@ -60,7 +60,8 @@ func TestSameIDInAnotherContext(t *testing.T) {
 	}
 }
 
-// TestFailureFreesTheEvent: what was noted on arrival and then failed must not be ignored ever after.
+// TestFailureFreesTheEvent: what was noted on arrival and then failed must not be ignored ever
+// after.
 func TestFailureFreesTheEvent(t *testing.T) {
 	t.Parallel()
 	var up atomic.Bool
@@ -81,8 +82,8 @@ func TestFailureFreesTheEvent(t *testing.T) {
 	}
 }
 
-// TestParkedEventCanBeSentAgain: a redrive, a resend or a replay tries again, but the message that was parked does not come
-// to the dead letters twice if SQS hands it out twice.
+// TestParkedEventCanBeSentAgain: a redrive, a resend or a replay tries again, but the message that
+// was parked does not come to the dead letters twice if SQS hands it out twice.
 func TestParkedEventCanBeSentAgain(t *testing.T) {
 	t.Parallel()
 	var status atomic.Int64
@@ -111,7 +112,8 @@ func TestParkedEventCanBeSentAgain(t *testing.T) {
 	}
 }
 
-// TestStoryCountsEveryAttempt: the dead letter tells of the attempts of earlier messages, and of no receive that was none.
+// TestStoryCountsEveryAttempt: the dead letter tells of the attempts of earlier messages, and of no
+// receive that was none.
 func TestStoryCountsEveryAttempt(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, answers(404, ""))
@@ -136,7 +138,8 @@ func TestStoryCountsEveryAttempt(t *testing.T) {
 	}
 }
 
-// TestCrashedHolder: the event of an instance that died is claimed again when its lease is over, and not before.
+// TestCrashedHolder: the event of an instance that died is claimed again when its lease is over,
+// and not before.
 func TestCrashedHolder(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, known)
@@ -186,7 +189,8 @@ func TestLedgerDown(t *testing.T) {
 	}
 }
 
-// TestLedgerFailsAfterEmission: the event is on the bus, so that its message is done whether or not the ledger hears of it.
+// TestLedgerFailsAfterEmission: the event is on the bus, so that its message is done whether or not
+// the ledger hears of it.
 func TestLedgerFailsAfterEmission(t *testing.T) {
 	t.Parallel()
 	var s *stack

@@ -12,7 +12,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// A failure is the detail of stripe.failure: which event was given up, and why. It contains no payload.
+// A failure is the detail of stripe.failure: which event was given up, and why. It contains no
+// payload.
 type failure struct {
 	EventID   string    `json:"event_id"` // "", as are Type and Context, if the record contains no event
 	Type      string    `json:"type"`
@@ -66,7 +67,8 @@ const (
 	unknownDetailType = "unknown"
 )
 
-// entry returns the announcement for the bus. EventBridge must accept it, however odd the event was.
+// entry returns the announcement for the bus. EventBridge must accept it, however odd the event
+// was.
 func (f *failure) entry() (bus.Entry, error) {
 	detail, err := json.Marshal(f)
 	if err != nil {
@@ -85,8 +87,9 @@ func (h *Handler) park(ctx context.Context, d *delivery) error {
 	return h.parts.DeadLetters.Park(ctx, d.message.Body, failure.attributes())
 }
 
-// announce puts the failure of a parked delivery on the bus. A record without an event id is not announced: it may be
-// one of our own announcements, sent here by a rule that matches too much, and would cause the next one, forever.
+// announce puts the failure of a parked delivery on the bus. A record without an event id is not
+// announced: it may be one of our own announcements, sent here by a rule that matches too much, and
+// would cause the next one, forever.
 func (h *Handler) announce(ctx context.Context, d *delivery) error {
 	failure := d.failure(d.verdict.reason)
 	if failure.EventID == "" {

@@ -19,7 +19,8 @@ import (
 // almostOne is as short as chance can make a wait.
 const almostOne = 0.999999999
 
-// TestTheFetcherGivesUpBeforeTheQueue: by far, so that a function that can not start does not use up an event's tries.
+// TestTheFetcherGivesUpBeforeTheQueue: by far, so that a function that can not start does not use
+// up an event's tries.
 func TestTheFetcherGivesUpBeforeTheQueue(t *testing.T) {
 	t.Parallel()
 	if got := maxReceives(t); got < 10*maxTries {
@@ -47,7 +48,8 @@ func maxReceives(t *testing.T) int {
 	return n
 }
 
-// TestPatienceLastsADay: whatever the reason, and however chance falls, the tries last for a day at least.
+// TestPatienceLastsADay: whatever the reason, and however chance falls, the tries last for a day at
+// least.
 func TestPatienceLastsADay(t *testing.T) {
 	t.Parallel()
 	f, limit := New(Parts{Random: func() float64 { return almostOne }}), maxTries

@@ -63,7 +63,8 @@ type visibility struct {
 // request is what Stripe is asked.
 type request struct{ Path, Key, Context, Version, Trigger string }
 
-// stack is the fetcher as it is wired in Lambda, with AWS and Stripe behind it played by test servers.
+// stack is the fetcher as it is wired in Lambda, with AWS and Stripe behind it played by test
+// servers.
 type stack struct {
 	fetcher *Handler
 	ledger  *ledger.Ledger
@@ -215,7 +216,8 @@ func thin(id, eventType string) string {
 		`"context":"acct_1/acct_2","related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`, id, eventType)
 }
 
-// full returns a full event of a type, with data that satisfies the meter schema, and white space to be kept.
+// full returns a full event of a type, with data that satisfies the meter schema, and white space
+// to be kept.
 func full(id, eventType string) string {
 	return strings.TrimSuffix(thin(id, eventType), "}") + `, "changes": {}, "data": {"developer_message_summary":"marker_full",` +
 		`"validation_start":"2024-08-28T20:54:00Z","validation_end":"2024-08-28T20:54:10Z","reason":{"error_count":1,"error_types":` +
@@ -258,8 +260,8 @@ func failed(response events.SQSEventResponse) []string {
 	return ids
 }
 
-// told returns the log lines and the metric lines, and checks that neither they nor failures on the bus show what they
-// must not.
+// told returns the log lines and the metric lines, and checks that neither they nor failures on the
+// bus show what they must not.
 func (s *stack) told(t *testing.T) (logs, metrics []map[string]any) {
 	t.Helper()
 	shown := s.out.String()

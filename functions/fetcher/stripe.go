@@ -21,7 +21,8 @@ type Client interface {
 // Clients has one client for each mode of Stripe; a client is nil if there is no key for its mode.
 type Clients struct{ Live, Test Client }
 
-// Keyring supplies the clients for the current API keys; a [secret.Cache] with [BuildClients] is one.
+// Keyring supplies the clients for the current API keys; a [secret.Cache] with [BuildClients] is
+// one.
 type Keyring interface {
 	Get(context.Context) (Clients, error)
 	Refresh(context.Context) (Clients, bool)
@@ -48,7 +49,8 @@ func (h *Handler) get(ctx context.Context, thin *v2events.ThinEvent) (*v2events.
 	return event, err
 }
 
-// NewTransport returns a transport that keeps a connection for each request in flight; the default transport keeps two.
+// NewTransport returns a transport that keeps a connection for each request in flight; the default
+// transport keeps two.
 func NewTransport() http.RoundTripper {
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
@@ -56,8 +58,8 @@ func NewTransport() http.RoundTripper {
 	}
 }
 
-// BuildClients returns a build for a [secret.Cache] that holds the API keys. The clients leave retries to the queue: a
-// second request would bypass the rate limit.
+// BuildClients returns a build for a [secret.Cache] that holds the API keys. The clients leave
+// retries to the queue: a second request would bypass the rate limit.
 func BuildClients(c config.Fetcher, transport http.RoundTripper) secret.Build[Clients] {
 	opts := &stripeapi.Options{
 		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: maxShare,
@@ -86,8 +88,8 @@ func newClient(key stripeapi.Key, opts *stripeapi.Options) (Client, error) {
 	return v2events.NewClient(api), nil
 }
 
-// meterReport checks a full event of a meter type against the type's published schema and returns its report. The
-// report is nil for other types.
+// meterReport checks a full event of a meter type against the type's published schema and returns
+// its report. The report is nil for other types.
 func meterReport(event *v2events.Event) (*v2events.MeterErrorReport, error) {
 	var kind v2events.Kind[v2events.MeterErrorReport]
 	switch event.Type {

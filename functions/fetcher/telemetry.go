@@ -36,8 +36,9 @@ func (h *Handler) log(ctx context.Context, d *delivery) {
 	h.parts.Log.LogAttrs(ctx, level, "delivery", attrs...)
 }
 
-// sideEffect logs and counts a failure that does not change the verdict: a message that could not be deferred is
-// redelivered when its visibility timeout ends, and a missing announcement or ledger record loses no event.
+// sideEffect logs and counts a failure that does not change the verdict: a message that could not
+// be deferred is redelivered when its visibility timeout ends, and a missing announcement or ledger
+// record loses no event.
 func (h *Handler) sideEffect(ctx context.Context, d *delivery, what string, err error) {
 	if err == nil {
 		return
@@ -71,8 +72,8 @@ func (h *Handler) count(deliveries []*delivery) {
 	}
 }
 
-// otherCode stands for every code that this version does not know: Stripe may add codes, but each value of a metric's
-// dimension costs money.
+// otherCode stands for every code that this version does not know: Stripe may add codes, but each
+// value of a metric's dimension costs money.
 const otherCode v2events.MeterErrorCode = "other"
 
 // refusals adds up, by code, the usage that Stripe refused according to the emitted reports.

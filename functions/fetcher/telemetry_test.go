@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Codes that this version does not know are counted together: each value of a dimension is billed as a metric.
+// Codes that this version does not know are counted together: each value of a dimension is billed
+// as a metric.
 func TestMeterErrorsByCode(t *testing.T) {
 	t.Parallel()
 	codes := map[string]string{

@@ -121,7 +121,8 @@ func TestNothingStartsThatCannotFinish(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Of 20 s the last 10 are for publishing and settling and the 5 before for the last fetch: six begin, at 0 s to 5 s.
+		// Of 20 s the last 10 are for publishing and settling and the 5 before for the last fetch:
+		// six begin, at 0 s to 5 s.
 		if len(m.fetched) != 6 || slices.Max(m.fetched) != 5*time.Second || len(m.entries) != 6 {
 			t.Errorf("fetches began at %v and %d events were emitted, want 6 until 5s, all emitted", m.fetched, len(m.entries))
 		}

@@ -69,14 +69,16 @@ var rules = [...]struct {
 	{bus.ErrTooLarge, verdict{parked, "too_large"}},
 	{bus.ErrInvalid, verdict{parked, "not_carried"}},
 
-	// These may be temporary: a replica may lag behind the notification, or a proxy may answer in Stripe's place.
+	// These may be temporary: a replica may lag behind the notification, or a proxy may answer in
+	// Stripe's place.
 	{stripeapi.ErrNotFound, verdict{doubtful, "not_found"}},
 	{stripeapi.ErrInvalid, verdict{doubtful, "refused"}},
 	{v2events.ErrSyntax, verdict{doubtful, "no_event"}},
 	{v2events.ErrObject, verdict{doubtful, "no_event"}},
 	{v2events.ErrField, verdict{doubtful, "no_event"}},
 
-	// Time or an operator fixes these, a wrong key included: once it is replaced, everything that waited must go through.
+	// Time or an operator fixes these, a wrong key included: once it is replaced, everything that
+	// waited must go through.
 	{stripeapi.ErrAuthentication, verdict{deferred, reasonAuth}},
 	{stripeapi.ErrPermission, verdict{deferred, reasonAuth}},
 	{secret.ErrNoKey, verdict{deferred, reasonAuth}},
@@ -86,14 +88,15 @@ var rules = [...]struct {
 	{errNotStored, verdict{deferred, "not_stored"}},
 }
 
-// The number of tries before a message is parked. The queue's own limit is far higher: SQS gives up only if every fetcher
-// crashed before parking; no reason is recorded then.
+// The number of tries before a message is parked. The queue's own limit is far higher: SQS gives up
+// only if every fetcher crashed before parking; no reason is recorded then.
 const (
 	maxDoubtfulTries = 5
 	maxTries         = 50
 )
 
-// judge returns the verdict on a delivery that ended with err. An error it does not know defers the delivery.
+// judge returns the verdict on a delivery that ended with err. An error it does not know defers the
+// delivery.
 func judge(err error, tries int) verdict {
 	if err == nil {
 		return verdict{emitted, ""}
@@ -122,9 +125,10 @@ const (
 	lastDelay  = time.Hour
 )
 
-// backoff returns the wait after the given number of receives: 30 s, doubled each time up to an hour, less up to a fifth
-// at random so that messages that failed together are not redelivered together. All tries take over a day even if every
-// wait is the shortest. random is uniform in [0, 1).
+// backoff returns the wait after the given number of receives: 30 s, doubled each time up to an
+// hour, less up to a fifth at random so that messages that failed together are not redelivered
+// together. All tries take over a day even if every wait is the shortest. random is uniform in [0,
+// 1).
 func backoff(receives int, random float64) time.Duration {
 	d := lastDelay
 	if receives <= 7 { // 30 s doubled seven times is over an hour

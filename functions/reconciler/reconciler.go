@@ -1,8 +1,8 @@
-// Package reconciler decides about one scheduled run: which of Stripe's events to compare with the ledger, from when
-// and for how long. Package reconcile does the comparing.
+// Package reconciler decides about one scheduled run: which of Stripe's events to compare with the
+// ledger, from when and for how long. Package reconcile does the comparing.
 //
-// [New] makes a [Handler] from [Parts]; [Handler.Handle] is one run. The package bootstrap below it is the process:
-// configuration, wiring and start.
+// [New] makes a [Handler] from [Parts]; [Handler.Handle] is one run. The package bootstrap below it
+// is the process: configuration, wiring and start.
 package reconciler
 
 import (
@@ -36,8 +36,8 @@ type Ledger interface {
 	Advance(ctx context.Context, stream string, reached time.Time) error
 }
 
-// A Handler compares the events that Stripe lists with the ledger. It is safe for concurrent use: two runs at once do the
-// same work twice.
+// A Handler compares the events that Stripe lists with the ledger. It is safe for concurrent use:
+// two runs at once do the same work twice.
 type Handler struct{ parts Parts }
 
 // New returns a Handler.
@@ -47,16 +47,17 @@ const (
 	// settling is the age below which an event is left to Stripe's own delivery.
 	settling = 5 * time.Minute
 
-	// overlap is the time before the checkpoint that is compared again, for events that Stripe listed late. It is short,
-	// because an event that waits in the queue, unknown to the ledger, is republished by every run that sees it.
+	// overlap is the time before the checkpoint that is compared again, for events that Stripe
+	// listed late. It is short, because an event that waits in the queue, unknown to the ledger, is
+	// republished by every run that sees it.
 	overlap = 15 * time.Minute
 
 	// margin is the part of the invocation's time that is kept for the report.
 	margin = 5 * time.Second
 )
 
-// A Request says what to compare. The zero value, which is what a schedule's event reads as, means everything since the
-// checkpoints.
+// A Request says what to compare. The zero value, which is what a schedule's event reads as, means
+// everything since the checkpoints.
 type Request struct {
 	Since  time.Time `json:"since"`   // compare from here, whatever was compared before, and keep no checkpoint
 	Until  time.Time `json:"until"`   // up to here; zero means up to the settling time ago
@@ -79,8 +80,8 @@ type totals struct {
 
 func (t totals) report() Report { return Report{t.Listed, t.Missing, t.Refused, t.unfinished} }
 
-// Handle compares every stream, each in its share of the time that is left. The error joins those of all streams that
-// failed; running out of time is not an error, since the next run continues.
+// Handle compares every stream, each in its share of the time that is left. The error joins those
+// of all streams that failed; running out of time is not an error, since the next run continues.
 func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 	ctx, cancel := pace.Leave(ctx, margin)
 	defer cancel()
@@ -156,7 +157,8 @@ func (h *Handler) window(ctx context.Context, s stream, q Request) (reconcile.Wi
 	return w, nil
 }
 
-// share returns a context that ends when the first of the remaining streams has had its share of the time that is left.
+// share returns a context that ends when the first of the remaining streams has had its share of
+// the time that is left.
 func (h *Handler) share(ctx context.Context, streams int) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

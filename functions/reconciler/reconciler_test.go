@@ -290,7 +290,8 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestUntilKeepsNoCheckpoint: a time that somebody typed, and may lie in the future, must not hide what happens until then.
+// TestUntilKeepsNoCheckpoint: a time that somebody typed, and may lie in the future, must not hide
+// what happens until then.
 func TestUntilKeepsNoCheckpoint(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, nil)

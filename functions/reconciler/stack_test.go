@@ -227,7 +227,8 @@ func (s *stack) brought() []string {
 	return ids
 }
 
-// told returns the log lines and the metric lines since the last time, and checks that they do not show what they must not.
+// told returns the log lines and the metric lines since the last time, and checks that they do not
+// show what they must not.
 func (s *stack) told(t *testing.T) (logs, metrics []map[string]any) {
 	t.Helper()
 	if strings.Contains(s.out.String(), "marker_") {

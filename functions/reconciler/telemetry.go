@@ -13,7 +13,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// missing returns a function that writes the line about a missing event, with the error if it was not republished.
+// missing returns a function that writes the line about a missing event, with the error if it was
+// not republished.
 func (h *Handler) missing(ctx context.Context) func(*v2events.Event, reconcile.Outcome, error) {
 	return func(event *v2events.Event, _ reconcile.Outcome, err error) {
 		attrs := []slog.Attr{
@@ -39,7 +40,8 @@ func (h *Handler) compared(ctx context.Context, s stream, w reconcile.Window, re
 		slog.Int("listed", counts.Listed), slog.Int("missing", counts.Missing), slog.Int("refused", counts.Refused))
 }
 
-// failed logs and counts a stream that could not be compared to its end, and reads the key again if it was refused.
+// failed logs and counts a stream that could not be compared to its end, and reads the key again if
+// it was refused.
 func (h *Handler) failed(ctx context.Context, s stream, err error) {
 	why := reason(err)
 	if why == reasonAuth {

@@ -11,8 +11,9 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// An answer is the HTTP status and short code for the sender, with the log level, metric and reason for the operator.
-// The code reveals no more than the status: the reason a signature was refused is for the operator only.
+// An answer is the HTTP status and short code for the sender, with the log level, metric and reason
+// for the operator. The code reveals no more than the status: the reason a signature was refused is
+// for the operator only.
 type answer struct {
 	status int
 	code   string
@@ -28,13 +29,15 @@ var (
 	badEncoding      = answer{http.StatusBadRequest, "bad_encoding", slog.LevelWarn, telemetry.RequestRefused, "encoding"}
 	notAnEvent       = answer{http.StatusBadRequest, "not_an_event", slog.LevelError, telemetry.NotAnEvent, ""}
 
-	// notStored is the answer even if EventBridge will never accept the entry, for example because its type is longer
-	// than 128 characters: the event is authentic, and a 4xx would lose it silently. With a 5xx Stripe retries for three
-	// days and shows the failure, and the alarm on 5xx fires in the meantime.
+	// notStored is the answer even if EventBridge will never accept the entry, for example because
+	// its type is longer than 128 characters: the event is authentic, and a 4xx would lose it
+	// silently. With a 5xx Stripe retries for three days and shows the failure, and the alarm on
+	// 5xx fires in the meantime.
 	notStored = answer{http.StatusServiceUnavailable, "not_stored", slog.LevelError, telemetry.NotStored, ""}
 )
 
-// unverified is the answer to a delivery that could not be verified: 400 if the sender is at fault, else 503.
+// unverified is the answer to a delivery that could not be verified: 400 if the sender is at fault,
+// else 503.
 func unverified(err error) answer {
 	a := answer{http.StatusBadRequest, "invalid_signature", slog.LevelWarn, telemetry.SignatureInvalid, ""}
 	switch {
@@ -65,8 +68,8 @@ func (a answer) response() lambdahttp.Response {
 	return lambdahttp.Response{Status: a.status, Header: header, Body: `{"code":"` + a.code + `"}`}
 }
 
-// A decision is an answer, the event it is about and the error behind it. The event is zero unless the body is an
-// authentic event.
+// A decision is an answer, the event it is about and the error behind it. The event is zero unless
+// the body is an authentic event.
 type decision struct {
 	answer answer
 	event  event

@@ -18,8 +18,8 @@ var (
 	errFields = errors.New("event has no id or no type")
 )
 
-// An event is the part of a delivery that the webhook reads. Consumers on the bus parse the rest: an odd or new member
-// must not keep an authentic event from being stored.
+// An event is the part of a delivery that the webhook reads. Consumers on the bus parse the rest:
+// an odd or new member must not keep an authentic event from being stored.
 type event struct {
 	id, eventType, source string
 
@@ -27,7 +27,8 @@ type event struct {
 	body   []byte                 // as received
 }
 
-// classify reads an authentic body. It matches member names exactly, which decoding into a struct would not.
+// classify reads an authentic body. It matches member names exactly, which decoding into a struct
+// would not.
 func classify(body []byte) (event, error) {
 	if !utf8.Valid(body) {
 		return event{}, errUTF8 // encoding the entry as a JSON string would replace the invalid bytes

@@ -96,7 +96,8 @@ func FuzzForged(f *testing.F) {
 	})
 }
 
-// FuzzAuthentic invokes the webhook with any body that is signed: it is stored as it is, or refused.
+// FuzzAuthentic invokes the webhook with any body that is signed: it is stored as it is, or
+// refused.
 func FuzzAuthentic(f *testing.F) {
 	for _, seed := range seeds(f, "testdata/bodies/*") {
 		f.Add(seed, false)

@@ -1,8 +1,8 @@
-// Package webhook decides about one delivery from Stripe: whether it is authentic, whether it is an event, and whether
-// EventBridge stored it.
+// Package webhook decides about one delivery from Stripe: whether it is authentic, whether it is an
+// event, and whether EventBridge stored it.
 //
-// [New] makes a [Handler] from [Parts]; [Handler.Handle] answers one request. The package bootstrap below it is the
-// process: configuration, wiring and start.
+// [New] makes a [Handler] from [Parts]; [Handler.Handle] answers one request. The package bootstrap
+// below it is the process: configuration, wiring and start.
 package webhook
 
 import (
@@ -19,7 +19,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// maxBody is in bytes, over a hundred times the size of a thin event. It bounds the work a stranger can cause.
+// maxBody is in bytes, over a hundred times the size of a thin event. It bounds the work a stranger
+// can cause.
 const maxBody = 256 << 10
 
 // Parts is everything a [Handler] works with. All fields are required.
@@ -30,7 +31,8 @@ type Parts struct {
 	Metrics   *telemetry.Metrics
 }
 
-// Verifiers supplies the verifier for the current signing secrets; a [secret.Cache] with [BuildVerifier] is one.
+// Verifiers supplies the verifier for the current signing secrets; a [secret.Cache] with
+// [BuildVerifier] is one.
 type Verifiers interface {
 	Get(context.Context) (*stripesig.Verifier, error)
 	Refresh(context.Context) (*stripesig.Verifier, bool)
@@ -66,8 +68,8 @@ func (h *Handler) Handle(ctx context.Context, r *lambdahttp.Request) lambdahttp.
 	return d.answer.response()
 }
 
-// decide runs the checks from the cheapest to the most expensive. Nothing is parsed before its bytes are authentic, and
-// 200 is the answer only after EventBridge has confirmed the event.
+// decide runs the checks from the cheapest to the most expensive. Nothing is parsed before its
+// bytes are authentic, and 200 is the answer only after EventBridge has confirmed the event.
 func (h *Handler) decide(ctx context.Context, r *lambdahttp.Request) decision {
 	if r.Method != http.MethodPost {
 		return decision{answer: methodNotAllowed}
@@ -94,8 +96,8 @@ func (h *Handler) decide(ctx context.Context, r *lambdahttp.Request) decision {
 	return decision{answer: stored, event: event}
 }
 
-// verify reads the secret once more if no signature matches, since the secret may have been rotated. The cache limits
-// how often forged requests can trigger that.
+// verify reads the secret once more if no signature matches, since the secret may have been
+// rotated. The cache limits how often forged requests can trigger that.
 func (h *Handler) verify(ctx context.Context, body []byte, header string) error {
 	verifier, err := h.parts.Verifiers.Get(ctx)
 	if err != nil {

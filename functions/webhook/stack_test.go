@@ -172,7 +172,8 @@ func (s *stack) deliver(t *testing.T, event any) (int, string) {
 	return response.StatusCode, body.Code
 }
 
-// told returns the log lines and the metric lines so far, and checks that neither shows what it must not.
+// told returns the log lines and the metric lines so far, and checks that neither shows what it
+// must not.
 func (s *stack) told(t *testing.T) (logs, metrics []map[string]any) {
 	t.Helper()
 	for _, marker := range []string{"marker_", "t=17", "v1=", "whsec"} {

@@ -1,6 +1,7 @@
 // Package awstest lets the real AWS SDK talk to functions of a test.
 //
-// What a fake client cannot show, it shows: how requests look on the wire, and what the SDK makes of the answers.
+// What a fake client cannot show, it shows: how requests look on the wire, and what the SDK makes
+// of the answers.
 package awstest
 
 import (
@@ -15,7 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Operation answers one call. The answer is encoded as JSON; an [*Error] becomes an AWS error, and [Hang] no answer.
+// Operation answers one call. The answer is encoded as JSON; an [*Error] becomes an AWS error, and
+// [Hang] no answer.
 type Operation func(input []byte) (output any, err error)
 
 // Error is an error as AWS services send it.
@@ -36,8 +38,9 @@ type hang string
 
 func (h hang) Error() string { return string(h) }
 
-// Config starts a server for the test's duration and returns a configuration that points SDK clients at it, with one
-// attempt for each call. Operations are keyed by target, such as "AWSEvents.PutEvents"; any other call fails the test.
+// Config starts a server for the test's duration and returns a configuration that points SDK
+// clients at it, with one attempt for each call. Operations are keyed by target, such as
+// "AWSEvents.PutEvents"; any other call fails the test.
 func Config(t testing.TB, operations map[string]Operation) aws.Config {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,9 +12,10 @@ import (
 // ErrLost is how a call ends whose answer never comes.
 var ErrLost = errors.New("connection lost")
 
-// InProcess returns a configuration whose calls a handler answers without a network, with one attempt for each call: in a
-// synctest bubble, nothing but the handler then takes time. Whether a handler that panics with [http.ErrAbortHandler] has
-// acted is its own business; the caller gets ErrLost.
+// InProcess returns a configuration whose calls a handler answers without a network, with one
+// attempt for each call: in a synctest bubble, nothing but the handler then takes time. Whether a
+// handler that panics with [http.ErrAbortHandler] has acted is its own business; the caller gets
+// ErrLost.
 func InProcess(handler http.Handler) aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: aws.String("https://aws.test"), RetryMaxAttempts: 1, HTTPClient: inProcess{handler},

@@ -1,9 +1,10 @@
-// Package batch cuts work into requests that stay within a service's limits. EventBridge and SQS limit both the entries
-// and the bytes of a request, so that package bus and package queue share [Pack].
+// Package batch cuts work into requests that stay within a service's limits. EventBridge and SQS
+// limit both the entries and the bytes of a request, so that package bus and package queue share
+// [Pack].
 package batch
 
-// Pack cuts items, in their order, into batches of at most maxItems items and maxBytes bytes. An item of more bytes is
-// a batch of its own. The batches share memory with items.
+// Pack cuts items, in their order, into batches of at most maxItems items and maxBytes bytes. An
+// item of more bytes is a batch of its own. The batches share memory with items.
 func Pack[T any](items []T, maxItems, maxBytes int, size func(T) int) [][]T {
 	var batches [][]T
 	start, bytes := 0, 0

@@ -1,9 +1,10 @@
 // Package bus puts events on an EventBridge bus and reports for each one whether it is stored.
 //
-// [Bus.Put] stores any number of [Entry] values. PutEvents answers 200 even if it refused entries, so neither the HTTP
-// status nor the SDK's retries can be relied on: Put checks the result of each entry and sends again only those that
-// failed for a temporary reason. Requests are packed by count and by EventBridge's own way of counting bytes, and an
-// entry that makes EventBridge refuse the whole request is separated from the others.
+// [Bus.Put] stores any number of [Entry] values. PutEvents answers 200 even if it refused entries,
+// so neither the HTTP status nor the SDK's retries can be relied on: Put checks the result of each
+// entry and sends again only those that failed for a temporary reason. Requests are packed by count
+// and by EventBridge's own way of counting bytes, and an entry that makes EventBridge refuse the
+// whole request is separated from the others.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 package bus
 
@@ -22,8 +23,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/batch"
 )
 
-// Limits of one PutEvents request. EventBridge requires less than 1 MB in total and does not say whether that is 10⁶ or
-// 2²⁰ bytes; this is below both.
+// Limits of one PutEvents request. EventBridge requires less than 1 MB in total and does not say
+// whether that is 10⁶ or 2²⁰ bytes; this is below both.
 const (
 	MaxEntries      = 10
 	DefaultMaxBytes = 999_999
@@ -36,18 +37,20 @@ type Client interface {
 
 // Options adjusts a [Bus]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	// MaxBytes bounds the bytes that EventBridge counts for one request; zero means [DefaultMaxBytes]. Regions where the
-	// limit is still 256 KB need that.
+	// MaxBytes bounds the bytes that EventBridge counts for one request; zero means
+	// [DefaultMaxBytes]. Regions where the limit is still 256 KB need that.
 	MaxBytes int
 
-	// Attempts is the number of times an entry is sent if EventBridge refuses it for a temporary reason; zero means 4.
+	// Attempts is the number of times an entry is sent if EventBridge refuses it for a temporary
+	// reason; zero means 4.
 	Attempts int
 
-	// Budget bounds the time of one Put, with all its requests; zero means 5 s. The context's deadline applies as well.
+	// Budget bounds the time of one Put, with all its requests; zero means 5 s. The context's
+	// deadline applies as well.
 	Budget time.Duration
 
-	// Delay returns the wait after the given attempt, counted from 1; nil means 100 ms, doubled each time, less up to
-	// half of it at random.
+	// Delay returns the wait after the given attempt, counted from 1; nil means 100 ms, doubled
+	// each time, less up to half of it at random.
 	Delay func(attempt int) time.Duration
 }
 
@@ -58,8 +61,8 @@ type Bus struct {
 	opts   Options
 }
 
-// New returns a Bus for the event bus of that name or ARN. EventBridge accepts entries for a bus that does not exist and
-// discards them, so a wrong name loses events silently.
+// New returns a Bus for the event bus of that name or ARN. EventBridge accepts entries for a bus
+// that does not exist and discards them, so a wrong name loses events silently.
 func New(client Client, name string, opts *Options) *Bus {
 	b := &Bus{client: client, name: name}
 	if opts != nil {
@@ -85,9 +88,10 @@ func delay(attempt int) time.Duration {
 	return d - rand.N(d/2)
 }
 
-// Put stores entries and returns one result for each, in their order: nil means that EventBridge gave the entry an id.
-// Any other result means that the entry is not known to be stored: [ErrTooLarge] and [ErrInvalid] are final, an
-// [*EntryError] carries EventBridge's code, and the rest are errors of the SDK or of ctx.
+// Put stores entries and returns one result for each, in their order: nil means that EventBridge
+// gave the entry an id. Any other result means that the entry is not known to be stored:
+// [ErrTooLarge] and [ErrInvalid] are final, an [*EntryError] carries EventBridge's code, and the
+// rest are errors of the SDK or of ctx.
 func (b *Bus) Put(ctx context.Context, entries []Entry) []error {
 	ctx, cancel := context.WithTimeout(ctx, b.opts.Budget)
 	defer cancel()
@@ -125,8 +129,8 @@ func (p *put) admit() []int {
 	return admitted
 }
 
-// send makes one request. If EventBridge refuses it as a whole, a single entry may be the cause, so each is then sent
-// alone.
+// send makes one request. If EventBridge refuses it as a whole, a single entry may be the cause, so
+// each is then sent alone.
 func (p *put) send(ctx context.Context, part []int) {
 	input := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, 0, len(part))}
 	for _, i := range part {
@@ -189,11 +193,13 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Reasons an entry will never be stored, however often it is sent. Every other error may be temporary.
+// Reasons an entry will never be stored, however often it is sent. Every other error may be
+// temporary.
 var (
 	// ErrTooLarge means that the entry alone is over the limit of a request. It was not sent.
 	ErrTooLarge = errors.New("bus: entry is too large")
-	// ErrInvalid means that EventBridge rejected the entry itself, for example because its detail type is too long.
+	// ErrInvalid means that EventBridge rejected the entry itself, for example because its detail
+	// type is too long.
 	ErrInvalid = errors.New("bus: entry is invalid")
 )
 
@@ -228,7 +234,8 @@ func (e *EntryError) Retryable() bool {
 	return false
 }
 
-// requestError returns the error for each entry of a request that failed as a whole, after the SDK's retries.
+// requestError returns the error for each entry of a request that failed as a whole, after the
+// SDK's retries.
 func requestError(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "ValidationException" {

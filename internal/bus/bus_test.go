@@ -31,7 +31,8 @@ type wireEntry struct {
 // wireResult is the answer for one entry.
 type wireResult struct{ EventId, ErrorCode, ErrorMessage string }
 
-// eventBridge stands in for the service. A script names, for a detail type, the error codes of its first attempts.
+// eventBridge stands in for the service. A script names, for a detail type, the error codes of its
+// first attempts.
 type eventBridge struct {
 	mu       sync.Mutex
 	script   map[string][]string

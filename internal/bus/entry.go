@@ -10,8 +10,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// The sources of the events that Meterbridge puts on the bus. Rules match them, and the roles in the template allow each
-// function its own.
+// The sources of the events that Meterbridge puts on the bus. Rules match them, and the roles in
+// the template allow each function its own.
 const (
 	SourceThin     = "stripe.thin"     // a thin event as Stripe sent it, or as it would have
 	SourceSnapshot = "stripe.snapshot" // a v1 snapshot event as Stripe sent it
@@ -38,7 +38,8 @@ type Entry struct {
 	TraceHeader string          // X-Ray header for the rules' targets; "" is none
 }
 
-// Resources returns the resources of an event about an object: the id of the object, or nothing if it has no id.
+// Resources returns the resources of an event about an object: the id of the object, or nothing if
+// it has no id.
 func Resources(object *v2events.RelatedObject) []string {
 	if object == nil || object.ID == "" {
 		return nil

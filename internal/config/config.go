@@ -1,3 +1,8 @@
+// Package config reads the environment of a function into one typed value.
+//
+// [LoadWebhook], [LoadFetcher] and [LoadReconciler] report all faults together, so that one
+// deployment fixes them. The environment contains names and addresses only: the signing secret and
+// the API key stay in Secrets Manager, and the environment has their ids.
 package config
 
 import (
@@ -5,7 +10,8 @@ import (
 	"time"
 )
 
-// The names of the environment variables. The template sets each of them for the functions that read it.
+// The names of the environment variables. The template sets each of them for the functions that
+// read it.
 const (
 	EventBusName       = "EVENT_BUS_NAME"
 	SigningSecretID    = "SIGNING_SECRET_ID"
@@ -23,14 +29,15 @@ const (
 	LogLevel           = "LOG_LEVEL"
 )
 
-// What holds where a variable is absent or empty.
+// The values for variables that are absent or empty.
 const (
 	DefaultStripeAPIBase    = "https://api.stripe.com"
 	DefaultStripeAPIVersion = "2026-09-30.endive"
 
-	// DefaultStripeRateLimit is in requests a second. Stripe allows about 25 a second for one endpoint
-	// (https://docs.stripe.com/rate-limits), and retrieving an event is one endpoint, so instances times this value has
-	// to stay below 25: the template runs at most four fetchers.
+	// DefaultStripeRateLimit is in requests a second. Stripe allows about 25 a second for one
+	// endpoint (https://docs.stripe.com/rate-limits), and retrieving an event is one endpoint. The
+	// number of instances times this value must stay below 25: the template runs at most four
+	// fetchers.
 	DefaultStripeRateLimit = 5
 
 	DefaultSignatureTolerance = 5 * time.Minute
@@ -38,7 +45,8 @@ const (
 	// DefaultReconcileLookback is how long Stripe tries to deliver an event.
 	DefaultReconcileLookback = 72 * time.Hour
 
-	// MaxReconcileLookback is how long Stripe lists an event (https://docs.stripe.com/api/v2/core/events/list).
+	// MaxReconcileLookback is how long Stripe lists an event
+	// (https://docs.stripe.com/api/v2/core/events/list).
 	MaxReconcileLookback = 30 * 24 * time.Hour
 )
 
@@ -53,8 +61,9 @@ type Webhook struct {
 	LogLevel           slog.Level    // LOG_LEVEL; INFO if absent
 }
 
-// LoadWebhook reads the webhook's configuration. Its error names every variable that is missing or unusable and says
-// what it should be, and never shows the value; beside an error the fields without a fault are set all the same.
+// LoadWebhook reads the webhook's configuration. The error names every variable that is missing or
+// unusable and says what it should be, but never shows its value. Beside an error, the fields
+// without a fault are set.
 func LoadWebhook(lookup Lookup) (Webhook, error) {
 	r := reader{lookup: lookup}
 	c := Webhook{
@@ -103,8 +112,8 @@ type Reconciler struct {
 	EventBusName      string        // EVENT_BUS_NAME, required
 	APIKeySecretID    string        // API_KEY_SECRET_ID, required: name or ARN
 	LedgerTable       string        // LEDGER_TABLE, required: name or ARN
-	ReconcileTypes    []string      // RECONCILE_TYPES, required: event types to look for, with commas between them
-	ReconcileContexts []string      // RECONCILE_CONTEXTS: accounts to look at beside the key's own; none if absent
+	ReconcileTypes    []string      // RECONCILE_TYPES, required: event types to look for, separated by commas
+	ReconcileContexts []string      // RECONCILE_CONTEXTS: accounts to compare besides the key's own; none if absent
 	ReconcileLookback time.Duration // RECONCILE_LOOKBACK of a first run, at most MaxReconcileLookback
 	StripeAPIBase     string        // STRIPE_API_BASE: an origin, https except on loopback
 	StripeAPIVersion  string        // STRIPE_API_VERSION
@@ -128,7 +137,7 @@ func LoadReconciler(lookup Lookup) (Reconciler, error) {
 		LogLevel:          r.level(LogLevel),
 	}
 	if len(c.ReconcileTypes) == 0 {
-		r.fault(ReconcileTypes, "missing", "event types, with commas between them")
+		r.fault(ReconcileTypes, "missing", "event types, separated by commas")
 	}
 	return c, r.err()
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// reader collects the faults of the variables it reads.
+// A reader reads variables and collects their faults.
 type reader struct {
 	lookup Lookup
 	faults []error
@@ -26,13 +26,14 @@ func (r *reader) err() error {
 	return fmt.Errorf("config: %w", errors.Join(r.faults...))
 }
 
-// fault keeps the value out of the message: a key pasted into the wrong variable must not reach a log.
+// fault records a fault. Its text has no value: a key pasted into the wrong variable must not reach
+// a log.
 func (r *reader) fault(name, state, want string) {
 	r.faults = append(r.faults, fmt.Errorf("%s is %s: want %s", name, state, want))
 }
 
-// text returns the variable without surrounding white space, or fallback if nothing is left.
-func (r *reader) text(name, fallback string) string {
+// value returns the variable without surrounding white space, or fallback if nothing is left.
+func (r *reader) value(name, fallback string) string {
 	value, _ := r.lookup(name)
 	if value = strings.TrimSpace(value); value == "" {
 		return fallback
@@ -41,7 +42,7 @@ func (r *reader) text(name, fallback string) string {
 }
 
 func (r *reader) required(name, want string) string {
-	value := r.text(name, "")
+	value := r.value(name, "")
 	if value == "" {
 		r.fault(name, "missing", want)
 	}
@@ -61,10 +62,11 @@ func (r *reader) url(name, want string) string {
 	return value
 }
 
-// origin admits plain http on loopback only, where tests and local stacks live: the API key travels there.
+// origin accepts plain http on loopback only, for tests and local stacks, because the API key is
+// sent there.
 func (r *reader) origin(name, fallback string) string {
 	const want = "an https origin such as " + DefaultStripeAPIBase + ", without a path"
-	value := strings.TrimSuffix(r.text(name, fallback), "/")
+	value := strings.TrimSuffix(r.value(name, fallback), "/")
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" || u.User != nil || value != u.Scheme+"://"+u.Host {
 		r.fault(name, "not an origin", want)
@@ -82,9 +84,9 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// version refuses what net/http would refuse in a header, with every request and not at start.
+// version rejects characters that net/http would reject in a header only when a request is made.
 func (r *reader) version(name, fallback string) string {
-	value := r.text(name, fallback)
+	value := r.value(name, fallback)
 	if strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		r.fault(name, "unusable", "a Stripe-Version such as "+DefaultStripeAPIVersion)
 		return ""
@@ -93,7 +95,7 @@ func (r *reader) version(name, fallback string) string {
 }
 
 func (r *reader) duration(name string, fallback time.Duration) time.Duration {
-	d, err := time.ParseDuration(r.text(name, fallback.String()))
+	d, err := time.ParseDuration(r.value(name, fallback.String()))
 	if err != nil || d <= 0 {
 		r.fault(name, "unusable", `a duration above zero such as "5m"`)
 		return 0
@@ -104,16 +106,16 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 func (r *reader) lookback(name string) time.Duration {
 	d := r.duration(name, DefaultReconcileLookback)
 	if d > MaxReconcileLookback {
-		r.fault(name, "too long", "at most "+MaxReconcileLookback.String()+", for which Stripe keeps events")
+		r.fault(name, "too long", "at most "+MaxReconcileLookback.String()+", as long as Stripe keeps events")
 		return 0
 	}
 	return d
 }
 
-// list reads values with commas between them, and leaves out empty and repeated ones.
+// list reads values separated by commas, and leaves out empty and repeated ones.
 func (r *reader) list(name string) []string {
 	var values []string
-	for value := range strings.SplitSeq(r.text(name, ""), ",") {
+	for value := range strings.SplitSeq(r.value(name, ""), ",") {
 		if value = strings.TrimSpace(value); value != "" && !slices.Contains(values, value) {
 			values = append(values, value)
 		}
@@ -122,7 +124,7 @@ func (r *reader) list(name string) []string {
 }
 
 func (r *reader) rate(name string, fallback float64) float64 {
-	value := r.text(name, strconv.FormatFloat(fallback, 'g', -1, 64))
+	value := r.value(name, strconv.FormatFloat(fallback, 'g', -1, 64))
 	rate, err := strconv.ParseFloat(value, 64)
 	if err != nil || rate < 0 || math.IsNaN(rate) || math.IsInf(rate, 0) {
 		r.fault(name, "unusable", "requests a second, such as 5, or 0 for no limit")
@@ -132,7 +134,7 @@ func (r *reader) rate(name string, fallback float64) float64 {
 }
 
 func (r *reader) level(name string) slog.Level {
-	switch strings.ToUpper(r.text(name, "INFO")) {
+	switch strings.ToUpper(r.value(name, "INFO")) {
 	case "DEBUG":
 		return slog.LevelDebug
 	case "INFO":

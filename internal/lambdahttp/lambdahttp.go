@@ -1,3 +1,16 @@
+// Package lambdahttp turns the HTTP events of Lambda into one small request type, and responses
+// back.
+//
+// A [Handler] answers a [Request] with a [Response]. An HTTP API and a Function URL send payload
+// format 2.0; a REST API sends format 1.0, which an HTTP API can be told to use as well. No other
+// package knows these formats. A body stays as API Gateway encoded it until [Request.Body] is
+// called, so that a size limit can be applied first. Base64 is decoded there and nowhere else,
+// because a signature covers the bytes that the sender sent.
+//
+// The formats:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+// and
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html.
 package lambdahttp
 
 import (
@@ -12,23 +25,24 @@ import (
 )
 
 var (
-	// ErrShape means that an event is not an HTTP request in any of the known formats: the function was invoked by
-	// something that is no HTTP front door.
+	// ErrShape means that an event is not an HTTP request in either format: the function was
+	// invoked by another kind of source.
 	ErrShape = errors.New("lambdahttp: not an HTTP event")
-	// ErrEncoding means that a body is marked as base64 and is not.
+	// ErrEncoding means that a body is marked as base64 but is not.
 	ErrEncoding = errors.New("lambdahttp: body is not base64")
 )
 
-// A Request is what arrived, whichever front door it came through. It is immutable and safe for concurrent use.
+// A Request is an HTTP request, in whichever format it came. It is immutable and safe for
+// concurrent use.
 type Request struct {
-	Method string // as sent, which is upper case from every real client
+	Method string // as sent; upper case from every real client
 
-	header map[string][]string // names in the sender's or the gateway's casing
+	header map[string][]string // names in the case of the sender or of the gateway
 	body   string
 	base64 bool
 }
 
-// event holds the members that matter of all formats.
+// event has the members of both formats that are read.
 type event struct {
 	RequestContext struct {
 		HTTP struct {
@@ -42,7 +56,8 @@ type event struct {
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
 }
 
-// Parse reads a Lambda event. Its only error is [ErrShape], without any part of the event.
+// Parse reads a Lambda event. Its only error is [ErrShape], whose text contains nothing of the
+// event.
 func Parse(payload []byte) (*Request, error) {
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil {
@@ -58,7 +73,8 @@ func Parse(payload []byte) (*Request, error) {
 	return &Request{Method: method, header: e.header(), body: e.Body, base64: e.IsBase64Encoded}, nil
 }
 
-// header prefers the lists of format 1.0, whose plain map keeps only the last of several values.
+// header returns the headers. It prefers the lists of format 1.0, whose plain map has only the last
+// of several values.
 func (e *event) header() map[string][]string {
 	if len(e.MultiValueHeaders) > 0 {
 		return e.MultiValueHeaders
@@ -70,11 +86,11 @@ func (e *event) header() map[string][]string {
 	return header
 }
 
-// Header returns the value of a header, found without regard to case, or "" if there is none. Several values are joined
-// by a comma, as an HTTP API does and RFC 9110 allows.
+// Header returns the value of a header, or "" if there is none. Names are compared without regard
+// to case. Several values are joined with commas, as an HTTP API does and RFC 9110 allows.
 func (r *Request) Header(name string) string {
 	var values []string
-	for _, key := range slices.Sorted(maps.Keys(r.header)) { // in one order, should two names differ by case alone
+	for _, key := range slices.Sorted(maps.Keys(r.header)) { // a fixed order, in case two names differ by case only
 		if strings.EqualFold(key, name) {
 			values = append(values, r.header[key]...)
 		}
@@ -90,7 +106,8 @@ func (r *Request) Size() int {
 	return base64.RawStdEncoding.DecodedLen(len(strings.TrimRight(r.body, "=")))
 }
 
-// Body returns the bytes that the sender sent, a new slice for each call. Its only error is [ErrEncoding].
+// Body returns the bytes that the sender sent, a new slice for each call. Its only error is
+// [ErrEncoding].
 func (r *Request) Body() ([]byte, error) {
 	if !r.base64 {
 		return []byte(r.body), nil
@@ -102,18 +119,18 @@ func (r *Request) Body() ([]byte, error) {
 	return body, nil
 }
 
-// Response is the answer in the form that every front door reads.
+// A Response is the answer, in the form that both formats accept.
 type Response struct {
 	Status int               `json:"statusCode"`
 	Header map[string]string `json:"headers,omitempty"`
 	Body   string            `json:"body"`
 }
 
-// Handler answers one request.
+// A Handler answers one request.
 type Handler func(context.Context, *Request) Response
 
-// Invoke serves one Lambda invocation, which makes a Handler a handler for aws-lambda-go. It fails, with [ErrShape],
-// only if the event is not an HTTP request.
+// Invoke handles one Lambda invocation, so that aws-lambda-go accepts a Handler. Its only error is
+// [ErrShape].
 func (h Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	r, err := Parse(payload)
 	if err != nil {

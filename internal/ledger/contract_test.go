@@ -10,7 +10,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// situation is a record together with which workers have ever claimed it, without which they cannot settle.
+// situation is a record together with which workers have ever claimed it, without which they cannot
+// settle.
 type situation struct {
 	cell
 	has [2]bool
@@ -81,8 +82,8 @@ func (d *driver) do(ctx context.Context, o op) (attempts int, err error) {
 	return 0, nil
 }
 
-// TestTableBehavesAsTheModel takes the table, through the SDK and DynamoDB's wire protocol, into every situation that a
-// record can be in, and tries every operation there.
+// TestTableBehavesAsTheModel takes the table, through the SDK and DynamoDB's wire protocol, into
+// every situation that a record can be in, and tries every operation there.
 func TestTableBehavesAsTheModel(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

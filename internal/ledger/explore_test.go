@@ -24,7 +24,8 @@ const (
 
 func (p point) busy() bool { return p != waiting && p != gone }
 
-// worker is one delivery of the event. It is as the fetcher is: claim, fetch, publish or park, settle, delete or put off.
+// worker is one delivery of the event. It is as the fetcher is: claim, fetch, publish or park,
+// settle, delete or put off.
 type worker struct {
 	at      point
 	outcome ledger.Phase // from settling on
@@ -59,7 +60,8 @@ type explorer struct {
 	deliveries [2]int // message ids: the same if SQS hands one message out twice
 }
 
-// steps returns all that can happen in w: a step of either worker, with or without a fault, or time.
+// steps returns all that can happen in w: a step of either worker, with or without a fault, or
+// time.
 func (e explorer) steps(w world) []next {
 	var all []next
 	for i := range w.workers {
@@ -71,7 +73,8 @@ func (e explorer) steps(w world) []next {
 			all = append(all, next{fmt.Sprintf("%d crashes", i), crash(w, i)})
 		}
 	}
-	// A lease outlives the function that holds it, so it can end only when its holder works no more.
+	// A lease outlives the function that holds it, so it can end only when its holder works no
+	// more.
 	held := w.record.phase == ledger.Claimed && w.workers[w.record.holder].at.busy()
 	if w.record.live && !held {
 		w.record.live = false
@@ -224,9 +227,9 @@ func (e explorer) explore() (worlds int, fault string) {
 
 var cases = map[string][2]int{"two messages": {1, 2}, "one message twice": {1, 1}}
 
-// TestOncePerEvent is guarantee 4, and 3 as far as the ledger goes: in every interleaving of two deliveries, with crashes
-// and lost answers at every step, an event is emitted once unless a fault explains it, is never lost, and can be claimed
-// again when the lease is over.
+// TestOncePerEvent is guarantee 4, and 3 as far as the ledger goes: in every interleaving of two
+// deliveries, with crashes and lost answers at every step, an event is emitted once unless a fault
+// explains it, is never lost, and can be claimed again when the lease is over.
 func TestOncePerEvent(t *testing.T) {
 	t.Parallel()
 	for name, deliveries := range cases {

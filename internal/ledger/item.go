@@ -2,8 +2,11 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -17,19 +20,20 @@ type Phase string
 const (
 	Claimed  Phase = "claimed"  // a delivery works on it, until its lease ends
 	Emitted  Phase = "emitted"  // its full event is on the bus
-	Parked   Phase = "parked"   // it is with the dead letters
-	Deferred Phase = "deferred" // an attempt has failed and it comes again
+	Parked   Phase = "parked"   // it is in the dead-letter queue
+	Deferred Phase = "deferred" // an attempt has failed, and SQS redelivers it
 )
 
-// record is an item of the table; the zero value is none. Besides these attributes an item has its key "id", "delivery"
-// (the message of the last claim), "reason" and "last_error", which are for conditions and for people. None of the names
-// is a reserved word, so that expressions can say them as they are.
+// A record is an item of the table; the zero value means that there is none. An item also has its
+// key "id" and, for conditions and operators, "delivery" (the message of the last claim), "reason"
+// and "last_error". No name is a reserved word of DynamoDB, so expressions need no placeholders for
+// them.
 type record struct {
 	phase    Phase     // "phase"
 	holder   string    // "holder": the token of the last claim
-	until    time.Time // "busy_until", in ms: the end of the lease, or when a deferred event has come again
-	expires  time.Time // "expires", in s as DynamoDB wants it
-	attempts int       // "attempts" that failed
+	until    time.Time // "busy_until", in ms: the end of the lease, or when a deferred event should be redelivered
+	expires  time.Time // "expires", in s as DynamoDB requires
+	attempts int       // "attempts": the failed ones
 	reached  time.Time // "reached", in ms; of checkpoints only
 }
 
@@ -40,8 +44,8 @@ func read(i item) record {
 		return record{}
 	}
 	return record{
-		phase:    Phase(textOf(i["phase"])),
-		holder:   textOf(i["holder"]),
+		phase:    Phase(stringOf(i["phase"])),
+		holder:   stringOf(i["holder"]),
 		until:    time.UnixMilli(numberOf(i["busy_until"])),
 		expires:  time.Unix(numberOf(i["expires"]), 0),
 		attempts: int(numberOf(i["attempts"])),
@@ -49,13 +53,13 @@ func read(i item) record {
 	}
 }
 
-// change is an update with its condition.
+// A change is an update with its condition.
 type change struct {
 	update, condition string
 	values            item
 }
 
-// claim is possible for an event that nobody holds and that is not done.
+// claim returns the change that claims an event which no delivery holds and which is not done.
 func (l *Ledger) claim(delivery, holder string, lease time.Time) change {
 	now := l.now()
 	return change{
@@ -63,18 +67,19 @@ func (l *Ledger) claim(delivery, holder string, lease time.Time) change {
 		condition: "attribute_not_exists(id) OR expires <= :now_s OR phase = :deferred" +
 			" OR (phase = :claimed AND busy_until <= :now_ms) OR (phase = :parked AND delivery <> :delivery)",
 		values: item{
-			":claimed": text(string(Claimed)), ":deferred": text(string(Deferred)), ":parked": text(string(Parked)),
-			":holder": text(holder), ":delivery": text(delivery), ":lease": milliseconds(lease),
+			":claimed": stringAttribute(string(Claimed)), ":deferred": stringAttribute(string(Deferred)), ":parked": stringAttribute(string(Parked)),
+			":holder": stringAttribute(holder), ":delivery": stringAttribute(delivery), ":lease": milliseconds(lease),
 			":now_ms": milliseconds(now), ":now_s": seconds(now), ":expires": seconds(now.Add(Retention)),
 		},
 	}
 }
 
-// settle ends a claim. An emission has happened whoever holds the event by now, so that it is recorded over anything but
-// another emission; what else a holder that lost its claim wants to say is out of date.
+// settle returns the change that ends a claim. An emission has happened even if another delivery
+// holds the event by now, so it overwrites everything but another emission. Any other settlement of
+// a lost claim is out of date.
 func (l *Ledger) settle(holder string, s Settlement) change {
 	c := change{values: item{
-		":phase": text(string(s.Phase)), ":holder": text(holder), ":expires": seconds(l.now().Add(Retention)),
+		":phase": stringAttribute(string(s.Phase)), ":holder": stringAttribute(holder), ":expires": seconds(l.now().Add(Retention)),
 	}}
 	if s.Phase == Emitted {
 		c.update = "SET phase = :phase, holder = :holder, expires = :expires REMOVE busy_until"
@@ -83,19 +88,20 @@ func (l *Ledger) settle(holder string, s Settlement) change {
 	}
 	c.update = "SET phase = :phase, expires = :expires, busy_until = :until, reason = :reason"
 	c.condition = "holder = :holder AND phase = :claimed"
-	c.values[":claimed"], c.values[":until"], c.values[":reason"] = text(string(Claimed)), milliseconds(s.Until), text(s.Reason)
+	c.values[":claimed"], c.values[":until"], c.values[":reason"] = stringAttribute(string(Claimed)), milliseconds(s.Until), stringAttribute(s.Reason)
 	if s.Attempted {
 		c.update += ", last_error = :error ADD attempts :one"
-		c.values[":error"], c.values[":one"] = text(s.LastError), number(1)
+		c.values[":error"], c.values[":one"] = stringAttribute(s.LastError), numberAttribute(1)
 	}
 	return c
 }
 
-// update returns the item as it is afterwards, whether or not the condition held. If the SDK repeats an update whose answer
-// was lost, the condition fails on what the first one wrote: only the item tells.
+// update returns the item after the update, whether or not the condition held. If the SDK retries
+// an update whose answer was lost, the condition fails because of the first one's write: only the
+// item shows that.
 func (l *Ledger) update(ctx context.Context, key string, c change) (record, error) {
 	output, err := l.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.table, Key: item{"id": text(key)},
+		TableName: &l.table, Key: item{"id": stringAttribute(key)},
 		UpdateExpression: &c.update, ConditionExpression: &c.condition, ExpressionAttributeValues: c.values,
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -111,7 +117,7 @@ func (l *Ledger) update(ctx context.Context, key string, c change) (record, erro
 
 func (l *Ledger) get(ctx context.Context, key string, consistent bool) (record, error) {
 	output, err := l.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &l.table, Key: item{"id": text(key)}, ConsistentRead: &consistent,
+		TableName: &l.table, Key: item{"id": stringAttribute(key)}, ConsistentRead: &consistent,
 	})
 	if err != nil {
 		return record{}, err
@@ -119,25 +125,26 @@ func (l *Ledger) get(ctx context.Context, key string, consistent bool) (record, 
 	return read(output.Item), nil
 }
 
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func stringAttribute(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
-func number(n int64) types.AttributeValue {
+func numberAttribute(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-func milliseconds(t time.Time) types.AttributeValue { return number(t.UnixMilli()) }
+func milliseconds(t time.Time) types.AttributeValue { return numberAttribute(t.UnixMilli()) }
 
-func seconds(t time.Time) types.AttributeValue { return number(t.Unix()) }
+func seconds(t time.Time) types.AttributeValue { return numberAttribute(t.Unix()) }
 
-// textOf returns "" for anything that is not text, which no event's record has.
-func textOf(value types.AttributeValue) string {
+// stringOf returns "" for an attribute that is not a string; no event's record has such a value.
+func stringOf(value types.AttributeValue) string {
 	if s, ok := value.(*types.AttributeValueMemberS); ok {
 		return s.Value
 	}
 	return ""
 }
 
-// numberOf returns 0 for anything that is not an integer. As a time that has passed long ago, which frees the event.
+// numberOf returns 0 for an attribute that is not an integer. As a time that is long past, so it
+// releases the event.
 func numberOf(value types.AttributeValue) int64 {
 	s, ok := value.(*types.AttributeValueMemberN)
 	if !ok {
@@ -149,3 +156,37 @@ func numberOf(value types.AttributeValue) int64 {
 	}
 	return n
 }
+
+// An Event identifies an event. The context is part of the identity, because the ids of two
+// accounts are not guaranteed to differ.
+type Event struct {
+	ID      string // never empty
+	Context string // "" for the key's own account
+}
+
+// maxKey is what DynamoDB allows for a partition key, in bytes.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+const maxKey = 2048
+
+// separator separates id and context, and begins every key that is not an event's.
+const separator = "#"
+
+// escapeID removes the separator from an id, so that the first one in a key ends the id. It leaves
+// Stripe's ids unchanged.
+var escapeID = strings.NewReplacer("%", "%25", separator, "%23")
+
+// key returns the partition key, which differs for different events.
+func (e Event) key() string {
+	key := escapeID.Replace(e.ID)
+	if e.Context != "" {
+		key += separator + e.Context
+	}
+	if len(key) > maxKey {
+		sum := sha256.Sum256([]byte(key))
+		return separator + "sha256" + separator + hex.EncodeToString(sum[:])
+	}
+	return key
+}
+
+// checkpointKey returns a key that no event has: those begin with an id or with "#sha256#".
+func checkpointKey(stream string) string { return separator + "checkpoint" + separator + stream }

@@ -1,3 +1,30 @@
+// Package ledger records in a DynamoDB table what became of each event, so that an event that is
+// delivered twice is emitted once.
+//
+// A delivery claims its event with [Ledger.Claim], works on it, and ends the claim with
+// [Ledger.Settle]:
+//
+//	              Claim             Settle
+//	(nothing) ───────────▶ claimed ───────▶ emitted     for good
+//	                         ▲  ▲ │
+//	          another delivery  │ ├───────▶ parked      in the dead-letter queue
+//	                         └──┼─┴───────▶ deferred    SQS redelivers it
+//	         lease expired, or  │
+//	         redelivered ───────┘
+//
+// Recording an event on arrival would not be enough: if it then failed, it would be ignored
+// forever. So a claim is a lease that ends by itself if its holder crashes, a failure releases the
+// event, and a parked event can be claimed by every delivery but the one that parked it: sending it
+// again, by hand or by Stripe, always works.
+//
+// Every write is one conditional UpdateItem, decided by DynamoDB; there is no read before it. An
+// event usually costs two writes (claimed, emitted) and no read. A duplicate costs one write, which
+// fails and says why. Items stay below one write unit of 1 KB. They expire 35 days after the last
+// write, five days after Stripe stops listing the event; DynamoDB deletes them some time later, so
+// the conditions check the expiry too.
+//
+// Claims and settlements need dynamodb:UpdateItem on the table, lookups and checkpoints also
+// dynamodb:GetItem.
 package ledger
 
 import (
@@ -10,8 +37,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// Retention is how long the ledger remembers an event after its last write. Stripe keeps events for 30 days, so that
-// neither its resends nor a look back at its list can bring an event that is forgotten here.
+// Retention is how long the ledger keeps an event after its last write. Stripe keeps events for 30
+// days, so neither a resend nor a comparison with its list can involve an event that has expired
+// here.
 const Retention = 35 * 24 * time.Hour
 
 // Client is the part of a DynamoDB client that a Ledger needs; [*dynamodb.Client] has it.
@@ -20,13 +48,15 @@ type Client interface {
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 }
 
-// What a claim or a settlement can meet besides errors of the SDK, which mean that it is not known to have happened.
+// The errors of claims and settlements, besides those of the SDK, which mean that the write is not
+// known to have happened.
 var (
-	// ErrDone means that the event was emitted, or that this very delivery has parked it.
-	ErrDone = errors.New("ledger: event was dealt with before")
-	// ErrHeld means that another delivery is at work on the event.
+	// ErrDone means that the event was emitted, or that this same delivery has parked it.
+	ErrDone = errors.New("ledger: event was handled before")
+	// ErrHeld means that another delivery is working on the event.
 	ErrHeld = errors.New("ledger: event is held by another delivery")
-	// ErrLost means that a claim is not one's own any more: its lease ended and another delivery took or settled the event.
+	// ErrLost means that the claim's lease ended and another delivery has claimed or settled the
+	// event since.
 	ErrLost = errors.New("ledger: claim was lost")
 )
 
@@ -36,10 +66,10 @@ var errUnexplained = errors.New("claim event: refused for no known reason")
 // Options adjusts a [Ledger]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	Now   func() time.Time // the clock; nil means [time.Now]
-	Token func() string    // returns a text that no other claim has; nil means [rand.Text]
+	Token func() string    // returns a unique token for each claim; nil means [rand.Text]
 }
 
-// A Ledger is one table. It is immutable and safe for concurrent use.
+// A Ledger is one DynamoDB table. It is immutable and safe for concurrent use.
 type Ledger struct {
 	client Client
 	table  string
@@ -47,8 +77,8 @@ type Ledger struct {
 	token  func() string
 }
 
-// New returns a Ledger in the table with that name or ARN, whose key is the string "id" and whose TTL attribute is
-// "expires".
+// New returns a Ledger in the table with that name or ARN, whose key is the string "id" and whose
+// TTL attribute is "expires".
 func New(client Client, table string, opts *Options) *Ledger {
 	l := &Ledger{client: client, table: table, now: time.Now, token: rand.Text}
 	if opts != nil && opts.Now != nil {
@@ -67,10 +97,11 @@ type Claim struct {
 	holder   string
 }
 
-// Claim takes an event until lease for the delivery with that id, which every receipt of the same message shares. It
-// succeeds unless the event was emitted or parked by this delivery ([ErrDone]), or another claim's lease lasts
-// ([ErrHeld]). After any other error the event may be held until lease. The lease must outlive the holder by more than
-// clocks differ.
+// Claim takes an event until lease for the delivery with that id, which is the same for every
+// receive of a message. It succeeds unless the event was emitted, or parked by this delivery
+// ([ErrDone]), or another claim's lease has not ended ([ErrHeld]). After any other error the event
+// may be held until lease. The lease must end after the holder's own deadline, by more than clocks
+// differ.
 func (l *Ledger) Claim(ctx context.Context, event Event, delivery string, lease time.Time) (Claim, error) {
 	claim := Claim{event: event, holder: l.token()}
 	r, err := l.update(ctx, event.key(), l.claim(delivery, claim.holder, lease))
@@ -88,17 +119,18 @@ func (l *Ledger) Claim(ctx context.Context, event Event, delivery string, lease 
 	return Claim{}, errUnexplained
 }
 
-// A Settlement is what became of a claimed event.
+// A Settlement is the result of the work on a claimed event.
 type Settlement struct {
 	Phase     Phase     // Emitted, Parked or Deferred
-	Until     time.Time // Deferred: when the event has come again at the latest; it counts as known until then
-	Attempted bool      // not Emitted: whether this was an attempt that failed, and not just no time for one
-	Reason    string    // not Emitted: why, in one of few words
-	LastError string    // not Emitted: the error's text, kept if Attempted
+	Until     time.Time // Deferred: when SQS should have redelivered it; the event counts as known until then
+	Attempted bool      // not Emitted: whether an attempt failed, rather than there being no time for one
+	Reason    string    // not Emitted: a short reason code
+	LastError string    // not Emitted: the error's text, recorded if Attempted
 }
 
-// Settle ends a claim. [ErrLost] means that the ledger keeps what others recorded; if the settlement was Emitted, the
-// event was emitted twice. After any other error the event stays held until its lease ends.
+// Settle ends a claim. [ErrLost] means that the ledger keeps another delivery's record; if the
+// settlement was Emitted, the event was emitted twice. After any other error the event stays held
+// until its lease ends.
 func (l *Ledger) Settle(ctx context.Context, claim Claim, s Settlement) error {
 	r, err := l.update(ctx, claim.event.key(), l.settle(claim.holder, s))
 	switch {
@@ -110,8 +142,8 @@ func (l *Ledger) Settle(ctx context.Context, claim Claim, s Settlement) error {
 	return nil
 }
 
-// Known reports whether an event needs nobody to bring it: it was emitted or parked, or it is being worked on or waits
-// to come again and is not overdue.
+// Known reports whether an event need not be republished: it was emitted or parked, or a delivery
+// is working on it, or SQS will redeliver it and is not overdue.
 func (l *Ledger) Known(ctx context.Context, event Event) (bool, error) {
 	r, err := l.get(ctx, event.key(), false)
 	if err != nil {
@@ -119,10 +151,35 @@ func (l *Ledger) Known(ctx context.Context, event Event) (bool, error) {
 	}
 	now := l.now()
 	switch {
-	case !r.expires.After(now): // there is none, or DynamoDB has yet to delete it
+	case !r.expires.After(now): // there is no item, or DynamoDB has not deleted it yet
 		return false, nil
 	case r.phase == Emitted, r.phase == Parked:
 		return true, nil
 	}
 	return r.until.After(now), nil
+}
+
+// Checkpoint returns the time up to which a stream of events has been read; zero if it never was. A
+// stream's name is any text.
+func (l *Ledger) Checkpoint(ctx context.Context, stream string) (time.Time, error) {
+	r, err := l.get(ctx, checkpointKey(stream), true)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read checkpoint: %w", err)
+	}
+	return r.reached, nil
+}
+
+// Advance records that a stream has been read up to a time, to the millisecond. A checkpoint never
+// goes back and never expires: of two concurrent readers the one that got further counts, and the
+// other gets no error.
+func (l *Ledger) Advance(ctx context.Context, stream string, reached time.Time) error {
+	_, err := l.update(ctx, checkpointKey(stream), change{
+		update:    "SET reached = :reached",
+		condition: "attribute_not_exists(id) OR reached < :reached",
+		values:    item{":reached": milliseconds(reached)},
+	})
+	if err != nil {
+		return fmt.Errorf("advance checkpoint: %w", err)
+	}
+	return nil
 }

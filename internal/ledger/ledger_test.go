@@ -96,7 +96,8 @@ func TestStoryOfFailures(t *testing.T) {
 	}
 }
 
-// TestLostAnswers: the SDK repeats a write whose answer was lost, and the condition then fails on what it wrote itself.
+// TestLostAnswers: the SDK repeats a write whose answer was lost, and the condition then fails on
+// what it wrote itself.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	s, c := serve(t), &clock{start}
@@ -190,7 +191,8 @@ func TestCheckpoint(t *testing.T) {
 	}
 }
 
-// TestTableOutOfReach: every call fails with the SDK's error, which is neither done nor held nor lost.
+// TestTableOutOfReach: every call fails with the SDK's error, which is neither done nor held nor
+// lost.
 func TestTableOutOfReach(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(serve(t).client, "another", nil)

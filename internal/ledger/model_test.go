@@ -6,8 +6,9 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// cell is a model of the ledger's record of one event. Workers are told apart by number instead of by the tokens of their
-// claims, and time has passed what it can pass: the lease is live or over, the record is fresh or past its expiry.
+// cell is a model of the ledger's record of one event. Workers are told apart by number instead of
+// by the tokens of their claims, and time has passed what it can pass: the lease is live or over,
+// the record is fresh or past its expiry.
 type cell struct {
 	phase            ledger.Phase
 	holder, delivery int

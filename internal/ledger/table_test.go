@@ -29,7 +29,8 @@ func (c *clock) now() time.Time { return c.Time }
 type served struct {
 	client *dynamodb.Client
 	calls  map[string]*atomic.Int64 // by operation
-	// after, if set, is asked after each call was carried out, and an error status is sent in place of the answer.
+	// after, if set, is asked after each call was carried out, and an error status is sent in place
+	// of the answer.
 	after func(operation string) (status int)
 }
 

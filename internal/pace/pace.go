@@ -1,8 +1,9 @@
-// Package pace decides when work may start and when it has to stop: rate limits for requests to Stripe, and deadlines
-// that leave time for what follows.
+// Package pace decides when work may start and when it has to stop: rate limits for requests to
+// Stripe, and deadlines that leave time for what follows.
 //
-// A [Pacer] adapts to Stripe's answers, [Transport] paces the requests of an HTTP client, and [Burst] limits what an
-// operator's command adds to the live traffic. Stripe's limits are those of https://docs.stripe.com/rate-limits.
+// A [Pacer] adapts to Stripe's answers, [Transport] paces the requests of an HTTP client, and
+// [Burst] limits what an operator's command adds to the live traffic. Stripe's limits are those of
+// https://docs.stripe.com/rate-limits.
 package pace
 
 import (
@@ -17,18 +18,19 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// A 429 halves the rate of a [Pacer]. The full rate is restored after enough successful requests to show that Stripe can
-// sustain it.
+// A 429 halves the rate of a [Pacer]. The full rate is restored after enough successful requests to
+// show that Stripe can sustain it.
 const (
 	slowest  = 16 // the full rate is never divided by more: a batch must still fit into an invocation
 	recovery = 64 // successful requests that restore the full rate
 
-	// settleTime is how long answers to requests that began at the previous rate may still arrive. Stripe counts
-	// requests by the second.
+	// settleTime is how long answers to requests that began at the previous rate may still arrive.
+	// Stripe counts requests by the second.
 	settleTime = time.Second
 )
 
-// A Pacer admits requests to Stripe one by one, so that they are spread over each second. It is safe for concurrent use.
+// A Pacer admits requests to Stripe one by one, so that they are spread over each second. It is
+// safe for concurrent use.
 type Pacer struct {
 	next chan struct{} // held by the request that is next: no other reserves a time before the rate changes
 	full rate.Limit    // rate.Inf is no limit, and stays that
@@ -39,8 +41,8 @@ type Pacer struct {
 	slowed  time.Time
 }
 
-// NewPacer returns a Pacer that admits perSecond requests a second; zero is no limit. There is no burst: it would add to
-// the rate within a second, in every instance.
+// NewPacer returns a Pacer that admits perSecond requests a second; zero is no limit. There is no
+// burst: it would add to the rate within a second, in every instance.
 func NewPacer(perSecond float64, now func() time.Time) *Pacer {
 	full := limit(perSecond)
 	return &Pacer{next: make(chan struct{}, 1), limiter: rate.NewLimiter(full, 1), full: full, now: now}
@@ -53,8 +55,8 @@ func limit(perSecond float64) rate.Limit {
 	return rate.Limit(perSecond)
 }
 
-// Wait blocks until the next request may start. It fails if ctx ends first, and at once if ctx's deadline is known to
-// be too early.
+// Wait blocks until the next request may start. It fails if ctx ends first, and at once if ctx's
+// deadline is known to be too early.
 func (p *Pacer) Wait(ctx context.Context) error {
 	select {
 	case p.next <- struct{}{}:
@@ -65,8 +67,8 @@ func (p *Pacer) Wait(ctx context.Context) error {
 	return p.limiter.Wait(ctx)
 }
 
-// Adapt adjusts the rate to the result of one request. A 429 that follows another within a second answers a request
-// that began before the rate was halved, so it is ignored.
+// Adapt adjusts the rate to the result of one request. A 429 that follows another within a second
+// answers a request that began before the rate was halved, so it is ignored.
 func (p *Pacer) Adapt(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,8 +83,8 @@ func (p *Pacer) Adapt(err error) {
 	}
 }
 
-// Burst returns a limiter that admits perSecond units of work a second, and at once no more than a second's worth or
-// most, whichever is less. Zero is no limit beyond most at once.
+// Burst returns a limiter that admits perSecond units of work a second, and at once no more than a
+// second's worth or most, whichever is less. Zero is no limit beyond most at once.
 func Burst(perSecond float64, most int) *rate.Limiter {
 	if perSecond == 0 {
 		return rate.NewLimiter(rate.Inf, most)
@@ -90,8 +92,8 @@ func Burst(perSecond float64, most int) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(perSecond), max(1, min(most, int(perSecond))))
 }
 
-// Transport returns a transport that starts at most perSecond requests a second, spread evenly; zero is no limit. A
-// request whose context ends first is not sent.
+// Transport returns a transport that starts at most perSecond requests a second, spread evenly;
+// zero is no limit. A request whose context ends first is not sent.
 func Transport(next http.RoundTripper, perSecond float64) http.RoundTripper {
 	if perSecond == 0 {
 		return next
@@ -118,8 +120,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// Leave returns a context that ends a while before ctx's deadline, so that there is time left after the work. Without a
-// deadline it ends with ctx.
+// Leave returns a context that ends a while before ctx's deadline, so that there is time left after
+// the work. Without a deadline it ends with ctx.
 func Leave(ctx context.Context, left time.Duration) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -80,7 +80,8 @@ func TestSlowerPaceHoldsForWaitingRequests(t *testing.T) {
 		}
 		synctest.Wait()
 		p.Adapt(&stripeapi.Error{Status: 429}) // the answer to the first
-		// The second had reserved its time already. The third waits at half the pace, for the second's share as well.
+		// The second had reserved its time already. The third waits at half the pace, for the
+		// second's share as well.
 		for i, want := range []time.Duration{0, time.Second, 4 * time.Second} {
 			if got := <-admitted; got != want {
 				t.Errorf("request %d was admitted after %v, want %v", i, got, want)

@@ -21,11 +21,12 @@ const MaxBatch = 10
 
 const maxBatchBytes = 1 << 20 // of one request
 
-// pollTime, in seconds, is how long a receive waits for a first message. With any wait SQS asks all its servers, so an
-// empty answer means an empty queue.
+// pollTime, in seconds, is how long a receive waits for a first message. With any wait SQS asks all
+// its servers, so an empty answer means an empty queue.
 const pollTime = 1
 
-// ErrRefused means that SQS will never accept an entry as it is. Every other error may be temporary.
+// ErrRefused means that SQS will never accept an entry as it is. Every other error may be
+// temporary.
 var ErrRefused = errors.New("queue: SQS refuses the message")
 
 // errUnconfirmed is the result of an entry that SQS reported neither as successful nor as failed.
@@ -49,8 +50,8 @@ const (
 // Trace returns the message's X-Ray header; "" is none.
 func (m Message) Trace() string { return m.System[systemTrace] }
 
-// Receive returns up to [MaxBatch] messages and hides them from other receivers for a time, in whole seconds. No
-// messages means that none is visible.
+// Receive returns up to [MaxBatch] messages and hides them from other receivers for a time, in
+// whole seconds. No messages means that none is visible.
 func (q *Queue) Receive(ctx context.Context, hide time.Duration) ([]Message, error) {
 	output, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &q.url, MaxNumberOfMessages: MaxBatch, WaitTimeSeconds: pollTime, VisibilityTimeout: int32(hide / time.Second),
@@ -73,8 +74,9 @@ func (q *Queue) Receive(ctx context.Context, hide time.Duration) ([]Message, err
 	return messages, nil
 }
 
-// Send puts copies of messages into the queue, with body, X-Ray header and group but without other attributes. It returns
-// one result for each message: nil means that SQS has stored the copy, and [ErrRefused] that it never will.
+// Send puts copies of messages into the queue, with body, X-Ray header and group but without other
+// attributes. It returns one result for each message: nil means that SQS has stored the copy, and
+// [ErrRefused] that it never will.
 func (q *Queue) Send(ctx context.Context, messages []Message) []error {
 	var results []error
 	for _, part := range batch.Pack(messages, MaxBatch, maxBatchBytes, func(m Message) int { return len(m.Body) }) {
@@ -109,7 +111,8 @@ func (m Message) entry(id string) types.SendMessageBatchRequestEntry {
 	return e
 }
 
-// Delete deletes received messages, at most [MaxBatch], by their receipts and returns one result for each.
+// Delete deletes received messages, at most [MaxBatch], by their receipts and returns one result
+// for each.
 func (q *Queue) Delete(ctx context.Context, receipts []string) []error {
 	input := &sqs.DeleteMessageBatchInput{QueueUrl: &q.url}
 	for i, receipt := range receipts {
@@ -126,8 +129,9 @@ func (q *Queue) Delete(ctx context.Context, receipts []string) []error {
 	return entryResults(len(receipts), done, output.Failed)
 }
 
-// Reveal makes received messages, at most [MaxBatch], visible again at once. A message that SQS keeps hidden becomes
-// visible when its timeout ends, so the results of single messages do not matter.
+// Reveal makes received messages, at most [MaxBatch], visible again at once. A message that SQS
+// keeps hidden becomes visible when its timeout ends, so the results of single messages do not
+// matter.
 func (q *Queue) Reveal(ctx context.Context, receipts []string) error {
 	input := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url}
 	for i, receipt := range receipts {

@@ -1,8 +1,9 @@
 // Package queue is the SQS adapter.
 //
-// The fetcher uses [Queue.Defer] for a message that it cannot finish yet and [Queue.Park], on the dead-letter queue, for
-// one that it never will. Lambda's event source mapping receives the messages and deletes the finished ones. The redrive
-// command does that itself, in batches, with [Queue.Receive], [Queue.Send] and [Queue.Delete].
+// The fetcher uses [Queue.Defer] for a message that it cannot finish yet and [Queue.Park], on the
+// dead-letter queue, for one that it never will. Lambda's event source mapping receives the
+// messages and deletes the finished ones. The redrive command does that itself, in batches, with
+// [Queue.Receive], [Queue.Send] and [Queue.Delete].
 package queue
 
 import (
@@ -28,8 +29,8 @@ func New(client *sqs.Client, url string) *Queue { return &Queue{client, url} }
 // URL returns the queue's URL.
 func (q *Queue) URL() string { return q.url }
 
-// Defer makes a received message visible again after delay, in whole seconds. If that fails, which is an error of the
-// SDK, the visibility timeout that the message already has stays in effect.
+// Defer makes a received message visible again after delay, in whole seconds. If that fails, which
+// is an error of the SDK, the visibility timeout that the message already has stays in effect.
 func (q *Queue) Defer(ctx context.Context, receipt string, delay time.Duration) error {
 	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: &q.url, ReceiptHandle: &receipt, VisibilityTimeout: int32(delay / time.Second),
@@ -40,8 +41,9 @@ func (q *Queue) Defer(ctx context.Context, receipt string, delay time.Duration) 
 	return nil
 }
 
-// Park sends a message body, unchanged, with attributes that say why it was given up. SQS accepts at most ten attributes;
-// empty ones are left out. Errors are the SDK's and mean that the message may not be in the queue.
+// Park sends a message body, unchanged, with attributes that say why it was given up. SQS accepts
+// at most ten attributes; empty ones are left out. Errors are the SDK's and mean that the message
+// may not be in the queue.
 func (q *Queue) Park(ctx context.Context, body string, attributes map[string]string) error {
 	values := make(map[string]types.MessageAttributeValue, len(attributes))
 	for name, value := range attributes {
@@ -56,11 +58,12 @@ func (q *Queue) Park(ctx context.Context, body string, attributes map[string]str
 	return nil
 }
 
-// maxAttribute, in bytes, keeps the attributes small beside the body: they count towards the size of a message.
+// maxAttribute, in bytes, keeps the attributes small beside the body: they count towards the size
+// of a message.
 const maxAttribute = 512
 
-// attributeValue makes text acceptable as an attribute. SQS refuses most control characters, and an event must not be
-// impossible to park because its id contains one.
+// attributeValue makes text acceptable as an attribute. SQS refuses most control characters, and an
+// event must not be impossible to park because its id contains one.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 func attributeValue(text string) string {
 	if len(text) > maxAttribute {

@@ -1,13 +1,15 @@
-// Package reconcile finds events that Stripe lists but the ledger has never seen, and puts them on the bus as thin events.
+// Package reconcile finds events that Stripe lists but the ledger has never seen, and puts them on
+// the bus as thin events.
 //
-// An endpoint that was down for longer than Stripe retries, a disabled destination or a wrong signing secret leaves events
-// behind that Stripe does not deliver again. Stripe lists every event for 30 days
-// (https://docs.stripe.com/api/v2/core/events/list), and the ledger knows every event that the fetcher has claimed: what
-// is in the list only is missing. It enters at the front, as if Stripe had delivered it, so that it is handled like every
-// other event, and the ledger recognizes it if Stripe delivers it later after all.
+// An endpoint that was down for longer than Stripe retries, a disabled destination or a wrong
+// signing secret leaves events behind that Stripe does not deliver again. Stripe lists every event
+// for 30 days (https://docs.stripe.com/api/v2/core/events/list), and the ledger knows every event
+// that the fetcher has claimed: what is in the list only is missing. It enters at the front, as if
+// Stripe had delivered it, so that it is handled like every other event, and the ledger recognizes
+// it if Stripe delivers it later after all.
 //
-// A [Reconciler] does one window, or with [Reconciler.Walk] as much of it as there is time for. A [Replay] does the
-// windows, types and accounts that an operator chose.
+// A [Reconciler] does one window, or with [Reconciler.Walk] as much of it as there is time for. A
+// [Replay] does the windows, types and accounts that an operator chose.
 package reconcile
 
 import (
@@ -61,13 +63,13 @@ type Options struct {
 	// DryRun finds missing events and puts none of them on the bus.
 	DryRun bool
 
-	// Report is called once for each missing event, one at a time. Its error is set for [Refused] and [Failed]. Nil
-	// means no report.
+	// Report is called once for each missing event, one at a time. Its error is set for [Refused]
+	// and [Failed]. Nil means no report.
 	Report func(event *v2events.Event, outcome Outcome, err error)
 }
 
-// A Reconciler compares one account's events with the ledger. It is immutable, and safe for concurrent use if its parts
-// and Report are.
+// A Reconciler compares one account's events with the ledger. It is immutable, and safe for
+// concurrent use if its parts and Report are.
 type Reconciler struct {
 	source Source
 	ledger Ledger
@@ -113,9 +115,10 @@ func (c *Counts) Add(other Counts) {
 // pageSize is the number of events to ask for in a page of the list; Stripe may return fewer.
 const pageSize = 100
 
-// Sweep puts every missing event of a window on the bus. Without an error all of them are there, except for the refused.
-// Errors are those of the source and the ledger, and of entries that are not known to be stored. The counts are valid
-// beside an error too, and a second sweep of the same window does no harm.
+// Sweep puts every missing event of a window on the bus. Without an error all of them are there,
+// except for the refused. Errors are those of the source and the ledger, and of entries that are
+// not known to be stored. The counts are valid beside an error too, and a second sweep of the same
+// window does no harm.
 func (r *Reconciler) Sweep(ctx context.Context, w Window) (Counts, error) {
 	var total Counts
 	batch := make([]*v2events.Event, 0, pageSize)

@@ -148,7 +148,8 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestSweepFails: whatever is not known to be on the bus makes the sweep fail, but for what no bus will ever carry.
+// TestSweepFails: whatever is not known to be on the bus makes the sweep fail, but for what no bus
+// will ever carry.
 func TestSweepFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

@@ -30,26 +30,30 @@ type ReplayOptions struct {
 	Contexts []string  // accounts, or paths of accounts; none means the key's own
 	From, To time.Time // when the events were created: From or later, before To
 
-	// All puts every event on the bus, known to the ledger or not. The fetcher still emits no event twice.
+	// All puts every event on the bus, known to the ledger or not. The fetcher still emits no event
+	// twice.
 	All bool
 
-	// Rate is the number of events put on the bus a second, each of which becomes a request to Stripe; zero is no limit.
+	// Rate is the number of events put on the bus a second, each of which becomes a request to
+	// Stripe; zero is no limit.
 	Rate float64
 
-	// Reached is called now and then with the time up to which everything is done. Nil means no report.
+	// Reached is called now and then with the time up to which everything is done. Nil means no
+	// report.
 	Reached func(time.Time)
 }
 
-// A Replay compares on demand what the reconciler compares on a schedule, and keeps no checkpoint. It is for one
-// goroutine.
+// A Replay compares on demand what the reconciler compares on a schedule, and keeps no checkpoint.
+// It is for one goroutine.
 type Replay struct {
 	windows    []Window
 	reconciler *Reconciler
 	reached    func(time.Time)
 }
 
-// NewReplay returns a Replay of the events that source lists, in a deployed stack. It needs the address of the ledger,
-// unless with All, and of the bus, unless with DryRun. The error is [ErrOptions].
+// NewReplay returns a Replay of the events that source lists, in a deployed stack. It needs the
+// address of the ledger, unless with All, and of the bus, unless with DryRun. The error is
+// [ErrOptions].
 func NewReplay(source Source, service aws.Config, where stack.Addresses, opts *ReplayOptions) (*Replay, error) {
 	if err := opts.check(where); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
@@ -80,7 +84,8 @@ func (o *ReplayOptions) check(where stack.Addresses) error {
 	return nil
 }
 
-// day is the length of one list, so that the oldest events come first, roughly, and a run can report its progress.
+// day is the length of one list, so that the oldest events come first, roughly, and a run can
+// report its progress.
 const day = 24 * time.Hour
 
 // windows cuts the work into parts that one list can cover.
@@ -107,8 +112,8 @@ func (o *ReplayOptions) windows() []Window {
 	return all
 }
 
-// Run compares day by day. It ends at the first error: of a list, a lookup or an entry that is not known to be stored, or
-// of ctx. Another run does no harm.
+// Run compares day by day. It ends at the first error: of a list, a lookup or an entry that is not
+// known to be stored, or of ctx. Another run does no harm.
 func (r *Replay) Run(ctx context.Context) (Counts, error) {
 	var total Counts
 	for _, window := range r.windows {

@@ -34,8 +34,8 @@ const (
 
 var addresses = stack.Addresses{Bus: "meterbridge", Ledger: "ledger"}
 
-// bed is Stripe, the ledger and the bus, each behind its wire protocol, and without a network: tests run in bubbles, in
-// which time passes only when all wait.
+// bed is Stripe, the ledger and the bus, each behind its wire protocol, and without a network:
+// tests run in bubbles, in which time passes only when all wait.
 type bed struct {
 	stripe  *stripe.Sandbox
 	client  *v2events.Client

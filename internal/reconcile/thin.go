@@ -15,8 +15,9 @@ func entry(event *v2events.Event) bus.Entry {
 	}
 }
 
-// thin leaves out of a full event what a notification does not have, data and changes, and keeps every other member as
-// Stripe wrote it and where it was. The event has been parsed before, so that it is one valid JSON object.
+// thin leaves out of a full event what a notification does not have, data and changes, and keeps
+// every other member as Stripe wrote it and where it was. The event has been parsed before, so that
+// it is one valid JSON object.
 func thin(full []byte) []byte {
 	var out bytes.Buffer
 	in := json.NewDecoder(bytes.NewReader(full))

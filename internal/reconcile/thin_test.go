@@ -27,7 +27,8 @@ func TestThin(t *testing.T) {
 	}
 }
 
-// FuzzThin: the thin form of any full event is a thin event that says the same, and never holds data.
+// FuzzThin: the thin form of any full event is a thin event that says the same, and never holds
+// data.
 func FuzzThin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, full []byte) {
 		event, err := v2events.ParseEvent(full)

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// ErrUnfinished means that time ran out before the window's end. Everything up to the time reached is done.
+// ErrUnfinished means that time ran out before the window's end. Everything up to the time reached
+// is done.
 var ErrUnfinished = errors.New("reconcile: time ran out before the end of the window")
 
-// A window is swept in parts. Stripe does not document the order of its list, so the next walk can start after a part only
-// if the whole part was swept.
+// A window is swept in parts. Stripe does not document the order of its list, so the next walk can
+// start after a part only if the whole part was swept.
 const (
 	widest   = time.Hour
 	shares   = 8           // a part may take this fraction of the time left
@@ -19,12 +20,14 @@ const (
 	least    = time.Second // smallest part, and least time left to start one
 )
 
-// Walk sweeps a window part by part, the oldest first. After each part it calls reached with the time up to which every
-// event is now on the bus or known. An error of reached ends the walk, as any other error does.
+// Walk sweeps a window part by part, the oldest first. After each part it calls reached with the
+// time up to which every event is now on the bus or known. An error of reached ends the walk, as
+// any other error does.
 //
-// If ctx has a deadline, a part may take an eighth of the time left. A part that takes longer is abandoned and retried at a
-// quarter of its width: the work shrinks faster than the time, so the walk advances even through an hour with far more
-// events than there is time for. Events found in an abandoned part may be found again.
+// If ctx has a deadline, a part may take an eighth of the time left. A part that takes longer is
+// abandoned and retried at a quarter of its width: the work shrinks faster than the time, so the
+// walk advances even through an hour with far more events than there is time for. Events found in
+// an abandoned part may be found again.
 func (r *Reconciler) Walk(ctx context.Context, w Window, reached func(time.Time) error) (Counts, error) {
 	var total Counts
 	for width := widest; w.From.Before(w.To); {

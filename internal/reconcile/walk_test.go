@@ -56,7 +56,8 @@ func TestWalkStopsAtAFault(t *testing.T) {
 	}
 }
 
-// TestWalkAlwaysGetsAhead: an hour with many times more events than one invocation can list is done in a few.
+// TestWalkAlwaysGetsAhead: an hour with many times more events than one invocation can list is done
+// in a few.
 func TestWalkAlwaysGetsAhead(t *testing.T) {
 	t.Parallel()
 	for _, events := range []int{10, 400, 2000} {

@@ -49,7 +49,8 @@ func (s *bed) arrived(t *testing.T) map[string]int {
 	return count
 }
 
-// cut makes the nth call of AWS, and then what it does, a test's business. It returns how many calls there were.
+// cut makes the nth call of AWS, and then what it does, a test's business. It returns how many
+// calls there were.
 func (s *bed) cut(n int, at func(w http.ResponseWriter, r *http.Request, next http.Handler), after http.HandlerFunc) (calls *int) {
 	calls = new(int)
 	s.intercept = func(_ awswire.Call, next http.Handler) http.Handler {
@@ -68,8 +69,9 @@ func (s *bed) cut(n int, at func(w http.ResponseWriter, r *http.Request, next ht
 	return calls
 }
 
-// TestKilledAtEveryStep: a run that is killed before or after any call has lost nothing. The next run brings back the
-// rest, and doubles no more than the one batch in hand, under the same event ids.
+// TestKilledAtEveryStep: a run that is killed before or after any call has lost nothing. The next
+// run brings back the rest, and doubles no more than the one batch in hand, under the same event
+// ids.
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +97,8 @@ func TestKilledAtEveryStep(t *testing.T) {
 	})
 }
 
-// wantArrived checks that every event arrived, that at most so many did twice, and that no letter is left.
+// wantArrived checks that every event arrived, that at most so many did twice, and that no letter
+// is left.
 func (s *bed) wantArrived(t *testing.T, when string, ids []string, doubles int) {
 	t.Helper()
 	arrived := s.arrived(t)
@@ -114,8 +117,8 @@ func (s *bed) wantArrived(t *testing.T, when string, ids []string, doubles int) 
 	}
 }
 
-// TestInterruptedAtEveryStep: a run that is told to end finishes its step. Each letter is then either at its place or
-// still a dead letter, visible to the next run, and none is both.
+// TestInterruptedAtEveryStep: a run that is told to end finishes its step. Each letter is then
+// either at its place or still a dead letter, visible to the next run, and none is both.
 func TestInterruptedAtEveryStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -249,7 +252,8 @@ func TestOwnFaultsDoNotStop(t *testing.T) {
 	})
 }
 
-// TestDeletesAgain: a letter that SQS hands out once more after its successor was confirmed is deleted, not sent.
+// TestDeletesAgain: a letter that SQS hands out once more after its successor was confirmed is
+// deleted, not sent.
 func TestDeletesAgain(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -280,7 +284,8 @@ func TestDuplicatesOfTheQueue(t *testing.T) {
 		for i := range 25 {
 			s.park(t, fmt.Sprintf("evt_%d", i), meterType, "not_found")
 		}
-		// One receipt is not deleted at first, though SQS says so, and its message shows up during the run.
+		// One receipt is not deleted at first, though SQS says so, and its message shows up during
+		// the run.
 		lied := false
 		s.intercept = func(c awswire.Call, next http.Handler) http.Handler {
 			if c.Operation != "DeleteMessageBatch" || lied {

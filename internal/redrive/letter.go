@@ -36,8 +36,8 @@ type Letter struct {
 	event     bus.Event
 }
 
-// read returns the Letter in a received message. A body that is not an event is not an error: the letter then has no event
-// id.
+// read returns the Letter in a received message. A body that is not an event is not an error: the
+// letter then has no event id.
 func read(m queue.Message) *Letter {
 	attribute := func(name string) string { return m.Attributes[name] }
 	l := &Letter{
@@ -68,8 +68,8 @@ func read(m queue.Message) *Letter {
 // sum identifies the content of a letter.
 func (l *Letter) sum() [sha256.Size]byte { return sha256.Sum256([]byte(l.message.Body)) }
 
-// targets reports whether the rule that failed has the queue with that URL as its target. A queue's ARN ends in its
-// account and name, and so does its URL.
+// targets reports whether the rule that failed has the queue with that URL as its target. A queue's
+// ARN ends in its account and name, and so does its URL.
 func (l *Letter) targets(queueURL string) bool {
 	arn := strings.Split(l.targetARN, ":")
 	if len(arn) != 6 || arn[2] != "sqs" {

@@ -1,20 +1,24 @@
 // Package redrive sends dead letters back to where they failed to arrive.
 //
-// [New] makes a [Redriver] for one stack; [Redriver.Run] empties its two queues of dead letters. Letters that the fetcher
-// parked or that SQS gave up go back to the fetcher's queue, with their body unchanged. Letters that a rule of the bus
-// could not deliver go there as well if that queue was the rule's target: then nothing else sees the event a second
-// time, and it works for events of Stripe's partner bus, where only Stripe may put events. Letters for other targets go back on the bus with
-// their source, type, time, resources and the bytes of their detail, and all rules are matched again. EventBridge and
-// SQS have no redrive of their own for that: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
+// [New] makes a [Redriver] for one stack; [Redriver.Run] empties its two queues of dead letters.
+// Letters that the fetcher parked or that SQS gave up go back to the fetcher's queue, with their
+// body unchanged. Letters that a rule of the bus could not deliver go there as well if that queue
+// was the rule's target: then nothing else sees the event a second time, and it works for events of
+// Stripe's partner bus, where only Stripe may put events. Letters for other targets go back on the
+// bus with their source, type, time, resources and the bytes of their detail, and all rules are
+// matched again. EventBridge and SQS have no redrive of their own for that:
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
 //
-// A letter is deleted only after its copy is confirmed. So whatever ends a run, and wherever, nothing is lost: a letter
-// that was received and not deleted becomes visible again, and the next run sends it. It may then be sent twice, which the
-// ledger recognizes, since both copies have the same event id. A run that ends by itself or by its context completes the
-// call that it has begun, and leaves nothing hidden and nothing duplicated.
+// A letter is deleted only after its copy is confirmed. So whatever ends a run, and wherever,
+// nothing is lost: a letter that was received and not deleted becomes visible again, and the next
+// run sends it. It may then be sent twice, which the ledger recognizes, since both copies have the
+// same event id. A run that ends by itself or by its context completes the call that it has begun,
+// and leaves nothing hidden and nothing duplicated.
 //
-// A letter that the filter does not select stays hidden until its queue is done, because each receive would return it
-// again otherwise, and is then made visible at once. A letter with the same content as one that was sent in this run
-// stays as well: it has failed again, and the two would go round forever.
+// A letter that the filter does not select stays hidden until its queue is done, because each
+// receive would return it again otherwise, and is then made visible at once. A letter with the same
+// content as one that was sent in this run stays as well: it has failed again, and the two would go
+// round forever.
 package redrive
 
 import (
@@ -36,7 +40,8 @@ import (
 // ErrOptions means that options or addresses cannot work. The text says which.
 var ErrOptions = errors.New("redrive: unusable options")
 
-// MinRate is the lowest rate above zero. With a lower one, letters would become visible again before they are sent.
+// MinRate is the lowest rate above zero. With a lower one, letters would become visible again
+// before they are sent.
 const MinRate = 0.01
 
 // An Outcome is the result for one letter.
@@ -55,18 +60,20 @@ const (
 type Options struct {
 	Filter
 
-	// Rate is in letters a second; zero is no limit. Every letter becomes a request to Stripe, which allows about 25 a
-	// second together with live traffic. https://docs.stripe.com/rate-limits
+	// Rate is in letters a second; zero is no limit. Every letter becomes a request to Stripe,
+	// which allows about 25 a second together with live traffic.
+	// https://docs.stripe.com/rate-limits
 	Rate float64
 
 	// Limit is the largest number of letters to send; zero is no limit.
 	Limit int
 
-	// DryRun looks at the letters and leaves them all. Each receive counts, which has no effect on a queue without a
-	// dead-letter queue of its own.
+	// DryRun looks at the letters and leaves them all. Each receive counts, which has no effect on
+	// a queue without a dead-letter queue of its own.
 	DryRun bool
 
-	// Report is called once with the outcome of each letter. The error is set for [Failed]. Nil means no report.
+	// Report is called once with the outcome of each letter. The error is set for [Failed]. Nil
+	// means no report.
 	Report func(Letter, Outcome, error)
 }
 
@@ -89,8 +96,8 @@ type Redriver struct {
 	opts        Options
 }
 
-// New returns a Redriver. It needs the addresses of the fetcher's queue, of at least one queue of dead letters and, for
-// the letters of rules, of the bus. The error is [ErrOptions].
+// New returns a Redriver. It needs the addresses of the fetcher's queue, of at least one queue of
+// dead letters and, for the letters of rules, of the bus. The error is [ErrOptions].
 func New(service aws.Config, where stack.Addresses, opts *Options) (*Redriver, error) {
 	client := sqs.NewFromConfig(service)
 	r := &Redriver{fetch: queue.New(client, where.FetchQueue)}
@@ -143,9 +150,9 @@ func (r *Redriver) Pending(ctx context.Context) (int, error) {
 	return sum, nil
 }
 
-// Run looks at every letter once and sends those that the filter selects. It ends when there is no new letter, at the
-// limit, when ctx ends (whose error it returns), or when AWS accepts nothing more. The counts are valid beside an error
-// too; an error never means that a letter is lost.
+// Run looks at every letter once and sends those that the filter selects. It ends when there is no
+// new letter, at the limit, when ctx ends (whose error it returns), or when AWS accepts nothing
+// more. The counts are valid beside an error too; an error never means that a letter is lost.
 func (r *Redriver) Run(ctx context.Context) (Counts, error) {
 	state := newRun(r)
 	for _, q := range r.deadLetters {
@@ -156,8 +163,8 @@ func (r *Redriver) Run(ctx context.Context) (Counts, error) {
 	return state.sum(), nil
 }
 
-// hide returns how long a received letter stays hidden: until it can be sent, and for the work on it. If the run is
-// killed, the letter is visible again after this time.
+// hide returns how long a received letter stays hidden: until it can be sent, and for the work on
+// it. If the run is killed, the letter is visible again after this time.
 func (r *Redriver) hide() time.Duration {
 	d := 5 * time.Minute
 	if r.opts.Rate > 0 {

@@ -54,8 +54,8 @@ func TestParkedLettersGoBackToTheQueue(t *testing.T) {
 	})
 }
 
-// TestLettersOfRules: one for the fetcher's queue goes there as it is, since nobody else missed it; any other goes to the
-// bus; and what only AWS may put on a bus stays.
+// TestLettersOfRules: one for the fetcher's queue goes there as it is, since nobody else missed it;
+// any other goes to the bus; and what only AWS may put on a bus stays.
 func TestLettersOfRules(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -178,8 +178,8 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestEndsAmongManyThatStay: letters that are not wanted are handed out once, not over and over, even when the run takes
-// longer than they stay hidden.
+// TestEndsAmongManyThatStay: letters that are not wanted are handed out once, not over and over,
+// even when the run takes longer than they stay hidden.
 func TestEndsAmongManyThatStay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -202,8 +202,8 @@ func TestEndsAmongManyThatStay(t *testing.T) {
 	})
 }
 
-// TestEndsThoughLettersShowUpAgain: going through the queue takes so long that what was hidden first is back before the
-// last has been seen.
+// TestEndsThoughLettersShowUpAgain: going through the queue takes so long that what was hidden
+// first is back before the last has been seen.
 func TestEndsThoughLettersShowUpAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -247,8 +247,8 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// TestReturnedLettersStay: the fetcher may park a successor while the run is still on. Without a memory, the two would go
-// round for ever.
+// TestReturnedLettersStay: the fetcher may park a successor while the run is still on. Without a
+// memory, the two would go round for ever.
 func TestReturnedLettersStay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/queue"
 )
 
-// A run remembers the letters it has seen, since SQS returns messages again: because it may, because a letter was no longer
-// hidden, or because the fetcher has parked the copy already.
+// A run remembers the letters it has seen, since SQS returns messages again: because it may,
+// because a letter was no longer hidden, or because the fetcher has parked the copy already.
 type run struct {
 	*Redriver
 	limiter  *rate.Limiter
@@ -30,8 +30,8 @@ func newRun(r *Redriver) *run {
 	return &run{Redriver: r, limiter: pace.Burst(r.opts.Rate, queue.MaxBatch), sent: map[string]bool{}, contents: map[[sha256.Size]byte]bool{}}
 }
 
-// uninterrupted returns a context for one call of AWS. An interrupt does not abort the call: its result must be known, or
-// a letter could be sent and stay as well.
+// uninterrupted returns a context for one call of AWS. An interrupt does not abort the call: its
+// result must be known, or a letter could be sent and stay as well.
 func uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }
@@ -79,7 +79,8 @@ func (r *run) receive(ctx context.Context, from *queue.Queue) ([]*Letter, error)
 	return letters, err
 }
 
-// unsent returns the letters that have not been sent yet, and deletes the others, which should be gone already.
+// unsent returns the letters that have not been sent yet, and deletes the others, which should be
+// gone already.
 func (r *run) unsent(ctx context.Context, from *queue.Queue, letters []*Letter) []*Letter {
 	var sent []*Letter
 	unsent := slices.DeleteFunc(letters, func(l *Letter) bool {
@@ -117,8 +118,8 @@ func (r *run) choose(letters []*Letter) []*Letter {
 	return selected
 }
 
-// redrive sends letters and deletes those whose copy is confirmed. An error means that AWS accepts nothing at present,
-// not even one of them.
+// redrive sends letters and deletes those whose copy is confirmed. An error means that AWS accepts
+// nothing at present, not even one of them.
 func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLetters, letters []*Letter) error {
 	if err := r.limiter.WaitN(ctx, len(letters)); err != nil {
 		return err
@@ -150,8 +151,8 @@ func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLett
 	return temporary
 }
 
-// delete deletes letters whose copy is confirmed. It retries, because the next run would send a letter again that is
-// not deleted.
+// delete deletes letters whose copy is confirmed. It retries, because the next run would send a
+// letter again that is not deleted.
 func (r *run) delete(ctx context.Context, from *queue.Queue, letters []*Letter) {
 	ctx, cancel := uninterrupted(ctx)
 	defer cancel()
@@ -182,9 +183,10 @@ func (r *run) sum() Counts {
 	return counts
 }
 
-// hiddenLetters holds the letters of one queue that were received and are still there: their message ids, and the receipts to
-// make them visible again. They stay hidden until the queue is done, because each receive would return the same ones
-// otherwise. SQS hides up to 120,000 messages of a queue at once, and then returns no more.
+// hiddenLetters holds the letters of one queue that were received and are still there: their
+// message ids, and the receipts to make them visible again. They stay hidden until the queue is
+// done, because each receive would return the same ones otherwise. SQS hides up to 120,000 messages
+// of a queue at once, and then returns no more.
 type hiddenLetters struct {
 	receipts map[string]string
 	repeats  int // letters in a row that were hidden before when they were received
@@ -206,8 +208,8 @@ func (h *hiddenLetters) add(letters []*Letter) []*Letter {
 
 func (h *hiddenLetters) remove(l *Letter) { delete(h.receipts, l.MessageID) }
 
-// complete reports whether as many letters as are hidden were received again in a row: they have become visible before
-// the end of the run, and there is nothing else in the queue.
+// complete reports whether as many letters as are hidden were received again in a row: they have
+// become visible before the end of the run, and there is nothing else in the queue.
 func (h *hiddenLetters) complete() bool { return h.repeats > 0 && h.repeats >= len(h.receipts) }
 
 // reveal makes all letters visible again at once.

@@ -13,7 +13,8 @@ import (
 // errFinal means that a letter can never be sent as it is.
 var errFinal = errors.New("letter cannot be redriven")
 
-// send sends each letter where it belongs and returns one result for each: nil means that its copy is stored there.
+// send sends each letter where it belongs and returns one result for each: nil means that its copy
+// is stored there.
 func (r *Redriver) send(ctx context.Context, letters []*Letter) []error {
 	results := make([]error, len(letters))
 	var messages []queue.Message
@@ -50,7 +51,8 @@ func final(err error) error {
 	return err
 }
 
-// entry returns the event as it first came to the bus, except for the id, which EventBridge assigns.
+// entry returns the event as it first came to the bus, except for the id, which EventBridge
+// assigns.
 func (r *Redriver) entry(l *Letter) (bus.Entry, error) {
 	e := l.event
 	switch {

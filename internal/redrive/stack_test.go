@@ -33,8 +33,9 @@ const (
 	lambdaARN = "arn:aws:lambda:us-east-1:000000000000:function:alerts"
 )
 
-// bed is the queues and the bus that letters come from and go to, behind AWS's wire protocol. Time passes only in a
-// synctest bubble, where each test runs: the SDK calls the handler without a network.
+// bed is the queues and the bus that letters come from and go to, behind AWS's wire protocol. Time
+// passes only in a synctest bubble, where each test runs: the SDK calls the handler without a
+// network.
 type bed struct {
 	fetch, dead, ruleDead *sqs.Queue
 	// intercept is set before the first call. It has to be safe for concurrent use.
@@ -165,8 +166,8 @@ func bodies(t *testing.T, q *sqs.Queue) []string {
 	}
 }
 
-// fail answers those entries of a batch call with an error that a test chooses, without effect, and lets the others
-// through.
+// fail answers those entries of a batch call with an error that a test chooses, without effect, and
+// lets the others through.
 func fail(operation string, chosen func(entry string) bool, senderFault bool) func(awswire.Call, http.Handler) http.Handler {
 	return func(c awswire.Call, next http.Handler) http.Handler {
 		if c.Operation != operation {

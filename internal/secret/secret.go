@@ -1,3 +1,11 @@
+// Package secret keeps secrets from AWS Secrets Manager in memory, fresh enough to follow a
+// rotation.
+//
+// A [Cache] holds one secret in the form in which it is used, such as a verifier or a client, made
+// by a [Build]. It reads the secret again when the value is five minutes old, and keeps the old
+// value if that fails. [Cache.Refresh] reads it at once, for a value that has stopped working, but
+// not so often that forged requests could run up a bill. An empty or malformed secret never
+// replaces a good one and is never returned. No error contains any part of a secret.
 package secret
 
 import (
@@ -13,34 +21,37 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// ErrUnusable means that a secret has no text, or text that it cannot have.
+// ErrUnusable means that a secret is binary or empty, or that its text is malformed.
 var ErrUnusable = errors.New("secret: unusable value")
 
-// Client is the part of a Secrets Manager client that a Cache needs; [*secretsmanager.Client] has it.
+// Client is the part of a Secrets Manager client that a Cache needs; [*secretsmanager.Client] has
+// it.
 type Client interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
 // Options adjusts a [Cache]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	// TTL is the age at which a value is fetched anew; zero means 5 minutes.
+	// TTL is the age at which a value is read again; zero means 5 minutes.
 	TTL time.Duration
 
-	// Pause is the least time between a failed or forced look at the secret and the next one; zero means 30 s.
+	// Pause is the shortest time between a failed or forced read and the next one; zero means 30 s.
 	Pause time.Duration
 
-	// Timeout bounds one look; zero means 3 s.
+	// Timeout bounds one read; zero means 3 s.
 	Timeout time.Duration
 
-	// OnStale is told why an old value had to be kept; nil means nobody is. It must be safe for concurrent use.
+	// OnStale is called with the error of a failed read after which an old value is kept. It must
+	// be safe for concurrent use. Nil means no report.
 	OnStale func(error)
 
 	// Now is the clock; nil means [time.Now].
 	Now func() time.Time
 }
 
-// A Build makes the cached value from the texts of a secret: the one staged AWSCURRENT and, while there is one, the one
-// staged AWSPREVIOUS, else "". Both arrive as they are stored. An error keeps the value from being used.
+// A Build makes the cached value from the texts of a secret: the version staged AWSCURRENT and the
+// one staged AWSPREVIOUS, which is "" if there is none. Both are passed as stored. After an error
+// the value is not used.
 type Build[T any] func(current, previous string) (T, error)
 
 // A Cache holds one secret. It is safe for concurrent use.
@@ -54,11 +65,11 @@ type Cache[T any] struct {
 	mu      sync.Mutex
 	value   T
 	have    bool      // value is set
-	expires time.Time // when Get looks again
-	looked  time.Time // when the last look began, whatever came of it
+	expires time.Time // when Get reads again
+	began   time.Time // when the last read began, successful or not
 }
 
-// New returns a Cache for the secret with that name or ARN. Nothing is fetched before the first Get.
+// New returns a Cache for the secret with that name or ARN. Nothing is read before the first Get.
 func New[T any](client Client, id string, build Build[T], opts *Options) *Cache[T] {
 	c := &Cache[T]{client: client, id: id, build: build}
 	if opts != nil {
@@ -76,30 +87,30 @@ func New[T any](client Client, id string, build Build[T], opts *Options) *Cache[
 	return c
 }
 
-// Get returns the value, fetched anew if it is older than the TTL. If that fails the old value is returned, and the next
-// attempt waits for the pause. It fails only while there has never been a value: with [ErrUnusable], an error of the SDK
-// or of ctx.
+// Get returns the value, and reads the secret first if the value is older than the TTL. If that
+// fails it returns the old value, and the next attempt waits for the pause. It fails only as long
+// as there has been no value: with [ErrUnusable], an error of the SDK or of ctx.
 func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 	value, fresh, have := c.held()
 	if fresh {
 		return value, nil
 	}
-	newer, err := c.look(ctx)
+	newer, err := c.load(ctx)
 	if err != nil && have {
 		return value, nil
 	}
 	return newer, err
 }
 
-// Refresh is for a value that has stopped working, perhaps because the secret was rotated. It fetches the secret now and
-// reports true, unless the secret was looked at within the pause or cannot be had: then it reports false, and what the
-// caller held stands.
+// Refresh reads the secret now, for a value that has stopped working, perhaps because of a
+// rotation. It returns false if the secret was read within the pause or cannot be read; the
+// caller's value is then the latest.
 func (c *Cache[T]) Refresh(ctx context.Context) (T, bool) {
-	if !c.mayLook() {
+	if !c.mayRead() {
 		var none T
 		return none, false
 	}
-	value, err := c.look(ctx)
+	value, err := c.load(ctx)
 	return value, err == nil
 }
 
@@ -109,15 +120,15 @@ func (c *Cache[T]) held() (value T, fresh, have bool) {
 	return c.value, c.have && c.opts.Now().Before(c.expires), c.have
 }
 
-func (c *Cache[T]) mayLook() bool {
+func (c *Cache[T]) mayRead() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.opts.Now().Before(c.looked.Add(c.opts.Pause))
+	return !c.opts.Now().Before(c.began.Add(c.opts.Pause))
 }
 
-// look fetches the secret, once for all who ask at the same time. It does not end with the context of the one who
-// happened to ask first.
-func (c *Cache[T]) look(ctx context.Context) (T, error) {
+// load reads the secret, once for all concurrent callers. The read does not end with the context of
+// the first caller.
+func (c *Cache[T]) load(ctx context.Context) (T, error) {
 	results := c.flight.DoChan("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.Timeout)
 		defer cancel()
@@ -140,12 +151,12 @@ func (c *Cache[T]) look(ctx context.Context) (T, error) {
 	}
 }
 
-// keep stores what a look brought and reports whether an old value has to serve on. It then does so for another pause,
-// lest every request ask while Secrets Manager is down.
+// keep stores the result of a read and reports whether an old value is kept. It is then kept for
+// another pause, so that not every request reads the secret while Secrets Manager is down.
 func (c *Cache[T]) keep(value T, err error, began time.Time) (stale bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.looked = began
+	c.began = began
 	if err != nil {
 		c.expires = began.Add(c.opts.Pause)
 		return c.have

@@ -13,9 +13,10 @@ import (
 // ErrNoKey means that there is no API key for an event's mode.
 var ErrNoKey = errors.New("secret: no API key for this mode")
 
-// SigningSecrets reads the signing secrets of one URL: a plain secret, or a JSON array of several where more than one
-// event destination points at the URL. Those of current come first. What previous holds is an extra during a rotation;
-// if it cannot be read it is left out. The error is [ErrUnusable].
+// SigningSecrets parses the signing secrets of one URL: a plain secret, or a JSON array of several
+// if more than one event destination points at the URL. Those of current come first. Those of
+// previous are extras during a rotation, left out if they are malformed. The error is
+// [ErrUnusable].
 func SigningSecrets(current, previous string) ([]stripesig.Secret, error) {
 	secrets, err := signingSecrets(current)
 	if err != nil {
@@ -43,14 +44,15 @@ func signingSecrets(text string) ([]stripesig.Secret, error) {
 	return secrets, nil
 }
 
-// APIKeys are the keys by mode. Either may be empty if the secret names modes, and both are the same if it does not.
+// APIKeys are the API keys by mode. If the secret names modes, one may be empty; if it does not,
+// both are the same.
 type APIKeys struct {
 	Live stripeapi.Key `json:"live"`
 	Test stripeapi.Key `json:"test"`
 }
 
-// ParseAPIKeys reads a plain key, which serves both modes, or {"live": …, "test": …} with at least one of them.
-// The error is [ErrUnusable].
+// ParseAPIKeys parses a plain key, which serves both modes, or {"live": …, "test": …} with at least
+// one of them. The error is [ErrUnusable].
 func ParseAPIKeys(text string) (APIKeys, error) {
 	text = strings.TrimSpace(text)
 	keys := APIKeys{Live: stripeapi.Key(text), Test: stripeapi.Key(text)}
@@ -61,7 +63,7 @@ func ParseAPIKeys(text string) (APIKeys, error) {
 		}
 	}
 	if keys == (APIKeys{}) {
-		return APIKeys{}, fmt.Errorf("%w: no API key in it", ErrUnusable)
+		return APIKeys{}, fmt.Errorf("%w: it contains no API key", ErrUnusable)
 	}
 	return keys, nil
 }

@@ -16,9 +16,10 @@ var (
 	ErrCredentials = errors.New("stack: no AWS credentials: log in as for the aws command (aws sso login, aws configure) or set AWS_PROFILE")
 )
 
-// OperatorConfig returns the configuration that the aws command would use on this machine: environment, profiles, single
-// sign-on. It checks that there are credentials, so that a command without them fails before it has changed anything.
-// Errors are [ErrRegion], [ErrCredentials] and those of reading the profiles.
+// OperatorConfig returns the configuration that the aws command would use on this machine:
+// environment, profiles, single sign-on. It checks that there are credentials, so that a command
+// without them fails before it has changed anything. Errors are [ErrRegion], [ErrCredentials] and
+// those of reading the profiles.
 // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 func OperatorConfig(ctx context.Context) (aws.Config, error) {
 	c, err := config.LoadDefaultConfig(ctx)
@@ -34,13 +35,14 @@ func OperatorConfig(ctx context.Context) (aws.Config, error) {
 	return c, nil
 }
 
-// FunctionConfig returns the configuration in the environment that Lambda gives a function, and nothing else: region,
-// the role's credentials and the SDK's own variables, such as AWS_ENDPOINT_URL and AWS_MAX_ATTEMPTS. The error names
-// every variable that is missing; the configuration beside it makes clients whose calls fail.
+// FunctionConfig returns the configuration in the environment that Lambda gives a function, and
+// nothing else: region, the role's credentials and the SDK's own variables, such as
+// AWS_ENDPOINT_URL and AWS_MAX_ATTEMPTS. The error names every variable that is missing; the
+// configuration beside it makes clients whose calls fail.
 //
-// The SDK's own loader also handles profiles, single sign-on, web identities and instance metadata. A function has none
-// of them, and without that loader its binary is a seventh smaller. Lambda's credentials stay valid as long as the
-// process runs.
+// The SDK's own loader also handles profiles, single sign-on, web identities and instance metadata.
+// A function has none of them, and without that loader its binary is a seventh smaller. Lambda's
+// credentials stay valid as long as the process runs.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 func FunctionConfig() (aws.Config, error) {
 	env, err := config.NewEnvConfig()

@@ -1,7 +1,8 @@
 // Package stack knows where a deployed stack is and how to talk to AWS about it.
 //
-// [Addresses] are the names and URLs that the operator's commands act on. [OperatorConfig] configures the AWS SDK for
-// such a command, and [FunctionConfig] for a Lambda function of the stack.
+// [Addresses] are the names and URLs that the operator's commands act on. [OperatorConfig]
+// configures the AWS SDK for such a command, and [FunctionConfig] for a Lambda function of the
+// stack.
 package stack
 
 import (
@@ -22,7 +23,8 @@ type Addresses struct {
 	Ledger          string // name of the ledger's table
 }
 
-// ReadOutputs reads Addresses from the JSON that either of these commands prints, and ignores other outputs:
+// ReadOutputs reads Addresses from the JSON that either of these commands prints, and ignores other
+// outputs:
 //
 //	sam list stack-outputs --stack-name NAME --output json
 //	aws cloudformation describe-stacks --stack-name NAME

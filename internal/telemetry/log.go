@@ -1,3 +1,10 @@
+// Package telemetry writes log lines and metrics for operators, both as JSON on a function's
+// standard output.
+//
+// [NewLogger] returns a logger whose lines have the members of Lambda's own JSON logs. [Metrics]
+// writes lines in CloudWatch's embedded metric format, which cost no API call and need no
+// permission. Callers pass ids, codes and error texts only: never a body, a header, a signature or
+// a secret.
 package telemetry
 
 import (
@@ -8,15 +15,16 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// NewLogger returns a logger whose lines look like Lambda's own: "timestamp", "level", "message" and, within an
-// invocation, "requestId". The level is a parameter and not, as in lambdacontext.NewLogHandler, what the environment held
-// when the program was loaded; Lambda's own level filter applies on top of it.
+// NewLogger returns a logger whose lines look like Lambda's own: "timestamp", "level", "message"
+// and, within an invocation, "requestId". The level is a parameter; [lambdacontext.NewLogHandler]
+// would read it from the environment when the program is loaded. Lambda's own level filter applies
+// as well.
 func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: lambdacontext.ReplaceAttr}
 	return slog.New(invocationHandler{slog.NewJSONHandler(w, options)})
 }
 
-// invocationHandler adds the id of the invocation.
+// An invocationHandler adds the id of the invocation.
 type invocationHandler struct{ slog.Handler }
 
 func (h invocationHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -34,11 +42,11 @@ func (h invocationHandler) WithGroup(name string) slog.Handler {
 	return invocationHandler{h.Handler.WithGroup(name)}
 }
 
-// maxID is far above the length of any id, type or context that Stripe uses.
+// maxID is in bytes, far above the length of any id, type or context that Stripe uses.
 const maxID = 200
 
-// ID returns an attribute for an id, a type or a context from an event. It cuts what is too long to be one, so that a
-// payload cannot reach the log through such a member.
+// ID returns an attribute for an id, a type or a context of an event. It truncates a value that is
+// too long to be one, so that no payload reaches the log in such a member.
 func ID(key, value string) slog.Attr {
 	if len(value) > maxID {
 		value = value[:maxID] + "…"
@@ -46,8 +54,9 @@ func ID(key, value string) slog.Attr {
 	return slog.String(key, value)
 }
 
-// TraceHeader returns the X-Ray header of the invocation, or "" outside of one, for handing on to other services.
+// TraceHeader returns the X-Ray header of the invocation, to pass on to other services, or ""
+// outside an invocation.
 func TraceHeader(ctx context.Context) string {
-	header, _ := ctx.Value("x-amzn-trace-id").(string) // the key under which aws-lambda-go keeps it
+	header, _ := ctx.Value("x-amzn-trace-id").(string) // aws-lambda-go's key
 	return header
 }

@@ -10,12 +10,12 @@ import (
 // Namespace is the CloudWatch namespace of all metrics.
 const Namespace = "Meterbridge"
 
-// The dimensions of the metrics. The last two take their values from constants in the code, never from an event, so that
-// the number of metrics, which are billed one by one, is bounded.
+// The dimensions of the metrics. The values of the last two are constants in the code, never taken
+// from an event, because each combination is billed as a metric.
 const (
-	DimensionBus     = "Bus"     // which stack: several in one account must not count together
+	DimensionBus     = "Bus"     // which stack, so that several in one account are counted apart
 	DimensionService = "Service" // which function
-	DimensionReason  = "Reason"  // why
+	DimensionReason  = "Reason"  // a reason code
 	DimensionCode    = "Code"    // Stripe's error code, or "other"
 )
 
@@ -26,10 +26,10 @@ type Metric string
 const (
 	Stored           Metric = "Stored"           // answered 200: the event is on the bus
 	SignatureInvalid Metric = "SignatureInvalid" // not authentic, by reason
-	RequestRefused   Metric = "RequestRefused"   // no delivery of Stripe's at all, by reason
+	RequestRefused   Metric = "RequestRefused"   // not a delivery from Stripe, by reason
 	NotAnEvent       Metric = "NotAnEvent"       // authentic, but not an event
-	NotStored        Metric = "NotStored"        // answered 503: Stripe will deliver again
-	SecretStale      Metric = "SecretStale"      // looks at a secret that failed while an old value served on; fetcher too
+	NotStored        Metric = "NotStored"        // answered 503: Stripe will redeliver
+	SecretStale      Metric = "SecretStale"      // failed reads of a secret after which an old value is kept; all functions
 )
 
 // The metrics of the fetcher.
@@ -37,22 +37,22 @@ const (
 	Emitted           Metric = "Emitted"           // full events on the bus
 	Duplicate         Metric = "Duplicate"         // deliveries of events that were emitted or parked before
 	Parked            Metric = "Parked"            // events given up, by reason
-	Deferred          Metric = "Deferred"          // deliveries to be tried again later, by reason
+	Deferred          Metric = "Deferred"          // deliveries to be retried later, by reason
 	StripeLatency     Metric = "StripeLatency"     // milliseconds of each request to Stripe
 	StripeRateLimited Metric = "StripeRateLimited" // requests that Stripe refused with 429
 	StripeAuthError   Metric = "StripeAuthError"   // requests that Stripe refused with 401 or 403, or that had no key
-	MeterErrors       Metric = "MeterErrors"       // usage that Stripe refused, as emitted reports say, by code
-	SideEffectFailed  Metric = "SideEffectFailed"  // calls of SQS or EventBridge that failed beside the event's own way, by reason
+	MeterErrors       Metric = "MeterErrors"       // usage that Stripe refused according to emitted reports, by code
+	SideEffectFailed  Metric = "SideEffectFailed"  // failed calls of AWS that do not change what becomes of the event, by reason
 )
 
 // The metrics of the reconciler.
 const (
 	Listed              Metric = "Listed"              // events that Stripe listed
-	Missing             Metric = "Missing"             // of them, those that nobody had brought: now on the bus
-	ReconcileRefused    Metric = "ReconcileRefused"    // of the missing, those that no bus will carry
-	ReconcileFailed     Metric = "ReconcileFailed"     // accounts that could not be compared to the end, by reason
-	ReconcileUnfinished Metric = "ReconcileUnfinished" // accounts for which time ran out; the next run goes on
-	ReconcileLag        Metric = "ReconcileLag"        // milliseconds up to now that are not compared yet, of each account
+	Missing             Metric = "Missing"             // of the listed, unknown to the ledger: now on the bus
+	ReconcileRefused    Metric = "ReconcileRefused"    // of the missing, those that no bus will ever accept
+	ReconcileFailed     Metric = "ReconcileFailed"     // streams that could not be compared to their end, by reason
+	ReconcileUnfinished Metric = "ReconcileUnfinished" // streams for which time ran out; the next run continues
+	ReconcileLag        Metric = "ReconcileLag"        // milliseconds up to now that are not compared yet, for each stream
 )
 
 // Metrics writes metrics of one service. It is safe for concurrent use if its writer is.
@@ -64,9 +64,10 @@ type Metrics struct {
 	now     func() time.Time
 }
 
-// NewMetrics returns Metrics for a service of the stack with that bus, which logs at level. Lambda's level filter takes a
-// line without a level for INFO and drops it where only warnings are wanted, so every line claims the level that just
-// passes. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+// NewMetrics returns Metrics for a service of the stack with that bus, which logs at level.
+// Lambda's level filter treats a line without a level as INFO and drops it if only warnings are
+// wanted, so every line has the level that just passes.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 func NewMetrics(w io.Writer, bus, service string, level slog.Level, now func() time.Time) *Metrics {
 	return &Metrics{w: w, bus: bus, service: service, level: level.String(), now: now}
 }
@@ -78,14 +79,16 @@ func (m *Metrics) Count(metric Metric, n int) {
 	}
 }
 
-// CountReason adds n to a metric as a whole and under a reason, which must be one of few; zero writes nothing.
+// CountReason adds n to a metric as a whole and under a reason, which must be a constant; zero
+// writes nothing.
 func (m *Metrics) CountReason(metric Metric, reason string, n int) {
 	if n != 0 {
 		m.write(metric, "Count", n, DimensionReason, reason)
 	}
 }
 
-// CountCode adds n to a metric as a whole and under a code, which must be one of few; zero writes nothing.
+// CountCode adds n to a metric as a whole and under a code, which must be a constant; zero writes
+// nothing.
 func (m *Metrics) CountCode(metric Metric, code string, n int64) {
 	if n != 0 {
 		m.write(metric, "Count", n, DimensionCode, code)
@@ -100,7 +103,7 @@ func (m *Metrics) OnError(log *slog.Logger, metric Metric, message string) func(
 	}
 }
 
-// maxValues is how many values one line may hold.
+// maxValues is the largest number of values in one line.
 const maxValues = 100
 
 // Observe adds durations to a metric in milliseconds.
@@ -116,7 +119,7 @@ func (m *Metrics) Observe(metric Metric, durations []time.Duration) {
 	}
 }
 
-// directive tells CloudWatch which members of a line are metrics and dimensions.
+// A directive says which members of a line are metrics and dimensions.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 type directive struct {
 	Namespace  string
@@ -129,7 +132,7 @@ type definition struct {
 	Unit string
 }
 
-// write writes a metric, as a whole and, if there is a value for it, under one more dimension.
+// write writes a metric, as a whole and, if value is not empty, also under one more dimension.
 func (m *Metrics) write(metric Metric, unit string, values any, dimension, value string) {
 	now := m.now()
 	dimensions := [][]string{{DimensionBus, DimensionService}}

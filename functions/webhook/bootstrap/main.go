@@ -1,5 +1,5 @@
-// Webhook is the Lambda function Stripe delivers events to. It verifies the signature, puts the event on the bus
-// unchanged, and answers 2xx only after EventBridge has confirmed it.
+// Webhook is the Lambda function Stripe delivers events to. It verifies the signature, puts the
+// event on the bus unchanged, and answers 2xx only after EventBridge has confirmed it.
 package main
 
 import (
@@ -34,10 +34,12 @@ func main() {
 	lambda.Start(lambdahttp.Handler(h.Handle))
 }
 
-// wire makes the handler. It reads the signing secret at once, so that a function that could not verify anything does
-// not start; its error reports that together with every fault of the configuration.
+// wire makes the handler. It reads the signing secret at once, so that a function that could not
+// verify anything does not start; its error reports that together with every fault of the
+// configuration.
 //
-// The slowest answer takes 3 s for the secret and 5 s for the bus; the function's timeout in the template exceeds that.
+// The slowest answer takes 3 s for the secret and 5 s for the bus; the function's timeout in the
+// template exceeds that.
 func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*webhook.Handler, error) {
 	c, err := config.LoadWebhook(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
