@@ -118,6 +118,8 @@ func (l *localStack) aws() *clients { return l.client }
 
 func (l *localStack) name(logical string) string { return l.names[logical] }
 
+// deliver sends a request over HTTP. The local gateway itself encodes binary content types in
+// base64.
 func (l *localStack) deliver(ctx context.Context, body []byte, headers map[string]string, _ bool) (int, string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.stack.URL()+"/webhook", bytes.NewReader(body))
 	if err != nil {

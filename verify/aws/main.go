@@ -34,7 +34,7 @@ func main() {
 // checks lists the checks in the order in which they build on each other.
 func checks(w *workspace) []check {
 	return []check{
-		// template.yaml, and what sam build makes of it
+		// template.yaml and the binaries
 		{name: "sam-validate", tools: []string{"sam"}, run: w.samValidate},
 		{name: "cfn-lint", tools: []string{"lint"}, run: w.cfnLint},
 		{name: "checkov", tools: []string{"checkov"}, run: w.checkov},
@@ -47,11 +47,11 @@ func checks(w *workspace) []check {
 		{name: "end-to-end", tools: []string{"sam", "moto", "rie"}, after: []string{"stack"}, run: w.endToEnd},
 		{name: "schemas", tools: []string{"moto"}, after: []string{"end-to-end"}, run: w.schemas},
 		{name: "local", tools: []string{"sam", "moto", "rie"}, after: []string{"end-to-end"}, run: w.localGivesTheSame},
+		{name: "rotation", tools: []string{"sam", "moto", "rie"}, after: []string{"end-to-end"}, run: w.rotation},
 
-		// parts on their own
+		// single parts
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},
 		{name: "iam", run: w.iam},
-		{name: "rotation", tools: []string{"sam", "moto", "rie"}, after: []string{"end-to-end"}, run: w.rotation},
 		{name: "stripe", run: w.stripe},
 	}
 }

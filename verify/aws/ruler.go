@@ -22,22 +22,9 @@ const pairs = 40_000
 // corpus.
 func (w *workspace) eventRuler(ctx context.Context) (string, error) {
 	corpus := newCorpus(pairs)
-	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines)
-	encoder.SetEscapeHTML(false)
-	for _, p := range corpus {
-		if err := encoder.Encode(p); err != nil {
-			return "", err
-		}
-	}
-	sum := sha256.Sum256(lines.Bytes())
-	out, err := command{stdin: lines.Bytes()}.output(ctx, "java", "-cp", w.tools["ruler"].path+"/*", w.path("verify", "aws", "ruler", "Ruler.java"))
+	theirs, hash, err := w.askRuler(ctx, corpus)
 	if err != nil {
 		return "", err
-	}
-	theirs := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-	if len(theirs) != len(corpus) {
-		return "", fmt.Errorf("%d answers to %d pairs", len(theirs), len(corpus))
 	}
 	answers, known := map[string]int{}, map[string]int{}
 	var differences []string
@@ -68,7 +55,29 @@ func (w *workspace) eventRuler(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the corpus is too one-sided: %v", answers)
 	}
 	return fmt.Sprintf("%s and our matcher agree on %d of %d pairs (%d match, %d do not, %d are refused), corpus sha256 %s; known differences: %s",
-		w.version("ruler"), agreed, len(corpus), answers["match"], answers["no"], answers["error"], hex.EncodeToString(sum[:6]), counted(known)), nil
+		w.version("ruler"), agreed, len(corpus), answers["match"], answers["no"], answers["error"], hash, counted(known)), nil
+}
+
+// askRuler returns event-ruler's answer to each pair, and the beginning of the corpus's hash.
+func (w *workspace) askRuler(ctx context.Context, corpus []pair) (answers []string, hash string, err error) {
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines)
+	encoder.SetEscapeHTML(false)
+	for _, p := range corpus {
+		if err := encoder.Encode(p); err != nil {
+			return nil, "", err
+		}
+	}
+	sum := sha256.Sum256(lines.Bytes())
+	out, err := command{stdin: lines.Bytes()}.output(ctx, "java", "-cp", w.tools["ruler"].path+"/*", w.path("verify", "aws", "ruler", "Ruler.java"))
+	if err != nil {
+		return nil, "", err
+	}
+	answers = strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	if len(answers) != len(corpus) {
+		return nil, "", fmt.Errorf("%d answers to %d pairs", len(answers), len(corpus))
+	}
+	return answers, hex.EncodeToString(sum[:6]), nil
 }
 
 // ask returns our matcher's answer in the form of Ruler.java: match, no or error.
