@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 )
 
@@ -16,11 +16,12 @@ import (
 // own time is measured. The ledger's table is the emulator's, because the functions depend on its
 // answers.
 func startCloud(b *testing.B) *httptest.Server {
-	ledger, err := dynamodb.New(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: "S"}})
+	tables := dynamodb.New()
+	_, err := tables.AddTable(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: "S"}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	dynamoDB := awswire.New(awswire.Backends{Tables: []*dynamodb.Table{ledger}})
+	dynamoDB := awsjson.New(nil, tables.Operations())
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_") {

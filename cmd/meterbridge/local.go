@@ -181,8 +181,8 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	return nil
 }
 
-func (s *session) options(parameters map[string]string) aws.Options {
-	options := aws.Options{
+func (s *session) options(parameters map[string]string) *aws.Options {
+	options := &aws.Options{
 		Template:    s.flags.template,
 		Parameters:  parameters,
 		Listen:      s.flags.listen,

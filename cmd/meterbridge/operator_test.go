@@ -21,9 +21,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
@@ -52,24 +52,23 @@ type cloudKey struct{}
 func newCloud(t testing.TB, before func(operation string)) *cloud {
 	t.Helper()
 	c := &cloud{sandbox: stripe.New(&stripe.Options{APIKeys: []string{"sk_test_1"}})}
-	for name, q := range map[string]**sqs.Queue{"fetch": &c.fetch, "dead": &c.dead, "rule-dead": &c.rule} {
-		*q = sqs.New(sqs.Config{Name: name, ARN: arn(name), URL: "https://sqs.us-east-1.amazonaws.com/000000000000/" + name}, clock.New(1))
-	}
-	items, tableErr := emulated.New(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
+	queues, tables, buses := sqs.New(nil, nil), emulated.New(), eventbridge.New(nil, nil)
+	c.fetch, c.dead, c.rule = queues.AddQueue(sqs.Config{Name: "fetch"}), queues.AddQueue(sqs.Config{Name: "dead"}), queues.AddQueue(sqs.Config{Name: "rule-dead"})
+	buses.AddBus(eventbridge.BusConfig{Name: "meterbridge", Accept: c.accept})
+	_, tableErr := tables.AddTable(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
 	verifier, verifierErr := stripesig.NewVerifier([]stripesig.Secret{webhookSecret}, nil)
 	if err := errors.Join(tableErr, verifierErr); err != nil {
 		t.Fatal(err)
 	}
 	c.verifier = verifier
-	handler := awswire.New(awswire.Backends{
-		Events: c, Queues: []*sqs.Queue{c.fetch, c.dead, c.rule}, Tables: []*emulated.Table{items},
-		Intercept: func(call awswire.Call, next http.Handler) http.Handler {
+	handler := awsjson.New(&awsjson.Options{
+		Intercept: func(call awsjson.Call, next http.Handler) http.Handler {
 			if before != nil {
 				before(call.Operation)
 			}
 			return next
 		},
-	})
+	}, buses.Operations(), queues.Operations(), tables.Operations())
 	c.service = awstest.InProcess(handler)
 	c.aws, c.stripe, c.webhook = httptest.NewServer(handler), httptest.NewServer(c.sandbox), httptest.NewServer(http.HandlerFunc(c.receive))
 	return c
@@ -97,21 +96,15 @@ func (c *cloud) outputs() []byte {
 		c.fetch.Config().URL, c.dead.Config().URL, c.rule.Config().URL)
 }
 
-func (c *cloud) HasBus(name string) bool { return name == "meterbridge" }
-
-func (c *cloud) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
+// accept puts an event on the bus, unless its type is refused.type.
+func (c *cloud) accept(entry eventbridge.Entry) *awsjson.Error {
+	if entry.DetailType == "refused.type" {
+		return &awsjson.Error{Code: "InvalidArgument", Message: "no"}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	results := make([]awswire.Result, len(entries))
-	for i, entry := range entries {
-		if entry.DetailType == "refused.type" {
-			results[i] = awswire.Result{ErrorCode: "InvalidArgument", ErrorMessage: "no"}
-			continue
-		}
-		c.bus = append(c.bus, fmt.Sprint(entry.Source, " ", entry.DetailType, " ", idIn(entry.Detail)))
-		results[i] = awswire.Result{EventID: "id"}
-	}
-	return results
+	c.bus = append(c.bus, fmt.Sprint(entry.Source, " ", entry.DetailType, " ", idIn(entry.Detail)))
+	return nil
 }
 
 func idIn(event []byte) string {

@@ -64,7 +64,7 @@ type stack struct {
 
 func newStack(t *testing.T, env map[string]string) *stack {
 	t.Helper()
-	items, err := dynamodb.New(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: dynamodb.String}})
+	items, err := dynamodb.NewTable(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: dynamodb.String}})
 	if err != nil {
 		t.Fatal(err)
 	}

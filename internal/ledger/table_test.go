@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
@@ -36,12 +36,13 @@ type served struct {
 
 func serve(t *testing.T) *served {
 	t.Helper()
-	items, err := emulated.New(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
+	tables := emulated.New()
+	_, err := tables.AddTable(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &served{calls: map[string]*atomic.Int64{"UpdateItem": {}, "GetItem": {}}}
-	server := httptest.NewServer(awswire.New(awswire.Backends{Tables: []*emulated.Table{items}, Intercept: s.intercept}))
+	server := httptest.NewServer(awsjson.New(&awsjson.Options{Intercept: s.intercept}, tables.Operations()))
 	t.Cleanup(server.Close)
 	atOnce := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
@@ -56,7 +57,7 @@ func serve(t *testing.T) *served {
 	return s
 }
 
-func (s *served) intercept(call awswire.Call, next http.Handler) http.Handler {
+func (s *served) intercept(call awsjson.Call, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls[call.Operation].Add(1)
 		if s.after == nil {

@@ -17,8 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
@@ -43,7 +44,7 @@ type bed struct {
 	now     time.Time
 
 	calls     int // of PutEvents
-	bus       []awswire.Entry
+	bus       []eventbridge.Entry
 	intercept func() // runs at each PutEvents
 	refuse    map[string]string
 }
@@ -51,11 +52,13 @@ type bed struct {
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	s := &bed{stripe: stripe.New(nil), now: time.Now(), refuse: map[string]string{}, intercept: func() {}}
-	items, err := emulated.New(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
+	buses, tables := eventbridge.New(nil, nil), emulated.New()
+	buses.AddBus(eventbridge.BusConfig{Name: addresses.Bus, Accept: s.accept})
+	_, err := tables.AddTable(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.service = awstest.InProcess(awswire.New(awswire.Backends{Events: s, Tables: []*emulated.Table{items}}))
+	s.service = awstest.InProcess(awsjson.New(&awsjson.Options{Intercept: s.count}, buses.Operations(), tables.Operations()))
 	api, err := stripeapi.New("sk_test_1", &stripeapi.Options{HTTPClient: &http.Client{Transport: s}})
 	if err != nil {
 		t.Fatal(err)
@@ -77,24 +80,25 @@ func (s *bed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-func (s *bed) HasBus(name string) bool { return name == addresses.Bus }
-
-func (s *bed) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
-	s.calls++
-	s.intercept()
-	results := make([]awswire.Result, len(entries))
-	for i, entry := range entries {
-		if code := s.refuse[idOf(entry)]; code != "" {
-			results[i] = awswire.Result{ErrorCode: code, ErrorMessage: "no"}
-			continue
-		}
-		s.bus = append(s.bus, entry)
-		results[i] = awswire.Result{EventID: "id"}
+// accept puts an entry on the bus, unless its id is refused.
+func (s *bed) accept(entry eventbridge.Entry) *awsjson.Error {
+	if code := s.refuse[idOf(entry)]; code != "" {
+		return &awsjson.Error{Code: code, Message: "no"}
 	}
-	return results
+	s.bus = append(s.bus, entry)
+	return nil
 }
 
-func idOf(entry awswire.Entry) string {
+// count runs the intercept at each PutEvents.
+func (s *bed) count(c awsjson.Call, next http.Handler) http.Handler {
+	if c.Operation == "PutEvents" {
+		s.calls++
+		s.intercept()
+	}
+	return next
+}
+
+func idOf(entry eventbridge.Entry) string {
 	thin, err := v2events.ParseThinEvent(entry.Detail)
 	if err != nil {
 		return err.Error()
@@ -219,7 +223,7 @@ func TestEntry(t *testing.T) {
 		if err != nil || !slices.Equal(reported, []string{"evt_1 put <nil>"}) {
 			t.Errorf("error %v, reported %q", err, reported)
 		}
-		want := []awswire.Entry{{
+		want := []eventbridge.Entry{{
 			Bus: "meterbridge", Source: "stripe.thin", DetailType: meterType, Resources: []string{"mtr_1"},
 			Detail: fmt.Appendf(nil, `{"id":"evt_1","object":"v2.core.event","type":%q,"created":%q,"livemode":false,"context":null,`+
 				`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`, meterType, s.now.Add(-time.Hour).UTC().Format(time.RFC3339)),

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
 )
@@ -53,7 +53,7 @@ func (s *bed) arrived(t *testing.T) map[string]int {
 // calls there were.
 func (s *bed) cut(n int, at func(w http.ResponseWriter, r *http.Request, next http.Handler), after http.HandlerFunc) (calls *int) {
 	calls = new(int)
-	s.intercept = func(_ awswire.Call, next http.Handler) http.Handler {
+	s.intercept = func(_ awsjson.Call, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			*calls++
 			switch {
@@ -185,7 +185,7 @@ func TestSilenceIsNoConfirmation(t *testing.T) {
 		s := newBed()
 		s.park(t, "evt_0", meterType, "not_found")
 		s.park(t, "evt_1", meterType, "not_found")
-		s.intercept = func(c awswire.Call, next http.Handler) http.Handler {
+		s.intercept = func(c awsjson.Call, next http.Handler) http.Handler {
 			if c.Operation != "SendMessageBatch" {
 				return next
 			}
@@ -207,14 +207,14 @@ func TestSilenceIsNoConfirmation(t *testing.T) {
 func TestStopsWhenNothingIsTaken(t *testing.T) {
 	t.Parallel()
 	every := func(string) bool { return true }
-	for name, intercept := range map[string]func(awswire.Call, http.Handler) http.Handler{
+	for name, intercept := range map[string]func(awsjson.Call, http.Handler) http.Handler{
 		"entries fail": fail("SendMessageBatch", every, false),
-		"call fails": func(c awswire.Call, next http.Handler) http.Handler {
+		"call fails": func(c awsjson.Call, next http.Handler) http.Handler {
 			if c.Operation != "SendMessageBatch" {
 				return next
 			}
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				c.Fail(w, &awswire.Error{Status: http.StatusForbidden, Code: "AccessDenied", Message: "not you"})
+				c.Fail(w, &awsjson.Error{Status: http.StatusForbidden, Code: "AccessDenied", Message: "not you"})
 			})
 		},
 	} {
@@ -287,7 +287,7 @@ func TestDuplicatesOfTheQueue(t *testing.T) {
 		// One receipt is not deleted at first, though SQS says so, and its message shows up during
 		// the run.
 		lied := false
-		s.intercept = func(c awswire.Call, next http.Handler) http.Handler {
+		s.intercept = func(c awsjson.Call, next http.Handler) http.Handler {
 			if c.Operation != "DeleteMessageBatch" || lied {
 				return next
 			}

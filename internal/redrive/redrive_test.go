@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
 	"github.com/meterbridge/meterbridge/internal/stack"
@@ -82,11 +82,11 @@ func TestLettersOfRules(t *testing.T) {
 		if diff := cmp.Diff(want, bodies(t, s.fetch)); diff != "" {
 			t.Errorf("queue -want +got:\n%s", diff)
 		}
-		entry := awswire.Entry{
+		entry := eventbridge.Entry{
 			Bus: busName, Source: "stripe.thin", DetailType: meterType, Resources: []string{"mtr_1"}, TraceHeader: "Root=1-2-3",
 			Time: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
 		}
-		entries := []awswire.Entry{entry, entry, entry}
+		entries := []eventbridge.Entry{entry, entry, entry}
 		for i, id := range []string{"evt_bus", "evt_twin", "evt_topic"} {
 			entries[i].Detail = fmt.Appendf(nil, `{ "id":%q,"object":"v2.core.event","type":%q, "context":"acct_1" }`, id, meterType)
 		}
@@ -106,9 +106,9 @@ func TestLetterTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newBed()
-		tried := sqs.New(sqs.Config{
+		tried := s.queues.AddQueue(sqs.Config{
 			Name: "tried", ARN: "arn:aws:sqs:us-east-1:000000000000:tried", VisibilityTimeout: time.Second, MaxReceiveCount: 1, DeadLetter: s.dead,
-		}, clock.New(1))
+		})
 		send(t, tried, sqs.Message{Body: thin("evt_gave_up", pingType)})
 		tried.Receive(t.Context(), 1, 0, sqs.Default)
 		time.Sleep(2 * time.Second)
@@ -211,7 +211,7 @@ func TestEndsThoughLettersShowUpAgain(t *testing.T) {
 		for i := range 300 {
 			s.park(t, fmt.Sprintf("evt_%d", i), meterType, "not_found")
 		}
-		s.intercept = func(c awswire.Call, next http.Handler) http.Handler {
+		s.intercept = func(c awsjson.Call, next http.Handler) http.Handler {
 			if c.Operation == "ReceiveMessage" {
 				time.Sleep(20 * time.Second)
 			}

@@ -2,7 +2,6 @@ package redrive_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/meterbridge/meterbridge/internal/awstest"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/redrive"
 	"github.com/meterbridge/meterbridge/internal/stack"
@@ -37,49 +36,41 @@ const (
 // passes only in a synctest bubble, where each test runs: the SDK calls the handler without a
 // network.
 type bed struct {
+	queues                *sqs.Service
 	fetch, dead, ruleDead *sqs.Queue
 	// intercept is set before the first call. It has to be safe for concurrent use.
-	intercept func(awswire.Call, http.Handler) http.Handler
+	intercept func(awsjson.Call, http.Handler) http.Handler
 
 	mu  sync.Mutex
-	bus []awswire.Entry
+	bus []eventbridge.Entry
 	// refuse is the error code for each entry of a detail type.
 	refuse map[string]string
 }
 
 func newBed() *bed {
-	c := clock.New(1)
-	named := func(name string) *sqs.Queue {
-		return sqs.New(sqs.Config{
-			Name: name, ARN: "arn:aws:sqs:" + region + ":" + account + ":" + name, URL: "https://sqs.test/" + account + "/" + name,
-			Retention: 14 * 24 * time.Hour,
-		}, c)
+	b := &bed{queues: sqs.New(nil, &sqs.Options{Endpoint: "https://sqs.test"}), refuse: map[string]string{}}
+	for name, q := range map[string]**sqs.Queue{"fetch": &b.fetch, "dead": &b.dead, "rule-dead": &b.ruleDead} {
+		*q = b.queues.AddQueue(sqs.Config{Name: name, Retention: 14 * 24 * time.Hour})
 	}
-	return &bed{fetch: named("fetch"), dead: named("dead"), ruleDead: named("rule-dead"), refuse: map[string]string{}}
+	return b
 }
 
-func (s *bed) HasBus(name string) bool { return name == busName }
-
-func (s *bed) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
+// accept puts an entry on the bus, unless its detail type is refused.
+func (s *bed) accept(entry eventbridge.Entry) *awsjson.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	results := make([]awswire.Result, len(entries))
-	for i, entry := range entries {
-		if code := s.refuse[entry.DetailType]; code != "" {
-			results[i] = awswire.Result{ErrorCode: code, ErrorMessage: "no"}
-			continue
-		}
-		s.bus = append(s.bus, entry)
-		results[i] = awswire.Result{EventID: "id"}
+	if code := s.refuse[entry.DetailType]; code != "" {
+		return &awsjson.Error{Code: code, Message: "no"}
 	}
-	return results
+	s.bus = append(s.bus, entry)
+	return nil
 }
 
 // service is an SDK configuration whose calls are answered by the stack.
 func (s *bed) service() aws.Config {
-	return awstest.InProcess(awswire.New(awswire.Backends{
-		Events: s, Queues: []*sqs.Queue{s.fetch, s.dead, s.ruleDead}, Intercept: s.intercept,
-	}))
+	buses := eventbridge.New(nil, nil)
+	buses.AddBus(eventbridge.BusConfig{Name: busName, Accept: s.accept})
+	return awstest.InProcess(awsjson.New(&awsjson.Options{Intercept: s.intercept}, buses.Operations(), s.queues.Operations()))
 }
 
 func (s *bed) addresses() stack.Addresses {
@@ -168,8 +159,8 @@ func bodies(t *testing.T, q *sqs.Queue) []string {
 
 // fail answers those entries of a batch call with an error that a test chooses, without effect, and
 // lets the others through.
-func fail(operation string, chosen func(entry string) bool, senderFault bool) func(awswire.Call, http.Handler) http.Handler {
-	return func(c awswire.Call, next http.Handler) http.Handler {
+func fail(operation string, chosen func(entry string) bool, senderFault bool) func(awsjson.Call, http.Handler) http.Handler {
+	return func(c awsjson.Call, next http.Handler) http.Handler {
 		if c.Operation != operation {
 			return next
 		}

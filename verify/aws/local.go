@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
@@ -52,7 +52,7 @@ func (w *workspace) startLocalStack(ctx context.Context) (*localStack, error) {
 		return nil, err
 	}
 	first := &firstCall{template: source}
-	stack, err := aws.Open(ctx, aws.Options{
+	stack, err := aws.Open(ctx, &aws.Options{
 		Template:    file,
 		Parameters:  map[string]string{"StripeApiBase": stripe.Origin, "StripeRateLimit": "0"},
 		Listen:      "127.0.0.1:0",
@@ -80,7 +80,7 @@ type firstCall struct {
 	err      error
 }
 
-func (f *firstCall) intercept(call awswire.Call, next http.Handler) http.Handler {
+func (f *firstCall) intercept(call awsjson.Call, next http.Handler) http.Handler {
 	if call.Operation != "GetSecretValue" {
 		return next
 	}

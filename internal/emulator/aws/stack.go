@@ -1,3 +1,11 @@
+// Package aws runs a SAM template on one machine, for development and tests.
+//
+// [Open] reads the template and gives each of its resources to the emulated service that runs such: queues to package sqs, functions
+// to package lambda, and so on. The result is a [Stack], with HTTP API routes at an address of its own. The functions reach the
+// services through the SDK's own AWS_ENDPOINT_URL, so they cannot tell the difference.
+//
+// The template is the only description of the system. What it asks for and no service does is reported: an event pattern or an input
+// transformer that cannot be read is an error, and resource types that are not run are named in a warning.
 package aws
 
 import (
@@ -6,57 +14,50 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/apigateway"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/scheduler"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/secretsmanager"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
-
-// Where the stack pretends to be.
-const (
-	region    = "us-east-1"
-	account   = "000000000000"
-	stackName = "meterbridge"
-)
-
-// defaultConcurrency is how many instances of a function may work at once where the template does not say.
-const defaultConcurrency = 4
 
 // ErrBusy is returned by Open when another process listens on the address asked for.
 var ErrBusy = errors.New("the address is in use")
 
-// Options say what to run and how. Template is required; other zero values are defaults.
+// Options say what to run and how. The zero value is the default.
 type Options struct {
-	Template    string            // path of the SAM template; paths in it are relative to its folder
+	Template    string            // path of the SAM template, template.yaml when empty; paths in it are relative to its folder
 	Parameters  map[string]string // values for its parameters
-	Listen      string            // address of the front door; default 127.0.0.1:8787
-	BuildDir    string            // where functions are built; default .meterbridge/build beside the template
+	Listen      string            // address of the HTTP API routes, 127.0.0.1:8787 when empty
+	BuildDir    string            // where functions are built, .meterbridge/build beside the template when empty
+	Prebuilt    bool              // whether a function that is in BuildDir already is not built again
 	Environment map[string]string // replaces a variable in every function that declares it
 	Secrets     map[string]string // from a variable that names a secret to what that secret holds
-	Observer    activity.Observer // is told every step; default none
-	Prebuilt    bool              // whether a function that is in BuildDir already is not built again
+	Observer    activity.Observer // receives every step; nil means none is reported
 
-	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts, delays, schedules, the
-	// deadlines of the functions that queues feed. Default 1. The work of a function takes as long as ever, so no deadline is
-	// made shorter than 3 s, and a factor that makes visibility timeouts shorter than that lets batches be handed out twice.
+	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts, delays, schedules, the deadlines of
+	// the functions that queues feed. Zero means 1. The work of a function takes as long as ever, so no deadline is made shorter than
+	// 3 s, and a factor that makes visibility timeouts shorter than that lets batches be handed out twice.
 	ClockFactor float64
 	// Unscheduled keeps schedules from running by themselves; see RunSchedules.
 	Unscheduled bool
 
-	// Places where faults can be put before, after or in place of what is done there; default none. Intercept wraps the
-	// handling of each AWS call of the functions, Front that of each request to the front door, and Queue may change how
-	// a queue is made.
-	Intercept func(call awswire.Call, next http.Handler) http.Handler
+	// Places where faults can be put before, after or in place of what is done there; nil means none. Intercept wraps the handling of
+	// each AWS call of the functions, Front that of each request to an HTTP API, and Queue may change how a queue is made.
+	Intercept func(call awsjson.Call, next http.Handler) http.Handler
 	Front     func(next http.Handler) http.Handler
 	Queue     func(*sqs.Config)
 }
@@ -64,141 +65,218 @@ type Options struct {
 // Stack is a running template. It is safe for concurrent use.
 type Stack struct {
 	options  Options
+	recorder *activity.Recorder
 	clock    *clock.Clock
-	template *sam.Template
-	secrets  *awswire.Secrets
-	tables   []*dynamodb.Table
+	listeners
 
-	functions map[string]*function   // by logical id
-	queues    map[string]*localQueue // by logical id
-	buses     map[string]*bus        // by logical id
-	mappings  []*mapping
-
-	schedules []schedule
-
-	functionRules     []functionRule
-	functionSchedules []functionSchedule
-	gateway           *gateway
-
-	front, aws net.Listener
-	accessKey  string // what proves to the stand-in for AWS that a call comes from a function of this stack
-	servers    []*http.Server
-	stop       context.CancelFunc // ends pollers and asynchronous invocations
-	stopped    context.Context
-	background sync.WaitGroup
-	inFlight   atomic.Int64 // requests, batches and deliveries that are being worked on
+	secrets   *secretsmanager.Service
+	tables    *dynamodb.Service
+	queues    *sqs.Service
+	functions *lambda.Service
+	schedules *scheduler.Service
+	buses     *eventbridge.Service
+	routes    *apigateway.Service
 }
 
-// Open reads the template, builds and starts what it describes, and serves until Close. Every function has started when
-// it returns, so a fault in a function's configuration is its error.
-func Open(ctx context.Context, options Options) (*Stack, error) {
-	s := newStack(options)
-	if err := s.open(ctx); err != nil {
+// Open reads the template, builds and starts what it describes, and serves until Close. Every function has started when it returns, so
+// a fault in a function's configuration is its error.
+func Open(ctx context.Context, opts *Options) (*Stack, error) {
+	s := &Stack{}
+	if opts != nil {
+		s.options = *opts
+	}
+	s.options.Template = cmp.Or(s.options.Template, "template.yaml")
+	s.options.Listen = cmp.Or(s.options.Listen, "127.0.0.1:8787")
+	folder := filepath.Dir(s.options.Template)
+	s.options.BuildDir = cmp.Or(s.options.BuildDir, filepath.Join(folder, ".meterbridge", "build"))
+	if err := s.listen(s.options.Listen); err != nil {
+		return nil, err
+	}
+	s.accessKey = "local" + rand.Text()
+	s.clock = clock.New(s.options.ClockFactor)
+	s.recorder = activity.NewRecorder(s.options.Observer, s.clock.Now)
+	directory := target.NewDirectory(s.recorder)
+	s.secrets, s.tables = secretsmanager.New(s.clock.Now), dynamodb.New()
+	s.queues = sqs.New(directory, &sqs.Options{Clock: s.clock, Recorder: s.recorder, Endpoint: s.endpoint(), Configure: s.options.Queue})
+	s.functions = lambda.New(directory, &lambda.Options{
+		Clock: s.clock, Recorder: s.recorder, Dir: folder, BuildDir: s.options.BuildDir, Prebuilt: s.options.Prebuilt,
+		Environment: s.environment(), Override: s.options.Environment,
+	})
+	s.schedules = scheduler.New(directory, &scheduler.Options{Clock: s.clock, Recorder: s.recorder})
+	s.buses = eventbridge.New(directory, &eventbridge.Options{Clock: s.clock, Recorder: s.recorder, Scheduler: s.schedules})
+	s.routes = apigateway.New(directory, &apigateway.Options{Clock: s.clock, Recorder: s.recorder})
+	if err := s.start(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func newStack(options Options) *Stack {
-	options.Listen = cmp.Or(options.Listen, "127.0.0.1:8787")
-	options.BuildDir = cmp.Or(options.BuildDir, filepath.Join(filepath.Dir(options.Template), ".meterbridge", "build"))
-	if options.Observer == nil {
-		options.Observer = activity.ObserverFunc(func(activity.Step) {})
-	}
-	s := &Stack{
-		options:   options,
-		clock:     clock.New(options.ClockFactor),
-		functions: map[string]*function{},
-		queues:    map[string]*localQueue{},
-		buses:     map[string]*bus{},
-	}
-	s.accessKey = "local" + rand.Text()
-	s.stopped, s.stop = context.WithCancel(context.Background())
-	s.gateway = &gateway{stack: s}
-	return s
-}
-
-func (s *Stack) open(ctx context.Context) error {
-	if err := s.listen(); err != nil {
+func (s *Stack) start(ctx context.Context) error {
+	if err := s.addResources(); err != nil {
 		return err
 	}
-	source, err := os.ReadFile(s.options.Template)
-	if err != nil {
-		return fmt.Errorf("read template: %w", err)
-	}
-	s.template, err = sam.Parse(source, &sam.Options{
-		File: s.options.Template, Parameters: s.options.Parameters,
-		Region: region, AccountID: account, StackName: stackName, Endpoint: s.awsURL(),
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.wire(ctx); err != nil {
+	if err := s.queues.Start(); err != nil {
 		return fmt.Errorf("%s: %w", s.options.Template, err)
 	}
-	s.serve()
-	if err := s.warm(ctx); err != nil {
-		return err
-	}
-	if !s.options.Unscheduled {
-		s.startSchedules()
-	}
-	return nil
-}
-
-// wire makes every resource of the template after those that it names.
-func (s *Stack) wire(ctx context.Context) error {
-	s.warnUnsupported()
-	wireFunctions := func() error { return s.wireFunctions(ctx) }
-	for _, wire := range []func() error{s.wireSecrets, s.wireTables, s.wireQueues, wireFunctions, s.fillSecrets, s.wireRules, s.wireSchedules} {
-		if err := wire(); err != nil {
+	for variable, value := range s.options.Secrets {
+		if err := s.Rotate(variable, value); err != nil {
 			return err
 		}
 	}
-	s.gateway.sort()
+	s.serve(s.aws, s.authorized(awsjson.New(
+		&awsjson.Options{Warn: func(text string) { s.recorder.Warn("%s", text) }, Intercept: s.options.Intercept},
+		s.buses.Operations(), s.secrets.Operations(), s.queues.Operations(), s.tables.Operations(),
+	)))
+	if err := s.functions.Start(ctx); err != nil {
+		return err
+	}
+	var front http.Handler = s.routes
+	if s.options.Front != nil {
+		front = s.options.Front(front)
+	}
+	s.serve(s.front, front)
+	if !s.options.Unscheduled {
+		s.schedules.Start()
+	}
 	return nil
 }
 
-func (s *Stack) resources(kind string) []sam.Resource {
-	return slices.DeleteFunc(slices.Clone(s.template.Resources), func(r sam.Resource) bool { return r.Type != kind })
+// passive lists types, or their beginnings, that a deployed stack needs and a local one can do without.
+var passive = []string{
+	"AWS::Serverless::HttpApi", "AWS::SQS::QueuePolicy", "AWS::Events::EventBusPolicy", "AWS::Events::Archive", "AWS::SNS::Topic",
+	"AWS::SNS::Subscription", "AWS::SecretsManager::ResourcePolicy", "AWS::Lambda::Permission", "AWS::Serverless::Application",
+	"AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::EventSchemas::", "AWS::KMS::", "AWS::SSM::",
 }
 
-// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL does, and reports whether
-// there was one.
-func (s *Stack) Kill(match func(payload []byte) bool) bool {
-	for _, f := range s.functions {
-		if f.Kill(match) {
-			return true
+// addResources gives each resource of the template to the service that runs it, and warns, in one line, of those that none does.
+func (s *Stack) addResources() error {
+	resources, err := s.resources()
+	if err != nil {
+		return err
+	}
+	run := slices.Clone(passive)
+	for _, kind := range []struct { // in this order, a resource comes after those that it delivers to
+		resourceType string
+		add          func(sam.Resource) error
+	}{
+		{"AWS::SecretsManager::Secret", s.secrets.Add},
+		{"AWS::DynamoDB::Table", s.tables.Add},
+		{"AWS::SQS::Queue", s.queues.Add},
+		{"AWS::Serverless::Function", s.functions.Add},
+		{"AWS::Lambda::EventSourceMapping", s.functions.Add},
+		{"AWS::Events::EventBus", s.buses.Add},
+		{"AWS::Events::Rule", s.buses.Add},
+		{"AWS::Scheduler::Schedule", s.schedules.Add},
+		{sam.Route, s.routes.Add},
+	} {
+		run = append(run, kind.resourceType)
+		for _, r := range resources {
+			if r.Type != kind.resourceType {
+				continue
+			}
+			if err := kind.add(r); err != nil {
+				return fmt.Errorf("%s:%d: %s (%s): %w", s.options.Template, r.Line, r.LogicalID, r.Type, err)
+			}
 		}
 	}
-	return false
+	var left []string
+	for _, r := range resources {
+		if !slices.ContainsFunc(run, func(prefix string) bool { return strings.HasPrefix(r.Type, prefix) }) {
+			left = append(left, r.LogicalID+" ("+r.Type+")")
+		}
+	}
+	if len(left) > 0 {
+		s.recorder.Warn("not run locally: %s", strings.Join(left, ", "))
+	}
+	return nil
+}
+
+// resources returns the template's resources, with those that SAM generates from the events of functions.
+func (s *Stack) resources() ([]sam.Resource, error) {
+	source, err := os.ReadFile(s.options.Template)
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	options := &sam.Options{
+		File: s.options.Template, Parameters: s.options.Parameters, Region: target.Region, AccountID: target.Account, Endpoint: s.endpoint(),
+	}
+	template, err := sam.Parse(source, options)
+	if err != nil {
+		return nil, err
+	}
+	var resources []sam.Resource
+	for _, r := range template.Resources {
+		generated, err := sam.Events(r, options)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %s: %w", s.options.Template, r.Line, r.LogicalID, err)
+		}
+		resources = append(append(resources, r), generated...)
+	}
+	return resources, nil
 }
 
 // Close stops serving, ends every process of the functions, and returns when all are gone.
 func (s *Stack) Close() {
-	s.stop()
-	for _, server := range s.servers {
-		server.Close()
-	}
-	for _, listener := range []net.Listener{s.front, s.aws} {
-		if listener != nil {
-			listener.Close()
+	s.schedules.Close()
+	s.listeners.close()
+	s.functions.Close()
+}
+
+// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL does, and reports whether there was
+// one.
+func (s *Stack) Kill(match func(payload []byte) bool) bool { return s.functions.Kill(match) }
+
+// Rotate gives each secret that a function names by an environment variable another value. The last one becomes the previous.
+func (s *Stack) Rotate(variable, value string) error {
+	for _, id := range s.functions.Values(variable) {
+		if err := s.secrets.Put(id, value); err != nil {
+			return fmt.Errorf("rotate the secret of %s: %w", variable, err)
 		}
 	}
-	s.background.Wait()
-	for _, f := range s.functions {
-		f.Close()
-	}
+	return nil
 }
 
-func (s *Stack) observe(step activity.Step) {
-	if step.Time.IsZero() {
-		step.Time = s.clock.Now()
+// Routes lists the HTTP API routes, such as "POST /webhook", with the logical id of the function behind each.
+func (s *Stack) Routes() map[string]string {
+	routes := map[string]string{}
+	for _, r := range s.routes.Routes() {
+		routes[r.Method+" "+r.Path] = r.Function
 	}
-	s.options.Observer.Observe(step)
+	return routes
 }
 
-func (s *Stack) warn(format string, arguments ...any) {
-	s.observe(activity.Step{Kind: activity.Warned, Text: fmt.Sprintf(format, arguments...)})
+// RouteOf returns the URL of the POST route of the first function whose environment has a variable of that name; empty if there is
+// none.
+func (s *Stack) RouteOf(variable string) string {
+	for _, r := range s.routes.Routes() {
+		if _, has := s.functions.Variable(r.Function, variable); has && r.Method == http.MethodPost {
+			return s.URL() + r.Path
+		}
+	}
+	return ""
 }
+
+// QueueNamedBy returns the logical id of the queue that a function's environment variable names; empty if there is none.
+func (s *Stack) QueueNamedBy(variable string) string {
+	for _, url := range s.functions.Values(variable) {
+		if q := s.queues.QueueAt(url); q != nil {
+			return q.ID()
+		}
+	}
+	return ""
+}
+
+// Scheduled reports whether there are schedules.
+func (s *Stack) Scheduled() bool { return s.schedules.Len() > 0 }
+
+// RunSchedules runs the target of every schedule once, now, and returns the logical ids of the schedules. It does not wait for what
+// the targets then do: see Quiet.
+func (s *Stack) RunSchedules() []string { return s.schedules.RunAll() }
+
+// Quiet waits until nothing is on its way: no request, no batch, no delivery, and no message in a queue that has a consumer.
+func (s *Stack) Quiet(ctx context.Context) error { return s.clock.WaitIdle(ctx, s.queues) }
+
+// Hasten is Quiet without the waiting for messages that only wait: while nothing is being worked on, the stack's clock skips to the
+// moment at which the next message is due.
+func (s *Stack) Hasten(ctx context.Context) error { return s.clock.FastForward(ctx, s.queues) }

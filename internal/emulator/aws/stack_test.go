@@ -1,160 +1,318 @@
 package aws_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	emulator "github.com/meterbridge/meterbridge/internal/emulator/aws"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/pkg/v2events"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sdktest"
 )
 
-// TestThinGoesInFullComesOut is the main job, for each of the seed types, through real processes.
-func TestThinGoesInFullComesOut(t *testing.T) {
-	t.Parallel()
-	h := newHarness(t, setup{})
-	ids := map[string]string{
-		"error_report_triggered": "evt_test_report", "no_meter_found": "evt_test_no_meter", "ping": "evt_test_ping",
+// TestMain makes this test binary a function where a Runtime API is named: the templates below build it by copying it.
+func TestMain(m *testing.M) {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+		lambda.Start(echo)
+		return
 	}
-	for name, id := range ids {
-		if status := h.deliverSigned(h.sample(name, id).Thin); status != http.StatusOK {
-			t.Errorf("%s: answered %d, want 200\n%s", name, status, h.log())
-		}
-	}
-	h.quiet()
-	for name, id := range ids {
-		details := h.put(full)[id]
-		if len(details) != 1 {
-			t.Errorf("%s: %d full events, want 1\n%s", name, len(details), h.log())
-			continue
-		}
-		if _, err := v2events.ParseEvent(details[0]); err != nil {
-			t.Errorf("%s: the full event does not parse: %v", name, err)
-		}
-	}
+	os.Exit(m.Run())
 }
 
-// TestBinaryBody: API Gateway hands bodies of binary types over in base64, and the signature is over the bytes.
-func TestBinaryBody(t *testing.T) {
-	t.Parallel()
-	h := newHarness(t, setup{})
-	body := h.sample("ping", "evt_test_binary").Thin
-	status, answer := h.post(body, http.Header{
-		"Content-Type": {"application/octet-stream"}, "stripe-SIGNATURE": {signingSecret.Sign(body, time.Now())},
-	})
-	if status != http.StatusOK {
-		t.Errorf("answered %d %s, want 200\n%s", status, answer, h.log())
+// echo prints its event, and fails or answers as its environment says.
+func echo(event json.RawMessage) (json.RawMessage, error) {
+	fmt.Printf("%s got %s\n", os.Getenv("NAME"), event)
+	if os.Getenv("FAIL") != "" {
+		return nil, errors.New("FAIL is set")
 	}
-	if status := h.deliverSigned(append(body, make([]byte, 256<<10)...)); status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a body over 256 KiB: answered %d, want 413", status)
+	if answer := os.Getenv("ANSWER"); answer != "" {
+		return json.RawMessage(answer), nil
 	}
+	return json.RawMessage(`null`), nil
 }
 
-// TestAddingARuleAddsAConsumer is what the README promises: resources.yaml of the example is all there is to add.
-func TestAddingARuleAddsAConsumer(t *testing.T) {
-	t.Parallel()
-	resources, err := os.ReadFile(filepath.Join(root(t), "examples", "meter-alerts", "resources.yaml"))
+// running is an open stack and the steps that it has reported.
+type running struct {
+	*emulator.Stack
+	t *testing.T
+
+	mu    sync.Mutex
+	steps []activity.Step
+}
+
+// open opens a template of one bus, called "bus", and more resources, whose functions are copies of this binary.
+func open(t *testing.T, resources string) *running {
+	t.Helper()
+	r, err := tryOpen(t, resources)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHarness(t, setup{change: func(o *aws.Options) { o.Template = withResources(t, string(resources)) }})
-	h.deliverSigned(h.sample("error_report_triggered", "evt_test_alert").Thin)
-	h.deliverSigned(h.sample("ping", "evt_test_not_for_it").Thin)
-	h.quiet()
-	log := h.log()
-	if want := `"event_id":"evt_test_alert"`; !strings.Contains(log, "MeterAlertsFunction: ") || !strings.Contains(log, want) {
-		t.Errorf("the consumer did not tell of the event:\n%s", log)
-	}
-	var invoked int
-	for _, s := range h.all(activity.Invoked) {
-		if s.Name == "MeterAlertsFunction" {
-			invoked++
-		}
-	}
-	if invoked != 1 {
-		t.Errorf("the consumer was invoked %d times, want 1: its rule asks for one type", invoked)
-	}
+	return r
 }
 
-// TestRuleAddsTypesToFetch: a rule with the queue as its target is all that another type needs.
-func TestRuleAddsTypesToFetch(t *testing.T) {
-	t.Parallel()
-	const rule = `
-  AccountRule:
-    Type: AWS::Events::Rule
-    Properties:
-      EventBusName: !GetAtt EventBus.Name
-      EventPattern: {source: [stripe.thin], detail-type: [{prefix: v2.core.account}]}
-      Targets: [{Id: FetchQueue, Arn: !GetAtt FetchQueue.Arn}]
-`
-	h := newHarness(t, setup{change: func(o *aws.Options) { o.Template = withResources(t, rule) }})
-	for id, eventType := range map[string]string{"evt_test_wanted": "v2.core.account[requirements].updated", "evt_test_other": "v1.customer.created"} {
-		body := fmt.Appendf(nil, `{"id":%q,"object":"v2.core.event","type":%q,"created":%q,"livemode":false}`, id, eventType, time.Now().UTC().Format(time.RFC3339))
-		if err := h.sandbox.Learn(body); err != nil {
+func tryOpen(t *testing.T, resources string) (*running, error) {
+	t.Helper()
+	r := &running{t: t}
+	stack, err := emulator.Open(t.Context(), &emulator.Options{
+		Template: write(t, resources), Listen: "127.0.0.1:0", Observer: activity.ObserverFunc(r.observe),
+	})
+	if err == nil {
+		r.Stack = stack
+		t.Cleanup(stack.Close)
+	}
+	return r, err
+}
+
+// write writes the template, with a makefile that builds each function by copying this binary.
+func write(t *testing.T, resources string) string {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"template.yaml": "Transform: AWS::Serverless-2016-10-31\nGlobals: {Function: {Runtime: provided.al2023, Timeout: 20, CodeUri: .}}\nResources:\n" +
+			"  Bus: {Type: AWS::Events::EventBus, Properties: {Name: bus}}\n" + resources,
+		"Makefile": "build-%:\n\tcp '" + executable + "' $(ARTIFACTS_DIR)/bootstrap\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if status := h.deliverSigned(body); status != http.StatusOK {
-			t.Errorf("%s: answered %d, want 200", id, status)
+	}
+	return filepath.Join(folder, "template.yaml")
+}
+
+func (r *running) observe(s activity.Step) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.steps = append(r.steps, s)
+}
+
+// all returns the steps of one kind so far, in their order.
+func (r *running) all(kind activity.Kind) []activity.Step {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []activity.Step
+	for _, s := range r.steps {
+		if s.Kind == kind {
+			found = append(found, s)
 		}
 	}
-	h.quiet()
-	if got := h.put(full); len(got) != 1 || len(got["evt_test_wanted"]) != 1 {
-		t.Errorf("full events %v, want evt_test_wanted only\n%s", got, h.log())
+	return found
+}
+
+// log returns what the functions printed.
+func (r *running) log() string {
+	var b strings.Builder
+	for _, s := range r.all(activity.Logged) {
+		b.WriteString(s.Text + "\n")
+	}
+	return b.String()
+}
+
+// put puts an event on the bus.
+func (r *running) put(source, detail string) {
+	r.t.Helper()
+	entry := types.PutEventsRequestEntry{EventBusName: aws.String("bus"), Source: &source, DetailType: aws.String("type"), Detail: &detail}
+	out, err := eventbridge.NewFromConfig(r.config()).PutEvents(r.t.Context(), &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry}})
+	if err != nil || out.FailedEntryCount != 0 {
+		r.t.Fatalf("PutEvents: %+v, %v", out, err)
 	}
 }
 
-// TestUnknownOperatorIsAnError: a rule that would silently match nothing does not start.
-func TestUnknownOperatorIsAnError(t *testing.T) {
+// config configures the SDK as the stack's environment variables do.
+func (r *running) config() aws.Config {
+	env := map[string]string{}
+	for _, variable := range r.AWS() {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	config := sdktest.Config(env["AWS_ENDPOINT_URL"])
+	config.Region = env["AWS_REGION"]
+	config.Credentials = credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], "")
+	return config
+}
+
+// wait waits for one of the stack's own ways to become idle.
+func (r *running) wait(idle func(context.Context) error) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	if err := idle(ctx); err != nil {
+		r.t.Fatalf("the stack is not idle: %v\n%s", err, r.log())
+	}
+}
+
+// TestServicesWorkTogether takes a request through a route, a function, a bus, a rule, a queue and a mapping to another function.
+func TestServicesWorkTogether(t *testing.T) {
 	t.Parallel()
-	const rule = `
-  OddRule:
+	r := open(t, `
+  Queue: {Type: AWS::SQS::Queue}
+  Front:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {NAME: front, ANSWER: '{"statusCode":202,"body":"accepted"}', QUEUE_URL: !Ref Queue}}
+      Events: {Route: {Type: HttpApi, Properties: {Method: post, Path: /in}}}
+  Back:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {NAME: back}}
+      Events:
+        Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn}}
+        Rule:
+          Type: EventBridgeRule
+          Properties: {EventBusName: !Ref Bus, Pattern: {source: [b]}, InputPath: $.detail}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties: {EventBusName: !Ref Bus, EventPattern: {source: [a]}, Targets: [{Id: queue, Arn: !GetAtt Queue.Arn, InputPath: $.detail.id}]}
+`)
+	if got := r.Routes(); len(got) != 1 || got["POST /in"] != "Front" {
+		t.Errorf("Routes = %v, want POST /in to Front", got)
+	}
+	if got := r.QueueNamedBy("QUEUE_URL"); got != "Queue" {
+		t.Errorf("QueueNamedBy = %q, want Queue", got)
+	}
+	response, err := http.Post(r.RouteOf("QUEUE_URL"), "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusAccepted || string(body) != "accepted" {
+		t.Errorf("answered %d %s, want 202 accepted", response.StatusCode, body)
+	}
+	r.put("a", `{"id":"evt_1"}`)
+	r.put("b", `{"id":"evt_2"}`)
+	r.wait(r.Quiet)
+	for _, want := range []string{"front got {", `"body":"\"evt_1\""`, `back got {"id":"evt_2"}`} {
+		if !strings.Contains(r.log(), want) {
+			t.Errorf("log lacks %s:\n%s", want, r.log())
+		}
+	}
+}
+
+// TestBodyThatAQueueRefusesIsADeadLetter: the transformer's text is empty, which no message can be.
+func TestBodyThatAQueueRefusesIsADeadLetter(t *testing.T) {
+	t.Parallel()
+	r := open(t, `
+  Dead: {Type: AWS::SQS::Queue}
+  Queue: {Type: AWS::SQS::Queue}
+  Rule:
     Type: AWS::Events::Rule
     Properties:
-      EventBusName: !GetAtt EventBus.Name
-      EventPattern: {detail: {id: [{matches: x}]}}
-`
-	_, err := aws.Open(t.Context(), aws.Options{Template: withResources(t, rule), Listen: "127.0.0.1:0", BuildDir: t.TempDir()})
-	if err == nil || !strings.Contains(err.Error(), "OddRule") || !strings.Contains(err.Error(), "matches") {
-		t.Errorf("Open = %v, want an error that names OddRule and matches", err)
+      EventBusName: !Ref Bus
+      EventPattern: {source: [a]}
+      Targets: [{Id: queue, Arn: !GetAtt Queue.Arn, InputPath: $.detail.missing, DeadLetterConfig: {Arn: !GetAtt Dead.Arn}}]
+`)
+	r.put("a", `{"id":"evt_1"}`)
+	if parked := r.all(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
+		t.Errorf("parked %+v, want evt_1 in Dead", parked)
 	}
 }
 
-// TestEventNobodyKnowsIsParked attacks guarantee 3: Stripe's 404 is tried a few times, then the event comes to rest where it can be seen.
-func TestEventNobodyKnowsIsParked(t *testing.T) {
+// TestFastForwardSkipsVisibilityTimeouts lets a message fail for an hour of the stack's time within seconds.
+func TestFastForwardSkipsVisibilityTimeouts(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{change: func(o *aws.Options) { o.ClockFactor = 2000 }})
-	h.deliverSigned([]byte(`{"id":"evt_missing_1","object":"v2.core.event","type":"v2.core.event_destination.ping","created":"2026-01-02T03:04:05Z","livemode":false}`))
-	h.quiet()
-	parked := h.all(activity.Parked)
-	if len(parked) != 1 || parked[0].Name != "DeadLetters" || parked[0].EventID != "evt_missing_1" {
-		t.Errorf("parked = %+v, want evt_missing_1 in DeadLetters\n%s", parked, h.log())
+	r := open(t, `
+  Dead: {Type: AWS::SQS::Queue}
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {VisibilityTimeout: 1200, RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties: {EventBusName: !Ref Bus, EventPattern: {source: [a]}, Targets: [{Id: queue, Arn: !GetAtt Queue.Arn}]}
+  Failing:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {NAME: failing, FAIL: "yes"}}
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn}}}
+`)
+	r.put("a", `{"id":"evt_1"}`)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Hasten(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("Hasten = %v, want context.Canceled while a message is pending", err)
 	}
-	if got := h.put("stripe.failure")["evt_missing_1"]; len(got) != 1 {
-		t.Errorf("%d stripe.failure events, want 1: %s", len(got), got)
+	r.wait(r.Hasten)
+	parked, put := r.all(activity.Parked), r.all(activity.Put)
+	if len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
+		t.Fatalf("parked %+v, want evt_1 in Dead\n%s", parked, r.log())
+	}
+	if took := parked[0].Time.Sub(put[0].Time); took < time.Hour {
+		t.Errorf("parked %v after it was put, want three visibility timeouts of 20 minutes", took)
 	}
 }
 
-// TestMissingSecretFailsAtStart: with every fault in the message, before anything is accepted.
-func TestMissingSecretFailsAtStart(t *testing.T) {
+// TestOnlyTheAccessKeyOfTheStackIsAccepted: the secrets are for the functions of this stack alone.
+func TestOnlyTheAccessKeyOfTheStackIsAccepted(t *testing.T) {
 	t.Parallel()
-	h := &harness{t: t}
-	_, err := aws.Open(t.Context(), aws.Options{
-		Template: filepath.Join(root(t), "template.yaml"), Listen: "127.0.0.1:0", BuildDir: t.TempDir(),
-		Observer: activity.ObserverFunc(h.observe),
-	})
-	if err == nil || !strings.Contains(h.log(), "secret") {
-		t.Errorf("Open = %v, want an error, and a log that tells of the secret:\n%s", err, h.log())
+	r := open(t, "")
+	config := r.config()
+	config.Credentials = credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "x", "")
+	_, err := eventbridge.NewFromConfig(config).PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{
+		{EventBusName: aws.String("bus"), Source: aws.String("a"), DetailType: aws.String("t"), Detail: aws.String("{}")},
+	}})
+	if err == nil || !strings.Contains(err.Error(), "UnrecognizedClientException") {
+		t.Errorf("PutEvents = %v, want UnrecognizedClientException", err)
+	}
+	if got := r.all(activity.Put); len(got) != 0 {
+		t.Errorf("events on the bus: %v", got)
 	}
 }
 
+// TestResourcesThatAreNotRunAreNamed in one warning, without those that a local stack can do without.
+func TestResourcesThatAreNotRunAreNamed(t *testing.T) {
+	t.Parallel()
+	r := open(t, `
+  Machine: {Type: AWS::Serverless::StateMachine}
+  Stream: {Type: AWS::Kinesis::Stream}
+  Role: {Type: AWS::IAM::Role}
+  Route: {Type: AWS::ApiGatewayV2::Route}
+  Function: {Type: AWS::Serverless::Function, Properties: {Events: {Bucket: {Type: S3}}}}
+`)
+	warnings := r.all(activity.Warned)
+	const want = "not run locally: Machine (AWS::Serverless::StateMachine), Stream (AWS::Kinesis::Stream), " +
+		"Route (AWS::ApiGatewayV2::Route), FunctionBucket (event of type S3)"
+	if len(warnings) != 1 || warnings[0].Text != want {
+		t.Errorf("warnings %+v, want one: %s", warnings, want)
+	}
+}
+
+// TestResourceThatCannotBeRunIsAnError that names the resource and its line, and the fault.
+func TestResourceThatCannotBeRunIsAnError(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ resource, want string }{
+		"unknown operator":         {"{Type: AWS::Events::Rule, Properties: {EventBusName: !Ref Bus, EventPattern: {detail: {id: [{matches: x}]}}}}", "matches"},
+		"missing target":           {"{Type: AWS::Events::Rule, Properties: {EventBusName: !Ref Bus, EventPattern: {source: [a]}, Targets: [{Id: x, Arn: 'arn:aws:sqs:us-east-1:000000000000:x'}]}}", "not in the template"},
+		"runtime":                  {"{Type: AWS::Serverless::Function, Properties: {Runtime: python3.13, CodeUri: ., Handler: a.b}}", "python3.13"},
+		"schedule":                 {"{Type: AWS::Scheduler::Schedule, Properties: {ScheduleExpression: hourly, Target: {Arn: 'arn:aws:sns:us-east-1:000000000000:x'}}}", "hourly"},
+		"property of a wrong type": {"{Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: soon}}", "soon"},
+	} {
+		_, err := tryOpen(t, "  Odd: "+tt.resource+"\n")
+		if err == nil || !strings.Contains(err.Error(), "template.yaml:5: Odd (AWS::") || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Open = %v, want an error that names template.yaml:5, Odd and %s", name, err, tt.want)
+		}
+	}
+}
+
+// TestBusyPortIsAClearError before anything is read or built.
 func TestBusyPortIsAClearError(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -162,40 +320,34 @@ func TestBusyPortIsAClearError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	_, err = aws.Open(t.Context(), aws.Options{Template: filepath.Join(root(t), "template.yaml"), Listen: listener.Addr().String()})
-	if !errors.Is(err, aws.ErrBusy) || !strings.Contains(err.Error(), "--listen") {
-		t.Errorf("Open = %v, want ErrBusy and what to do", err)
+	_, err = emulator.Open(t.Context(), &emulator.Options{Template: "none.yaml", Listen: listener.Addr().String()})
+	if !errors.Is(err, emulator.ErrBusy) || !strings.Contains(err.Error(), "--listen") {
+		t.Errorf("Open = %v, want ErrBusy and a hint at --listen", err)
 	}
 }
 
-// TestFunctionInAnotherLanguage runs a function that is a shell script: the makefile target decides what a build is.
-func TestFunctionInAnotherLanguage(t *testing.T) {
+// TestRotateKeepsThePreviousValue of each secret that a function names by a variable.
+func TestRotateKeepsThePreviousValue(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("needs bash, to be a function that is not written in Go: ", err)
-	}
-	function, err := filepath.Abs("testdata/shell")
-	if err != nil {
+	r := open(t, `
+  Secret: {Type: AWS::SecretsManager::Secret, Properties: {Name: password, SecretString: old}}
+  Keeper:
+    Type: AWS::Serverless::Function
+    Properties: {Environment: {Variables: {PASSWORD_ID: !Ref Secret, OTHER_ID: missing}}}
+`)
+	if err := r.Rotate("PASSWORD_ID", "new"); err != nil {
 		t.Fatal(err)
 	}
-	resources := strings.ReplaceAll(`
-  ShellFunction:
-    Type: AWS::Serverless::Function
-    Metadata: {BuildMethod: makefile}
-    Properties:
-      CodeUri: CODE
-      Timeout: 20
-      Events:
-        Pings:
-          Type: EventBridgeRule
-          Properties:
-            EventBusName: !GetAtt EventBus.Name
-            Pattern: {source: [stripe.event], detail-type: [v2.core.event_destination.ping]}
-`, "CODE", function)
-	h := newHarness(t, setup{change: func(o *aws.Options) { o.Template = withResources(t, resources) }})
-	h.deliverSigned(h.sample("ping", "evt_test_shell").Thin)
-	h.quiet()
-	if log := h.log(); !strings.Contains(log, "ShellFunction: took evt_test_shell") {
-		t.Errorf("the shell function did not take the event:\n%s", log)
+	if err := r.Rotate("OTHER_ID", "new"); err == nil || !strings.Contains(err.Error(), "OTHER_ID") {
+		t.Errorf("Rotate of a secret that does not exist = %v, want an error that names the variable", err)
+	}
+	secrets := secretsmanager.NewFromConfig(r.config())
+	for stage, want := range map[string]string{"AWSCURRENT": "new", "AWSPREVIOUS": "old"} {
+		output, err := secrets.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
+			SecretId: aws.String("password"), VersionStage: &stage,
+		})
+		if err != nil || aws.ToString(output.SecretString) != want {
+			t.Errorf("%s: %v, %v; want %s", stage, output, err, want)
+		}
 	}
 }

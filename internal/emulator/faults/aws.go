@@ -7,13 +7,13 @@ import (
 	"net/http"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
 // AWS injects faults into a function's call of an AWS service. It is a value for
 // [aws.Options].Intercept.
-func (i *Injector) AWS(c awswire.Call, next http.Handler) http.Handler {
+func (i *Injector) AWS(c awsjson.Call, next http.Handler) http.Handler {
 	switch c.Service {
 	case "events":
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { i.putEvents(c, next, w, r) })
@@ -25,16 +25,16 @@ func (i *Injector) AWS(c awswire.Call, next http.Handler) http.Handler {
 	return next
 }
 
-func (i *Injector) secrets(c awswire.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
+func (i *Injector) secrets(c awsjson.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	if !i.strikesNext(SecretsDown) {
 		next.ServeHTTP(w, r)
 		return
 	}
 	i.report(SecretsDown, c.Operation, "")
-	c.Fail(w, &awswire.Error{Status: http.StatusInternalServerError, Code: "InternalServiceError", Message: "injected"})
+	c.Fail(w, &awsjson.Error{Status: http.StatusInternalServerError, Code: "InternalServiceError", Message: "injected"})
 }
 
-func (i *Injector) ledger(c awswire.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
+func (i *Injector) ledger(c awsjson.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	body := readBody(r)
 	var request struct {
 		Key struct{ ID struct{ S string } }
@@ -46,7 +46,7 @@ func (i *Injector) ledger(c awswire.Call, next http.Handler, w http.ResponseWrit
 		return
 	}
 	i.report(LedgerThrottle, c.Operation, "", id)
-	c.Fail(w, &awswire.Error{Code: "ProvisionedThroughputExceededException", Message: "injected"})
+	c.Fail(w, &awsjson.Error{Code: "ProvisionedThroughputExceededException", Message: "injected"})
 }
 
 // Queue makes a standard queue store messages twice and deliver them out of order, as SQS may. It

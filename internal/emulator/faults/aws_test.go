@@ -17,9 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
+	emulatedevents "github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
+	emulatedsecrets "github.com/meterbridge/meterbridge/internal/emulator/aws/secretsmanager"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 )
@@ -29,22 +32,25 @@ import (
 type cloud struct {
 	config aws.Config
 
-	mu  sync.Mutex
-	put []string // ids of the events on the bus
+	mu    sync.Mutex
+	put   []string          // ids of the events on the bus
+	names map[string]string // "stored" and the id of each, by EventBridge's id
 }
 
 func newCloud(t *testing.T, i *faults.Injector) *cloud {
 	t.Helper()
-	c := &cloud{}
-	secrets := awswire.NewSecrets(time.Now)
-	if err := errors.Join(secrets.Create("key", "arn:key"), secrets.Put("key", "sk_test_1")); err != nil {
+	c := &cloud{names: map[string]string{}}
+	secrets, tables := emulatedsecrets.New(nil), emulated.New()
+	buses := emulatedevents.New(nil, &emulatedevents.Options{Recorder: activity.NewRecorder(activity.ObserverFunc(c.observe), time.Now)})
+	buses.AddBus(emulatedevents.BusConfig{Name: "default"})
+	if err := errors.Join(secrets.AddSecret("key", "arn:key"), secrets.Put("key", "sk_test_1")); err != nil {
 		t.Fatal(err)
 	}
-	ledger, err := emulated.New(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
+	_, err := tables.AddTable(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(awswire.New(awswire.Backends{Events: c, Secrets: secrets, Tables: []*emulated.Table{ledger}, Intercept: i.AWS}))
+	server := httptest.NewServer(awsjson.New(&awsjson.Options{Intercept: i.AWS}, buses.Operations(), secrets.Operations(), tables.Operations()))
 	t.Cleanup(server.Close)
 	c.config = aws.Config{
 		Region: "us-east-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
@@ -55,22 +61,19 @@ func newCloud(t *testing.T, i *faults.Injector) *cloud {
 	return c
 }
 
-func (c *cloud) HasBus(string) bool { return true }
-
-func (c *cloud) PutEvents(_ context.Context, entries []awswire.Entry) []awswire.Result {
+// observe keeps the id of each event that is put on the bus, by the id that EventBridge gives it.
+func (c *cloud) observe(s activity.Step) {
+	if s.Kind != activity.Put {
+		return
+	}
+	var envelope struct{ ID string }
+	if err := json.Unmarshal(s.Envelope, &envelope); err != nil {
+		panic(err)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	results := make([]awswire.Result, len(entries))
-	for n, entry := range entries {
-		var detail struct{ ID string }
-		if err := json.Unmarshal(entry.Detail, &detail); err != nil {
-			results[n].ErrorCode = "MalformedDetail"
-			continue
-		}
-		c.put = append(c.put, detail.ID)
-		results[n].EventID = "stored " + detail.ID
-	}
-	return results
+	c.put = append(c.put, s.EventID)
+	c.names[envelope.ID] = "stored " + s.EventID
 }
 
 // stored returns the ids of the events on the bus.
@@ -135,7 +138,7 @@ func TestDisabledFaultsChangeNothing(t *testing.T) {
 func newQueue(i *faults.Injector) *sqs.Queue {
 	config := sqs.Config{Name: "q"}
 	i.Queue(&config)
-	return sqs.New(config, clock.New(1))
+	return sqs.NewQueue(config, clock.New(1))
 }
 
 // bodies receives all messages of a queue and returns their bodies in that order.

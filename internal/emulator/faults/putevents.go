@@ -9,7 +9,8 @@ import (
 	"strconv"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awswire"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 )
 
 // entries are the entries of one PutEvents call.
@@ -34,7 +35,7 @@ func parseEntries(body []byte) entries {
 	return e
 }
 
-func (i *Injector) putEvents(c awswire.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
+func (i *Injector) putEvents(c awsjson.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	e := parseEntries(readBody(r))
 	if len(e.raw) == 0 {
 		next.ServeHTTP(w, r)
@@ -51,9 +52,9 @@ func (i *Injector) putEvents(c awswire.Call, next http.Handler, w http.ResponseW
 	}
 	switch name {
 	case EventsThrottle:
-		c.Fail(w, &awswire.Error{Code: "ThrottlingException", Message: "injected"})
+		c.Fail(w, &awsjson.Error{Code: "ThrottlingException", Message: "injected"})
 	case Events500:
-		c.Fail(w, &awswire.Error{Status: http.StatusInternalServerError, Code: "InternalException", Message: "injected"})
+		c.Fail(w, &awsjson.Error{Status: http.StatusInternalServerError, Code: "InternalException", Message: "injected"})
 	case EventsLost:
 		answerOf(next, r)
 		panic(http.ErrAbortHandler)
@@ -89,7 +90,7 @@ var failureCodes = [...]string{"ThrottlingException", "InternalFailure"}
 
 // putSome lets the entries fail that the fault strikes, and puts the others.
 func (i *Injector) putSome(e entries, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	results := make([]awswire.Result, len(e.raw))
+	results := make([]eventbridge.Result, len(e.raw))
 	var passed []json.RawMessage
 	var struck []string
 	for n, id := range e.events {
@@ -128,8 +129,8 @@ func withEntries(r *http.Request, raw []json.RawMessage) *http.Request {
 }
 
 // merge fills the results of the entries that did not fail with those of an answer, in order.
-func merge(results []awswire.Result, answer []byte) {
-	var put struct{ Entries []awswire.Result }
+func merge(results []eventbridge.Result, answer []byte) {
+	var put struct{ Entries []eventbridge.Result }
 	_ = json.Unmarshal(answer, &put)
 	for n := range results {
 		if results[n].ErrorCode == "" && len(put.Entries) > 0 {
@@ -138,6 +139,6 @@ func merge(results []awswire.Result, answer []byte) {
 	}
 }
 
-func failed(results []awswire.Result) int {
-	return len(slices.DeleteFunc(slices.Clone(results), func(r awswire.Result) bool { return r.ErrorCode == "" }))
+func failed(results []eventbridge.Result) int {
+	return len(slices.DeleteFunc(slices.Clone(results), func(r eventbridge.Result) bool { return r.ErrorCode == "" }))
 }

@@ -29,7 +29,7 @@ func (c *cloud) send(t *testing.T, ids ...string) ([]string, error) {
 	var results []string
 	failed := 0
 	for _, entry := range output.Entries {
-		results = append(results, aws.ToString(entry.EventId)+aws.ToString(entry.ErrorCode))
+		results = append(results, c.names[aws.ToString(entry.EventId)]+aws.ToString(entry.ErrorCode))
 		if entry.ErrorCode != nil {
 			failed++
 		}

@@ -116,8 +116,8 @@ func (r *run) open(ctx context.Context) (err error) {
 	return nil
 }
 
-func (r *run) stackOptions(observer activity.Observer) aws.Options {
-	return aws.Options{
+func (r *run) stackOptions(observer activity.Observer) *aws.Options {
+	return &aws.Options{
 		Template: r.options.Template, Parameters: r.options.Parameters, Listen: "127.0.0.1:0",
 		BuildDir: r.options.BuildDir, Prebuilt: r.options.Prebuilt,
 		Environment: r.account.environment(), Secrets: r.account.secrets(),

@@ -16,6 +16,7 @@ type Clock struct {
 	factor  float64
 	origin  time.Time
 	skipped atomic.Int64 // nanoseconds
+	working atomic.Int64 // calls of Work that have not ended
 }
 
 // New returns a clock that runs factor times as fast as real time: 1 is real time, at 600 ten minutes pass in one second.

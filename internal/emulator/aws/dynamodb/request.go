@@ -21,6 +21,8 @@ type Target struct {
 	ReturnConsumedCapacity   string // only NONE is supported
 }
 
+func (t Target) table() string { return t.TableName }
+
 // Write is what the requests that write have in common.
 type Write struct {
 	Target

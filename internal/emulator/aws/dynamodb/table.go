@@ -21,7 +21,7 @@ const (
 	maxRange = 1024
 )
 
-// ErrConfig is returned by New for a table that cannot be.
+// ErrConfig is returned for a table that cannot exist.
 var ErrConfig = errors.New("table: not a valid table")
 
 // Key is one attribute of a table's primary key.
@@ -47,8 +47,8 @@ type Table struct {
 	items map[string]Item
 }
 
-// New returns an empty table, or ErrConfig if the name is missing or the key is not valid.
-func New(cfg Config) (*Table, error) {
+// NewTable returns an empty table, or ErrConfig if the name is missing or the key is not valid.
+func NewTable(cfg Config) (*Table, error) {
 	t := &Table{cfg: cfg, keys: []Key{cfg.Hash}, items: map[string]Item{}}
 	if cfg.Range != (Key{}) {
 		t.keys = append(t.keys, cfg.Range)

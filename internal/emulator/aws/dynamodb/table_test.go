@@ -14,7 +14,7 @@ import (
 // newTable returns an empty table with the hash key "id".
 func newTable(t testing.TB) *dynamodb.Table {
 	t.Helper()
-	ledger, err := dynamodb.New(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: dynamodb.String}})
+	ledger, err := dynamodb.NewTable(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: dynamodb.String}})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -123,7 +123,7 @@ func TestKeys(t *testing.T) {
 
 func TestRangeKey(t *testing.T) {
 	t.Parallel()
-	events, err := dynamodb.New(dynamodb.Config{
+	events, err := dynamodb.NewTable(dynamodb.Config{
 		Name: "events", Hash: dynamodb.Key{Name: "h", Type: dynamodb.String}, Range: dynamodb.Key{Name: "r", Type: dynamodb.Number},
 	})
 	if err != nil {
@@ -153,8 +153,8 @@ func TestNewRefuses(t *testing.T) {
 		{Name: "t", Hash: good, Range: dynamodb.Key{Name: "r"}},
 		{Name: "t", Hash: good, Range: dynamodb.Key{Type: dynamodb.String}},
 	} {
-		if got, err := dynamodb.New(cfg); !errors.Is(err, dynamodb.ErrConfig) || got != nil {
-			t.Errorf("New(%+v) = %v, %v; want %v", cfg, got, err, dynamodb.ErrConfig)
+		if got, err := dynamodb.NewTable(cfg); !errors.Is(err, dynamodb.ErrConfig) || got != nil {
+			t.Errorf("NewTable(%+v) = %v, %v; want %v", cfg, got, err, dynamodb.ErrConfig)
 		}
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda/process"
 )
 
 // Errors that end an invocation without an answer of the handler.
@@ -52,8 +50,8 @@ type Function struct {
 	closed bool
 }
 
-// New returns a function whose first instance starts with the first invocation.
-func New(config Config) *Function {
+// NewFunction returns a function whose first instance starts with the first invocation.
+func NewFunction(config Config) *Function {
 	config.Timeout = cmp.Or(config.Timeout, 3*time.Second)
 	config.MemorySize = cmp.Or(config.MemorySize, 128)
 	config.Instances = cmp.Or(config.Instances, 1)
@@ -116,7 +114,7 @@ func (f *Function) Kill(match func(payload []byte) bool) bool {
 	defer f.mu.Unlock()
 	for in, payload := range f.busy {
 		if match(payload) && in.alive() {
-			process.Kill(in.cmd) // one that has ended is as good as killed
+			killGroup(in.cmd) // one that has ended is as good as killed
 			return true
 		}
 	}

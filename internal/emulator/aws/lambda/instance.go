@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda/process"
 )
 
 // initTimeout is how long AWS lets an instance initialise before it asks for its first invocation.
@@ -83,7 +81,7 @@ func (in *instance) run(address string) error {
 	in.cmd = exec.Command(in.config.Bootstrap)
 	in.cmd.Dir = in.config.TaskRoot
 	in.cmd.Env = in.environment(address)
-	process.Group(in.cmd)
+	group(in.cmd)
 	stdout, err := in.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -162,7 +160,7 @@ func (in *instance) alive() bool {
 }
 
 func (in *instance) kill() {
-	process.Kill(in.cmd) // one that has ended is as good as killed
+	killGroup(in.cmd) // one that has ended is as good as killed
 	<-in.exited
 	in.closeServer()
 }

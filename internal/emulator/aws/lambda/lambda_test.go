@@ -1,318 +1,391 @@
 package lambda_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	runtime "github.com/aws/aws-lambda-go/lambda"
-
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// bootstrapVariable makes this test binary a function, so that the tests run real processes on AWS's own runtime.
-const bootstrapVariable = "LAMBDA_TEST_BOOTSTRAP"
+// bed is the functions and queues of a template.
+type bed struct {
+	t         *testing.T
+	clock     *clock.Clock
+	directory *target.Directory
+	queues    *sqs.Service
+	functions *lambda.Service
 
-func TestMain(m *testing.M) {
-	if mode := os.Getenv(bootstrapVariable); mode != "" {
-		bootstrap(mode)
-	}
-	os.Exit(m.Run())
+	mu    sync.Mutex
+	steps []activity.Step
 }
 
-func bootstrap(mode string) {
-	switch mode {
-	case "exit-at-start":
-		fmt.Fprintln(os.Stderr, "no configuration")
-		os.Exit(3)
-	default:
-		runtime.Start(handle)
+// newBed adds the resources of a template, whose functions are copies of this test binary, without starting it. Its time passes 20
+// times as fast as real time.
+func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
+	t.Helper()
+	template, err := sam.Parse([]byte("Transform: AWS::Serverless-2016-10-31\n"+
+		"Globals: {Function: {Runtime: provided.al2023, Timeout: 20, CodeUri: .}}\nResources:\n"+resources), nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-// command is the payload that tells the function what to do.
-type command struct{ Do, Text string }
-
-func handle(ctx context.Context, c command) (string, error) {
-	switch c.Do {
-	case "echo":
-		return c.Text, nil
-	case "pid":
-		return strconv.Itoa(os.Getpid()), nil
-	case "env":
-		return os.Getenv(c.Text), nil
-	case "deadline":
-		deadline, _ := ctx.Deadline()
-		return time.Until(deadline).String(), nil
-	case "print":
-		fmt.Println(c.Text)
-		return "", nil
-	case "wait-for-file":
-		return "", waitForFile(c.Text)
-	case "exit":
-		os.Exit(4)
-	case "hang":
-		select {}
+	b := &bed{t: t, clock: clock.New(20)}
+	recorder := activity.NewRecorder(activity.ObserverFunc(b.observe), b.clock.Now)
+	b.directory = target.NewDirectory(recorder)
+	b.queues = sqs.New(b.directory, &sqs.Options{Clock: b.clock, Recorder: recorder})
+	opts.Clock, opts.Recorder, opts.Dir = b.clock, recorder, folder
+	opts.Environment = map[string]string{bootstrapVariable: "service"}
+	if opts.BuildDir == "" {
+		opts.BuildDir = t.TempDir()
 	}
-	return "", errors.New("do what?")
-}
-
-// waitForFile creates the file name.started, then waits until name is there.
-func waitForFile(name string) error {
-	if err := os.WriteFile(fmt.Sprintf("%s.%d", name, os.Getpid()), nil, 0o600); err != nil {
-		return err
-	}
-	for {
-		if _, err := os.Stat(name); err == nil {
-			return nil
+	b.functions = lambda.New(b.directory, &opts)
+	t.Cleanup(b.functions.Close)
+	var generated []sam.Resource
+	for _, r := range template.Resources {
+		switch r.Type {
+		case "AWS::SQS::Queue":
+			err = b.queues.Add(r)
+		case "AWS::Serverless::Function":
+			var events []sam.Resource
+			events, err = sam.Events(r, nil)
+			generated = append(generated, events...)
+			err = errors.Join(err, b.functions.Add(r))
+		default:
+			generated = append(generated, r)
 		}
-		time.Sleep(time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
+	for _, r := range generated {
+		if err := b.functions.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.queues.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
-func newFunction(t *testing.T, change func(*lambda.Config)) *lambda.Function {
+// start is newBed with a makefile that copies this binary, started.
+func start(t *testing.T, resources string) *bed {
 	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := lambda.Config{
-		Name: "test", ARN: "arn:aws:lambda:us-east-1:000000000000:function:test", Bootstrap: executable, TaskRoot: t.TempDir(),
-		Env: map[string]string{bootstrapVariable: "handler"}, Timeout: 20 * time.Second,
+	b := newBed(t, makefile(t, "build-%:\n\tcp '"+executable+"' $(ARTIFACTS_DIR)/bootstrap\n"), resources, lambda.Options{})
+	if err := b.functions.Start(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	if change != nil {
-		change(&config)
-	}
-	f := lambda.New(config)
-	t.Cleanup(f.Close)
-	return f
+	return b
 }
 
-func invoke(t *testing.T, f *lambda.Function, c command) (string, error) {
+// makefile writes a makefile into a folder of its own, which it returns.
+func makefile(t *testing.T, text string) string {
 	t.Helper()
-	payload, err := json.Marshal(c)
-	if err != nil {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "Makefile"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := f.Invoke(t.Context(), payload)
-	return strings.Trim(string(answer), `"`), err
+	return folder
 }
 
-func TestInvokeReturnsTheAnswer(t *testing.T) {
-	t.Parallel()
-	f := newFunction(t, nil)
-	got, err := invoke(t, f, command{"echo", "größe"})
-	if err != nil || got != "größe" {
-		t.Errorf("Invoke(echo) = %q, %v; want größe", got, err)
+func (b *bed) observe(s activity.Step) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.steps = append(b.steps, s)
+}
+
+// all returns the steps of one kind so far, in their order.
+func (b *bed) all(kind activity.Kind) []activity.Step {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []activity.Step
+	for _, s := range b.steps {
+		if s.Kind == kind {
+			found = append(found, s)
+		}
 	}
+	return found
 }
 
-func TestInstanceIsReused(t *testing.T) {
-	t.Parallel()
-	f := newFunction(t, nil)
-	first, err := invoke(t, f, command{Do: "pid"})
+func (b *bed) log() string {
+	var lines strings.Builder
+	for _, s := range b.all(activity.Logged) {
+		lines.WriteString(s.Name + ": " + s.Text + "\n")
+	}
+	return lines.String()
+}
+
+// deliver delivers a body to the function or the queue with a logical id, as a rule would.
+func (b *bed) deliver(arn, body string) {
+	b.t.Helper()
+	found, err := b.directory.Find(arn)
+	if err == nil {
+		err = found.Deliver([]byte(body), "")
+	}
 	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := invoke(t, f, command{Do: "pid"})
-	if err != nil || first != second {
-		t.Errorf("second invocation ran in process %s (%v), want %s", second, err, first)
+		b.t.Fatal(err)
 	}
 }
 
-func TestHandlerErrorIsReported(t *testing.T) {
-	t.Parallel()
-	f := newFunction(t, nil)
-	_, err := invoke(t, f, command{Do: "nothing"})
-	var reported *lambda.InvocationError
-	if !errors.As(err, &reported) || reported.Type != "errorString" || reported.Message != "do what?" {
-		t.Errorf("Invoke = %v, want InvocationError errorString: do what?", err)
-	}
-	if got, err := invoke(t, f, command{"echo", "still here"}); err != nil || got != "still here" {
-		t.Errorf("after an error Invoke = %q, %v", got, err)
+func queueARN(id string) string    { return target.ARN("sqs", "meterbridge-"+id) }
+func functionARN(id string) string { return target.ARN("lambda", "function:meterbridge-"+id) }
+
+func (b *bed) waitIdle() {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+	defer cancel()
+	if err := b.clock.WaitIdle(ctx, b.queues); err != nil {
+		b.t.Fatalf("not idle: %v\n%s", err, b.log())
 	}
 }
 
-func TestOverrunningInstanceIsKilled(t *testing.T) {
-	t.Parallel()
-	f := newFunction(t, func(c *lambda.Config) { c.Timeout = 300 * time.Millisecond })
-	if _, err := invoke(t, f, command{Do: "hang"}); !errors.Is(err, lambda.ErrTimeout) {
-		t.Errorf("Invoke(hang) = %v, want ErrTimeout", err)
-	}
-	if got, err := invoke(t, f, command{"echo", "new instance"}); err != nil || got != "new instance" {
-		t.Errorf("after a timeout Invoke = %q, %v", got, err)
-	}
-}
-
-func TestExitIsAnError(t *testing.T) {
-	t.Parallel()
-	f := newFunction(t, nil)
-	if _, err := invoke(t, f, command{Do: "exit"}); !errors.Is(err, lambda.ErrExited) {
-		t.Errorf("Invoke(exit) = %v, want ErrExited", err)
-	}
-}
-
-// TestKillEndsTheInstanceThatWorksOnIt and no other; the next invocation has a new one.
-func TestKillEndsTheInstanceThatWorksOnIt(t *testing.T) {
-	t.Parallel()
-	f := newFunction(t, nil)
-	gate := filepath.Join(t.TempDir(), "gate")
-	ended := make(chan error)
-	go func() {
-		_, err := invoke(t, f, command{"wait-for-file", gate})
-		ended <- err
-	}()
-	for names := []string(nil); len(names) == 0; names, _ = filepath.Glob(gate + ".*") {
-		time.Sleep(time.Millisecond)
-	}
-	if f.Kill(func(payload []byte) bool { return bytes.Contains(payload, []byte("another")) }) {
-		t.Error("Kill = true for a payload that nobody works on")
-	}
-	if !f.Kill(func(payload []byte) bool { return bytes.Contains(payload, []byte(gate)) }) {
-		t.Error("Kill = false for the payload in work")
-	}
-	if err := <-ended; !errors.Is(err, lambda.ErrExited) {
-		t.Errorf("Invoke = %v, want ErrExited", err)
-	}
-	if f.Kill(func([]byte) bool { return true }) {
-		t.Error("Kill = true for a function that is idle")
-	}
-	if got, err := invoke(t, f, command{"echo", "again"}); err != nil || got != "again" {
-		t.Errorf("Invoke after the kill = %q, %v; want again", got, err)
-	}
-}
-
-func TestFailedStartTellsWhy(t *testing.T) {
-	t.Parallel()
-	var logs lines
-	f := newFunction(t, func(c *lambda.Config) {
-		c.Env[bootstrapVariable] = "exit-at-start"
-		c.Log = logs.add
-	})
-	if err := f.Warm(t.Context()); !errors.Is(err, lambda.ErrExited) || !strings.Contains(err.Error(), "exit status 3") {
-		t.Errorf("Warm = %v, want ErrExited with exit status 3", err)
-	}
-	if got := logs.all(); !strings.Contains(got, "no configuration") {
-		t.Errorf("log = %q, want what the function printed", got)
-	}
-}
-
-func TestMissingExecutable(t *testing.T) {
-	t.Parallel()
-	f := newFunction(t, func(c *lambda.Config) { c.Bootstrap = filepath.Join(c.TaskRoot, "bootstrap") })
-	if err := f.Warm(t.Context()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("Warm = %v, want ErrNotExist", err)
-	}
-}
-
-func TestEnvironmentIsTheFunctionsOwn(t *testing.T) {
-	t.Setenv("STRIPE_API_KEY", "sk_live_of_the_developer")
-	f := newFunction(t, func(c *lambda.Config) { c.Env["EVENT_BUS_NAME"] = "bus" })
-	for name, want := range map[string]string{
-		"EVENT_BUS_NAME": "bus", "STRIPE_API_KEY": "", "AWS_LAMBDA_FUNCTION_NAME": "test", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-	} {
-		if got, err := invoke(t, f, command{"env", name}); err != nil || got != want {
-			t.Errorf("%s = %q, %v; want %q", name, got, err, want)
+// waitLog waits until the functions have printed a text: the last lines of an instance come after its answer.
+func (b *bed) waitLog(want string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+	defer cancel()
+	for !strings.Contains(b.log(), want) {
+		select {
+		case <-ctx.Done():
+			b.t.Fatalf("the log lacks %q:\n%s", want, b.log())
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-func TestDeadlineIsTold(t *testing.T) {
+// TestFailedInvocationGoesToItsDestination after its retries: a record of it to an on-failure destination, the event itself to a
+// dead-letter queue.
+func TestFailedInvocationGoesToItsDestination(t *testing.T) {
 	t.Parallel()
-	f := newFunction(t, nil)
-	got, err := invoke(t, f, command{Do: "deadline"})
-	left, parseErr := time.ParseDuration(got)
-	if err != nil || parseErr != nil || left <= 0 || left > 20*time.Second {
-		t.Errorf("time left = %q, %v; want above 0 and at most 20s", got, err)
+	b := start(t, `
+  Failures: {Type: AWS::SQS::Queue}
+  Dead: {Type: AWS::SQS::Queue}
+  Reader:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events: {Failures: {Type: SQS, Properties: {Queue: !GetAtt Failures.Arn, BatchSize: 1}}}
+  Recorded:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {FAIL: "yes"}}
+      EventInvokeConfig: {MaximumRetryAttempts: 1, DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failures.Arn}}}
+  Kept:
+    Type: AWS::Serverless::Function
+    Properties: {Environment: {Variables: {FAIL: "yes"}}, DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Dead.Arn}}
+  Dropped:
+    Type: AWS::Serverless::Function
+    Properties: {Environment: {Variables: {FAIL: "yes"}}, EventInvokeConfig: {MaximumRetryAttempts: 0}}
+`)
+	for _, id := range []string{"Recorded", "Kept", "Dropped"} {
+		b.deliver(functionARN(id), `{"detail":{"id":"evt_`+id+`"}}`)
+	}
+	b.waitIdle()
+	b.waitLog("RetriesExhausted")
+	attempts := map[string]int{}
+	for _, s := range b.all(activity.Invoked) {
+		if s.Err != nil {
+			attempts[s.Name]++
+		}
+	}
+	if attempts["Recorded"] != 2 || attempts["Kept"] != 3 || attempts["Dropped"] != 1 {
+		t.Errorf("attempts %v, want 2 by Recorded, 3 by Kept and 1 by Dropped", attempts)
+	}
+	if log := b.log(); !strings.Contains(log, `evt_Recorded`) || !strings.Contains(log, "Reader: got") {
+		t.Errorf("the destination got no record:\n%s", log)
+	}
+	dead := b.queues.QueueAt("http://x/000000000000/meterbridge-Dead").Receive(t.Context(), 1, 0, sqs.Default)
+	if len(dead) != 1 || dead[0].Body != `{"detail":{"id":"evt_Kept"}}` || dead[0].Attributes["ErrorMessage"].StringValue == "" {
+		t.Errorf("dead letters %+v, want the event with an error message", dead)
+	}
+	if warnings := b.all(activity.Warned); len(warnings) != 1 || !strings.Contains(warnings[0].Text, "function Dropped failed 1 times") {
+		t.Errorf("warnings %+v, want one of the event that Dropped lost", warnings)
 	}
 }
 
-func TestOutputIsPassedOnByLine(t *testing.T) {
+// TestMappingDeletesWhatNoFilterMatches, and a mapping that is disabled polls nothing.
+func TestMappingDeletesWhatNoFilterMatches(t *testing.T) {
 	t.Parallel()
-	var logs lines
-	f := newFunction(t, func(c *lambda.Config) { c.Log = logs.add })
-	long := strings.Repeat("x", 100<<10)
-	if _, err := invoke(t, f, command{"print", "one\n" + long + "\nlast"}); err != nil {
-		t.Fatal(err)
+	b := start(t, `
+  Queue: {Type: AWS::SQS::Queue}
+  Unread: {Type: AWS::SQS::Queue}
+  Consumer:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Queue:
+          Type: SQS
+          Properties: {Queue: !GetAtt Queue.Arn, BatchSize: 1, FilterCriteria: {Filters: [{Pattern: '{"body":{"id":[{"prefix":"evt_"}]}}'}]}}
+        Unread:
+          Type: SQS
+          Properties: {Queue: !GetAtt Unread.Arn, Enabled: false}
+`)
+	b.deliver(queueARN("Queue"), `{"id":"evt_1"}`)
+	b.deliver(queueARN("Queue"), `{"id":"other"}`)
+	b.deliver(queueARN("Unread"), `{"id":"evt_2"}`)
+	b.waitIdle()
+	b.waitLog("evt_1")
+	if log := b.log(); strings.Count(log, "Consumer: got") != 1 {
+		t.Errorf("log %q, want evt_1 once and nothing else", log)
 	}
-	f.Close()
-	got := strings.ReplaceAll(logs.all(), "\n", "")
-	if want := "one" + long + "last"; got != want {
-		t.Errorf("log has %d bytes, want %d", len(got), len(want))
+	if left := b.queues.QueueAt("http://x/000000000000/meterbridge-Unread").Stats(); left.Visible != 1 {
+		t.Errorf("the queue of the disabled mapping holds %+v, want its message", left)
 	}
 }
 
-// TestInstancesWorkAtOnce proves that as many invocations as there are instances run at the same time, and no more.
-func TestInstancesWorkAtOnce(t *testing.T) {
+// TestUnknownFailureFailsTheBatch: as in Lambda, a report about a message that was not in the batch keeps all of it, until the queue
+// gives up.
+func TestUnknownFailureFailsTheBatch(t *testing.T) {
 	t.Parallel()
-	const instances = 3
-	f := newFunction(t, func(c *lambda.Config) { c.Instances = instances })
-	gate := filepath.Join(t.TempDir(), "gate")
-	var waiting sync.WaitGroup
-	for range instances + 2 {
-		waiting.Go(func() {
-			if _, err := invoke(t, f, command{"wait-for-file", gate}); err != nil {
-				t.Error(err)
-			}
-		})
+	b := start(t, `
+  Dead: {Type: AWS::SQS::Queue}
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {VisibilityTimeout: 2, RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}}
+  Consumer:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {ANSWER: '{"batchItemFailures":[{"itemIdentifier":"unknown"}]}'}}
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}}
+`)
+	b.deliver(queueARN("Queue"), `{"detail":{"id":"evt_1"}}`)
+	b.waitIdle()
+	if parked := b.all(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
+		t.Errorf("parked %+v, want evt_1 in Dead", parked)
 	}
-	started := func() int {
-		names, _ := filepath.Glob(gate + ".*")
-		return len(names)
-	}
-	for started() < instances {
-		time.Sleep(time.Millisecond)
-	}
-	if err := os.WriteFile(gate, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	waiting.Wait()
-	if got := started(); got != instances {
-		t.Errorf("%d processes worked, want %d", got, instances)
+	invoked := b.all(activity.Invoked)
+	if len(invoked) != 2 || invoked[0].Failed != 1 || invoked[0].Batch[0] != "evt_1" {
+		t.Errorf("invocations %+v, want two that fail evt_1", invoked)
 	}
 }
 
-func TestCloseEndsTheProcess(t *testing.T) {
+// TestMappingThatCannotRunIsWarnedOf: a template may describe mappings from other sources and to functions that are not run.
+func TestMappingThatCannotRunIsWarnedOf(t *testing.T) {
 	t.Parallel()
-	f := newFunction(t, nil)
-	pid, err := invoke(t, f, command{Do: "pid"})
+	b := newBed(t, t.TempDir(), `
+  Queue: {Type: AWS::SQS::Queue}
+  Function: {Type: AWS::Serverless::Function}
+  Stream:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {EventSourceArn: 'arn:aws:kinesis:us-east-1:000000000000:stream/s', FunctionName: !Ref Function}
+  Other:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {EventSourceArn: !GetAtt Queue.Arn, FunctionName: other}
+  Fine:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {EventSourceArn: !GetAtt Queue.Arn, FunctionName: !Ref Function}
+`, lambda.Options{})
+	var warnings strings.Builder
+	for _, s := range b.all(activity.Warned) {
+		warnings.WriteString(s.Text + "\n")
+	}
+	if got := warnings.String(); strings.Count(got, "not run locally") != 2 || strings.Contains(got, "Fine") {
+		t.Errorf("warnings of Stream and Other wanted:\n%s", got)
+	}
+	missing := sam.Resource{LogicalID: "Missing", Type: "AWS::Lambda::EventSourceMapping", Properties: map[string]any{
+		"EventSourceArn": queueARN("Missing"), "FunctionName": functionARN("Function"),
+	}}
+	if err := b.functions.Add(missing); !errors.Is(err, target.ErrMissing) {
+		t.Errorf("Add of a mapping from a missing queue = %v, want ErrMissing", err)
+	}
+}
+
+// TestTimeoutOfAPolledFunctionIsCompressed: it passes as fast as the visibility timeout of the queue, that of any other function in
+// real time.
+func TestTimeoutOfAPolledFunctionIsCompressed(t *testing.T) {
+	t.Parallel()
+	b := start(t, `
+  Jobs: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 120}}
+  Fed:
+    Type: AWS::Serverless::Function
+    Properties: {Events: {Jobs: {Type: SQS, Properties: {Queue: !GetAtt Jobs.Arn}}}}
+  Called: {Type: AWS::Serverless::Function}
+`)
+	b.deliver(queueARN("Jobs"), "{}")
+	b.deliver(functionARN("Called"), "{}")
+	b.waitIdle()
+	b.waitLog("Fed: over three seconds left: false\n") // of 20 s
+	b.waitLog("Called: over three seconds left: true\n")
+}
+
+// TestPrebuiltFunctionIsNotBuiltAgain: the second service takes what the first one built.
+func TestPrebuiltFunctionIsNotBuiltAgain(t *testing.T) {
+	t.Parallel()
+	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Close()
-	if _, err := os.Stat("/proc/" + pid); err == nil && isLinux() {
-		t.Errorf("process %s is still there", pid)
+	folder := makefile(t, "build-%:\n\tcp '"+executable+"' $(ARTIFACTS_DIR)/bootstrap\n")
+	built := t.TempDir()
+	for n, want := range []int{1, 0} {
+		b := newBed(t, folder, "  F: {Type: AWS::Serverless::Function}\n", lambda.Options{BuildDir: built, Prebuilt: true})
+		if err := b.functions.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(b.all(activity.Built)); got != want {
+			t.Errorf("service %d built %d functions, want %d", n+1, got, want)
+		}
+		b.deliver(functionARN("F"), "{}")
+		b.waitIdle()
+		b.waitLog("F: got {}")
 	}
-	if _, err := invoke(t, f, command{Do: "pid"}); !errors.Is(err, lambda.ErrClosed) {
-		t.Errorf("Invoke after Close = %v, want ErrClosed", err)
+}
+
+// TestInterruptedBuildEndsAtOnce, with everything that the makefile started.
+func TestInterruptedBuildEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, makefile(t, "build-Slow:\n\techo started; sleep 600\n"), "  Slow: {Type: AWS::Serverless::Function}\n", lambda.Options{})
+	ctx, interrupt := context.WithCancel(t.Context())
+	go func() {
+		for len(b.all(activity.Building)) < 2 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		interrupt()
+	}()
+	if err := b.functions.Start(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Start = %v, want context.Canceled", err)
 	}
 }
 
-func isLinux() bool { _, err := os.Stat("/proc/self"); return err == nil }
-
-// lines collects lines from several goroutines.
-type lines struct {
-	mu    sync.Mutex
-	lines []string
+// TestFailedBuildIsAnError that quotes what the makefile printed.
+func TestFailedBuildIsAnError(t *testing.T) {
+	t.Parallel()
+	for want, text := range map[string]string{
+		"cannot compile":                "build-F:\n\t@echo cannot compile; exit 1\n",
+		"no executable named bootstrap": "build-F:\n\ttrue\n",
+	} {
+		b := newBed(t, makefile(t, text), "  F: {Type: AWS::Serverless::Function}\n", lambda.Options{})
+		if err := b.functions.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "build F") {
+			t.Errorf("Start = %v, want an error with %q", err, want)
+		}
+	}
 }
 
-func (l *lines) add(line string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, line)
-}
-
-func (l *lines) all() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(l.lines, "\n")
+// TestFunctionInAnotherLanguage runs a function that is a shell script: the makefile target decides what a build is.
+func TestFunctionInAnotherLanguage(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("needs bash, to be a function that is not written in Go: ", err)
+	}
+	b := newBed(t, filepath.Join("testdata", "shell"), "  ShellFunction: {Type: AWS::Serverless::Function, Metadata: {BuildMethod: makefile}}\n", lambda.Options{})
+	if err := b.functions.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver(functionARN("ShellFunction"), `{"detail":{"id":"evt_test_shell"}}`)
+	b.waitIdle()
+	b.waitLog("ShellFunction: took evt_test_shell")
 }

@@ -49,7 +49,7 @@ func TestSendRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := sqs.New(sqs.Config{}, clock.New(1)).Send(tt.in); !errors.Is(err, tt.want) {
+			if _, err := sqs.NewQueue(sqs.Config{}, clock.New(1)).Send(tt.in); !errors.Is(err, tt.want) {
 				t.Errorf("Send = %v, want %v", err, tt.want)
 			}
 		})
@@ -98,7 +98,7 @@ func TestSystemAttributes(t *testing.T) {
 }
 
 func BenchmarkSendReceiveDelete(b *testing.B) {
-	q := sqs.New(sqs.Config{Name: "fetch"}, clock.New(1))
+	q := sqs.NewQueue(sqs.Config{Name: "fetch"}, clock.New(1))
 	for i := range 10_000 { // a backlog, so that the schedule has its depth
 		if _, err := q.SendAfter(sqs.Message{Body: fmt.Sprint(i)}, sqs.MaxDelay); err != nil {
 			b.Fatal(err)

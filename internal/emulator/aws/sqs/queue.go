@@ -1,8 +1,3 @@
-// Package sqs is an in-memory standard SQS queue: visibility timeouts, delays, long polls, receipts, retention and redrive to a dead-letter queue.
-//
-// It follows SQS where a consumer can tell the difference and keeps its promises to the letter of a standard queue, no stronger:
-// at least once, order best effort. Hooks in Config use those licences on purpose, so that a consumer's claims can be tried.
-// See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/welcome.html.
 package sqs
 
 import (
@@ -11,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +41,8 @@ var (
 
 // Config describes a queue. Zero durations are SQS's defaults.
 type Config struct {
+	// ID is the queue's logical id in a template. Empty: its name.
+	ID             string
 	Name, ARN, URL string
 
 	// VisibilityTimeout is how long a received message stays hidden. Zero: 30 seconds.
@@ -63,7 +61,7 @@ type Config struct {
 
 	// Duplicate reports whether a message being sent is stored twice, as a standard queue may. Nil: never.
 	Duplicate func(Message) bool
-	// Stored is told each message that enters the queue, sent or given up by another. It may be called concurrently. Nil: nobody is.
+	// Stored is told each message that enters the queue, sent or given up by another. It may be called concurrently. Nil: it is not reported.
 	Stored func(Message)
 	// Pick returns which of n visible messages, oldest first, is handed out next; at least 0 and below n. Nil: the oldest.
 	Pick func(n int) int
@@ -82,13 +80,17 @@ type Queue struct {
 	schedule schedule
 	count    [gone + 1]int
 	wake     chan struct{} // closed when a poll that found nothing should look again; nil when none waits
+
+	parks    atomic.Bool // whether what is stored is reported as parked
+	consumed atomic.Bool // whether a function takes the messages
 }
 
 // Stats counts a queue's messages by what a receiver can do with them. Unlike SQS's own figures they are exact.
 type Stats struct{ Visible, InFlight, Delayed int }
 
-// New returns an empty queue that takes its time from c. The dead-letter queue exists first, so redrive never runs in a circle.
-func New(cfg Config, c *clock.Clock) *Queue {
+// NewQueue returns an empty queue that takes its time from c. The dead-letter queue exists first, so redrive never runs in a circle.
+func NewQueue(cfg Config, c *clock.Clock) *Queue {
+	cfg.ID = cmp.Or(cfg.ID, cfg.Name)
 	cfg.VisibilityTimeout = cmp.Or(cfg.VisibilityTimeout, 30*time.Second)
 	cfg.Retention = cmp.Or(cfg.Retention, 4*24*time.Hour)
 	if cfg.Duplicate == nil {
@@ -108,6 +110,31 @@ func (q *Queue) Config() Config { return q.cfg }
 
 // Created returns when the queue was made, by its clock.
 func (q *Queue) Created() time.Time { return q.created }
+
+// ID implements [target.Target].
+func (q *Queue) ID() string { return q.cfg.ID }
+
+// Deliver implements [target.Target].
+func (q *Queue) Deliver(body []byte, trace string) error {
+	_, err := q.Send(Message{Body: string(body), TraceHeader: trace})
+	return err
+}
+
+// Store implements [target.Queue].
+func (q *Queue) Store(body []byte, attributes map[string]string) error {
+	m := Message{Body: string(body), Attributes: make(map[string]Attribute, len(attributes))}
+	for name, value := range attributes {
+		m.Attributes[name] = Attribute{DataType: "String", StringValue: value}
+	}
+	_, err := q.Send(m)
+	return err
+}
+
+// HoldDeadLetters implements [target.Queue]. The queue's service reports what it stores.
+func (q *Queue) HoldDeadLetters() { q.parks.Store(true) }
+
+// Consume says that a function takes the queue's messages, so that a service counts them as pending.
+func (q *Queue) Consume() { q.consumed.Store(true) }
 
 // Send stores m under a new id with the queue's own delay and returns it as stored.
 func (q *Queue) Send(m Message) (Message, error) { return q.SendAfter(m, Default) }

@@ -21,7 +21,7 @@ func run(t *testing.T, cfg sqs.Config, f func(t *testing.T, q *sqs.Queue)) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cfg.Name = "fetch"
-		f(t, sqs.New(cfg, clock.New(1)))
+		f(t, sqs.NewQueue(cfg, clock.New(1)))
 	})
 }
 
@@ -121,8 +121,8 @@ func TestRedrive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(1)
-		dead := sqs.New(sqs.Config{Name: "dead"}, c)
-		q := sqs.New(sqs.Config{
+		dead := sqs.NewQueue(sqs.Config{Name: "dead"}, c)
+		q := sqs.NewQueue(sqs.Config{
 			Name: "fetch", ARN: "arn:aws:sqs:us-east-1:000000000000:fetch", DeadLetter: dead, MaxReceiveCount: 3,
 		}, c)
 		attributes := map[string]sqs.Attribute{"k": {DataType: "String", StringValue: "v"}}
@@ -153,8 +153,8 @@ func TestRedriveWakesAPollOfTheDeadLetters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(1)
-		dead := sqs.New(sqs.Config{Name: "dead"}, c)
-		q := sqs.New(sqs.Config{Name: "fetch", DeadLetter: dead, MaxReceiveCount: 1, VisibilityTimeout: time.Second}, c)
+		dead := sqs.NewQueue(sqs.Config{Name: "dead"}, c)
+		q := sqs.NewQueue(sqs.Config{Name: "fetch", DeadLetter: dead, MaxReceiveCount: 1, VisibilityTimeout: time.Second}, c)
 		send(t, q, "a")
 		receive(t, q)
 		go q.Receive(t.Context(), 1, 5*time.Second, sqs.Default) // SQS redrives when somebody asks

@@ -118,7 +118,7 @@ func TestVisibilityIsBoundedFromTheReceipt(t *testing.T) {
 
 func TestForeignReceipts(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
-		other := sqs.New(sqs.Config{Name: "other"}, clock.New(1))
+		other := sqs.NewQueue(sqs.Config{Name: "other"}, clock.New(1))
 		send(t, other, "a")
 		foreign := receive(t, other).Receipt
 		for _, receipt := range []string{"", "%", "YSBiIGM=", "ZmV0Y2ggeCAx", "ZmV0Y2ggMSB4", foreign} {
@@ -188,7 +188,7 @@ func TestCompressedTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(3600)
-		q := sqs.New(sqs.Config{Name: "fetch", VisibilityTimeout: 6 * time.Hour}, c)
+		q := sqs.NewQueue(sqs.Config{Name: "fetch", VisibilityTimeout: 6 * time.Hour}, c)
 		sent := send(t, q, "a")
 		receive(t, q)
 		start := time.Now()

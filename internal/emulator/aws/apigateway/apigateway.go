@@ -1,0 +1,285 @@
+// Package apigateway is API Gateway: the routes of a template's HTTP APIs on one address.
+//
+// A [Service] is an [http.Handler] that invokes functions of a directory with requests in payload format 2.0.
+package apigateway
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
+)
+
+// maxRequest is the largest body that API Gateway takes.
+const maxRequest = 10 << 20
+
+// Options change how a service is made. The zero value is the default.
+type Options struct {
+	Clock    *clock.Clock       // counts requests as work; nil: nothing does
+	Recorder *activity.Recorder // is told of requests and invocations; nil: steps are discarded
+}
+
+// Service serves the routes of all HTTP APIs. It is safe for concurrent use once the last route is added.
+type Service struct {
+	directory *target.Directory
+	clock     *clock.Clock
+	recorder  *activity.Recorder
+	routes    []route // the most specific first
+}
+
+// Function is a target that a route can invoke.
+type Function interface {
+	target.Target
+	// Invoke returns the function's answer. An error that wraps [lambda.ErrTimeout] means that it took too long.
+	Invoke(ctx context.Context, payload []byte) ([]byte, error)
+}
+
+type route struct {
+	method, path string // method ANY matches all; the path may hold {name} and end in {name+}
+	function     Function
+}
+
+// New returns a service without routes, whose functions are in the directory. A nil directory is an empty one.
+func New(directory *target.Directory, opts *Options) *Service {
+	if opts == nil {
+		opts = &Options{}
+	}
+	return &Service{
+		directory: cmp.Or(directory, target.NewDirectory(nil)), clock: cmp.Or(opts.Clock, clock.New(1)), recorder: opts.Recorder,
+	}
+}
+
+// Add adds the route that a [sam.Route] describes. A route comes after its function.
+//
+// Of several routes that match a request the most specific one gets it: a literal part of a path comes before a parameter, that
+// before the rest of the path, and a method before any. See
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
+func (s *Service) Add(r sam.Resource) error {
+	p, err := sam.Decode[struct{ Method, Path, FunctionArn string }](r)
+	if err != nil {
+		return err
+	}
+	found, err := s.directory.Find(p.FunctionArn)
+	if err != nil {
+		return err
+	}
+	function, ok := found.(Function)
+	if !ok {
+		return fmt.Errorf("%s is not a function", p.FunctionArn)
+	}
+	s.routes = append(s.routes, route{p.Method, p.Path, function})
+	slices.SortStableFunc(s.routes, func(a, b route) int { return slices.Compare(a.rank(), b.rank()) })
+	return nil
+}
+
+// Route is a method, or ANY, and a path, with the logical id of the function that they lead to.
+type Route struct{ Method, Path, Function string }
+
+// Routes returns all routes, the most specific first.
+func (s *Service) Routes() []Route {
+	var routes []Route
+	for _, r := range s.routes {
+		routes = append(routes, Route{r.method, r.path, r.function.ID()})
+	}
+	return routes
+}
+
+// ServeHTTP invokes the function of the route that matches the request.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer s.clock.Work()()
+	matched, parameters := s.find(r.Method, r.URL.Path)
+	if matched == nil {
+		reply(w, http.StatusNotFound, "Not Found")
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	if err != nil {
+		return // the sender is gone
+	}
+	if len(body) > maxRequest {
+		reply(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		return
+	}
+	started, id, name := time.Now(), activity.EventID(body), matched.function.ID()
+	s.recorder.Record(activity.Step{Kind: activity.Received, Name: name, EventID: id, Text: matched.key(), Count: len(body)})
+	answer, err := matched.function.Invoke(r.Context(), event(r, matched, parameters, body))
+	s.recorder.Record(activity.Step{Kind: activity.Invoked, Name: name, EventID: id, Count: 1, Err: err})
+	status := write(w, answer, err)
+	s.recorder.Record(activity.Step{Kind: activity.Answered, Name: name, EventID: id, Status: status, Took: time.Since(started)})
+}
+
+// key is the route as API Gateway writes it.
+func (r route) key() string { return r.method + " " + r.path }
+
+// rank orders routes: part by part, the lower the more specific.
+func (r route) rank() []int {
+	var ranks []int
+	for part := range strings.SplitSeq(r.path, "/") {
+		switch {
+		case strings.HasSuffix(part, "+}"):
+			ranks = append(ranks, 2)
+		case strings.HasPrefix(part, "{"):
+			ranks = append(ranks, 1)
+		default:
+			ranks = append(ranks, 0)
+		}
+	}
+	if r.method == "ANY" {
+		return append(ranks, 1)
+	}
+	return append(ranks, 0)
+}
+
+// find returns the route for a request. As in API Gateway, a path whose methods do not fit is simply not found.
+func (s *Service) find(method, path string) (*route, map[string]string) {
+	for i := range s.routes {
+		r := &s.routes[i]
+		if r.method != "ANY" && r.method != method {
+			continue
+		}
+		if parameters, ok := matchPath(r.path, path); ok {
+			return r, parameters
+		}
+	}
+	return nil, nil
+}
+
+func matchPath(template, path string) (map[string]string, bool) {
+	want, have := strings.Split(template, "/"), strings.Split(path, "/")
+	parameters := map[string]string{}
+	for i, part := range want {
+		if name, greedy := strings.CutSuffix(strings.Trim(part, "{}"), "+"); greedy && i < len(have) {
+			parameters[name] = strings.Join(have[i:], "/")
+			return parameters, true
+		}
+		switch {
+		case i >= len(have):
+			return nil, false
+		case strings.HasPrefix(part, "{"):
+			parameters[strings.Trim(part, "{}")] = have[i]
+		case part != have[i]:
+			return nil, false
+		}
+	}
+	return parameters, len(want) == len(have)
+}
+
+// write writes the answer of a function; one that failed is a 500, one that took too long a 503, as in
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+func write(w http.ResponseWriter, answer []byte, err error) int {
+	switch {
+	case errors.Is(err, lambda.ErrTimeout):
+		return reply(w, http.StatusServiceUnavailable, "Service Unavailable")
+	case err != nil:
+		return reply(w, http.StatusInternalServerError, "Internal Server Error")
+	}
+	return writeAnswer(w, answer)
+}
+
+// event is the request in payload format 2.0.
+func event(r *http.Request, matched *route, parameters map[string]string, body []byte) []byte {
+	headers := map[string]string{"host": r.Host}
+	for name, values := range r.Header {
+		headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	sourceIP, _, _ := net.SplitHostPort(r.RemoteAddr)
+	now := time.Now()
+	text, encoded := string(body), !isText(r.Header.Get("Content-Type"), body)
+	if encoded {
+		text = base64.StdEncoding.EncodeToString(body)
+	}
+	event := map[string]any{
+		"version": "2.0", "routeKey": matched.key(), "rawPath": r.URL.EscapedPath(), "rawQueryString": r.URL.RawQuery,
+		"headers": headers, "body": text, "isBase64Encoded": encoded,
+		"requestContext": map[string]any{
+			"accountId": target.Account, "apiId": "local", "domainName": r.Host, "domainPrefix": "local",
+			"requestId": uuid.NewString(), "routeKey": matched.key(), "stage": "$default",
+			"time": now.UTC().Format("02/Jan/2006:15:04:05 -0700"), "timeEpoch": now.UnixMilli(),
+			"http": map[string]any{
+				"method": r.Method, "path": r.URL.Path, "protocol": r.Proto, "sourceIp": sourceIP, "userAgent": r.UserAgent(),
+			},
+		},
+	}
+	if len(parameters) > 0 {
+		event["pathParameters"] = parameters
+	}
+	return awsjson.Marshal(event)
+}
+
+// isText tells whether API Gateway hands the body over as it is; any other is base64.
+func isText(contentType string, body []byte) bool {
+	if !utf8.Valid(body) {
+		return false
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return contentType == ""
+	}
+	return strings.HasPrefix(media, "text/") || media == "application/json" || media == "application/xml" ||
+		media == "application/javascript" || media == "application/x-www-form-urlencoded" ||
+		strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml")
+}
+
+// writeAnswer writes a function's answer: an object with a statusCode, or anything else as a JSON body with 200.
+func writeAnswer(w http.ResponseWriter, answer []byte) int {
+	var response struct {
+		StatusCode      int               `json:"statusCode"`
+		Headers         map[string]string `json:"headers"`
+		Cookies         []string          `json:"cookies"`
+		Body            string            `json:"body"`
+		IsBase64Encoded bool              `json:"isBase64Encoded"`
+	}
+	err := json.Unmarshal(answer, &response)
+	if err == nil && response.StatusCode != 0 && (response.StatusCode < 200 || response.StatusCode > 599) {
+		return reply(w, http.StatusInternalServerError, "Internal Server Error")
+	}
+	if err != nil || response.StatusCode == 0 {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(answer)
+		return http.StatusOK
+	}
+	body := []byte(response.Body)
+	if response.IsBase64Encoded {
+		decoded, err := base64.StdEncoding.DecodeString(response.Body)
+		if err != nil {
+			return reply(w, http.StatusInternalServerError, "Internal Server Error")
+		}
+		body = decoded
+	}
+	for name, value := range response.Headers {
+		w.Header().Set(name, value)
+	}
+	for _, cookie := range response.Cookies {
+		w.Header().Add("Set-Cookie", cookie)
+	}
+	w.WriteHeader(response.StatusCode)
+	w.Write(body)
+	return response.StatusCode
+}
+
+// reply answers as API Gateway itself does.
+func reply(w http.ResponseWriter, status int, message string) int {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(awsjson.Marshal(map[string]string{"message": message}))
+	return status
+}

@@ -1,0 +1,195 @@
+// Package awsjson serves the AWS JSON protocols, versions 1.0 and 1.1, for any number of services.
+//
+// [New] makes an HTTP handler of the [Operations] of several services, each of which the SDKs find by the X-Amz-Target header:
+// https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html. A call that no service can serve as AWS would is refused by name,
+// never half done. Signatures and credentials are not checked, so a handler belongs on loopback or inside a test.
+package awsjson
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// maxBody bounds a request: the largest legal batch is 1 MiB, which JSON escapes can make six times as long.
+const maxBody = 8 << 20
+
+// Operations is what a service offers on the wire.
+type Operations struct {
+	// Service is the name that a [Call] bears, such as "sqs".
+	Service string
+	// Target is the part of X-Amz-Target before the dot, such as "AmazonSQS".
+	Target string
+	// Version is that of the protocol, "1.0" or "1.1".
+	Version string
+	// Namespace is that of error types. Empty: they are sent bare.
+	Namespace string
+	// MessageMember is the member of an error that holds its message. Empty: "message".
+	MessageMember string
+	// QueryCodes are the names that errors have in the service's query protocol, where they differ. Nil: it never had one.
+	QueryCodes map[string]string
+	// Checksum is whether answers bear a CRC-32.
+	Checksum bool
+	// ByName are the operations by their names in AWS's API, such as "SendMessage".
+	ByName map[string]Operation
+}
+
+// An Operation decodes the body of a request, acts, and returns what to encode; nil is an empty answer.
+// An error that is not an [*Error], and has no AWSError method that returns one, is an internal failure.
+type Operation func(ctx context.Context, body []byte) (any, error)
+
+// Typed makes an [Operation] of a function over a typed input. Members that In lacks are refused.
+func Typed[In any](run func(context.Context, In) (any, error)) Operation {
+	return func(ctx context.Context, body []byte) (any, error) {
+		var in In
+		if err := decode(body, &in); err != nil {
+			return nil, err
+		}
+		return run(ctx, in)
+	}
+}
+
+// A Call is a request for a known operation.
+type Call struct {
+	Service, Operation string
+
+	service *Operations
+}
+
+// Fail answers the call with e in the form that its service uses.
+func (c Call) Fail(w http.ResponseWriter, e *Error) { c.service.fail(w, e) }
+
+// Options change what a handler does. The zero value is the default.
+type Options struct {
+	// Warn receives what a client could miss, such as a call of an unknown operation. It may be called concurrently. Nil: warnings are
+	// dropped.
+	Warn func(string)
+	// Intercept wraps the handling of each known call, so that faults can be put before, after or in place of it. Nil: none.
+	Intercept func(c Call, next http.Handler) http.Handler
+}
+
+// handler serves all services; it is immutable.
+type handler struct {
+	services  map[string]*Operations // by target
+	warn      func(string)
+	intercept func(Call, http.Handler) http.Handler
+}
+
+// New returns a handler for all of the services, safe for concurrent use. It answers on every path, as SDKs post to the root.
+func New(opts *Options, services ...Operations) http.Handler {
+	if opts == nil {
+		opts = &Options{}
+	}
+	h := &handler{services: map[string]*Operations{}, warn: opts.Warn, intercept: opts.Intercept}
+	if h.warn == nil {
+		h.warn = func(string) {}
+	}
+	if h.intercept == nil {
+		h.intercept = func(_ Call, next http.Handler) http.Handler { return next }
+	}
+	for _, service := range services {
+		h.services[service.Target] = &service
+	}
+	return h
+}
+
+// ServeHTTP finds the operation and runs it inside the intercept.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Amzn-Requestid", uuid.NewString())
+	target := r.Header.Get("X-Amz-Target")
+	prefix, name, _ := strings.Cut(target, ".")
+	s := cmp.Or(h.services[prefix], &Operations{Version: "1.0"})
+	run := s.ByName[name]
+	if run == nil || r.Method != http.MethodPost {
+		h.unknown(w, r, s, target)
+		return
+	}
+	serve := func(w http.ResponseWriter, r *http.Request) {
+		out, err := call(r, run)
+		if err == nil {
+			s.write(w, http.StatusOK, out)
+			return
+		}
+		e := AsError(err, &Error{Status: http.StatusInternalServerError, Code: "InternalFailure", Message: err.Error()})
+		if e.unsupported {
+			h.warn(target + ": " + e.Message)
+		}
+		s.fail(w, e)
+	}
+	h.intercept(Call{Service: s.Service, Operation: name, service: s}, http.HandlerFunc(serve)).ServeHTTP(w, r)
+}
+
+func (h *handler) unknown(w http.ResponseWriter, r *http.Request, s *Operations, target string) {
+	message := fmt.Sprintf("%s %s with X-Amz-Target %q is not implemented in the local stack", r.Method, r.URL.Path, target)
+	h.warn(message)
+	s.fail(w, &Error{Code: "UnknownOperationException", Message: message})
+}
+
+func call(r *http.Request, run Operation) (any, error) {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" {
+		return nil, &Error{Code: "SerializationException", Message: "content encoding " + encoding + " is not supported"}
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, &Error{Code: "SerializationException", Message: "request body could not be read"}
+	}
+	if len(body) > maxBody {
+		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "RequestEntityTooLargeException", Message: "request body is over 8 MiB"}
+	}
+	return run(r.Context(), body)
+}
+
+// decode reads the one JSON value in body. A member that AWS knows and the operation does not act on is refused, because ignoring
+// it would be a silent difference.
+func decode(body []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		if member, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
+			return &Error{Code: "ValidationException", Message: "request member " + member + " is not supported in the local stack", unsupported: true}
+		}
+		return AsError(err, &Error{Code: "SerializationException", Message: err.Error()})
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return &Error{Code: "SerializationException", Message: "request body goes on after its JSON value"}
+	}
+	return nil
+}
+
+// write sends v as the body, except that no output at all is an empty body, as AWS does.
+func (s *Operations) write(w http.ResponseWriter, status int, v any) {
+	var body []byte
+	if v != nil {
+		var err error
+		if body, err = json.Marshal(v); err != nil {
+			status, body = http.StatusInternalServerError, []byte(`{"__type":"InternalFailure"}`)
+		}
+	}
+	if s.Checksum {
+		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-"+s.Version)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body) // a client that has gone needs no answer
+}
+
+// Marshal returns v as JSON without the escapes that only HTML needs, as AWS encodes events. It panics if v cannot be encoded.
+func Marshal(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

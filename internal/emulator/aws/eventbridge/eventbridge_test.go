@@ -1,0 +1,245 @@
+package eventbridge_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/scheduler"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sdktest"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
+)
+
+// sink is a target, and a dead-letter queue, that keeps what it gets.
+type sink struct {
+	id         string
+	failure    error
+	bodies     []string
+	attributes []map[string]string
+	parks      bool
+}
+
+func (s *sink) ID() string { return s.id }
+
+func (s *sink) Deliver(body []byte, _ string) error {
+	if s.failure == nil {
+		s.bodies = append(s.bodies, string(body))
+	}
+	return s.failure
+}
+
+func (s *sink) Store(body []byte, attributes map[string]string) error {
+	s.attributes = append(s.attributes, attributes)
+	return s.Deliver(body, "")
+}
+
+func (s *sink) HoldDeadLetters() { s.parks = true }
+
+// rules is the bus "bus" with rules, what they deliver to, and the steps that were reported.
+type rules struct {
+	*emulated.Service
+	*eventbridge.Client
+	schedules  *scheduler.Service
+	sink, dead *sink
+	steps      []activity.Step
+}
+
+var (
+	sinkARN = target.ARN("sqs", "sink")
+	deadARN = target.ARN("sqs", "dead")
+)
+
+func newRules(t *testing.T) *rules {
+	t.Helper()
+	r := &rules{sink: &sink{id: "Sink"}, dead: &sink{id: "Dead"}}
+	recorder := activity.NewRecorder(activity.ObserverFunc(func(s activity.Step) { r.steps = append(r.steps, s) }), time.Now)
+	directory := target.NewDirectory(recorder)
+	directory.Add(sinkARN, r.sink)
+	directory.Add(deadARN, r.dead)
+	r.schedules = scheduler.New(directory, nil)
+	r.Service = emulated.New(directory, &emulated.Options{Recorder: recorder, Scheduler: r.schedules})
+	r.AddBus(emulated.BusConfig{ID: "Bus", Name: "meterbridge"})
+	r.Client = eventbridge.NewFromConfig(sdktest.Config(sdktest.Serve(t, awsjson.New(nil, r.Operations()))))
+	return r
+}
+
+// add adds a rule of the bus, whose properties are JSON.
+func (r *rules) add(t *testing.T, id, properties string) error {
+	t.Helper()
+	resource := sam.Resource{LogicalID: id, Type: "AWS::Events::Rule", Name: id, ARN: "arn:" + id}
+	text := strings.NewReplacer("SINK", sinkARN, "DEAD", deadARN).Replace(properties)
+	if err := json.Unmarshal([]byte(text), &resource.Properties); err != nil {
+		t.Fatal(err)
+	}
+	return r.Add(resource)
+}
+
+// put puts a valid entry with a source and a detail on the bus.
+func (r *rules) put(t *testing.T, source, detail string) {
+	t.Helper()
+	entry := valid()
+	entry.Source, entry.Detail = &source, &detail
+	if out, err := r.PutEvents(t.Context(), putInput(entry)); err != nil || out.FailedEntryCount != 0 {
+		t.Fatalf("PutEvents: %+v, %v", out, err)
+	}
+}
+
+// kinds returns the kinds of the steps, and the names in them.
+func (r *rules) kinds() (kinds []activity.Kind, names []string) {
+	for _, s := range r.steps {
+		kinds, names = append(kinds, s.Kind), append(names, s.Name)
+	}
+	return kinds, names
+}
+
+func TestRulesDeliverWhatTheyMatch(t *testing.T) {
+	t.Parallel()
+	r := newRules(t)
+	for id, properties := range map[string]string{
+		"Wanted": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]},
+			"Targets": [{"Id": "s", "Arn": "SINK", "InputTransformer": {"InputPathsMap": {"id": "$.detail.id"}, "InputTemplate": "{\"only\":\"<id>\"}"}}]}`,
+		"Disabled": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a", "b"]}, "State": "DISABLED", "Targets": [{"Id": "s", "Arn": "SINK"}]}`,
+	} {
+		if err := r.add(t, id, properties); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.put(t, "a", `{"id":"evt_1"}`)
+	r.put(t, "b", `{"id":"evt_2"}`)
+	if want := []string{`{"only":"evt_1"}`}; !slices.Equal(r.sink.bodies, want) {
+		t.Errorf("delivered %q, want %q", r.sink.bodies, want)
+	}
+	kinds, names := r.kinds()
+	if want := []activity.Kind{activity.Put, activity.Matched, activity.Put, activity.Unmatched}; !slices.Equal(kinds, want) {
+		t.Errorf("steps %v, want %v", kinds, want)
+	}
+	if want := []string{"Bus", "Wanted", "Bus", "Bus"}; !slices.Equal(names, want) {
+		t.Errorf("names in the steps %q, want %q", names, want)
+	}
+	if got := r.steps[1]; got.EventID != "evt_1" || got.Target != "Sink" {
+		t.Errorf("step %+v, want evt_1 to Sink", got)
+	}
+}
+
+// TestDetailIsPassedOnByteForByte inside an envelope that is EventBridge's.
+func TestDetailIsPassedOnByteForByte(t *testing.T) {
+	t.Parallel()
+	r := newRules(t)
+	if err := r.add(t, "All", `{"EventBusName": "meterbridge", "EventPattern": {"source": [{"prefix": ""}]}, "Targets": [{"Id": "s", "Arn": "SINK"}]}`); err != nil {
+		t.Fatal(err)
+	}
+	const detail = "{ \"n\":12345678901234567890, \"e\":1E+2,\n\t\"html\":\"<&>\",\"escaped\":\"\\u003c\\/\",\"raw\":\"é 😀\" }"
+	r.put(t, "a<b>", detail)
+	var envelope map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(r.sink.bodies[0]), &envelope); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(envelope["detail"]); got != detail {
+		t.Errorf("detail %q, want %q", got, detail)
+	}
+	delete(envelope, "id")
+	delete(envelope, "time")
+	delete(envelope, "detail")
+	want := map[string]json.RawMessage{
+		"version": json.RawMessage(`"0"`), "source": json.RawMessage(`"a<b>"`), "detail-type": json.RawMessage(`"v1.billing.meter.no_meter_found"`),
+		"account": json.RawMessage(`"000000000000"`), "region": json.RawMessage(`"us-east-1"`), "resources": json.RawMessage(`[]`),
+	}
+	if diff := cmp.Diff(want, envelope); diff != "" {
+		t.Errorf("envelope (-want +got):\n%s", diff)
+	}
+}
+
+// TestUndeliverableGoesToTheDeadLetterQueue of the rule's target, as it came and with the reason.
+func TestUndeliverableGoesToTheDeadLetterQueue(t *testing.T) {
+	t.Parallel()
+	r := newRules(t)
+	r.sink.failure = errors.New("refused")
+	err := r.add(t, "Rule", `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]},
+		"Targets": [{"Id": "s", "Arn": "SINK", "InputPath": "$.detail", "DeadLetterConfig": {"Arn": "DEAD"}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, "a", `{"id":"evt_1"}`)
+	if len(r.dead.bodies) != 1 || !strings.Contains(r.dead.bodies[0], `"detail":{"id":"evt_1"}`) || !r.dead.parks {
+		t.Fatalf("dead letters %q, held %t; want the event, held", r.dead.bodies, r.dead.parks)
+	}
+	want := map[string]string{"RULE_ARN": "arn:Rule", "TARGET_ARN": sinkARN, "ERROR_CODE": "DELIVERY_FAILED", "ERROR_MESSAGE": "refused"}
+	if diff := cmp.Diff(want, r.dead.attributes[0]); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+}
+
+// TestLossIsWarnedOf where a target has no dead-letter queue, is in a service that is not emulated, or where a rule's bus is missing.
+func TestLossIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	r := newRules(t)
+	r.sink.failure = errors.New("refused")
+	for id, properties := range map[string]string{
+		"Direct":    `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK"}]}`,
+		"Elsewhere": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["b"]}, "Targets": [{"Id": "t", "Arn": "arn:aws:sns:us-east-1:1:topic"}]}`,
+		"Default":   `{"EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK"}]}`,
+		"Generated": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["c"]}, "Targets": [{"Id": "s", "Arn": "SINK", "DeadLetterConfig": {"Type": "SQS"}}]}`,
+	} {
+		if err := r.add(t, id, properties); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.put(t, "a", `{}`)
+	r.put(t, "b", `{}`)
+	var warnings string
+	for _, s := range r.steps {
+		if s.Kind == activity.Warned {
+			warnings += s.Text + "\n"
+		}
+	}
+	for _, want := range []string{
+		"rule Direct could not deliver to Sink: refused", "rule Direct: the event is lost", "sns is not run locally",
+		`rule Default is on bus "default", which is not in the template`, "rule Generated: the dead-letter queue that SAM would make",
+	} {
+		if !strings.Contains(warnings, want) {
+			t.Errorf("warnings lack %q:\n%s", want, warnings)
+		}
+	}
+}
+
+// TestRuleThatCannotBeRunIsAnError: skipping it would lose events silently.
+func TestRuleThatCannotBeRunIsAnError(t *testing.T) {
+	t.Parallel()
+	for want, properties := range map[string]string{
+		"matches":     `{"EventBusName": "meterbridge", "EventPattern": {"detail": {"id": [{"matches": "x"}]}}}`,
+		"sqs:missing": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "arn:aws:sqs:missing"}]}`,
+		"dead-letter": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK", "DeadLetterConfig": {"Arn": "x"}}]}`,
+		"InputPath":   `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK", "InputPath": "detail"}]}`,
+		"hourly":      `{"ScheduleExpression": "hourly", "Targets": [{"Id": "s", "Arn": "SINK"}]}`,
+	} {
+		if err := newRules(t).add(t, "Rule", properties); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Add = %v, want an error with %q", err, want)
+		}
+	}
+}
+
+// TestRuleWithAScheduleDelivers the scheduled event, or its own input, when the scheduler runs it.
+func TestRuleWithAScheduleDelivers(t *testing.T) {
+	t.Parallel()
+	r := newRules(t)
+	for id, input := range map[string]string{"Plain": "", "Input": `, "Input": "{\"id\":\"evt_1\"}"`} {
+		if err := r.add(t, id, `{"ScheduleExpression": "rate(1 hour)", "Targets": [{"Id": "s", "Arn": "SINK"`+input+`}]}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.schedules.RunAll()
+	slices.Sort(r.sink.bodies)
+	if len(r.sink.bodies) != 2 || r.sink.bodies[0] != `{"id":"evt_1"}` || !strings.Contains(r.sink.bodies[1], `"resources":["arn:Plain"],"detail":{}`) {
+		t.Errorf("delivered %q, want a scheduled event and the input", r.sink.bodies)
+	}
+}

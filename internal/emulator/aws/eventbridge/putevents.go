@@ -1,0 +1,228 @@
+package eventbridge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+)
+
+// Limits of PutEvents, from https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html.
+const (
+	maxEntries      = 10
+	maxPutSize      = 1 << 20 // the total must stay below it
+	maxSource       = 256
+	maxDetailType   = 128
+	maxTraceHeader  = 500
+	maxDetailLevels = 1000
+	timeSize        = 14 // what AWS counts for a time
+)
+
+// Entry is one valid entry of a PutEvents call.
+type Entry struct {
+	// Bus is the name of a bus that exists, also when the caller gave its ARN or nothing.
+	Bus                string
+	Source, DetailType string
+	// Detail is a JSON object, byte for byte as sent.
+	Detail    json.RawMessage
+	Resources []string
+	// Time is zero when the caller set none; AWS then takes the time of the call.
+	Time        time.Time
+	TraceHeader string
+}
+
+// Result is what became of one entry: an event id, or the code and message of its failure.
+type Result struct {
+	EventID      string `json:"EventId,omitempty"`
+	ErrorCode    string `json:",omitempty"`
+	ErrorMessage string `json:",omitempty"`
+}
+
+// Operations returns PutEvents.
+func (s *Service) Operations() awsjson.Operations {
+	return awsjson.Operations{
+		Service: "events", Target: "AWSEvents", Version: "1.1",
+		ByName: map[string]awsjson.Operation{"PutEvents": awsjson.Typed(s.putEvents)},
+	}
+}
+
+type putEventsInput struct{ Entries []putEventsEntry }
+
+// putEventsEntry mirrors PutEventsRequestEntry; a nil pointer is a member that was not sent.
+type putEventsEntry struct {
+	Source, DetailType, Detail *string
+	EventBusName, TraceHeader  string
+	Resources                  []string
+	Time                       *float64 // seconds since the epoch
+}
+
+type putEventsOutput struct {
+	Entries          []Result
+	FailedEntryCount int
+}
+
+// putEvents follows AWS in failing entry by entry inside a successful call, and in accepting events for a bus that does not exist:
+// they are lost without an error, so the loss is at least warned of. See
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html.
+func (s *Service) putEvents(_ context.Context, in putEventsInput) (any, error) {
+	defer s.clock.Work()()
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
+	out := putEventsOutput{Entries: make([]Result, len(in.Entries))}
+	for i, raw := range in.Entries {
+		entry, failure := raw.check()
+		if failure == nil {
+			out.Entries[i], failure = s.putEntry(entry)
+		}
+		if failure != nil {
+			out.Entries[i] = Result{ErrorCode: failure.Code, ErrorMessage: failure.Message}
+			out.FailedEntryCount++
+		}
+	}
+	return out, nil
+}
+
+// putEntry puts a valid entry on its bus. When it returns, the event is with the targets of every rule that matches.
+func (s *Service) putEntry(entry Entry) (Result, *awsjson.Error) {
+	result := Result{EventID: uuid.NewString()}
+	b := s.busNamed(entry.Bus)
+	if b == nil {
+		s.recorder.Warn("an event of source %q went to bus %q, which does not exist: AWS reports success and drops it", entry.Source, entry.Bus)
+		return result, nil
+	}
+	if b.Accept != nil {
+		if failure := b.Accept(entry); failure != nil {
+			return Result{}, failure
+		}
+	}
+	if entry.Time.IsZero() {
+		entry.Time = s.clock.Now()
+	}
+	s.put(b, event{entry, result.EventID})
+	return result, nil
+}
+
+// validate makes the checks that fail a call as a whole.
+func (in putEventsInput) validate() error {
+	if n := len(in.Entries); n < 1 || n > maxEntries {
+		bound := "less than or equal to 10"
+		if n < 1 {
+			bound = "greater than or equal to 1"
+		}
+		return invalid("1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length " + bound)
+	}
+	size := 0
+	for _, e := range in.Entries {
+		size += e.size()
+	}
+	if size >= maxPutSize {
+		return invalid("Total size of the entries in the request is over the limit.")
+	}
+	return nil
+}
+
+func invalid(message string) *awsjson.Error {
+	return &awsjson.Error{Code: "ValidationException", Message: message}
+}
+
+// size counts as AWS does, see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html.
+func (e putEventsEntry) size() int {
+	size := 0
+	if e.Time != nil {
+		size += timeSize
+	}
+	for _, text := range []*string{e.Source, e.DetailType, e.Detail} {
+		if text != nil {
+			size += len(*text)
+		}
+	}
+	for _, resource := range e.Resources {
+		size += len(resource)
+	}
+	return size
+}
+
+// check makes the checks that fail one entry.
+func (e putEventsEntry) check() (Entry, *awsjson.Error) {
+	for _, required := range []struct {
+		name   string
+		value  *string
+		length int
+	}{{"Source", e.Source, maxSource}, {"DetailType", e.DetailType, maxDetailType}, {"Detail", e.Detail, maxPutSize}} {
+		switch {
+		case required.value == nil || *required.value == "":
+			return Entry{}, invalidArgument(required.name, required.name+" is a required argument.")
+		case len(*required.value) > required.length:
+			return Entry{}, invalidArgument(required.name, fmt.Sprintf("%s is longer than %d bytes.", required.name, required.length))
+		}
+	}
+	switch {
+	case len(e.TraceHeader) > maxTraceHeader:
+		return Entry{}, invalidArgument("TraceHeader", fmt.Sprintf("TraceHeader is longer than %d bytes.", maxTraceHeader))
+	case strings.HasPrefix(*e.Source, "aws."):
+		return Entry{}, &awsjson.Error{Code: "NotAuthorizedForSource", Message: "Not authorized for the source."}
+	case !isObject(*e.Detail):
+		return Entry{}, &awsjson.Error{Code: "MalformedDetail", Message: "Detail is malformed."}
+	}
+	return e.entry(), nil
+}
+
+func invalidArgument(name, reason string) *awsjson.Error {
+	return &awsjson.Error{Code: "InvalidArgument", Message: "Parameter " + name + " is not valid. Reason: " + reason}
+}
+
+func (e putEventsEntry) entry() Entry {
+	entry := Entry{
+		Bus: busName(e.EventBusName), Source: *e.Source, DetailType: *e.DetailType, Detail: json.RawMessage(*e.Detail),
+		Resources: e.Resources, TraceHeader: e.TraceHeader,
+	}
+	if e.Time != nil {
+		entry.Time = time.UnixMilli(int64(math.Round(*e.Time * 1000))).UTC()
+	}
+	return entry
+}
+
+// busName returns the name in an ARN, the name itself, or that of the bus every account has.
+func busName(nameOrARN string) string {
+	if nameOrARN == "" {
+		return "default"
+	}
+	if strings.HasPrefix(nameOrARN, "arn:") {
+		_, name, _ := strings.Cut(nameOrARN, ":event-bus/")
+		return name
+	}
+	return nameOrARN
+}
+
+// isObject reports whether detail is one JSON object that is not nested too deep.
+func isObject(detail string) bool {
+	raw := []byte(detail)
+	return json.Valid(raw) && bytes.TrimLeft(raw, " \t\r\n")[0] == '{' && levels(raw) <= maxDetailLevels
+}
+
+// levels returns how deep the valid JSON in raw is nested.
+func levels(raw []byte) int {
+	level, deepest, inString := 0, 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			level++
+			deepest = max(deepest, level)
+		case c == '}' || c == ']':
+			level--
+		}
+	}
+	return deepest
+}

@@ -1,0 +1,228 @@
+// Package lambda is Lambda on one machine: functions run as ordinary processes.
+//
+// A [Service] runs the functions of a template: it builds them, feeds them from queues, and retries what they were given
+// asynchronously. A [Function] is an executable named bootstrap that asks the Lambda Runtime API for its invocations, which is what
+// every custom runtime does, whatever language it is written in. This package is the other side of that API: it starts instances on
+// demand, hands each of them one invocation at a time, and ends those that overrun.
+//
+// Protocol: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+package lambda
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
+)
+
+// defaultConcurrency is how many instances of a function may work at once where the template does not say.
+const defaultConcurrency = 4
+
+// leastTimeout is the least that a clock's factor leaves of a function's timeout: its work takes as long as ever.
+const leastTimeout = 3 * time.Second
+
+// Options change how a service is made. The zero value is the default.
+type Options struct {
+	// Clock is that of retries, batching windows and the timeouts of functions that a queue feeds. It counts batches and asynchronous
+	// invocations as work. Nil: real time.
+	Clock *clock.Clock
+	// Recorder is told of builds, invocations and what functions print. Nil: steps are discarded.
+	Recorder *activity.Recorder
+	// Dir is the folder that each CodeUri is relative to, and BuildDir that of the artifacts. Empty: the working directory.
+	Dir, BuildDir string
+	// Prebuilt is whether a function that is in BuildDir already is not built again.
+	Prebuilt bool
+	// Environment is what every function gets besides its own variables.
+	Environment map[string]string
+	// Override replaces the values of variables in the functions that declare them.
+	Override map[string]string
+}
+
+// Service is a set of functions. It is safe for concurrent use once it has started.
+type Service struct {
+	directory *target.Directory
+	options   Options
+	functions []*function
+
+	stopped    context.Context // ends pollers and asynchronous invocations
+	stop       context.CancelFunc
+	background sync.WaitGroup
+}
+
+// New returns a service without functions, which adds its functions to the directory and finds their queues there.
+func New(directory *target.Directory, opts *Options) *Service {
+	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil))}
+	if opts != nil {
+		s.options = *opts
+	}
+	s.options.Clock = cmp.Or(s.options.Clock, clock.New(1))
+	s.stopped, s.stop = context.WithCancel(context.Background())
+	return s
+}
+
+// function is a function of the template, which has instances once the service has started.
+type function struct {
+	*Function
+	service    *Service
+	resource   sam.Resource
+	properties properties
+	mappings   []*mapping
+}
+
+// properties are those of AWS::Serverless::Function that the emulator acts on, besides its Events.
+type properties struct {
+	CodeUri, Runtime             string
+	Timeout, MemorySize          sam.Number
+	ReservedConcurrentExecutions sam.Number
+	Environment                  struct{ Variables map[string]sam.Scalar }
+	EventInvokeConfig            struct {
+		MaximumRetryAttempts *sam.Number
+		DestinationConfig    struct{ OnFailure struct{ Destination string } }
+	}
+	DeadLetterQueue struct{ TargetArn string }
+}
+
+// Add adds the function or the mapping that an AWS::Serverless::Function or AWS::Lambda::EventSourceMapping describes. A mapping
+// comes after its function and its queue.
+func (s *Service) Add(r sam.Resource) error {
+	if r.Type == "AWS::Lambda::EventSourceMapping" {
+		return s.addMapping(r)
+	}
+	p, err := sam.Decode[properties](r)
+	if err != nil {
+		return err
+	}
+	if p.Runtime != "" && !strings.HasPrefix(p.Runtime, "provided") {
+		return fmt.Errorf("runtime %q is not run locally: build it with a makefile target into an executable bootstrap for provided.al2023", p.Runtime)
+	}
+	f := &function{service: s, resource: r, properties: p}
+	s.functions = append(s.functions, f)
+	s.directory.Add(r.ARN, f)
+	return nil
+}
+
+// Start builds every function, several at a time, starts one instance of each, and begins to poll the queues. Its error is a build
+// that failed or a function that did not start.
+func (s *Service) Start(ctx context.Context) error {
+	building, buildCtx := errgroup.WithContext(ctx)
+	for _, f := range s.functions {
+		building.Go(func() error { return f.prepare(buildCtx) })
+	}
+	if err := building.Wait(); err != nil {
+		return err
+	}
+	starting, startCtx := errgroup.WithContext(ctx)
+	for _, f := range s.functions {
+		starting.Go(func() error { return f.Warm(startCtx) })
+	}
+	if err := starting.Wait(); err != nil {
+		return err
+	}
+	for _, f := range s.functions {
+		for _, m := range f.mappings {
+			m.run(s.stopped)
+		}
+	}
+	return nil
+}
+
+// prepare builds the function and makes it ready to be invoked.
+func (f *function) prepare(ctx context.Context) error {
+	bootstrap, err := f.build(ctx)
+	if err != nil {
+		return err
+	}
+	instances := cmp.Or(int(f.properties.ReservedConcurrentExecutions), defaultConcurrency)
+	for _, m := range f.mappings {
+		instances = max(instances, m.concurrency)
+	}
+	f.Function = NewFunction(Config{
+		Name: f.resource.Name, ARN: f.resource.ARN, Bootstrap: bootstrap, TaskRoot: filepath.Dir(bootstrap), Env: f.environment(),
+		Timeout: f.timeout(), MemorySize: int(f.properties.MemorySize), Instances: instances,
+		Log: func(line string) {
+			f.service.options.Recorder.Record(activity.Step{Kind: activity.Logged, Name: f.ID(), Text: line})
+		},
+	})
+	return nil
+}
+
+// timeout is how long an invocation may take in real time. For a function that a queue feeds it passes as fast as the visibility
+// timeout does, which has to be longer than it.
+func (f *function) timeout() time.Duration {
+	inTemplate := cmp.Or(f.properties.Timeout, 3).Seconds()
+	if len(f.mappings) == 0 {
+		return inTemplate
+	}
+	return min(inTemplate, max(f.service.options.Clock.Real(inTemplate), leastTimeout))
+}
+
+// environment returns the variables of the template, with their overrides, and those that every function gets.
+func (f *function) environment() map[string]string {
+	env := map[string]string{}
+	for name, value := range f.service.options.Environment {
+		env[name] = value
+	}
+	for name, value := range f.properties.Environment.Variables {
+		env[name] = string(value)
+		if override, ok := f.service.options.Override[name]; ok {
+			env[name] = override
+		}
+	}
+	return env
+}
+
+// ID implements [target.Target].
+func (f *function) ID() string { return f.resource.LogicalID }
+
+// Variable returns the value that the template gives to an environment variable of the function with a logical id, and whether it
+// declares one.
+func (s *Service) Variable(id, name string) (value string, ok bool) {
+	for _, f := range s.functions {
+		if f.ID() == id {
+			value, ok := f.properties.Environment.Variables[name]
+			return string(value), ok
+		}
+	}
+	return "", false
+}
+
+// Values returns the different values that the template gives to an environment variable of functions, in the order of the functions
+// and without the empty one.
+func (s *Service) Values(name string) []string {
+	var values []string
+	for _, f := range s.functions {
+		value := string(f.properties.Environment.Variables[name])
+		if value != "" && !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL does, and reports whether there was
+// one.
+func (s *Service) Kill(match func(payload []byte) bool) bool {
+	return slices.ContainsFunc(s.functions, func(f *function) bool { return f.Function != nil && f.Function.Kill(match) })
+}
+
+// Close ends every process and returns when all are gone.
+func (s *Service) Close() {
+	s.stop()
+	s.background.Wait()
+	for _, f := range s.functions {
+		if f.Function != nil {
+			f.Function.Close()
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package lambda
+
+import (
+	"cmp"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
+)
+
+// mapping feeds a function from a queue, as Lambda's event source mapping does:
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+type mapping struct {
+	queue          *sqs.Queue
+	function       *function
+	batchSize      int
+	window         time.Duration
+	concurrency    int
+	partialFailure bool
+	filters        []*pattern.Pattern // a message passes when one matches; none lets all pass
+}
+
+// run polls until ctx ends. A batch that is being worked on then stays in the queue, as after a crash.
+func (m *mapping) run(ctx context.Context) {
+	for range m.concurrency {
+		m.function.service.background.Go(func() {
+			for ctx.Err() == nil {
+				m.poll(ctx)
+			}
+		})
+	}
+}
+
+func (m *mapping) poll(ctx context.Context) {
+	messages := m.receive(ctx)
+	if len(messages) == 0 {
+		return
+	}
+	defer m.function.service.options.Clock.Work()()
+	messages = m.filter(messages)
+	if len(messages) == 0 {
+		return
+	}
+	started := time.Now()
+	answer, err := m.function.Invoke(ctx, m.event(messages))
+	if ctx.Err() != nil {
+		return
+	}
+	done := messages
+	if err != nil {
+		done = nil
+	} else if m.partialFailure {
+		done = succeeded(messages, answer)
+	}
+	for _, message := range done {
+		m.queue.Delete(message.Receipt) // an expired receipt means that the message is delivered again, as in SQS
+	}
+	m.function.service.options.Recorder.Record(activity.Step{
+		Kind: activity.Invoked, Name: m.function.ID(), Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
+		Took: time.Since(started), Err: err,
+	})
+}
+
+// eventIDs returns Stripe's ids of the events in the messages, without those that show none.
+func eventIDs(messages []sqs.Message) []string {
+	var ids []string
+	for _, message := range messages {
+		if id := activity.EnvelopeEventID([]byte(message.Body)); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// receive waits for a message, and for a full batch as long as the batching window allows.
+func (m *mapping) receive(ctx context.Context) []sqs.Message {
+	const longPoll = 20 * time.Second
+	clock := m.function.service.options.Clock
+	messages := m.queue.Receive(ctx, m.batchSize, longPoll, sqs.Default)
+	deadline := clock.Now().Add(m.window)
+	for len(messages) > 0 && len(messages) < m.batchSize && ctx.Err() == nil {
+		wait := deadline.Sub(clock.Now())
+		if wait <= 0 {
+			break
+		}
+		messages = append(messages, m.queue.Receive(ctx, m.batchSize-len(messages), wait, sqs.Default)...)
+	}
+	return messages
+}
+
+// filter deletes the messages that no filter lets pass, as Lambda does.
+func (m *mapping) filter(messages []sqs.Message) []sqs.Message {
+	if len(m.filters) == 0 {
+		return messages
+	}
+	var passed []sqs.Message
+	for _, message := range messages {
+		if m.passes(message) {
+			passed = append(passed, message)
+		} else {
+			m.queue.Delete(message.Receipt)
+		}
+	}
+	return passed
+}
+
+func (m *mapping) passes(message sqs.Message) bool {
+	record, err := json.Marshal(m.record(message, json.RawMessage(message.Body)))
+	if err != nil {
+		return false
+	}
+	for _, filter := range m.filters {
+		if match, err := filter.Match(record); match && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *mapping) event(messages []sqs.Message) []byte {
+	records := make([]any, len(messages))
+	for i, message := range messages {
+		records[i] = m.record(message, message.Body)
+	}
+	return awsjson.Marshal(map[string]any{"Records": records})
+}
+
+// record is one message as Lambda hands it to a function; body is text, or JSON for a filter to look into.
+func (m *mapping) record(message sqs.Message, body any) map[string]any {
+	sum := md5.Sum([]byte(message.Body))
+	return map[string]any{
+		"messageId": message.ID, "receiptHandle": message.Receipt, "body": body, "md5OfBody": hex.EncodeToString(sum[:]),
+		"attributes": message.SystemAttributes(), "messageAttributes": messageAttributes(message),
+		"eventSource": "aws:sqs", "eventSourceARN": m.queue.Config().ARN, "awsRegion": target.Region,
+	}
+}
+
+func messageAttributes(message sqs.Message) map[string]any {
+	attributes := map[string]any{}
+	for name, a := range message.Attributes {
+		attribute := map[string]any{"dataType": a.DataType, "stringListValues": []string{}, "binaryListValues": []string{}}
+		if a.BinaryValue != nil {
+			attribute["binaryValue"] = base64.StdEncoding.EncodeToString(a.BinaryValue)
+		} else {
+			attribute["stringValue"] = a.StringValue
+		}
+		attributes[name] = attribute
+	}
+	return attributes
+}
+
+// succeeded returns the messages that the function did not report as failed. An answer that names no message, or one that
+// was not in the batch, fails the whole batch, as Lambda has it.
+func succeeded(messages []sqs.Message, answer []byte) []sqs.Message {
+	var report struct {
+		BatchItemFailures []struct {
+			ItemIdentifier string `json:"itemIdentifier"`
+		} `json:"batchItemFailures"`
+	}
+	if len(answer) == 0 || string(answer) == "null" {
+		return messages
+	}
+	if json.Unmarshal(answer, &report) != nil {
+		return nil
+	}
+	pending := map[string]bool{}
+	for _, message := range messages {
+		pending[message.ID] = true
+	}
+	for _, failure := range report.BatchItemFailures {
+		if _, known := pending[failure.ItemIdentifier]; !known {
+			return nil
+		}
+		pending[failure.ItemIdentifier] = false
+	}
+	var done []sqs.Message
+	for _, message := range messages {
+		if pending[message.ID] {
+			done = append(done, message)
+		}
+	}
+	return done
+}
+
+// mappingProperties are those of AWS::Lambda::EventSourceMapping that the emulator acts on.
+type mappingProperties struct {
+	EventSourceArn, FunctionName   string
+	BatchSize                      sam.Number
+	MaximumBatchingWindowInSeconds sam.Number
+	FunctionResponseTypes          []string
+	ScalingConfig                  struct{ MaximumConcurrency sam.Number }
+	FilterCriteria                 struct{ Filters []struct{ Pattern string } }
+	Enabled                        *sam.Flag
+}
+
+// addMapping adds a mapping to its function, unless it is disabled. One whose source is not a queue, or
+// whose function is not run, is warned of.
+func (s *Service) addMapping(r sam.Resource) error {
+	p, err := sam.Decode[mappingProperties](r)
+	if err != nil || p.Enabled != nil && !bool(*p.Enabled) {
+		return err
+	}
+	i := slices.IndexFunc(s.functions, func(f *function) bool {
+		return f.resource.ARN == p.FunctionName || f.resource.Name == p.FunctionName
+	})
+	if other := strings.HasPrefix(p.EventSourceArn, "arn:") && !strings.Contains(p.EventSourceArn, ":sqs:"); other || i < 0 {
+		s.options.Recorder.Warn("mapping %s from %s to %s is not run locally", r.LogicalID, p.EventSourceArn, p.FunctionName)
+		return nil
+	}
+	found, err := s.directory.Queue(p.EventSourceArn)
+	if err != nil {
+		return err
+	}
+	q, ok := found.(*sqs.Queue)
+	if !ok {
+		return fmt.Errorf("%s cannot be polled", p.EventSourceArn)
+	}
+	m := &mapping{
+		queue: q, function: s.functions[i],
+		batchSize:      cmp.Or(int(p.BatchSize), 10),
+		window:         p.MaximumBatchingWindowInSeconds.Seconds(),
+		concurrency:    cmp.Or(int(p.ScalingConfig.MaximumConcurrency), defaultConcurrency),
+		partialFailure: slices.Contains(p.FunctionResponseTypes, "ReportBatchItemFailures"),
+	}
+	for i, filter := range p.FilterCriteria.Filters {
+		compiled, err := pattern.Compile([]byte(filter.Pattern))
+		if err != nil {
+			return fmt.Errorf("filter %d: %w", i, err)
+		}
+		m.filters = append(m.filters, compiled)
+	}
+	m.function.mappings = append(m.function.mappings, m)
+	q.Consume()
+	return nil
+}

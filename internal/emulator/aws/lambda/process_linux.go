@@ -1,0 +1,15 @@
+package lambda
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// group puts cmd, which has not started, into a process group of its own. The terminal's interrupt then does not reach it: its
+// parent ends it, and the kernel does if the parent is killed.
+func group(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// killGroup ends a started cmd and everything that it has started.
+func killGroup(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -1,0 +1,111 @@
+package sam
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Route is the type of the resource that [Events] makes of an HttpApi event, in place of the OpenAPI document that SAM writes. No
+// template can describe one. Its properties are Method, Path and FunctionArn.
+const Route = "AWS::Serverless::HttpApi::Route"
+
+// Events returns the resources that SAM generates from the Events of an AWS::Serverless::Function, in the order of their names; for
+// any other resource there are none. opts are those of [Parse]. An event that SAM turns into something else gives a resource whose
+// type names the event, so that whoever runs the resources can say that nothing runs this one. See
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources-function.html
+func Events(function Resource, opts *Options) ([]Resource, error) {
+	if function.Type != "AWS::Serverless::Function" {
+		return nil, nil
+	}
+	events, _ := function.Properties["Events"].(map[string]any)
+	var generated []Resource
+	for _, name := range slices.Sorted(maps.Keys(events)) {
+		described, _ := events[name].(map[string]any)
+		eventType, ok := described["Type"].(string)
+		if !ok {
+			return nil, fmt.Errorf("event %s has no type", name)
+		}
+		e := event{function: function, options: opts.withDefaults()}
+		e.properties, _ = described["Properties"].(map[string]any)
+		r := Resource{LogicalID: function.LogicalID + name, Line: function.Line, Properties: map[string]any{}}
+		r.Name = r.LogicalID
+		e.generate(eventType, &r)
+		generated = append(generated, r)
+	}
+	return generated, nil
+}
+
+// event is one of a function's Events.
+type event struct {
+	function   Resource
+	properties map[string]any
+	options    Options
+}
+
+// generate completes r, whose names and line are set.
+func (e event) generate(eventType string, r *Resource) {
+	switch eventType {
+	case "HttpApi":
+		r.Type = Route
+		r.Properties = map[string]any{
+			"Method": strings.ToUpper(cmp.Or(e.text("Method"), "ANY")), "Path": cmp.Or(e.text("Path"), "/{proxy+}"), "FunctionArn": e.function.ARN,
+		}
+	case "SQS":
+		r.Type = "AWS::Lambda::EventSourceMapping"
+		maps.Copy(r.Properties, e.properties)
+		r.Properties["EventSourceArn"], r.Properties["FunctionName"] = e.properties["Queue"], e.function.ARN
+	case "ScheduleV2":
+		r.Type = "AWS::Scheduler::Schedule"
+		r.Name = cmp.Or(e.text("Name"), r.LogicalID)
+		r.ARN = e.arn("scheduler", "schedule/"+cmp.Or(e.text("GroupName"), "default")+"/"+r.Name)
+		e.copy(r.Properties, "ScheduleExpression", "State")
+		r.Properties["Target"] = e.target("", "Input")
+	case "EventBridgeRule", "CloudWatchEvent", "Schedule":
+		r.Type = "AWS::Events::Rule"
+		r.Name = cmp.Or(e.text("RuleName"), e.options.StackName+"-"+r.LogicalID)
+		rule := r.Name
+		if bus := e.text("EventBusName"); bus != "" && bus != "default" {
+			rule = bus[strings.LastIndexByte(bus, '/')+1:] + "/" + rule
+		}
+		r.ARN = e.arn("events", "rule/"+rule)
+		e.copy(r.Properties, "EventBusName", "State")
+		e.rename(r.Properties, "Pattern", "EventPattern")
+		e.rename(r.Properties, "Schedule", "ScheduleExpression")
+		r.Properties["Targets"] = []any{e.target(r.LogicalID, "Input", "InputPath", "InputTransformer", "DeadLetterConfig")}
+	default:
+		r.Type = "event of type " + eventType
+	}
+}
+
+// target returns the function as a target, with some of the event's properties.
+func (e event) target(id string, properties ...string) map[string]any {
+	t := map[string]any{"Id": id, "Arn": e.function.ARN}
+	e.copy(t, properties...)
+	return t
+}
+
+// copy copies those of the event's properties that it has.
+func (e event) copy(to map[string]any, properties ...string) {
+	for _, name := range properties {
+		e.rename(to, name, name)
+	}
+}
+
+func (e event) rename(to map[string]any, from, name string) {
+	if v, ok := e.properties[from]; ok {
+		to[name] = v
+	}
+}
+
+// text returns a property of the event; empty if it is not text.
+func (e event) text(property string) string {
+	s, _ := e.properties[property].(string)
+	return s
+}
+
+func (e event) arn(service, resource string) string {
+	return "arn:aws:" + service + ":" + e.options.Region + ":" + e.options.AccountID + ":" + resource
+}

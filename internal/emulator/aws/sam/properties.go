@@ -1,0 +1,65 @@
+package sam
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Decode reads the properties of a resource into a T, by the rules of encoding/json. Properties that T lacks are ignored.
+func Decode[T any](r Resource) (T, error) {
+	var properties T
+	encoded, err := json.Marshal(r.Properties)
+	if err == nil {
+		err = json.Unmarshal(encoded, &properties)
+	}
+	return properties, err
+}
+
+// Number is a number in a property. A template may also write it as a string, which is what every parameter is.
+type Number float64
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *Number) UnmarshalJSON(data []byte) error {
+	value, err := strconv.ParseFloat(strings.Trim(string(data), `"`), 64)
+	if err != nil {
+		return fmt.Errorf("%s is not a number", data)
+	}
+	*n = Number(value)
+	return nil
+}
+
+// Seconds returns n seconds.
+func (n Number) Seconds() time.Duration { return time.Duration(float64(n) * float64(time.Second)) }
+
+// Flag is a boolean in a property. A template may also write it as a string.
+type Flag bool
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (f *Flag) UnmarshalJSON(data []byte) error {
+	value, err := strconv.ParseBool(strings.Trim(string(data), `"`))
+	if err != nil {
+		return fmt.Errorf("%s is not true or false", data)
+	}
+	*f = Flag(value)
+	return nil
+}
+
+// Scalar is text in a property. A template may also write it as a number or a boolean.
+type Scalar string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *Scalar) UnmarshalJSON(data []byte) error {
+	var decoded string
+	if json.Unmarshal(data, &decoded) == nil {
+		*s = Scalar(decoded)
+		return nil
+	}
+	if len(data) > 0 && (data[0] == '{' || data[0] == '[') {
+		return fmt.Errorf("%s is not a string", data)
+	}
+	*s = Scalar(data)
+	return nil
+}

@@ -1,0 +1,142 @@
+package sqs_test
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sdktest"
+	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+)
+
+func TestBatchesReportEntryByEntry(t *testing.T) {
+	t.Parallel()
+	q, client := newService(t)
+	sent, err := client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{
+		QueueUrl: aws.String(fetchURL), Entries: []types.SendMessageBatchRequestEntry{
+			{Id: aws.String("good"), MessageBody: aws.String("a")},
+			{Id: aws.String("bad"), MessageBody: aws.String("\x00")},
+			{Id: aws.String("late"), MessageBody: aws.String("b"), DelaySeconds: 901},
+		},
+	})
+	if err != nil {
+		t.Fatalf("SendMessageBatch: %v", err)
+	}
+	wantBatch(t, "SendMessageBatch", sent.Failed, "bad InvalidMessageContents", "late InvalidParameterValue")
+	if len(sent.Successful) != 1 || aws.ToString(sent.Successful[0].Id) != "good" {
+		t.Errorf("successful %+v, want the entry good", sent.Successful)
+	}
+
+	receipt := receiveOne(t, client).ReceiptHandle
+	changed, err := client.ChangeMessageVisibilityBatch(t.Context(), &sqs.ChangeMessageVisibilityBatchInput{
+		QueueUrl: aws.String(fetchURL), Entries: []types.ChangeMessageVisibilityBatchRequestEntry{
+			{Id: aws.String("good"), ReceiptHandle: receipt, VisibilityTimeout: 60},
+			{Id: aws.String("bad"), ReceiptHandle: aws.String("bogus"), VisibilityTimeout: 60},
+		},
+	})
+	if err != nil {
+		t.Fatalf("ChangeMessageVisibilityBatch: %v", err)
+	}
+	wantBatch(t, "ChangeMessageVisibilityBatch", changed.Failed, "bad ReceiptHandleIsInvalid")
+
+	deleted, err := client.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{
+		QueueUrl: aws.String(fetchURL), Entries: []types.DeleteMessageBatchRequestEntry{
+			{Id: aws.String("good"), ReceiptHandle: receipt}, {Id: aws.String("bad"), ReceiptHandle: aws.String("bogus")},
+		},
+	})
+	if err != nil {
+		t.Fatalf("DeleteMessageBatch: %v", err)
+	}
+	wantBatch(t, "DeleteMessageBatch", deleted.Failed, "bad ReceiptHandleIsInvalid")
+	if got := q.Stats(); got != (emulated.Stats{}) {
+		t.Errorf("queue: %+v, want it empty", got)
+	}
+}
+
+func wantBatch(t *testing.T, operation string, failed []types.BatchResultErrorEntry, want ...string) {
+	t.Helper()
+	var got []string
+	for _, f := range failed {
+		if !f.SenderFault {
+			t.Errorf("%s: entry %s is not the sender's fault, want it to be", operation, aws.ToString(f.Id))
+		}
+		got = append(got, aws.ToString(f.Id)+" "+aws.ToString(f.Code))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s failed %q, want %q", operation, got, want)
+	}
+}
+
+func TestBatchesAsAWhole(t *testing.T) {
+	t.Parallel()
+	_, client := newService(t)
+	// entries returns one entry for each id, with bodies of size bytes.
+	entries := func(size int, ids ...string) (out []types.SendMessageBatchRequestEntry) {
+		for _, id := range ids {
+			out = append(out, types.SendMessageBatchRequestEntry{Id: &id, MessageBody: aws.String(strings.Repeat("a", size))})
+		}
+		return out
+	}
+	var eleven []string
+	for i := range 11 {
+		eleven = append(eleven, strconv.Itoa(i))
+	}
+	for _, tt := range []struct {
+		name    string
+		entries []types.SendMessageBatchRequestEntry
+		want    any
+	}{
+		{"empty", []types.SendMessageBatchRequestEntry{}, new(*types.EmptyBatchRequest)},
+		{"eleven", entries(1, eleven...), new(*types.TooManyEntriesInBatchRequest)},
+		{"same id twice", entries(1, "a", "a"), new(*types.BatchEntryIdsNotDistinct)},
+		{"bad id", entries(1, "a b"), new(*types.InvalidBatchEntryId)},
+		{"too large together", entries(1<<19+1, "a", "b"), new(*types.BatchRequestTooLong)},
+	} {
+		_, err := client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: aws.String(fetchURL), Entries: tt.entries})
+		if !errors.As(err, tt.want) {
+			t.Errorf("%s: %v, want %T", tt.name, err, tt.want)
+		}
+	}
+	out, err := client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: aws.String(fetchURL), Entries: entries(1<<19, "a", "b")})
+	if err != nil || len(out.Successful) != 2 {
+		t.Errorf("exactly 1 MiB together: %+v, %v; want both stored", out, err)
+	}
+}
+
+func TestSendMessageRefuses(t *testing.T) {
+	t.Parallel()
+	_, client := newService(t)
+	for _, tt := range []struct {
+		name string
+		in   sqs.SendMessageInput
+		want string
+	}{
+		{"empty body", sqs.SendMessageInput{MessageBody: aws.String("")}, "MissingParameter"},
+		{"control character", sqs.SendMessageInput{MessageBody: aws.String("\x00")}, "InvalidMessageContents"},
+		{"too large", sqs.SendMessageInput{MessageBody: aws.String(strings.Repeat("a", 1<<20+1))}, "InvalidParameterValue"},
+		{"delay", sqs.SendMessageInput{MessageBody: aws.String("a"), DelaySeconds: 901}, "InvalidParameterValue"},
+		{"deduplication id", sqs.SendMessageInput{MessageBody: aws.String("a"), MessageDeduplicationId: aws.String("d")}, "InvalidParameterValue"},
+		{"attribute", sqs.SendMessageInput{MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{
+			"AWS.x": {DataType: aws.String("String"), StringValue: aws.String("v")},
+		}}, "InvalidParameterValue"},
+		{"system attribute", sqs.SendMessageInput{MessageBody: aws.String("a"), MessageSystemAttributes: map[string]types.MessageSystemAttributeValue{
+			"SenderId": {DataType: aws.String("String"), StringValue: aws.String("v")},
+		}}, "InvalidParameterValue"},
+		{"list values", sqs.SendMessageInput{MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{
+			"x": {DataType: aws.String("String"), StringListValues: []string{"v"}},
+		}}, "ValidationException"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.in.QueueUrl = aws.String(fetchURL)
+			_, err := client.SendMessage(t.Context(), &tt.in)
+			sdktest.WantCode(t, err, tt.want)
+		})
+	}
+}

@@ -1,0 +1,212 @@
+// Package sqs is SQS in memory: standard queues with visibility timeouts, delays, long polls, receipts, retention and redrive to a
+// dead-letter queue.
+//
+// A [Service] is a set of queues behind SQS's wire protocol; a [Queue] can also be used by itself. Both follow SQS where a consumer
+// can tell the difference, and promise no more than a standard queue does: delivery at least once, in an order that is best effort.
+// Hooks in [Config] use those liberties on purpose, so that a consumer's claims can be tested. See
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/welcome.html.
+package sqs
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
+)
+
+// Options change how a service is made. The zero value is the default.
+type Options struct {
+	// Clock is that of all queues. Nil: real time.
+	Clock *clock.Clock
+	// Recorder is told of warnings and of what is parked. Nil: steps are discarded.
+	Recorder *activity.Recorder
+	// Endpoint is the origin of queue URLs. Empty: that of SQS.
+	Endpoint string
+	// Configure may change how a queue of the template is made, to inject faults. Nil: none is changed.
+	Configure func(*Config)
+}
+
+// Service is a set of queues. It is safe for concurrent use once the last queue is added.
+type Service struct {
+	directory *target.Directory
+	options   Options
+	queues    []*Queue
+	redrives  []redrive
+}
+
+// redrive is a dead-letter queue that a template names, to be looked up when all queues are there.
+type redrive struct {
+	queue  *Queue
+	target string // ARN
+}
+
+// New returns a service without queues, which adds its queues to the directory. A nil directory is
+// an empty one.
+func New(directory *target.Directory, opts *Options) *Service {
+	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil))}
+	if opts != nil {
+		s.options = *opts
+	}
+	s.options.Clock = cmp.Or(s.options.Clock, clock.New(1))
+	s.options.Endpoint = cmp.Or(s.options.Endpoint, "https://sqs."+target.Region+".amazonaws.com")
+	return s
+}
+
+// AddQueue adds a queue. An empty ARN or URL is made of its name.
+func (s *Service) AddQueue(cfg Config) *Queue {
+	cfg.ARN = cmp.Or(cfg.ARN, target.ARN("sqs", cfg.Name))
+	cfg.URL = cmp.Or(cfg.URL, s.options.Endpoint+"/"+target.Account+"/"+cfg.Name)
+	var q *Queue
+	stored := cfg.Stored
+	cfg.Stored = func(m Message) {
+		if stored != nil {
+			stored(m)
+		}
+		if q.parks.Load() {
+			s.recordParked(q, m)
+		}
+	}
+	q = NewQueue(cfg, s.options.Clock)
+	if cfg.DeadLetter != nil {
+		cfg.DeadLetter.HoldDeadLetters()
+	}
+	s.queues = append(s.queues, q)
+	s.directory.Add(cfg.ARN, q)
+	return q
+}
+
+// recordParked records that a message was stored where messages stay.
+func (s *Service) recordParked(q *Queue, m Message) {
+	reason := m.Attributes["reason"].StringValue
+	switch {
+	case reason != "":
+	case m.DeadLetterSource != "":
+		reason = fmt.Sprintf("received %d times without success", m.ReceiveCount)
+	default:
+		reason = cmp.Or(m.Attributes["ERROR_MESSAGE"].StringValue, "no reason given")
+	}
+	s.options.Recorder.Record(activity.Step{
+		Kind: activity.Parked, Name: q.ID(), EventID: activity.EnvelopeEventID([]byte(m.Body)), Text: reason,
+	})
+}
+
+// properties are those of AWS::SQS::Queue that the emulator acts on.
+type properties struct {
+	VisibilityTimeout, DelaySeconds, MessageRetentionPeriod *sam.Number
+	FifoQueue                                               sam.Flag
+	RedrivePolicy                                           struct {
+		DeadLetterTargetArn string     `json:"deadLetterTargetArn"`
+		MaxReceiveCount     sam.Number `json:"maxReceiveCount"`
+	}
+}
+
+// Add adds the queue that an AWS::SQS::Queue describes. Start connects it with its dead-letter queue.
+func (s *Service) Add(r sam.Resource) error {
+	p, err := sam.Decode[properties](r)
+	if err != nil {
+		return err
+	}
+	if p.FifoQueue {
+		s.options.Recorder.Warn("queue %s is a FIFO queue, which is run as a standard queue", r.LogicalID)
+	}
+	cfg := Config{
+		ID: r.LogicalID, Name: r.Name, ARN: r.ARN,
+		VisibilityTimeout: seconds(p.VisibilityTimeout, 30*time.Second),
+		Delay:             seconds(p.DelaySeconds, 0),
+		Retention:         seconds(p.MessageRetentionPeriod, 4*24*time.Hour),
+		MaxReceiveCount:   int(p.RedrivePolicy.MaxReceiveCount),
+	}
+	if s.options.Configure != nil {
+		s.options.Configure(&cfg)
+	}
+	q := s.AddQueue(cfg)
+	if arn := p.RedrivePolicy.DeadLetterTargetArn; arn != "" {
+		s.redrives = append(s.redrives, redrive{q, arn})
+	}
+	return nil
+}
+
+// seconds returns what n says, or SQS's default where the template says nothing.
+func seconds(n *sam.Number, byDefault time.Duration) time.Duration {
+	if n == nil {
+		return byDefault
+	}
+	return n.Seconds()
+}
+
+// Start connects each queue of the template with the dead-letter queue that its redrive policy names. It is called once, when all
+// queues are added and none is used yet.
+func (s *Service) Start() error {
+	for _, r := range s.redrives {
+		deadLetter := s.byARN(r.target)
+		if deadLetter == nil {
+			return fmt.Errorf("queue %s: dead-letter queue %s is %w", r.queue.ID(), r.target, target.ErrMissing)
+		}
+		for q := deadLetter; q != nil; q = q.cfg.DeadLetter {
+			if q == r.queue {
+				return fmt.Errorf("queue %s: its dead-letter queues form a circle", r.queue.ID())
+			}
+		}
+		r.queue.cfg.DeadLetter = deadLetter
+		deadLetter.HoldDeadLetters()
+	}
+	return nil
+}
+
+func (s *Service) byARN(arn string) *Queue {
+	return s.find(func(q *Queue) bool { return q.cfg.ARN == arn })
+}
+
+// QueueAt returns the queue with a URL, or nil. Like SQS it looks at the path of the URL, whatever the host.
+func (s *Service) QueueAt(queueURL string) *Queue {
+	path, ok := urlPath(queueURL)
+	return s.find(func(q *Queue) bool {
+		own, _ := urlPath(q.cfg.URL)
+		return ok && own == path
+	})
+}
+
+func urlPath(raw string) (string, bool) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return "", false
+	}
+	return u.Path, true
+}
+
+func (s *Service) find(match func(*Queue) bool) *Queue {
+	for _, q := range s.queues {
+		if match(q) {
+			return q
+		}
+	}
+	return nil
+}
+
+// Pending counts the messages of queues with a consumer: those that the consumer can have now, and those that it has or will have
+// later.
+func (s *Service) Pending() (now, later int) {
+	for _, q := range s.queues {
+		if q.consumed.Load() {
+			stats := q.Stats()
+			now, later = now+stats.Visible, later+stats.InFlight+stats.Delayed
+		}
+	}
+	return now, later
+}
+
+// Due returns when the next message of a queue with a consumer changes by itself. Zero: there is none.
+func (s *Service) Due() time.Time {
+	var next time.Time
+	for _, q := range s.queues {
+		if due := q.Due(); q.consumed.Load() && !due.IsZero() && (next.IsZero() || due.Before(next)) {
+			next = due
+		}
+	}
+	return next
+}

@@ -1,0 +1,157 @@
+package guarantees_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+// TestThinGoesInFullComesOut is the main job, for each of the seed types, through real processes.
+func TestThinGoesInFullComesOut(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, setup{})
+	ids := map[string]string{
+		"error_report_triggered": "evt_test_report", "no_meter_found": "evt_test_no_meter", "ping": "evt_test_ping",
+	}
+	for name, id := range ids {
+		if status := h.deliverSigned(h.sample(name, id).Thin); status != http.StatusOK {
+			t.Errorf("%s: answered %d, want 200\n%s", name, status, h.log())
+		}
+	}
+	h.quiet()
+	for name, id := range ids {
+		details := h.put(full)[id]
+		if len(details) != 1 {
+			t.Errorf("%s: %d full events, want 1\n%s", name, len(details), h.log())
+			continue
+		}
+		if _, err := v2events.ParseEvent(details[0]); err != nil {
+			t.Errorf("%s: the full event does not parse: %v", name, err)
+		}
+	}
+}
+
+// TestBinaryBody: API Gateway hands bodies of binary types over in base64, and the signature is over the bytes.
+func TestBinaryBody(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, setup{})
+	body := h.sample("ping", "evt_test_binary").Thin
+	status, answer := h.post(body, http.Header{
+		"Content-Type": {"application/octet-stream"}, "stripe-SIGNATURE": {signingSecret.Sign(body, time.Now())},
+	})
+	if status != http.StatusOK {
+		t.Errorf("answered %d %s, want 200\n%s", status, answer, h.log())
+	}
+	if status := h.deliverSigned(append(body, make([]byte, 256<<10)...)); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body over 256 KiB: answered %d, want 413", status)
+	}
+}
+
+// TestAddingARuleAddsAConsumer is what the README promises: resources.yaml of the example is all there is to add.
+func TestAddingARuleAddsAConsumer(t *testing.T) {
+	t.Parallel()
+	resources, err := os.ReadFile(filepath.Join(root(t), "examples", "meter-alerts", "resources.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHarness(t, setup{change: func(o *aws.Options) { o.Template = withResources(t, string(resources)) }})
+	h.deliverSigned(h.sample("error_report_triggered", "evt_test_alert").Thin)
+	h.deliverSigned(h.sample("ping", "evt_test_not_for_it").Thin)
+	h.quiet()
+	log := h.log()
+	if want := `"event_id":"evt_test_alert"`; !strings.Contains(log, "MeterAlertsFunction: ") || !strings.Contains(log, want) {
+		t.Errorf("the consumer did not tell of the event:\n%s", log)
+	}
+	var invoked int
+	for _, s := range h.all(activity.Invoked) {
+		if s.Name == "MeterAlertsFunction" {
+			invoked++
+		}
+	}
+	if invoked != 1 {
+		t.Errorf("the consumer was invoked %d times, want 1: its rule asks for one type", invoked)
+	}
+}
+
+// TestRuleAddsTypesToFetch: a rule with the queue as its target is all that another type needs.
+func TestRuleAddsTypesToFetch(t *testing.T) {
+	t.Parallel()
+	const rule = `
+  AccountRule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !GetAtt EventBus.Name
+      EventPattern: {source: [stripe.thin], detail-type: [{prefix: v2.core.account}]}
+      Targets: [{Id: FetchQueue, Arn: !GetAtt FetchQueue.Arn}]
+`
+	h := newHarness(t, setup{change: func(o *aws.Options) { o.Template = withResources(t, rule) }})
+	for id, eventType := range map[string]string{"evt_test_wanted": "v2.core.account[requirements].updated", "evt_test_other": "v1.customer.created"} {
+		body := fmt.Appendf(nil, `{"id":%q,"object":"v2.core.event","type":%q,"created":%q,"livemode":false}`, id, eventType, time.Now().UTC().Format(time.RFC3339))
+		if err := h.sandbox.Learn(body); err != nil {
+			t.Fatal(err)
+		}
+		if status := h.deliverSigned(body); status != http.StatusOK {
+			t.Errorf("%s: answered %d, want 200", id, status)
+		}
+	}
+	h.quiet()
+	if got := h.put(full); len(got) != 1 || len(got["evt_test_wanted"]) != 1 {
+		t.Errorf("full events %v, want evt_test_wanted only\n%s", got, h.log())
+	}
+}
+
+// TestEventNobodyKnowsIsParked attacks guarantee 3: Stripe's 404 is tried a few times, then the event comes to rest where it can be seen.
+func TestEventNobodyKnowsIsParked(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, setup{change: func(o *aws.Options) { o.ClockFactor = 2000 }})
+	h.deliverSigned([]byte(`{"id":"evt_missing_1","object":"v2.core.event","type":"v2.core.event_destination.ping","created":"2026-01-02T03:04:05Z","livemode":false}`))
+	h.quiet()
+	parked := h.all(activity.Parked)
+	if len(parked) != 1 || parked[0].Name != "DeadLetters" || parked[0].EventID != "evt_missing_1" {
+		t.Errorf("parked = %+v, want evt_missing_1 in DeadLetters\n%s", parked, h.log())
+	}
+	if got := h.put("stripe.failure")["evt_missing_1"]; len(got) != 1 {
+		t.Errorf("%d stripe.failure events, want 1: %s", len(got), got)
+	}
+}
+
+// TestUnknownEventIsTriedForMinutes by the stack's clock before it is parked, here with the clock skipping all waits.
+func TestUnknownEventIsTriedForMinutes(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, setup{})
+	h.deliverSigned([]byte(`{"id":"evt_missing_1","object":"v2.core.event","type":"v2.core.event_destination.ping","created":"2026-01-02T03:04:05Z","livemode":false}`))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := h.stack.Hasten(ctx); err != nil {
+		t.Fatalf("Hasten: %v\n%s", err, h.log())
+	}
+	parked, stored := h.all(activity.Parked), h.all(activity.Put)
+	if len(parked) != 1 || parked[0].EventID != "evt_missing_1" {
+		t.Fatalf("parked = %+v, want evt_missing_1\n%s", parked, h.log())
+	}
+	if took := parked[0].Time.Sub(stored[0].Time); took < 5*time.Minute {
+		t.Errorf("parked %v after it was stored by the stack's clock, want the minutes that all its waits add up to", took)
+	}
+}
+
+// TestMissingSecretFailsAtStart: with every fault in the message, before anything is accepted.
+func TestMissingSecretFailsAtStart(t *testing.T) {
+	t.Parallel()
+	h := &harness{t: t}
+	_, err := aws.Open(t.Context(), &aws.Options{
+		Template: filepath.Join(root(t), "template.yaml"), Listen: "127.0.0.1:0", BuildDir: t.TempDir(),
+		Observer: activity.ObserverFunc(h.observe),
+	})
+	if err == nil || !strings.Contains(h.log(), "secret") {
+		t.Errorf("Open = %v, want an error, and a log that tells of the secret:\n%s", err, h.log())
+	}
+}
