@@ -3,8 +3,8 @@ package contract_test
 import (
 	"go/ast"
 	"go/parser"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,26 +19,26 @@ func TestImportsPointDown(t *testing.T) {
 		layer, _, _ := strings.Cut(name, "/")
 		test := strings.HasSuffix(name, "_test.go")
 		for _, spec := range file.Imports {
-			path, err := strconv.Unquote(spec.Path.Value)
+			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
 				t.Fatal(err)
 			}
-			ours, isOurs := strings.CutPrefix(path, module)
-			standard := !strings.Contains(strings.Split(path, "/")[0], ".")
+			ours, isOurs := strings.CutPrefix(imported, module)
+			standard := !strings.Contains(strings.Split(imported, "/")[0], ".")
 			switch {
 			case layer == "pkg" && !test && !standard && !strings.HasPrefix(ours, "pkg/"):
-				t.Errorf("%s imports %s: pkg/ imports the standard library and itself", name, path)
+				t.Errorf("%s imports %s: pkg/ imports the standard library and itself", name, imported)
 			case layer == "internal" && isOurs && (strings.HasPrefix(ours, "functions/") || strings.HasPrefix(ours, "cmd/")):
-				t.Errorf("%s imports %s: internal/ does not import functions or commands", name, path)
-			case strings.HasPrefix(path, "github.com/aws/aws-sdk-go-v2") && !mayUseSDK(name):
-				t.Errorf("%s imports %s: only internal/ and the main.go of a process import the AWS SDK", name, path)
+				t.Errorf("%s imports %s: internal/ does not import functions or commands", name, imported)
+			case strings.HasPrefix(imported, "github.com/aws/aws-sdk-go-v2") && !mayUseSDK(name):
+				t.Errorf("%s imports %s: only internal/ and the main.go of a process import the AWS SDK", name, imported)
 			}
 		}
 	}
 }
 
 func mayUseSDK(name string) bool {
-	return strings.HasPrefix(name, "internal/") || filepath.Base(name) == "main.go" || strings.HasSuffix(name, "_test.go")
+	return strings.HasPrefix(name, "internal/") || path.Base(name) == "main.go" || strings.HasSuffix(name, "_test.go")
 }
 
 // Every exported name of pkg/ has a doc comment, because users read it on a documentation site.
@@ -90,8 +90,8 @@ func TestFuzzTargetsHaveSeeds(t *testing.T) {
 		}
 		source := read(t, name)
 		for _, target := range fuzz.FindAllStringSubmatch(source, -1) {
-			folder := filepath.Join(filepath.Dir(name), "testdata", "fuzz", target[1])
-			if seeds, _ := os.ReadDir(folder); len(seeds) == 0 && !strings.Contains(source, "f.Add(") {
+			folder := path.Join(path.Dir(name), "testdata", "fuzz", target[1])
+			if seeds, _ := fs.ReadDir(repository, folder); len(seeds) == 0 && !strings.Contains(source, "f.Add(") {
 				t.Errorf("%s: %s has no seeds", name, target[1])
 			}
 		}
@@ -106,7 +106,7 @@ func TestRootHasAtMost24Entries(t *testing.T) {
 	for line := range strings.Lines(read(t, ".gitignore")) {
 		ignored[strings.Trim(strings.TrimSpace(line), "/")] = true
 	}
-	entries, err := os.ReadDir(".")
+	entries, err := fs.ReadDir(repository, ".")
 	if err != nil {
 		t.Fatal(err)
 	}

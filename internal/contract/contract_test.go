@@ -1,18 +1,17 @@
 // Package contract_test holds the rules of the repository that no single package can hold: which
 // package may import which, and that template, code, schemas and documentation agree.
 //
-// Its tests run in the repository's root, so every path in them is relative to that.
+// Every path in its tests is relative to the repository's root.
 package contract_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"testing"
 
@@ -21,18 +20,13 @@ import (
 
 const module = "github.com/meterbridge/meterbridge/"
 
-func TestMain(m *testing.M) {
-	if err := os.Chdir(filepath.Join("..", "..")); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+// repository is the tree that the tests read.
+var repository = os.DirFS("../..")
 
 // read returns the text of a file.
 func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(name)
+	text, err := fs.ReadFile(repository, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +75,7 @@ func encode(t *testing.T, v any) []byte {
 func goFiles(t *testing.T, mode parser.Mode) map[string]*ast.File {
 	t.Helper()
 	files := map[string]*ast.File{}
-	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(repository, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -90,8 +84,7 @@ func goFiles(t *testing.T, mode parser.Mode) map[string]*ast.File {
 		case entry.IsDir() || !strings.HasSuffix(name, ".go"):
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, mode)
-		files[filepath.ToSlash(name)] = file
+		files[name], err = parser.ParseFile(token.NewFileSet(), name, read(t, name), mode)
 		return err
 	})
 	if err != nil {
@@ -102,7 +95,7 @@ func goFiles(t *testing.T, mode parser.Mode) map[string]*ast.File {
 
 // isModule reports whether a folder is a module of its own, which has rules of its own.
 func isModule(name string) bool {
-	_, err := os.Stat(filepath.Join(name, "go.mod"))
+	_, err := fs.Stat(repository, path.Join(name, "go.mod"))
 	return err == nil
 }
 

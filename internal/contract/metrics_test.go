@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"go/ast"
 	"go/parser"
+	"io/fs"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -193,7 +193,7 @@ func seriesOf(t *testing.T, parsed *sam.Template, place, metric string, dimensio
 // says reports whether the source of a package contains value as a string literal.
 func says(t *testing.T, folder, value string) bool {
 	t.Helper()
-	files, err := filepath.Glob(folder + "/*.go")
+	files, err := fs.Glob(repository, folder+"/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@ package contract_test
 
 import (
 	"io/fs"
-	"path/filepath"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -57,12 +57,12 @@ func exists(tests map[string][]string, folder, test string) bool {
 func testsByFolder(t *testing.T) map[string][]string {
 	t.Helper()
 	folders := map[string][]string{}
-	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+	err := fs.WalkDir(repository, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, "_test.go") {
 			return err
 		}
-		for _, match := range testFunc.FindAllStringSubmatch(read(t, path), -1) {
-			folders[match[1]] = append(folders[match[1]], filepath.Base(filepath.Dir(path)))
+		for _, match := range testFunc.FindAllStringSubmatch(read(t, name), -1) {
+			folders[match[1]] = append(folders[match[1]], path.Base(path.Dir(name)))
 		}
 		return nil
 	})

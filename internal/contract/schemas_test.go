@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func TestTemplateRegistersThePublishedSchemas(t *testing.T) {
 		t.Fatalf("template.yaml has no section that begins with %q and ends with %q", schemasBegin, schemasEnd)
 	}
 	if *update {
-		if err := os.WriteFile("template.yaml", []byte(before+schemasBegin+want+schemasEnd+after), 0o644); err != nil {
+		if err := os.WriteFile("../../template.yaml", []byte(before+schemasBegin+want+schemasEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		got = want
@@ -57,13 +58,13 @@ func TestTemplateRegistersThePublishedSchemas(t *testing.T) {
 // give them.
 func registered(t *testing.T) map[string]openapi.Document {
 	t.Helper()
-	files, err := filepath.Glob("schemas/*.json")
+	files, err := fs.Glob(repository, "schemas/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("schemas: %v, %v", files, err)
 	}
 	documents := map[string]openapi.Document{}
 	for _, file := range files {
-		source, detailType := strings.TrimSuffix(filepath.Base(file), ".json"), ""
+		source, detailType := strings.TrimSuffix(path.Base(file), ".json"), ""
 		if !strings.HasPrefix(source, "stripe.") {
 			source, detailType = "stripe.event", source // the other schemas are named after a source, whose events have any type
 		}
