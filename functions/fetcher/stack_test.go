@@ -105,7 +105,7 @@ func newStack(t testing.TB, stripe http.HandlerFunc) *stack {
 	})
 	log := telemetry.NewLogger(&s.out, slog.LevelInfo)
 	metrics := telemetry.NewMetrics(&s.out, "bus", "fetcher", slog.LevelInfo, s.clock)
-	clients := BuildClients(config.Fetcher{StripeAPIBase: server.URL, StripeAPIVersion: config.DefaultStripeAPIVersion}, NewTransport())
+	clients := BuildClients(config.Fetcher{StripeAPIBase: server.URL}, NewTransport())
 	keyring := secret.New(secretsmanager.NewFromConfig(service), "key", clients, &secret.Options{
 		Now: s.clock, OnStale: metrics.OnError(log, telemetry.SecretStale, "API key is stale"),
 	})

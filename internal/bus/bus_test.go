@@ -31,11 +31,11 @@ type wireEntry struct {
 // wireResult is the answer for one entry.
 type wireResult struct{ EventId, ErrorCode, ErrorMessage string }
 
-// eventBridge stands in for the service. A script names, for a detail type, the error codes of its
+// eventBridge stands in for the service. failures has, for a detail type, the error codes of its
 // first attempts.
 type eventBridge struct {
 	mu       sync.Mutex
-	script   map[string][]string
+	failures map[string][]string
 	requests [][]wireEntry
 	stored   []wireEntry
 }
@@ -48,7 +48,7 @@ func (e *eventBridge) putEvents(input []byte) (any, error) {
 		return nil, err
 	}
 	e.requests = append(e.requests, request.Entries)
-	if slices.ContainsFunc(request.Entries, func(e wireEntry) bool { return e.DetailType == "spoils" }) {
+	if slices.ContainsFunc(request.Entries, func(e wireEntry) bool { return e.DetailType == "invalid.request" }) {
 		return nil, &awstest.Error{Status: 400, Code: "ValidationException", Message: "1 validation error detected"}
 	}
 	var results []wireResult
@@ -57,7 +57,7 @@ func (e *eventBridge) putEvents(input []byte) (any, error) {
 		code := e.next(entry.DetailType)
 		if code != "" {
 			failed++
-			results = append(results, wireResult{ErrorCode: code, ErrorMessage: "so it is"})
+			results = append(results, wireResult{ErrorCode: code, ErrorMessage: "injected"})
 			continue
 		}
 		e.stored = append(e.stored, entry)
@@ -67,11 +67,11 @@ func (e *eventBridge) putEvents(input []byte) (any, error) {
 }
 
 func (e *eventBridge) next(detailType string) string {
-	codes := e.script[detailType]
+	codes := e.failures[detailType]
 	if len(codes) == 0 {
 		return ""
 	}
-	e.script[detailType] = codes[1:]
+	e.failures[detailType] = codes[1:]
 	return codes[0]
 }
 
@@ -101,7 +101,7 @@ func entries(types ...string) []bus.Entry {
 	return list
 }
 
-func TestWire(t *testing.T) {
+func TestEntriesArriveByteForByte(t *testing.T) {
 	t.Parallel()
 	var service eventBridge
 	detail := "{ \"note\": \"Zürich <&>\u2028\",\n\"n\": 1.0 }"
@@ -125,9 +125,9 @@ func TestWire(t *testing.T) {
 	}
 }
 
-func TestPassingFailuresAreSentAgainAlone(t *testing.T) {
+func TestOnlyTemporaryFailuresAreSentAgain(t *testing.T) {
 	t.Parallel()
-	service := &eventBridge{script: map[string][]string{
+	service := &eventBridge{failures: map[string][]string{
 		"b": {"ThrottlingException"}, "d": {"InternalFailure", "ThrottlingException", "InternalFailure"},
 	}}
 	results := newBus(t, service, nil).Put(t.Context(), entries("a", "b", "c", "d"))
@@ -142,7 +142,7 @@ func TestPassingFailuresAreSentAgainAlone(t *testing.T) {
 	}
 }
 
-func TestLastingFailures(t *testing.T) {
+func TestPermanentFailureIsReportedWithItsCode(t *testing.T) {
 	t.Parallel()
 	throttled := []string{"ThrottlingException", "ThrottlingException", "ThrottlingException"}
 	tests := []struct {
@@ -161,7 +161,7 @@ func TestLastingFailures(t *testing.T) {
 		if tt.script == nil {
 			tt.script = []string{tt.code}
 		}
-		service := &eventBridge{script: map[string][]string{"b": tt.script}}
+		service := &eventBridge{failures: map[string][]string{"b": tt.script}}
 		results := newBus(t, service, &bus.Options{Attempts: 3}).Put(t.Context(), entries("a", "b", "c"))
 		refusal, ok := errors.AsType[*bus.EntryError](results[1])
 		if !ok || refusal.Code != tt.code || errors.Is(results[1], bus.ErrInvalid) != tt.invalid {
@@ -173,7 +173,7 @@ func TestLastingFailures(t *testing.T) {
 	}
 }
 
-func TestPackedByCount(t *testing.T) {
+func TestRequestsHaveAtMostTenEntries(t *testing.T) {
 	t.Parallel()
 	var service eventBridge
 	newBus(t, &service, nil).Put(t.Context(), entries(strings.Split(strings.Repeat("x,", 23), ",")[:23]...))
@@ -186,7 +186,7 @@ func TestPackedByCount(t *testing.T) {
 	}
 }
 
-func TestPackedByBytes(t *testing.T) {
+func TestRequestsStayWithinTheByteLimit(t *testing.T) {
 	t.Parallel()
 	var service eventBridge
 	list := entries(strings.Split(strings.Repeat("x,", 23), ",")[:23]...)
@@ -216,10 +216,10 @@ func TestPackedByBytes(t *testing.T) {
 	}
 }
 
-func TestSpoiltRequestHarmsNoOther(t *testing.T) {
+func TestInvalidEntryDoesNotFailTheOthersOfItsRequest(t *testing.T) {
 	t.Parallel()
 	var service eventBridge
-	results := newBus(t, &service, nil).Put(t.Context(), entries("a", "spoils", "c"))
+	results := newBus(t, &service, nil).Put(t.Context(), entries("a", "invalid.request", "c"))
 	if results[0] != nil || !errors.Is(results[1], bus.ErrInvalid) || results[2] != nil {
 		t.Errorf("results = %v, want only the second to be %v", results, bus.ErrInvalid)
 	}
@@ -228,7 +228,7 @@ func TestSpoiltRequestHarmsNoOther(t *testing.T) {
 	}
 }
 
-func TestRequestFails(t *testing.T) {
+func TestFailedRequestLeavesItsEntriesRetryable(t *testing.T) {
 	t.Parallel()
 	denied := &awstest.Error{Status: 400, Code: "AccessDeniedException", Message: "not you"}
 	short := map[string]any{"FailedEntryCount": 0, "Entries": []wireResult{{EventId: "1"}, {}}}
@@ -242,7 +242,7 @@ func TestRequestFails(t *testing.T) {
 		b := bus.New(eventbridge.NewFromConfig(config), "b", &bus.Options{Budget: 200 * time.Millisecond})
 		results := b.Put(t.Context(), entries("a", "b", "c"))
 		if results[1] == nil || results[2] == nil || errors.Is(results[1], bus.ErrInvalid) {
-			t.Errorf("%s: results = %v, want errors that may pass for the second and third", name, results)
+			t.Errorf("%s: results = %v, want errors that may be temporary for the second and third", name, results)
 		}
 		if silent := errors.Is(results[0], context.DeadlineExceeded); silent != (name == "silent") {
 			t.Errorf("%s: result %v is a deadline: %v", name, results[0], silent)
@@ -250,7 +250,7 @@ func TestRequestFails(t *testing.T) {
 	}
 }
 
-// throttled is an EventBridge that never has capacity.
+// throttled is an EventBridge that throttles every entry.
 type throttled struct{ calls []time.Duration }
 
 func (c *throttled) PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
@@ -266,7 +266,7 @@ func (c *throttled) PutEvents(ctx context.Context, in *eventbridge.PutEventsInpu
 	return out, nil
 }
 
-func TestBudget(t *testing.T) {
+func TestPutEndsWithItsBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var client throttled
@@ -284,7 +284,7 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-func TestNothingToPut(t *testing.T) {
+func TestPutOfNothingMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	if results := newBus(t, new(eventBridge), nil).Put(t.Context(), nil); len(results) != 0 {
 		t.Errorf("Put of nothing = %v", results)

@@ -8,6 +8,9 @@ package config
 import (
 	"log/slog"
 	"time"
+
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
 // The names of the environment variables. The template sets each of them for the functions that
@@ -29,18 +32,14 @@ const (
 	LogLevel           = "LOG_LEVEL"
 )
 
-// The values for variables that are absent or empty.
+// The values for variables that are absent or empty. Stripe's own defaults are in [stripeapi] and
+// [stripesig].
 const (
-	DefaultStripeAPIBase    = "https://api.stripe.com"
-	DefaultStripeAPIVersion = "2026-09-30.endive"
-
 	// DefaultStripeRateLimit is in requests a second. Stripe allows about 25 a second for one
 	// endpoint (https://docs.stripe.com/rate-limits), and retrieving an event is one endpoint. The
 	// number of instances times this value must stay below 25: the template runs at most four
 	// fetchers.
 	DefaultStripeRateLimit = 5
-
-	DefaultSignatureTolerance = 5 * time.Minute
 
 	// DefaultReconcileLookback is how long Stripe tries to deliver an event.
 	DefaultReconcileLookback = 72 * time.Hour
@@ -69,7 +68,7 @@ func LoadWebhook(lookup Lookup) (Webhook, error) {
 	c := Webhook{
 		EventBusName:       r.required(EventBusName, "the name or ARN of the event bus"),
 		SigningSecretID:    r.required(SigningSecretID, "the name or ARN of the secret that holds Stripe's signing secret"),
-		SignatureTolerance: r.duration(SignatureTolerance, DefaultSignatureTolerance),
+		SignatureTolerance: r.duration(SignatureTolerance, stripesig.DefaultTolerance),
 		LogLevel:           r.level(LogLevel),
 	}
 	return c, r.err()
@@ -99,8 +98,8 @@ func LoadFetcher(lookup Lookup) (Fetcher, error) {
 		FetchQueueURL:      r.url(FetchQueueURL, "the URL of the queue that feeds the fetcher"),
 		DeadLetterQueueURL: r.url(DeadLetterQueueURL, "the URL of the queue for events that are given up"),
 		LedgerTable:        r.required(LedgerTable, wantLedger),
-		StripeAPIBase:      r.origin(StripeAPIBase, DefaultStripeAPIBase),
-		StripeAPIVersion:   r.version(StripeAPIVersion, DefaultStripeAPIVersion),
+		StripeAPIBase:      r.origin(StripeAPIBase, stripeapi.DefaultBaseURL),
+		StripeAPIVersion:   r.version(StripeAPIVersion, stripeapi.DefaultAPIVersion),
 		StripeRateLimit:    r.rate(StripeRateLimit, DefaultStripeRateLimit),
 		LogLevel:           r.level(LogLevel),
 	}
@@ -131,8 +130,8 @@ func LoadReconciler(lookup Lookup) (Reconciler, error) {
 		ReconcileTypes:    r.list(ReconcileTypes),
 		ReconcileContexts: r.list(ReconcileContexts),
 		ReconcileLookback: r.lookback(ReconcileLookback),
-		StripeAPIBase:     r.origin(StripeAPIBase, DefaultStripeAPIBase),
-		StripeAPIVersion:  r.version(StripeAPIVersion, DefaultStripeAPIVersion),
+		StripeAPIBase:     r.origin(StripeAPIBase, stripeapi.DefaultBaseURL),
+		StripeAPIVersion:  r.version(StripeAPIVersion, stripeapi.DefaultAPIVersion),
 		StripeRateLimit:   r.rate(StripeRateLimit, DefaultStripeRateLimit),
 		LogLevel:          r.level(LogLevel),
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
 // A reader reads variables and collects their faults.
@@ -65,7 +67,7 @@ func (r *reader) url(name, want string) string {
 // origin accepts plain http on loopback only, for tests and local stacks, because the API key is
 // sent there.
 func (r *reader) origin(name, fallback string) string {
-	const want = "an https origin such as " + DefaultStripeAPIBase + ", without a path"
+	const want = "an https origin such as " + stripeapi.DefaultBaseURL + ", without a path"
 	value := strings.TrimSuffix(r.value(name, fallback), "/")
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" || u.User != nil || value != u.Scheme+"://"+u.Host {
@@ -88,7 +90,7 @@ func loopback(host string) bool {
 func (r *reader) version(name, fallback string) string {
 	value := r.value(name, fallback)
 	if strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		r.fault(name, "unusable", "a Stripe-Version such as "+DefaultStripeAPIVersion)
+		r.fault(name, "unusable", "a Stripe-Version such as "+stripeapi.DefaultAPIVersion)
 		return ""
 	}
 	return value

@@ -16,7 +16,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/lambdahttp"
 )
 
-// body is what no front door may change: white space, a line break and a character outside ASCII.
+// body has parts that must not change on the way: white space, a line break and a character outside
+// ASCII.
 const body = "{ \"id\" : \"evt_1\",\n\"note\":\"Zürich \\u00fc\" }"
 
 func encode(t testing.TB, v any) []byte {
@@ -38,7 +39,7 @@ func httpAPI(body string, isBase64 bool) events.APIGatewayV2HTTPRequest {
 	}
 }
 
-// shapes returns one request as each front door sends it, written with AWS's own types.
+// shapes returns one request in each format, written with AWS's own types.
 func shapes(body string, isBase64 bool) map[string]any {
 	rest := events.APIGatewayProxyRequest{
 		Resource: "/webhook", Path: "/webhook", HTTPMethod: "POST", Body: body, IsBase64Encoded: isBase64,
@@ -64,7 +65,7 @@ func shapes(body string, isBase64 bool) map[string]any {
 	}
 }
 
-func TestEveryFrontDoor(t *testing.T) {
+func TestEveryFormatGivesTheSameRequest(t *testing.T) {
 	t.Parallel()
 	encoded := base64.StdEncoding.EncodeToString([]byte(body))
 	for _, isBase64 := range []bool{false, true} {
@@ -89,7 +90,7 @@ func TestEveryFrontDoor(t *testing.T) {
 	}
 }
 
-func TestHeader(t *testing.T) {
+func TestHeaderNamesIgnoreCase(t *testing.T) {
 	t.Parallel()
 	r, err := lambdahttp.Parse([]byte(`{"httpMethod":"POST","headers":{"A":"lost"},"multiValueHeaders":{"a":["3"],"A":["1","2"],"B":[]}}`))
 	if err != nil {
@@ -102,7 +103,7 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-func TestSizeBeforeDecoding(t *testing.T) {
+func TestSizeOfABase64BodyIsExact(t *testing.T) {
 	t.Parallel()
 	for n := range 10 {
 		sent := strings.Repeat("x", n)
@@ -113,7 +114,7 @@ func TestSizeBeforeDecoding(t *testing.T) {
 	}
 }
 
-func TestUndecodableBody(t *testing.T) {
+func TestBodyThatIsNotBase64IsRefused(t *testing.T) {
 	t.Parallel()
 	for _, sent := range []string{"{", "aGk", "aGk=aGk=", "aGk-", "=", "ü"} {
 		r, err := lambdahttp.Parse(encode(t, httpAPI(sent, true)))
@@ -126,7 +127,7 @@ func TestUndecodableBody(t *testing.T) {
 	}
 }
 
-func TestOtherEvents(t *testing.T) {
+func TestEventThatIsNotHTTPIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{
 		``, `null`, `[]`, `"text"`, `{}`, `{"Records":[{"eventSource":"aws:sqs"}]}`, `{"requestContext":{"http":{}}}`,
@@ -138,7 +139,7 @@ func TestOtherEvents(t *testing.T) {
 	}
 }
 
-func TestInvoke(t *testing.T) {
+func TestInvokeAnswersInBothFormats(t *testing.T) {
 	t.Parallel()
 	handler := lambdahttp.Handler(func(_ context.Context, r *lambdahttp.Request) lambdahttp.Response {
 		return lambdahttp.Response{Status: 405, Header: map[string]string{"Allow": "POST"}, Body: r.Method}
@@ -160,7 +161,7 @@ func TestInvoke(t *testing.T) {
 		t.Errorf("as format 1.0: -want +got:\n%s", diff)
 	}
 	if _, err := handler.Invoke(t.Context(), []byte(`{}`)); !errors.Is(err, lambdahttp.ErrShape) {
-		t.Errorf("Invoke of no HTTP event: %v, want %v", err, lambdahttp.ErrShape)
+		t.Errorf("Invoke of another event: %v, want %v", err, lambdahttp.ErrShape)
 	}
 }
 

@@ -21,10 +21,10 @@ import (
 var (
 	errDown      = errors.New("secrets manager is down")
 	errMalformed = errors.New("malformed")
-	errAbsent    = &types.ResourceNotFoundException{Message: aws.String("no value is staged so")}
+	errAbsent    = &types.ResourceNotFoundException{Message: aws.String("no value has that stage")}
 )
 
-// store is a Secrets Manager with one secret. Every answer takes a second of the bubble's time.
+// store is a Secrets Manager with one secret. Every answer takes a second in the bubble.
 type store struct {
 	mu                sync.Mutex
 	current, previous string
@@ -84,14 +84,14 @@ func wantGet(t *testing.T, c *secret.Cache[string], want string) {
 	}
 }
 
-func TestFetchedAnewAfterTTL(t *testing.T) {
+func TestSecretIsReadAgainAfterItsTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{current: "a"}
 		c := newCache(s, nil)
 		wantGet(t, c, "a/")
 		s.set("b", "a", nil)
-		time.Sleep(5*time.Minute - 3*time.Second) // the look took 2 s, and age counts from its beginning
+		time.Sleep(5*time.Minute - 3*time.Second) // the read took 2 s, and the age counts from its start
 		wantGet(t, c, "a/")
 		if s.reads != 1 {
 			t.Errorf("%d reads within the TTL, want 1", s.reads)
@@ -101,7 +101,7 @@ func TestFetchedAnewAfterTTL(t *testing.T) {
 	})
 }
 
-func TestStaleWhileDown(t *testing.T) {
+func TestFailedReadKeepsTheOldValue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var stale []error
@@ -121,26 +121,26 @@ func TestStaleWhileDown(t *testing.T) {
 			s.set(fault.current, "", fault.fail)
 			time.Sleep(5 * time.Minute)
 			reads := s.reads
-			for range 10 { // the pause after a failure spares the service
+			for range 10 { // there is a pause after a failure
 				wantGet(t, c, "a/")
 			}
 			if s.reads != reads+1 {
 				t.Errorf("%+v: %d reads in one pause, want 1", fault, s.reads-reads)
 			}
 			if last := stale[len(stale)-1]; !errors.Is(last, fault.want) {
-				t.Errorf("%+v: hook was told %v", fault, last)
+				t.Errorf("%+v: hook got %v", fault, last)
 			}
 		}
 		s.set("b", "a", nil)
 		time.Sleep(30 * time.Second)
 		wantGet(t, c, "b/a")
 		if len(stale) != 4 {
-			t.Errorf("hook was told %d times, want 4: %v", len(stale), stale)
+			t.Errorf("hook was called %d times, want 4: %v", len(stale), stale)
 		}
 	})
 }
 
-func TestNoValueYet(t *testing.T) {
+func TestGetFailsWithoutAnyValue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var stale []error
@@ -157,9 +157,9 @@ func TestNoValueYet(t *testing.T) {
 			}
 		}
 		s.set("a", "", nil)
-		wantGet(t, c, "a/") // no pause stands between a function and its first value
+		wantGet(t, c, "a/") // there is no pause before the first value
 		if len(stale) != 0 {
-			t.Errorf("hook was told of stale values that there never were: %v", stale)
+			t.Errorf("hook got errors though there was no old value: %v", stale)
 		}
 	})
 }
@@ -171,7 +171,7 @@ func TestRefreshAtMostOncePerPause(t *testing.T) {
 		c := newCache(s, nil)
 		wantGet(t, c, "a/")
 		s.set("b", "a", nil)
-		time.Sleep(27 * time.Second) // 29 s after the first look began
+		time.Sleep(27 * time.Second) // 29 s after the first read began
 		if got, ok := c.Refresh(t.Context()); ok {
 			t.Errorf("Refresh within the pause = %q, %v, want false", got, ok)
 		}
@@ -189,7 +189,7 @@ func TestRefreshAtMostOncePerPause(t *testing.T) {
 	})
 }
 
-func TestRefreshFails(t *testing.T) {
+func TestFailedRefreshKeepsTheOldValue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var stale []error
@@ -203,12 +203,12 @@ func TestRefreshFails(t *testing.T) {
 		}
 		wantGet(t, c, "a/")
 		if len(stale) != 1 || !errors.Is(stale[0], errDown) {
-			t.Errorf("hook was told %v, want %v once", stale, errDown)
+			t.Errorf("hook got %v, want %v once", stale, errDown)
 		}
 	})
 }
 
-func TestSingleFlight(t *testing.T) {
+func TestConcurrentCallersShareOneRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{current: "a"}
@@ -217,10 +217,10 @@ func TestSingleFlight(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if _, err := c.Get(impatient); !errors.Is(err, context.Canceled) {
-				t.Errorf("Get of the one who left: %v, want %v", err, context.Canceled)
+				t.Errorf("Get of the caller who left: %v, want %v", err, context.Canceled)
 			}
 		})
-		synctest.Wait() // the one who leaves is the one who began the look
+		synctest.Wait() // the caller who leaves is the one that started the read
 		for range 20 {
 			wg.Go(func() { wantGet(t, c, "a/") })
 		}
@@ -241,7 +241,7 @@ func (frozen) GetSecretValue(ctx context.Context, _ *secretsmanager.GetSecretVal
 	return nil, ctx.Err()
 }
 
-func TestTimeout(t *testing.T) {
+func TestReadEndsAfterThreeSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -252,7 +252,7 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-func TestErrorsHoldNoSecret(t *testing.T) {
+func TestErrorsContainNoSecret(t *testing.T) {
 	t.Parallel()
 	const hidden = "hidden_8c1f"
 	_, signing := secret.SigningSecrets(`["whsec_`+hidden+`", " `+hidden+`"]`, "")

@@ -15,7 +15,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
-// lines decodes what was written, which must be one JSON object a line.
+// lines decodes the output, which must be one JSON object a line.
 func lines(t *testing.T, out *bytes.Buffer) []map[string]any {
 	t.Helper()
 	var decoded []map[string]any
@@ -29,31 +29,31 @@ func lines(t *testing.T, out *bytes.Buffer) []map[string]any {
 	return decoded
 }
 
-func TestLogLine(t *testing.T) {
+func TestLogLineHasLambdasMembers(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := telemetry.NewLogger(&out, slog.LevelInfo).With("function", "webhook").WithGroup("g")
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "req-1"})
 	log.DebugContext(ctx, "below the level")
-	log.WarnContext(ctx, "said", "a", 1)
+	log.WarnContext(ctx, "text", "a", 1)
 	log.Info("outside of an invocation")
 	got := lines(t, &out)
 	if len(got) != 2 {
 		t.Fatalf("%d lines, want 2:\n%s", len(got), out.String())
 	}
 	if _, err := time.Parse(time.RFC3339, got[0]["timestamp"].(string)); err != nil {
-		t.Errorf("timestamp: %v", err) // without one Lambda takes the line for INFO
+		t.Errorf("timestamp: %v", err) // without one Lambda treats the line as INFO
 	}
 	delete(got[0], "timestamp")
 	want := map[string]any{
-		"level": "WARN", "message": "said", "function": "webhook", "g": map[string]any{"a": 1.0, "requestId": "req-1"},
+		"level": "WARN", "message": "text", "function": "webhook", "g": map[string]any{"a": 1.0, "requestId": "req-1"},
 	}
 	if diff := cmp.Diff(want, got[0]); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-func TestIDIsBounded(t *testing.T) {
+func TestLongIDIsTruncated(t *testing.T) {
 	t.Parallel()
 	if got := telemetry.ID("event_id", "evt_1"); !got.Equal(slog.String("event_id", "evt_1")) {
 		t.Errorf("ID = %v", got)
@@ -63,7 +63,7 @@ func TestIDIsBounded(t *testing.T) {
 	}
 }
 
-func TestTraceHeader(t *testing.T) {
+func TestTraceHeaderIsThatOfTheInvocation(t *testing.T) {
 	t.Parallel()
 	if got := telemetry.TraceHeader(t.Context()); got != "" {
 		t.Errorf("TraceHeader outside of an invocation = %q", got)
@@ -75,7 +75,7 @@ func TestTraceHeader(t *testing.T) {
 	}
 }
 
-func TestMetricLines(t *testing.T) {
+func TestMetricsAreInEmbeddedMetricFormat(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	at := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
@@ -111,7 +111,7 @@ func TestMetricLines(t *testing.T) {
 	}
 }
 
-func TestObserveSplitsLongLines(t *testing.T) {
+func TestObserveSplitsManyValuesIntoLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	telemetry.NewMetrics(&out, "bus", "fetcher", slog.LevelInfo, func() time.Time { return time.Time{} }).Observe(telemetry.StripeLatency, make([]time.Duration, 250))
@@ -120,6 +120,6 @@ func TestObserveSplitsLongLines(t *testing.T) {
 		sizes = append(sizes, len(line["StripeLatency"].([]any)))
 	}
 	if diff := cmp.Diff([]int{100, 100, 50}, sizes); diff != "" {
-		t.Errorf("values per line, of which CloudWatch takes 100: -want +got:\n%s", diff)
+		t.Errorf("values per line, of which CloudWatch accepts 100: -want +got:\n%s", diff)
 	}
 }
