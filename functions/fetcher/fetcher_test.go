@@ -2,22 +2,153 @@ package fetcher
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsbus "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/queue"
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
-func TestBatch(t *testing.T) {
+// The bed fails a test whose logs contain one of these.
+const (
+	apiKey  = "rk_test_marker_key"
+	newKey  = "rk_test_marker_new_key"
+	liveKey = "rk_live_marker_key"
+)
+
+const meterType = testbed.MeterType
+
+var (
+	start = testbed.Start
+	thin  = testbed.Thin
+	full  = testbed.Full
+)
+
+// bed is a Handler with AWS and Stripe behind it.
+type bed struct {
+	*testbed.Bed
+	handler *Handler
+	ledger  *ledger.Ledger
+}
+
+// newBed returns a bed whose Stripe is answered by a handler. Its clock moves with each reading.
+func newBed(t testing.TB, stripe http.HandlerFunc) bed {
+	t.Helper()
+	b := testbed.New(t, &testbed.Options{Tick: time.Millisecond})
+	b.Answer(stripe)
+	b.PutSecret(t, testbed.APIKey, apiKey)
+	metrics := b.Metrics("fetcher")
+	clients := BuildClients(config.Fetcher{StripeAPIBase: "https://stripe.test"}, b.HTTP)
+	keyring := secret.New(secretsmanager.NewFromConfig(b.AWS), testbed.APIKey, clients, &secret.Options{
+		Now: b.Now, OnStale: metrics.OnError(b.Log(), telemetry.SecretStale, "API key is stale"),
+	})
+	if _, err := keyring.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	book := ledger.New(dynamodb.NewFromConfig(b.AWS), testbed.LedgerName, &ledger.Options{Now: b.Now})
+	messages := awssqs.NewFromConfig(b.AWS)
+	return bed{b, New(Parts{
+		Keyring: keyring, Bus: bus.New(awsbus.NewFromConfig(b.AWS), testbed.BusName, nil), Ledger: book,
+		Queue: queue.New(messages, b.Queue.Config().URL), DeadLetters: queue.New(messages, b.DeadLetters.Config().URL),
+		Now: b.Now, Random: func() float64 { return 0 }, Log: b.Log(), Metrics: metrics,
+	}), book}
+}
+
+// record returns an SQS record with a thin event as a rule of the bus delivers it.
+func record(messageID, detail string) events.SQSMessage {
+	return message(messageID, testbed.Delivered("stripe.thin", "t", detail))
+}
+
+func message(messageID, body string) events.SQSMessage {
+	return events.SQSMessage{
+		MessageId: messageID, ReceiptHandle: "receipt of " + messageID, Body: body,
+		Attributes: map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": "1700000000000"},
+	}
+}
+
+func received(times int, m events.SQSMessage) events.SQSMessage {
+	m.Attributes["ApproximateReceiveCount"] = fmt.Sprint(times)
+	return m
+}
+
+// run handles a batch of records, which the queue has in flight, and returns the message ids that
+// are reported as failed.
+func (b bed) run(t *testing.T, records ...events.SQSMessage) []string {
+	t.Helper()
+	for i := range records {
+		if _, err := b.Queue.Send(sqs.Message{Body: "in flight"}); err != nil {
+			t.Fatal(err)
+		}
+		records[i].ReceiptHandle = b.Queue.Receive(t.Context(), 1, 0, time.Hour)[0].Receipt
+	}
+	response, err := b.handler.Handle(t.Context(), events.SQSEvent{Records: records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []string{}
+	for _, failure := range response.BatchItemFailures {
+		ids = append(ids, failure.ItemIdentifier)
+	}
+	return ids
+}
+
+// deferral is a request to defer a message.
+type deferral struct {
+	QueueUrl, ReceiptHandle string
+	VisibilityTimeout       int
+}
+
+func (b bed) deferred(t *testing.T) []deferral {
+	t.Helper()
+	return testbed.Calls[deferral](t, b.Bed, "ChangeMessageVisibility")
+}
+
+// wantParked checks that one message was parked, with a body and a reason.
+func (b bed) wantParked(t *testing.T, body, reason string) {
+	t.Helper()
+	parked := b.Letters(t)
+	if len(parked) != 1 || parked[0].Body != body || parked[0].Attributes["reason"] != reason {
+		t.Errorf("parked %v, want the record %s with reason %s", parked, body, reason)
+	}
+}
+
+// known is a Stripe that has every event of the meter type.
+func known(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.WriteString(w, full(path.Base(r.URL.Path), meterType))
+}
+
+// answers is a Stripe that gives one answer.
+func answers(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func TestEachRecordOfABatchGetsItsOwnOutcome(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, func(w http.ResponseWriter, r *http.Request) {
+	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "evt_limited") {
 			w.WriteHeader(429)
 			return
@@ -25,51 +156,55 @@ func TestBatch(t *testing.T) {
 		known(w, r)
 	})
 	native := record("native", thin("evt_native", meterType))
-	native.Body = strings.Replace(native.Body, "stripe.thin", "aws.partner/stripe.com/ed_1", 1)
+	native.Body = testbed.Delivered("aws.partner/stripe.com/ed_1", "t", thin("evt_native", meterType))
 	native.Attributes["AWSTraceHeader"] = "Root=1-2"
 	malformed := record("malformed", `{"id":"evt_odd","type":"odd"}`)
-	got := s.run(t, record("own", thin("evt_own", meterType)), malformed, native, record("limited", thin("evt_limited", meterType)))
+	limited := []events.SQSMessage{record("own", thin("evt_own", meterType)), malformed, native, record("limited", thin("evt_limited", meterType))}
+	got := b.run(t, limited...)
 	if diff := cmp.Diff([]string{"limited"}, got); diff != "" {
 		t.Errorf("failed items: -want +got:\n%s", diff)
 	}
-	wantBus := []busEvent{
-		{"bus", "stripe.event", meterType, full("evt_own", meterType), "", []string{"mtr_1"}},
-		{"bus", "stripe.event", meterType, full("evt_native", meterType), "Root=1-2", []string{"mtr_1"}},
-		{"bus", "stripe.failure", "odd", `{"event_id":"evt_odd","type":"odd","context":"","reason":"malformed","status":0,"attempts":1,` +
-			`"first_seen":"2026-11-22T08:00:00Z","last_error":"record is not an EventBridge event with a thin event in it: stripe event: wrong kind of object: \"object\" member is not \"v2.core.event\""}`, "", nil},
+	entry := func(source, eventType, detail, trace string, resources ...string) eventbridge.Entry {
+		return eventbridge.Entry{
+			Bus: testbed.BusName, Source: source, DetailType: eventType, Detail: []byte(detail), TraceHeader: trace, Resources: resources,
+		}
 	}
-	if diff := cmp.Diff(wantBus, s.published); diff != "" {
+	wantBus := []eventbridge.Entry{
+		entry("stripe.event", meterType, full("evt_own", meterType), "", "mtr_1"),
+		entry("stripe.event", meterType, full("evt_native", meterType), "Root=1-2", "mtr_1"),
+		entry("stripe.failure", "odd", `{"event_id":"evt_odd","type":"odd","context":"","reason":"malformed","status":0,"attempts":1,`+
+			`"first_seen":"2026-11-22T08:00:00Z","last_error":"record is not an EventBridge event with a thin event in it: stripe event: wrong kind of object: \"object\" member is not \"v2.core.event\""}`, ""),
+	}
+	if diff := cmp.Diff(wantBus, b.Events()); diff != "" {
 		t.Errorf("bus: -want +got:\n%s", diff)
 	}
-	wantDeferred := []visibility{{"https://sqs.test/1/fetch", "receipt of limited", 30}}
-	if diff := cmp.Diff(wantDeferred, s.deferred); diff != "" {
+	wantDeferred := []deferral{{b.Queue.Config().URL, limited[3].ReceiptHandle, 30}}
+	if diff := cmp.Diff(wantDeferred, b.deferred(t)); diff != "" {
 		t.Errorf("deferred: -want +got:\n%s", diff)
 	}
-	if len(s.parked) != 1 || s.parked[0].QueueUrl != "https://sqs.test/1/dead" || s.parked[0].MessageBody != malformed.Body {
-		t.Errorf("parked %v, want the malformed record, unchanged", s.parked)
-	}
-	logs, metrics := s.told(t)
+	b.wantParked(t, malformed.Body, "malformed")
+	logs, metrics := b.Output(t)
 	if len(logs) != 4 {
 		t.Errorf("%d log lines, want one for each record: %v", len(logs), logs)
 	}
 	for name, want := range map[string]float64{"Emitted": 2, "Parked": 1, "Deferred": 1, "StripeRateLimited": 1, "StripeAuthError": 0} {
-		if got := metric(metrics, name, ""); got != want {
+		if got := metrics.Sum(name, ""); got != want {
 			t.Errorf("metric %s = %v, want %v", name, got, want)
 		}
 	}
 }
 
-func TestRequest(t *testing.T) {
+func TestRequestCarriesKeyContextVersionAndTrigger(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, known)
-	s.run(t, record("m", thin("evt_1", meterType)))
-	want := []request{{"/v2/core/events/evt_1", apiKey, "acct_1/acct_2", "2026-09-30.endive", "event=evt_1"}}
-	if diff := cmp.Diff(want, s.requests); diff != "" {
+	b := newBed(t, known)
+	b.run(t, record("m", thin("evt_1", meterType)))
+	want := []testbed.Request{{Path: "/v2/core/events/evt_1", Key: apiKey, Context: "acct_1/acct_2", Version: "2026-09-30.endive", Trigger: "event=evt_1"}}
+	if diff := cmp.Diff(want, b.Requests()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-func TestWhatStripeAnswers(t *testing.T) {
+func TestStripesAnswerDecidesTheOutcome(t *testing.T) {
 	t.Parallel()
 	const other = "v2.core.account.updated"
 	noData := strings.TrimSuffix(thin("evt_1", meterType), "}") + `,"data":null}`
@@ -98,7 +233,7 @@ func TestWhatStripeAnswers(t *testing.T) {
 		{name: "502 of a proxy", status: 502, body: "<html>", receives: 49, outcome: deferred, reason: "unavailable", delay: 3600},
 		{name: "502 to the end", status: 502, body: "<html>", receives: 50, outcome: parked, reason: "unavailable"},
 		{name: "401 to the end", status: 401, receives: 50, outcome: parked, reason: "auth"},
-		{name: "no JSON", status: 200, body: "<html>", receives: 9, outcome: deferred, reason: "unavailable", delay: 3600},
+		{name: "not JSON", status: 200, body: "<html>", receives: 9, outcome: deferred, reason: "unavailable", delay: 3600},
 		{name: "another object", status: 200, body: `{"object":"list"}`, outcome: deferred, reason: "no_event", delay: 30},
 		{name: "another object to the end", status: 200, body: `{"object":"list"}`, receives: 5, outcome: parked, reason: "no_event"},
 		{name: "another id", status: 200, body: full("evt_2", meterType), outcome: parked, reason: "mismatch"},
@@ -109,68 +244,67 @@ func TestWhatStripeAnswers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStack(t, answers(tt.status, tt.body))
+			b := newBed(t, answers(tt.status, tt.body))
 			if tt.eventType == "" {
 				tt.eventType = meterType
 			}
-			s.tried(t, "evt_1", tt.receives-1)
-			failures := s.run(t, received(max(tt.receives, 1), record("m", thin("evt_1", tt.eventType))))
-			logs, metrics := s.told(t)
+			b.tried(t, "evt_1", tt.receives-1)
+			failures := b.run(t, received(max(tt.receives, 1), record("m", thin("evt_1", tt.eventType))))
+			logs, metrics := b.Output(t)
 			if logs[0]["outcome"] != string(tt.outcome) || tt.reason != "" && logs[0]["reason"] != tt.reason {
 				t.Errorf("log %v, want outcome %s, reason %s", logs[0], tt.outcome, tt.reason)
 			}
-			if (len(failures) == 1) != (tt.outcome == deferred) || len(s.requests) != 1 {
-				t.Errorf("failed items %v after %d requests", failures, len(s.requests))
+			if (len(failures) == 1) != (tt.outcome == deferred) || len(b.Requests()) != 1 {
+				t.Errorf("failed items %v after %d requests", failures, len(b.Requests()))
 			}
-			if auth := metric(metrics, "StripeAuthError", ""); (auth == 1) != (tt.reason == "auth") {
+			if auth := metrics.Sum("StripeAuthError", ""); (auth == 1) != (tt.reason == "auth") {
 				t.Errorf("metric StripeAuthError = %v", auth)
 			}
 			switch tt.outcome {
 			case emitted:
-				if len(s.published) != 1 || s.published[0].Detail != tt.body || s.published[0].DetailType != tt.eventType {
-					t.Errorf("bus has %v, want the event as fetched", s.published)
+				if got := b.Events(); len(got) != 1 || string(got[0].Detail) != tt.body || got[0].DetailType != tt.eventType {
+					t.Errorf("bus has %v, want the event as fetched", got)
 				}
 			case deferred:
-				if len(s.deferred) != 1 || s.deferred[0].VisibilityTimeout != tt.delay || len(s.published) != 0 {
-					t.Errorf("deferred %v with %v on the bus, want a delay of %d s and an empty bus", s.deferred, s.published, tt.delay)
+				if got := b.deferred(t); len(got) != 1 || got[0].VisibilityTimeout != tt.delay || len(b.Events()) != 0 {
+					t.Errorf("deferred %v with %v on the bus, want a delay of %d s and an empty bus", got, b.Events(), tt.delay)
 				}
 			case parked:
-				s.wantParked(t, tt.reason, tt.status)
+				b.wantLetterAndAnnouncement(t, tt.reason, tt.status)
 			}
 		})
 	}
 }
 
-// wantParked checks the dead letter of evt_1, and its announcement.
-func (s *stack) wantParked(t *testing.T, reason string, status int) {
+// wantLetterAndAnnouncement checks the dead letter of evt_1 and the announcement of it.
+func (b bed) wantLetterAndAnnouncement(t *testing.T, reason string, status int) {
 	t.Helper()
-	if len(s.parked) != 1 || len(s.published) != 1 || s.published[0].Source != bus.SourceFailure {
-		t.Fatalf("parked %v and published %v, want one dead letter and one failure", s.parked, s.published)
+	parked, published := b.Letters(t), b.Events()
+	if len(parked) != 1 || len(published) != 1 || published[0].Source != bus.SourceFailure {
+		t.Fatalf("parked %v and published %v, want one dead letter and one failure", parked, published)
 	}
-	attributes := s.parked[0].MessageAttributes
+	attributes := parked[0].Attributes
 	for name, want := range map[string]string{"reason": reason, "event_id": "evt_1", "type": meterType, "context": "acct_1/acct_2", "first_seen": "2026-11-22T08:00:00Z"} {
-		if attributes[name].StringValue != want {
-			t.Errorf("attribute %s = %q, want %q", name, attributes[name].StringValue, want)
+		if attributes[name] != want {
+			t.Errorf("attribute %s = %q, want %q", name, attributes[name], want)
 		}
 	}
 	if status == 200 {
-		status = 0 // an answer that is no error tells nothing of why
+		status = 0 // an answer that is not an error explains nothing
 	}
-	if got, want := attributes["status"].StringValue, strconv.Itoa(status); got != want {
+	if got, want := attributes["status"], strconv.Itoa(status); got != want {
 		t.Errorf("attribute status = %q, want %q", got, want)
 	}
-	if s.published[0].DetailType != meterType || !strings.Contains(s.published[0].Detail, `"reason":"`+reason+`"`) {
-		t.Errorf("announced %v, want %s of type %s", s.published[0], reason, meterType)
+	if published[0].DetailType != meterType || !strings.Contains(string(published[0].Detail), `"reason":"`+reason+`"`) {
+		t.Errorf("announced %v, want %s of type %s", published[0], reason, meterType)
 	}
 }
 
-func TestRecordsThatAreNothingToFetch(t *testing.T) {
+func TestRecordThatCannotBeFetchedIsParked(t *testing.T) {
 	t.Parallel()
 	const tail = `,"object":"v2.core.event","type":"t","created":"2024-08-28T20:54:12Z","livemode":false}`
 	from := func(source string) events.SQSMessage {
-		m := record("m", thin("evt_1", meterType))
-		m.Body = strings.Replace(m.Body, "stripe.thin", source, 1)
-		return m
+		return message("m", testbed.Delivered(source, "t", thin("evt_1", meterType)))
 	}
 	tests := []struct {
 		name      string
@@ -178,7 +312,7 @@ func TestRecordsThatAreNothingToFetch(t *testing.T) {
 		reason    string
 		announced bool
 	}{
-		{"empty", message("m", ""), "malformed", false},
+		{"shortest", message("m", " "), "malformed", false},
 		{"text", message("m", "marker_text"), "malformed", false},
 		{"array", message("m", "[]"), "malformed", false},
 		{"no created", record("m", `{"id":"evt_1","object":"v2.core.event","type":"t","livemode":false}`), "malformed", true},
@@ -200,155 +334,152 @@ func TestRecordsThatAreNothingToFetch(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStack(t, known)
-			if failures := s.run(t, tt.message); len(failures) != 0 {
-				t.Errorf("failed items %v, want none: it would come back for ever", failures)
+			b := newBed(t, known)
+			if failures := b.run(t, tt.message); len(failures) != 0 {
+				t.Errorf("failed items %v, want none: it would be redelivered forever", failures)
 			}
-			if len(s.parked) != 1 || s.parked[0].MessageBody != tt.message.Body || s.parked[0].MessageAttributes["reason"].StringValue != tt.reason {
-				t.Errorf("parked %v, want the record with reason %s", s.parked, tt.reason)
+			b.wantParked(t, tt.message.Body, tt.reason)
+			if announced := len(b.Events()) == 1; announced != tt.announced {
+				t.Errorf("announced %v, want %v", b.Events(), tt.announced)
 			}
-			if announced := len(s.published) == 1; announced != tt.announced {
-				t.Errorf("announced %v, want %v", s.published, tt.announced)
-			}
-			for _, e := range s.published {
+			for _, e := range b.Events() {
 				if n := len(e.DetailType); n == 0 || n > 128 {
 					t.Errorf("announced with a detail type of %d characters, which EventBridge refuses", n)
 				}
 			}
-			s.told(t)
+			b.Output(t)
 		})
 	}
 }
 
 func TestHostileIDStaysAPathElement(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, answers(404, ""))
-	s.run(t, record("m", thin("../../v1/customers", meterType)), record("n", thin("//evil.test/é?x=1#y", meterType)))
-	want := []request{{"/v2/core/events/%2F%2Fevil.test%2F%C3%A9%3Fx%3D1%23y", apiKey, "acct_1/acct_2", "2026-09-30.endive", "event=%2F%2Fevil.test%2F%C3%A9%3Fx%3D1%23y"}}
-	if diff := cmp.Diff(want, s.requests); diff != "" {
+	b := newBed(t, answers(404, ""))
+	b.run(t, record("m", thin("../../v1/customers", meterType)), record("n", thin("//evil.test/é?x=1#y", meterType)))
+	want := []testbed.Request{{
+		Path: "/v2/core/events/%2F%2Fevil.test%2F%C3%A9%3Fx%3D1%23y", Key: apiKey, Context: "acct_1/acct_2", Version: "2026-09-30.endive",
+		Trigger: "event=%2F%2Fevil.test%2F%C3%A9%3Fx%3D1%23y",
+	}}
+	if diff := cmp.Diff(want, b.Requests()); diff != "" {
 		t.Errorf("requests: -want +got:\n%s", diff)
 	}
-	if len(s.parked) != 1 || s.parked[0].MessageAttributes["reason"].StringValue != "unsafe" {
-		t.Errorf("parked %v, want the id with dots", s.parked)
-	}
+	b.wantParked(t, testbed.Delivered("stripe.thin", "t", thin("../../v1/customers", meterType)), "unsafe")
 }
 
-func TestEntriesFailAlone(t *testing.T) {
+func TestFailedEntryDoesNotFailTheOthers(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, func(w http.ResponseWriter, r *http.Request) {
-		id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
+		id := path.Base(r.URL.Path)
 		_, _ = io.WriteString(w, full(id, id))
 	})
-	s.refuse = map[string]string{"denied": "AccessDeniedException", "odd": "MalformedDetail"}
-	got := s.run(t, record("1", thin("fine", "fine")), record("2", thin("denied", "denied")), record("3", thin("odd", "odd")), record("4", thin("good", "good")))
+	b.Refuse("AccessDeniedException", testbed.EventID("denied"))
+	b.Refuse("MalformedDetail", testbed.EventID("odd"))
+	got := b.run(t, record("1", thin("fine", "fine")), record("2", thin("denied", "denied")), record("3", thin("odd", "odd")), record("4", thin("good", "good")))
 	if diff := cmp.Diff([]string{"2"}, got); diff != "" {
 		t.Errorf("failed items: -want +got:\n%s", diff)
 	}
 	var sources []string
-	for _, e := range s.published {
+	for _, e := range b.Events() {
 		sources = append(sources, e.Source+" "+e.DetailType)
 	}
 	if diff := cmp.Diff([]string{"stripe.event fine", "stripe.event good", "stripe.failure odd"}, sources); diff != "" {
 		t.Errorf("bus: -want +got:\n%s", diff)
 	}
-	if len(s.parked) != 1 || s.parked[0].MessageAttributes["reason"].StringValue != "not_carried" {
-		t.Errorf("parked %v, want the odd one as not_carried", s.parked)
-	}
+	b.wantParked(t, testbed.Delivered("stripe.thin", "t", thin("odd", "odd")), "not_carried")
 }
 
 func TestBigEventIsParkedAlone(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, func(w http.ResponseWriter, r *http.Request) {
-		id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
+		id := path.Base(r.URL.Path)
 		pad := map[bool]int{true: 1 << 20, false: 1}[id == "evt_big"]
 		_, _ = io.WriteString(w, strings.TrimSuffix(thin(id, "t"), "}")+`,"data":{"pad":"`+strings.Repeat("x", pad)+`"}}`)
 	})
-	if got := s.run(t, record("1", thin("evt_1", "t")), record("2", thin("evt_big", "t"))); len(got) != 0 {
+	if got := b.run(t, record("1", thin("evt_1", "t")), record("2", thin("evt_big", "t"))); len(got) != 0 {
 		t.Errorf("failed items %v, want none", got)
 	}
-	if len(s.published) != 2 || len(s.parked) != 1 || s.parked[0].MessageAttributes["reason"].StringValue != "too_large" {
-		t.Errorf("published %d and parked %v, want the small event, the big one's failure and the big one as too_large", len(s.published), s.parked)
+	b.wantParked(t, testbed.Delivered("stripe.thin", "t", thin("evt_big", "t")), "too_large")
+	if got := b.Events(); len(got) != 2 {
+		t.Errorf("published %d, want the small event and the big one's failure", len(got))
 	}
 }
 
-func TestParkingFails(t *testing.T) {
+func TestRecordIsDeferredIfParkingFails(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, known)
-	s.sqsError = &awstest.Error{Status: 403, Code: "AccessDenied", Message: "not you"}
-	if diff := cmp.Diff([]string{"m"}, s.run(t, message("m", "{"), record("n", thin("evt_1", meterType)))); diff != "" {
+	b := newBed(t, known)
+	b.Fail("sqs", &awsjson.Error{Status: http.StatusForbidden, Code: "AccessDenied"})
+	if diff := cmp.Diff([]string{"m"}, b.run(t, message("m", "{"), record("n", thin("evt_1", meterType)))); diff != "" {
 		t.Errorf("failed items: -want +got:\n%s", diff)
 	}
-	if len(s.published) != 1 || s.published[0].Source != bus.SourceEvent {
-		t.Errorf("bus has %v, want the good event and no announcement of what is not parked", s.published)
+	if got := b.Events(); len(got) != 1 || got[0].Source != bus.SourceEvent {
+		t.Errorf("bus has %v, want the good event and no announcement of a record that is not parked", got)
 	}
-	_, metrics := s.told(t)
-	if metric(metrics, "Deferred", "not_parked") != 1 || metric(metrics, "SideEffectFailed", "defer") != 1 {
+	_, metrics := b.Output(t)
+	if metrics.Sum("Deferred", "not_parked") != 1 || metrics.Sum("SideEffectFailed", "defer") != 1 {
 		t.Errorf("metrics %v, want one Deferred by not_parked and one SideEffectFailed by defer", metrics)
 	}
 }
 
-func TestAnnouncementFails(t *testing.T) {
+func TestRecordStaysParkedIfTheAnnouncementFails(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, known)
-	s.refuse = map[string]string{"stripe.failure": "AccessDeniedException"}
-	if got := s.run(t, record("m", `{"id":"evt_1","type":"t"}`)); len(got) != 0 || len(s.parked) != 1 {
-		t.Errorf("failed items %v with %d parked, want none with 1", got, len(s.parked))
+	b := newBed(t, known)
+	b.Refuse("AccessDeniedException", testbed.Source(bus.SourceFailure))
+	if got := b.run(t, record("m", `{"id":"evt_1","type":"t"}`)); len(got) != 0 || len(b.Letters(t)) != 1 {
+		t.Errorf("failed items %v with %d parked, want none with 1", got, len(b.Letters(t)))
 	}
-	_, metrics := s.told(t)
-	if metric(metrics, "SideEffectFailed", "announce") != 1 || metric(metrics, "Parked", "malformed") != 1 {
+	_, metrics := b.Output(t)
+	if metrics.Sum("SideEffectFailed", "announce") != 1 || metrics.Sum("Parked", "malformed") != 1 {
 		t.Errorf("metrics %v, want SideEffectFailed by announce and Parked by malformed", metrics)
 	}
 }
 
-func TestKeyByMode(t *testing.T) {
+func TestEventIsFetchedWithTheKeyOfItsMode(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, known)
+	b := newBed(t, known)
 	live := strings.Replace(thin("evt_live", meterType), `"livemode":false`, `"livemode":true`, 1)
-	s.run(t, record("m", live)) // a plain key serves both modes
-	s.mu.Lock()
-	s.secret, s.now = `{"live":"`+liveKey+`"}`, start.Add(6*60e9)
-	s.mu.Unlock()
+	b.run(t, record("m", live)) // a plain key serves both modes
+	b.PutSecret(t, testbed.APIKey, `{"live":"`+liveKey+`"}`)
+	b.SetNow(start.Add(6 * time.Minute))
 	again := strings.Replace(live, "evt_live", "evt_live_2", 1)
-	got := s.run(t, record("live", again), record("test", thin("evt_test", meterType)))
+	got := b.run(t, record("live", again), record("test", thin("evt_test", meterType)))
 	if diff := cmp.Diff([]string{"test"}, got); diff != "" {
 		t.Errorf("failed items, for want of a test key: -want +got:\n%s", diff)
 	}
 	var keys []string
-	for _, r := range s.requests {
+	for _, r := range b.Requests() {
 		keys = append(keys, r.Key)
 	}
 	if diff := cmp.Diff([]string{apiKey, liveKey}, keys); diff != "" {
 		t.Errorf("keys sent: -want +got:\n%s", diff)
 	}
-	_, metrics := s.told(t)
-	if metric(metrics, "StripeAuthError", "") != 1 || metric(metrics, "Deferred", "auth") != 1 {
+	_, metrics := b.Output(t)
+	if metrics.Sum("StripeAuthError", "") != 1 || metrics.Sum("Deferred", "auth") != 1 {
 		t.Errorf("metrics %v, want one StripeAuthError, deferred", metrics)
 	}
 }
 
-func TestReplacedKey(t *testing.T) {
+func TestReplacedKeyIsReadAfterA401(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, func(w http.ResponseWriter, r *http.Request) {
+	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+newKey {
 			w.WriteHeader(401)
 			return
 		}
 		known(w, r)
 	})
-	s.mu.Lock()
-	s.secret, s.now = newKey, start.Add(60e9)
-	s.mu.Unlock()
-	if got := s.run(t, record("m", thin("evt_1", meterType))); len(got) != 1 {
+	b.PutSecret(t, testbed.APIKey, newKey)
+	b.SetNow(start.Add(time.Minute))
+	if got := b.run(t, record("m", thin("evt_1", meterType))); len(got) != 1 {
 		t.Errorf("failed items %v, want the one whose key was refused", got)
 	}
-	if got := s.run(t, record("m", thin("evt_1", meterType))); len(got) != 0 || s.looks != 2 {
-		t.Errorf("failed items %v after %d looks at the key, want none after 2", got, s.looks)
+	if got := b.run(t, record("m", thin("evt_1", meterType))); len(got) != 0 || b.SecretReads(t) != 2 {
+		t.Errorf("failed items %v after %d reads of the key, want none after 2", got, b.SecretReads(t))
 	}
 }
 
-func TestNoBatch(t *testing.T) {
+func TestEventWithoutRecordsIsAnError(t *testing.T) {
 	t.Parallel()
-	if _, err := newStack(t, known).fetcher.Handle(t.Context(), events.SQSEvent{}); !errors.Is(err, errNoBatch) {
+	if _, err := newBed(t, known).handler.Handle(t.Context(), events.SQSEvent{}); !errors.Is(err, errNoBatch) {
 		t.Errorf("handle of nothing: %v, want %v", err, errNoBatch)
 	}
 }

@@ -3,6 +3,7 @@ package fetcher
 import (
 	"io"
 	"net/http"
+	"path"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 
 // Codes that this version does not know are counted together: each value of a dimension is billed
 // as a metric.
-func TestMeterErrorsByCode(t *testing.T) {
+func TestMeterErrorsAreCountedByKnownCode(t *testing.T) {
 	t.Parallel()
 	codes := map[string]string{
 		"evt_1": `"code":"no_meter","error_count":2`,
@@ -20,14 +21,14 @@ func TestMeterErrorsByCode(t *testing.T) {
 		"evt_4": `"code":"another_new","error_count":5`,
 		"evt_5": `"code":"no_meter","error_count":-1`, // parked, so not counted
 	}
-	s := newStack(t, func(w http.ResponseWriter, r *http.Request) {
-		id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
+		id := path.Base(r.URL.Path)
 		_, _ = io.WriteString(w, strings.Replace(full(id, meterType), `"code":"new_code","error_count":1`, codes[id], 1))
 	})
 	for id := range codes {
-		s.run(t, record(id, thin(id, meterType)))
+		b.run(t, record(id, thin(id, meterType)))
 	}
-	_, metrics := s.told(t)
+	_, metrics := b.Output(t)
 	got := map[any]float64{}
 	for _, m := range metrics {
 		if n, ok := m["MeterErrors"].(float64); ok {

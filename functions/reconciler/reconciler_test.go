@@ -5,134 +5,213 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsbus "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
+
+// The bed fails a test whose logs contain one of these.
+const (
+	testKey = "rk_test_marker_key"
+	newKey  = "rk_test_marker_new_key"
+	liveKey = "rk_live_marker_key"
+)
+
+var start = testbed.Start
+
+func ago(d time.Duration) time.Time { return start.Add(-d) }
+
+// bed is a Handler with a ledger, a bus and a Stripe behind it.
+type bed struct {
+	*testbed.Bed
+	handler *Handler
+	parts   Parts
+	ledger  *ledger.Ledger
+}
+
+func newBed(t *testing.T, changes map[string]string) bed {
+	t.Helper()
+	b := testbed.New(t, nil)
+	b.PutSecret(t, testbed.APIKey, testKey)
+	c, err := config.LoadReconciler(b.Env(t, changes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	book := ledger.New(dynamodb.NewFromConfig(b.AWS), testbed.LedgerName, &ledger.Options{Now: b.Now})
+	parts := Parts{
+		Config: c, Ledger: book, Bus: bus.New(awsbus.NewFromConfig(b.AWS), testbed.BusName, nil), Now: b.Now,
+		Keyring: secret.New(secretsmanager.NewFromConfig(b.AWS), testbed.APIKey, BuildClients(c, b.HTTP), &secret.Options{Now: b.Now}),
+		Log:     b.Log(), Metrics: b.Metrics("reconciler"),
+	}
+	return bed{b, New(parts), parts, book}
+}
+
+// happened adds an event of the key's own account to Stripe's list.
+func (b bed) happened(t *testing.T, id string, created time.Time) {
+	t.Helper()
+	b.happenedAs(t, id, created, "t", "", false)
+}
+
+func (b bed) happenedAs(t *testing.T, id string, created time.Time, eventType, context string, live bool) {
+	t.Helper()
+	err := b.Stripe.AddEvent(fmt.Appendf(nil, `{"id":%q,"object":"v2.core.event","type":%q,"created":%q,"livemode":%v,"context":%q,`+
+		`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"},"data":{"text":"marker_data"}}`,
+		id, eventType, created.Format(time.RFC3339), live, context))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// claimed makes a delivery claim an event.
+func (b bed) claimed(t *testing.T, id string, lease time.Time) ledger.Claim {
+	t.Helper()
+	claim, err := b.ledger.Claim(t.Context(), ledger.Event{ID: id}, "message", lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claim
+}
+
+func (b bed) settled(t *testing.T, id string, settlement ledger.Settlement) {
+	t.Helper()
+	if err := b.ledger.Settle(t.Context(), b.claimed(t, id, start.Add(time.Minute)), settlement); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestMissedDeliveriesAreFound is guarantee 6.
 func TestMissedDeliveriesAreFound(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
+	b := newBed(t, nil)
 	for _, id := range []string{"emitted", "parked", "working", "crashed", "waiting", "overdue", "missing"} {
-		s.happened(t, "evt_"+id, ago(time.Hour))
+		b.happened(t, "evt_"+id, ago(time.Hour))
 	}
-	s.happened(t, "evt_young", ago(4*time.Minute))
-	s.happened(t, "evt_old", ago(73*time.Hour))
-	s.happenedAs(t, "evt_other", ago(time.Hour), "other", "", false)
-	s.settled(t, "evt_emitted", ledger.Settlement{Phase: ledger.Emitted})
-	s.settled(t, "evt_parked", ledger.Settlement{Phase: ledger.Parked})
-	s.settled(t, "evt_waiting", ledger.Settlement{Phase: ledger.Deferred, Until: start.Add(time.Second)})
-	s.settled(t, "evt_overdue", ledger.Settlement{Phase: ledger.Deferred, Until: start})
-	s.claimed(t, "evt_working", start.Add(time.Second))
-	s.claimed(t, "evt_crashed", start)
+	b.happened(t, "evt_young", ago(4*time.Minute))
+	b.happened(t, "evt_old", ago(73*time.Hour))
+	b.happenedAs(t, "evt_other", ago(time.Hour), "other", "", false)
+	b.settled(t, "evt_emitted", ledger.Settlement{Phase: ledger.Emitted})
+	b.settled(t, "evt_parked", ledger.Settlement{Phase: ledger.Parked})
+	b.settled(t, "evt_waiting", ledger.Settlement{Phase: ledger.Deferred, Until: start.Add(time.Second)})
+	b.settled(t, "evt_overdue", ledger.Settlement{Phase: ledger.Deferred, Until: start})
+	b.claimed(t, "evt_working", start.Add(time.Second))
+	b.claimed(t, "evt_crashed", start)
 
-	got, err := s.reconciler.Handle(t.Context(), Request{})
+	got, err := b.handler.Handle(t.Context(), Request{})
 	if want := (Report{Listed: 7, Missing: 3}); err != nil || got != want {
 		t.Errorf("handle = %+v, %v, want %+v", got, err, want)
 	}
-	thin := stored{
-		"bus", "stripe.thin", "t", `{"id":"evt_missing","object":"v2.core.event","type":"t","created":"2026-11-22T08:00:00Z","livemode":false,` +
-			`"context":"","related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`, []string{"mtr_1"},
+	thin := eventbridge.Entry{
+		Bus: testbed.BusName, Source: "stripe.thin", DetailType: "t", Resources: []string{"mtr_1"}, Detail: json.RawMessage(`{"id":"evt_missing","object":"v2.core.event","type":"t","created":"2026-11-22T08:00:00Z","livemode":false,` +
+			`"context":"","related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`),
 	}
-	for _, entry := range s.bus {
-		if idOf(entry) == "evt_missing" {
+	for _, entry := range b.Events() {
+		if testbed.IDOf(entry) == "evt_missing" {
 			if diff := cmp.Diff(thin, entry); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"evt_crashed", "evt_missing", "evt_overdue"}, s.brought()); diff != "" {
-		t.Errorf("brought: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{"evt_crashed", "evt_missing", "evt_overdue"}, b.TakeIDs()); diff != "" {
+		t.Errorf("republished: -want +got:\n%s", diff)
 	}
-	logs, metrics := s.told(t)
+	logs, metrics := b.Output(t)
 	for name, want := range map[string]float64{"Listed": 7, "Missing": 3, "ReconcileFailed": 0, "ReconcileUnfinished": 0} {
-		if got := metric(metrics, name, ""); got != want {
+		if got := metrics.Sum(name, ""); got != want {
 			t.Errorf("metric %s = %v, want %v", name, got, want)
 		}
 	}
 	if len(logs) != 4 {
 		t.Errorf("%d log lines, want one for each missing event and one for the list: %v", len(logs), logs)
 	}
-	s.nextRun(t, 10*time.Minute)
+	b.nextRun(t, 10*time.Minute)
 }
 
-// nextRun looks from a little before the last run's end, and so at what has settled since.
-func (s *stack) nextRun(t *testing.T, later time.Duration) {
+// nextRun runs again. The window begins a little before the last run's end.
+func (b bed) nextRun(t *testing.T, later time.Duration) {
 	t.Helper()
-	s.happened(t, "evt_late", ago(15*time.Minute)) // late to the list
-	s.set(func() { s.now = start.Add(later) })
-	if got, err := s.reconciler.Handle(t.Context(), Request{}); err != nil || got.Listed != 2 {
+	b.happened(t, "evt_late", ago(15*time.Minute)) // late to the list
+	b.SetNow(start.Add(later))
+	if got, err := b.handler.Handle(t.Context(), Request{}); err != nil || got.Listed != 2 {
 		t.Errorf("next run: handle = %+v, %v, want 2 listed", got, err)
 	}
-	if diff := cmp.Diff([]string{"evt_late", "evt_young"}, s.brought()); diff != "" {
-		t.Errorf("next run brought: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{"evt_late", "evt_young"}, b.TakeIDs()); diff != "" {
+		t.Errorf("next run republished: -want +got:\n%s", diff)
 	}
 }
 
-// TestCheckpointWaitsForTheBus: nothing counts as compared that is not known to be on the bus.
+// An event that is not known to be on the bus does not count as compared.
 func TestCheckpointWaitsForTheBus(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	s.happened(t, "evt_early", ago(70*time.Hour))
-	s.happened(t, "evt_denied", ago(2*time.Hour))
-	s.set(func() { s.refuse["evt_denied"] = "AccessDeniedException" })
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "AccessDeniedException") {
+	b := newBed(t, nil)
+	b.happened(t, "evt_early", ago(70*time.Hour))
+	b.happened(t, "evt_denied", ago(2*time.Hour))
+	b.Refuse("AccessDeniedException", testbed.EventID("evt_denied"))
+	if _, err := b.handler.Handle(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "AccessDeniedException") {
 		t.Errorf("handle = %v, want the refusal", err)
 	}
-	if diff := cmp.Diff([]string{"evt_early"}, s.brought()); diff != "" {
-		t.Errorf("brought: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{"evt_early"}, b.TakeIDs()); diff != "" {
+		t.Errorf("republished: -want +got:\n%s", diff)
 	}
-	_, metrics := s.told(t)
-	if metric(metrics, "ReconcileFailed", "unavailable") != 1 {
+	_, metrics := b.Output(t)
+	if metrics.Sum("ReconcileFailed", "unavailable") != 1 {
 		t.Errorf("metrics %v, want ReconcileFailed once", metrics)
 	}
-	s.set(func() { clear(s.refuse); s.now = start.Add(24 * time.Hour) })
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
+	b.Accept()
+	b.SetNow(start.Add(24 * time.Hour))
+	if _, err := b.handler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"evt_denied"}, s.brought()); diff != "" {
-		t.Errorf("a day later brought: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{"evt_denied"}, b.TakeIDs()); diff != "" {
+		t.Errorf("a day later republished: -want +got:\n%s", diff)
 	}
 }
 
-// TestHopelessEventHoldsUpNothing: what no bus will carry is told of, and the rest goes on.
-func TestHopelessEventHoldsUpNothing(t *testing.T) {
+// An event that no bus will ever accept is logged, and the run continues.
+func TestRefusedEventDoesNotStopTheRun(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	s.happened(t, "evt_odd", ago(2*time.Hour))
-	s.happened(t, "evt_fine", ago(time.Hour))
-	s.set(func() { s.refuse["evt_odd"] = "InvalidArgument" })
-	if got, err := s.reconciler.Handle(t.Context(), Request{}); err != nil || got.Refused != 1 || got.Missing != 2 {
+	b := newBed(t, nil)
+	b.happened(t, "evt_odd", ago(2*time.Hour))
+	b.happened(t, "evt_fine", ago(time.Hour))
+	b.Refuse("InvalidArgument", testbed.EventID("evt_odd"))
+	if got, err := b.handler.Handle(t.Context(), Request{}); err != nil || got.Refused != 1 || got.Missing != 2 {
 		t.Errorf("handle = %+v, %v, want one of two missing refused", got, err)
 	}
-	if diff := cmp.Diff([]string{"evt_fine"}, s.brought()); diff != "" {
-		t.Errorf("brought: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{"evt_fine"}, b.TakeIDs()); diff != "" {
+		t.Errorf("republished: -want +got:\n%s", diff)
 	}
-	_, metrics := s.told(t)
-	if metric(metrics, "ReconcileRefused", "") != 1 {
+	_, metrics := b.Output(t)
+	if metrics.Sum("ReconcileRefused", "") != 1 {
 		t.Errorf("metrics %v, want ReconcileRefused once", metrics)
 	}
 }
 
-func TestStreams(t *testing.T) {
+func TestEveryKeyAccountAndTypeIsListed(t *testing.T) {
 	t.Parallel()
 	var types []string
 	for i := range 45 {
 		types = append(types, fmt.Sprintf("t%02d", i))
 	}
-	s := newStack(t, map[string]string{"RECONCILE_TYPES": strings.Join(types, ","), "RECONCILE_CONTEXTS": "acct_1", "RECONCILE_LOOKBACK": "1h"})
-	s.set(func() { s.secret = `{"live":"` + liveKey + `","test":"` + testKey + `"}` })
-	s.happenedAs(t, "evt_live", ago(30*time.Minute), "t44", "", true)
-	s.happenedAs(t, "evt_account", ago(30*time.Minute), "t00", "acct_1", false)
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
+	b := newBed(t, map[string]string{"RECONCILE_TYPES": strings.Join(types, ","), "RECONCILE_CONTEXTS": "acct_1", "RECONCILE_LOOKBACK": "1h"})
+	b.PutSecret(t, testbed.APIKey, `{"live":"`+liveKey+`","test":"`+testKey+`"}`)
+	b.happenedAs(t, "evt_live", ago(30*time.Minute), "t44", "", true)
+	b.happenedAs(t, "evt_account", ago(30*time.Minute), "t00", "acct_1", false)
+	if _, err := b.handler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
 	var want []string
@@ -141,38 +220,42 @@ func TestStreams(t *testing.T) {
 			want = append(want, account+first)
 		}
 	}
-	if diff := cmp.Diff(want, s.lists); diff != "" {
+	var lists []string
+	for _, r := range b.Requests() {
+		lists = append(lists, fmt.Sprintf("%s %q %s", strings.Split(r.Key, "_")[1], r.Context, r.FirstType))
+	}
+	if diff := cmp.Diff(want, lists); diff != "" {
 		t.Errorf("lists: -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"evt_account", "evt_live"}, s.brought()); diff != "" {
-		t.Errorf("brought: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{"evt_account", "evt_live"}, b.TakeIDs()); diff != "" {
+		t.Errorf("republished: -want +got:\n%s", diff)
 	}
-	if n := len(s.items.Items()); n != 12 {
+	if n := len(b.Ledger.Items()); n != 12 {
 		t.Errorf("%d checkpoints, want 12", n)
 	}
 }
 
-// TestNewTypeIsLookedForFromTheStart: its events of before it was added are as missing as any.
-func TestNewTypeIsLookedForFromTheStart(t *testing.T) {
+// Its events from before it was added are missing as well.
+func TestNewTypeIsComparedFromTheStart(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	s.happenedAs(t, "evt_new", ago(48*time.Hour), "new", "", false)
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
+	b := newBed(t, nil)
+	b.happenedAs(t, "evt_new", ago(48*time.Hour), "new", "", false)
+	if _, err := b.handler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
-	s.parts.Config.ReconcileTypes = []string{"t", "new"}
-	if got, err := New(s.parts).Handle(t.Context(), Request{}); err != nil || got.Missing != 1 {
+	b.parts.Config.ReconcileTypes = []string{"t", "new"}
+	if got, err := New(b.parts).Handle(t.Context(), Request{}); err != nil || got.Missing != 1 {
 		t.Errorf("handle = %+v, %v, want 1 missing", got, err)
 	}
 }
 
-// TestByHand: what an operator asks for leaves the checkpoint alone.
-func TestByHand(t *testing.T) {
+// A run that an operator starts with a window of its own keeps no checkpoint.
+func TestRequestWithAWindowKeepsNoCheckpoint(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	s.happened(t, "evt_1", ago(20*24*time.Hour))
-	s.happened(t, "evt_2", ago(time.Minute))
-	handler := lambda.NewHandler(s.reconciler.Handle)
+	b := newBed(t, nil)
+	b.happened(t, "evt_1", ago(20*24*time.Hour))
+	b.happened(t, "evt_2", ago(time.Minute))
+	handler := lambda.NewHandler(b.handler.Handle)
 	for _, tt := range []struct{ payload, want string }{
 		{`{"since":"2026-11-01T00:00:00Z","dry_run":true}`, `{"listed":1,"missing":1,"refused":0,"unfinished":0}`},
 		{`{"dry_run":true}`, `{"listed":0,"missing":0,"refused":0,"unfinished":0}`},
@@ -184,24 +267,24 @@ func TestByHand(t *testing.T) {
 			t.Errorf("invoke %s = %s, %v, want %s", tt.payload, got, err, tt.want)
 		}
 	}
-	if diff := cmp.Diff([]string{"evt_1", "evt_2"}, s.brought()); diff != "" {
-		t.Errorf("brought: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{"evt_1", "evt_2"}, b.TakeIDs()); diff != "" {
+		t.Errorf("republished: -want +got:\n%s", diff)
 	}
-	if items := s.items.Items(); len(items) != 0 {
+	if items := b.Ledger.Items(); len(items) != 0 {
 		t.Errorf("checkpoints %v, want none", items)
 	}
-	_, metrics := s.told(t)
+	_, metrics := b.Output(t)
 	for _, m := range metrics {
 		if m["ReconcileLag"] != nil {
-			t.Errorf("metric %v, want no lag of what keeps no checkpoint", m)
+			t.Errorf("metric %v, want no lag from a run without a checkpoint", m)
 		}
 	}
 }
 
-// TestScheduledEvent: what EventBridge Scheduler sends asks for nothing special.
-func TestScheduledEvent(t *testing.T) {
+// The event that EventBridge Scheduler sends reads as the zero Request.
+func TestScheduledEventComparesSinceTheCheckpoint(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
+	b := newBed(t, nil)
 	payload, err := json.Marshal(map[string]any{
 		"version": "0", "id": "x", "detail-type": "Scheduled Event", "source": "aws.scheduler", "account": "1",
 		"time": "2026-11-22T09:00:00Z", "region": "us-east-1", "resources": []string{"arn"}, "detail": "{}",
@@ -209,10 +292,10 @@ func TestScheduledEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lambda.NewHandler(s.reconciler.Handle).Invoke(t.Context(), payload); err != nil || len(s.items.Items()) != 1 {
-		t.Errorf("invoke = %v with checkpoints %v, want one", err, s.items.Items())
+	if _, err := lambda.NewHandler(b.handler.Handle).Invoke(t.Context(), payload); err != nil || len(b.Ledger.Items()) != 1 {
+		t.Errorf("invoke = %v with checkpoints %v, want one", err, b.Ledger.Items())
 	}
-	_, metrics := s.told(t)
+	_, metrics := b.Output(t)
 	lag := 0
 	for _, m := range metrics {
 		if diff := cmp.Diff([]any{300000.0}, m["ReconcileLag"]); diff == "" {
@@ -224,58 +307,68 @@ func TestScheduledEvent(t *testing.T) {
 	}
 }
 
-func TestReplacedKey(t *testing.T) {
+func TestReplacedKeyIsReadAfterA401(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
+	b := newBed(t, nil)
+	if _, err := b.handler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
-	s.set(func() { s.accept, s.secret, s.now = []string{newKey}, newKey, s.now.Add(time.Minute) })
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); !errors.Is(err, stripeapi.ErrAuthentication) {
+	b.Answer(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+newKey {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		b.Stripe.ServeHTTP(w, r)
+	})
+	b.PutSecret(t, testbed.APIKey, newKey)
+	b.SetNow(start.Add(time.Minute))
+	if _, err := b.handler.Handle(t.Context(), Request{}); !errors.Is(err, stripeapi.ErrAuthentication) {
 		t.Errorf("handle = %v, want %v", err, stripeapi.ErrAuthentication)
 	}
-	_, metrics := s.told(t)
-	if metric(metrics, "ReconcileFailed", "auth") != 1 {
+	_, metrics := b.Output(t)
+	if metrics.Sum("ReconcileFailed", "auth") != 1 {
 		t.Errorf("metrics %v, want ReconcileFailed by auth once", metrics)
 	}
-	s.set(func() { s.now = s.now.Add(time.Minute) })
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
+	b.SetNow(start.Add(2 * time.Minute))
+	if _, err := b.handler.Handle(t.Context(), Request{}); err != nil {
 		t.Errorf("handle with the new key = %v", err)
 	}
 }
 
-func TestNoKeyYet(t *testing.T) {
+func TestRunWithoutAKeyFails(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	s.set(func() { s.secret = "" })
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
+	b := newBed(t, nil)
+	b.Fail("GetSecretValue", &awsjson.Error{Code: "ResourceNotFoundException"})
+	if _, err := b.handler.Handle(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
 		t.Errorf("handle without a key = %v, want Secrets Manager's answer", err)
 	}
-	s.set(func() { s.secret, s.now = "{}", start.Add(time.Hour) })
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); !errors.Is(err, secret.ErrUnusable) {
+	b.Fail("GetSecretValue", nil)
+	b.PutSecret(t, testbed.APIKey, "{}")
+	b.SetNow(start.Add(time.Hour))
+	if _, err := b.handler.Handle(t.Context(), Request{}); !errors.Is(err, secret.ErrUnusable) {
 		t.Errorf("handle with an empty key = %v, want %v", err, secret.ErrUnusable)
 	}
-	_, metrics := s.told(t)
-	if metric(metrics, "ReconcileFailed", "") != 2 {
+	_, metrics := b.Output(t)
+	if metrics.Sum("ReconcileFailed", "") != 2 {
 		t.Errorf("metrics %v, want ReconcileFailed twice", metrics)
 	}
 }
 
-// TestOutOfTime: the next run goes on, and nobody needs to know.
-func TestOutOfTime(t *testing.T) {
+// The next run continues, so this is not an error.
+func TestRunningOutOfTimeIsReported(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	s.parts.Now = time.Now
-	s.happened(t, "evt_1", time.Now().Add(-time.Hour))
+	b := newBed(t, nil)
+	b.parts.Now = time.Now
+	b.happened(t, "evt_1", time.Now().Add(-time.Hour))
 	ctx, cancel := context.WithTimeout(t.Context(), margin+500*time.Millisecond)
 	defer cancel()
-	got, err := New(s.parts).Handle(ctx, Request{})
-	if want := (Report{Unfinished: 1}); err != nil || got != want || len(s.lists) != 0 || len(s.items.Items()) != 0 {
-		t.Errorf("handle = %+v, %v after %d lists, with checkpoints %v, want %+v at once", got, err, len(s.lists), s.items.Items(), want)
+	got, err := New(b.parts).Handle(ctx, Request{})
+	if want := (Report{Unfinished: 1}); err != nil || got != want || len(b.Requests()) != 0 || len(b.Ledger.Items()) != 0 {
+		t.Errorf("handle = %+v, %v after %d lists, with checkpoints %v, want %+v at once", got, err, len(b.Requests()), b.Ledger.Items(), want)
 	}
 }
 
-func TestModes(t *testing.T) {
+func TestKeyShowsItsMode(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[stripeapi.Key]Mode{
 		"sk_live_x": Live, "rk_live_x": Live, "sk_test_x": Test, "rk_test_live_x": Test, "sk_org_live_x": Live, "ek_x": Unknown, "": Unknown,
@@ -290,31 +383,30 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestUntilKeepsNoCheckpoint: a time that somebody typed, and may lie in the future, must not hide
-// what happens until then.
+// A time that an operator typed may lie in the future. It must not hide what happens until then.
 func TestUntilKeepsNoCheckpoint(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	if _, err := s.reconciler.Handle(t.Context(), Request{Until: start.Add(10 * time.Hour)}); err != nil {
+	b := newBed(t, nil)
+	if _, err := b.handler.Handle(t.Context(), Request{Until: start.Add(10 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if items := s.items.Items(); len(items) != 0 {
+	if items := b.Ledger.Items(); len(items) != 0 {
 		t.Errorf("checkpoints %v, want none", items)
 	}
 }
 
-// TestCheckpointInTheFuture is a mistake, whoever made it: the run looks back as a first one does.
-func TestCheckpointInTheFuture(t *testing.T) {
+// The run looks back as far as a first one.
+func TestCheckpointInTheFutureIsIgnored(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, nil)
-	s.happened(t, "evt_1", ago(time.Hour))
-	s.now = start.Add(10 * time.Hour)
-	if _, err := s.reconciler.Handle(t.Context(), Request{}); err != nil {
+	b := newBed(t, nil)
+	b.happened(t, "evt_1", ago(time.Hour))
+	b.SetNow(start.Add(10 * time.Hour))
+	if _, err := b.handler.Handle(t.Context(), Request{}); err != nil {
 		t.Fatal(err)
 	}
-	s.now = start
-	s.happened(t, "evt_2", ago(time.Hour))
-	if got, err := s.reconciler.Handle(t.Context(), Request{}); err != nil || got.Listed != 2 {
+	b.SetNow(start)
+	b.happened(t, "evt_2", ago(time.Hour))
+	if got, err := b.handler.Handle(t.Context(), Request{}); err != nil || got.Listed != 2 {
 		t.Errorf("handle = %+v, %v, want both events listed", got, err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// memory is a bus that takes everything.
+// memory is a bus that accepts everything.
 type memory struct{ entries []bus.Entry }
 
 func (m *memory) Put(_ context.Context, entries []bus.Entry) []error {
@@ -78,7 +78,7 @@ func seeds(f *testing.F, pattern string) [][]byte {
 	return contents
 }
 
-// FuzzForged invokes the webhook with events of someone who does not know the secret.
+// FuzzForged: no event of a sender without the secret is stored.
 func FuzzForged(f *testing.F) {
 	for _, seed := range seeds(f, "testdata/events/*.json") {
 		f.Add(seed)

@@ -2,17 +2,105 @@ package webhook
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	awsbus "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/lambdahttp"
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
+	"github.com/meterbridge/meterbridge/internal/testbed"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
+
+// The bed fails a test whose logs contain one of these.
+const (
+	signingSecret = stripesig.Secret("whsec_marker_secret")
+	rolledSecret  = stripesig.Secret("whsec_marker_rolled")
+)
+
+const thinBody = `{"id":"evt_test_1", "object":"v2.core.event", "type":"v1.billing.meter.error_report_triggered",` +
+	` "created":"2024-08-28T20:54:12.051Z", "livemode":false, "new_member":"marker_body é",` +
+	` "related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}` + "\n"
+
+var start = testbed.Start
+
+// webhook is a Handler on a bed, as Lambda invokes it.
+type webhook struct {
+	*testbed.Bed
+	handler lambda.Handler
+}
+
+func newWebhook(t testing.TB) webhook {
+	t.Helper()
+	b := testbed.New(t, nil)
+	b.PutSecret(t, testbed.SigningSecret, string(signingSecret))
+	metrics := b.Metrics("webhook")
+	verifiers := secret.New(secretsmanager.NewFromConfig(b.AWS), testbed.SigningSecret, BuildVerifier(stripesig.DefaultTolerance, b.Now),
+		&secret.Options{Now: b.Now, OnStale: metrics.OnError(b.Log(), telemetry.SecretStale, "signing secret is stale")})
+	if _, err := verifiers.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h := New(Parts{
+		Verifiers: verifiers, Bus: bus.New(awsbus.NewFromConfig(b.AWS), testbed.BusName, nil), Log: b.Log(), Metrics: metrics,
+	})
+	return webhook{b, lambda.NewHandler(lambdahttp.Handler(h.Handle))}
+}
+
+// delivery returns an HTTP API event with a genuine signature.
+func delivery(body string) events.APIGatewayV2HTTPRequest {
+	var e events.APIGatewayV2HTTPRequest
+	e.Body = body
+	e.RequestContext.HTTP.Method = "POST"
+	e.Headers = map[string]string{"stripe-signature": signingSecret.Sign([]byte(body), start)}
+	return e
+}
+
+func signedWith(header, body string) events.APIGatewayV2HTTPRequest {
+	e := delivery(body)
+	e.Headers["stripe-signature"] = header
+	return e
+}
+
+func encoded(e events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPRequest {
+	e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(e.Body)), true
+	return e
+}
+
+// deliver returns the status and the code of the answer.
+func (w webhook) deliver(t *testing.T, event any) (int, string) {
+	t.Helper()
+	payload, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.handler.Invoke(t.Context(), payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var response events.APIGatewayV2HTTPResponse
+	var body struct{ Code string }
+	if err := json.Unmarshal(out, &response); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(response.Body), &body); err != nil {
+		t.Fatalf("answer %q: %v", response.Body, err)
+	}
+	return response.StatusCode, body.Code
+}
 
 // padded returns an authentic thin event of n bytes.
 func padded(n int) string {
@@ -20,7 +108,7 @@ func padded(n int) string {
 	return head + strings.Repeat("x", n-len(head)-len(tail)) + tail
 }
 
-func TestRefusals(t *testing.T) {
+func TestRefusedDeliveryStoresNothing(t *testing.T) {
 	t.Parallel()
 	get := delivery(thinBody)
 	get.RequestContext.HTTP.Method = "GET"
@@ -48,9 +136,9 @@ func TestRefusals(t *testing.T) {
 		{"another secret", signedWith(rolledSecret.Sign([]byte(thinBody), start), thinBody), 400, "invalid_signature", "SignatureInvalid", "mismatch"},
 		{"one byte changed", signedWith(genuine, strings.TrimSpace(thinBody)), 400, "invalid_signature", "SignatureInvalid", "mismatch"},
 		{"stale", signedWith(signingSecret.Sign([]byte(thinBody), start.Add(-5*time.Minute-time.Second)), thinBody), 400, "invalid_signature", "SignatureInvalid", "expired"},
-		{"forged, and no JSON", signedWith(genuine, "{marker_body"), 400, "invalid_signature", "SignatureInvalid", "mismatch"},
+		{"forged, and not JSON", signedWith(genuine, "{marker_body"), 400, "invalid_signature", "SignatureInvalid", "mismatch"},
 		{"empty", delivery(""), 400, "not_an_event", "NotAnEvent", nil},
-		{"no JSON", delivery("{marker_body"), 400, "not_an_event", "NotAnEvent", nil},
+		{"not JSON", delivery("{marker_body"), 400, "not_an_event", "NotAnEvent", nil},
 		{"JSON and more", delivery(thinBody + "{}"), 400, "not_an_event", "NotAnEvent", nil},
 		{"null", delivery("null"), 400, "not_an_event", "NotAnEvent", nil},
 		{"array", delivery("[" + thinBody + "]"), 400, "not_an_event", "NotAnEvent", nil},
@@ -60,20 +148,20 @@ func TestRefusals(t *testing.T) {
 		{"another case", delivery(`{"ID":"evt_1","Object":"event","Type":"t"}`), 400, "not_an_event", "NotAnEvent", nil},
 		{"no id", delivery(`{"object":"v2.core.event","type":"t"}`), 400, "not_an_event", "NotAnEvent", nil},
 		{"no type", delivery(`{"id":"evt_1","object":"event","type":""}`), 400, "not_an_event", "NotAnEvent", nil},
-		{"type is no text", delivery(`{"id":"evt_1","object":"event","type":1}`), 400, "not_an_event", "NotAnEvent", nil},
+		{"type is not a string", delivery(`{"id":"evt_1","object":"event","type":1}`), 400, "not_an_event", "NotAnEvent", nil},
 		{"type too long for the bus", delivery(`{"id":"evt_1","object":"event","type":"` + strings.Repeat("t", 129) + `"}`), 503, "not_stored", "NotStored", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStack(t)
-			if status, code := s.deliver(t, tt.event); status != tt.status || code != tt.code {
+			w := newWebhook(t)
+			if status, code := w.deliver(t, tt.event); status != tt.status || code != tt.code {
 				t.Errorf("answer %d %s, want %d %s", status, code, tt.status, tt.code)
 			}
-			if len(s.stored) != 0 {
-				t.Errorf("the bus has %v", s.stored)
+			if len(w.Events()) != 0 {
+				t.Errorf("the bus has %v", w.Events())
 			}
-			logs, metrics := s.told(t)
+			logs, metrics := w.Output(t)
 			if len(logs) != 1 || logs[0]["outcome"] != tt.code || logs[0]["reason"] != tt.reason {
 				t.Errorf("log %v, want one line with outcome %s and reason %v", logs, tt.code, tt.reason)
 			}
@@ -84,27 +172,27 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestStored(t *testing.T) {
+func TestAuthenticEventIsStoredByteForByte(t *testing.T) {
 	t.Parallel()
 	rest := events.APIGatewayProxyRequest{
 		HTTPMethod: "POST", Body: thinBody, Headers: map[string]string{"STRIPE-Signature": signingSecret.Sign([]byte(thinBody), start)},
 	}
 	const thinType = "v1.billing.meter.error_report_triggered"
-	thin := storedEvent{"bus", "stripe.thin", thinType, thinBody, "", []string{"mtr_1"}}
-	plain := func(source, eventType, body string, resources ...string) storedEvent {
-		return storedEvent{"bus", source, eventType, body, "", resources}
+	plain := func(source, eventType, body string, resources ...string) eventbridge.Entry {
+		return eventbridge.Entry{Bus: testbed.BusName, Source: source, DetailType: eventType, Detail: json.RawMessage(body), Resources: resources}
 	}
+	thin := plain("stripe.thin", thinType, thinBody, "mtr_1")
 	snapshot := ` { "object":"event", "id":"evt_1", "type":"invoice.paid", "data":{"object":{"id":"in_1","total":1.0}} }`
 	bare := func(related string) string {
 		return `{"id":"evt_1","object":"v2.core.event","type":"v2.core.account[requirements].updated","related_object":` + related + `}`
 	}
-	odd := func(related string) storedEvent {
+	odd := func(related string) eventbridge.Entry {
 		return plain("stripe.thin", "v2.core.account[requirements].updated", bare(related))
 	}
 	tests := []struct {
 		name  string
 		event any
-		want  storedEvent
+		want  eventbridge.Entry
 	}{
 		{"thin", delivery(thinBody), thin},
 		{"base64", encoded(delivery(thinBody)), thin},
@@ -123,14 +211,14 @@ func TestStored(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStack(t)
-			if status, code := s.deliver(t, tt.event); status != 200 || code != "stored" {
+			w := newWebhook(t)
+			if status, code := w.deliver(t, tt.event); status != 200 || code != "stored" {
 				t.Errorf("answer %d %s, want 200 stored", status, code)
 			}
-			if diff := cmp.Diff([]storedEvent{tt.want}, s.stored); diff != "" {
+			if diff := cmp.Diff([]eventbridge.Entry{tt.want}, w.Events()); diff != "" {
 				t.Errorf("the bus: -want +got:\n%s", diff)
 			}
-			logs, metrics := s.told(t)
+			logs, metrics := w.Output(t)
 			if len(logs) != 1 || logs[0]["event_type"] != tt.want.DetailType || logs[0]["event_id"] == nil {
 				t.Errorf("log %v, want one line with id and type %s", logs, tt.want.DetailType)
 			}
@@ -141,109 +229,109 @@ func TestStored(t *testing.T) {
 	}
 }
 
-func TestNotStored(t *testing.T) {
+func TestEventThatIsNotStoredIsAnswered503(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"AccessDeniedException", "NotAuthorizedForSourceException", "MalformedDetail", "SomethingNew"} {
-		s := newStack(t)
-		s.refusals = []string{code}
-		if status, answer := s.deliver(t, delivery(thinBody)); status != 503 || answer != "not_stored" {
+		w := newWebhook(t)
+		w.RefuseNext(code)
+		if status, answer := w.deliver(t, delivery(thinBody)); status != 503 || answer != "not_stored" {
 			t.Errorf("%s: answer %d %s, want 503 not_stored", code, status, answer)
 		}
-		logs, _ := s.told(t)
+		logs, _ := w.Output(t)
 		if logs[0]["event_id"] != "evt_test_1" || !strings.Contains(logs[0]["error"].(string), code) {
 			t.Errorf("%s: log %v, want the event's id and the code", code, logs)
 		}
-		if status, _ := s.deliver(t, delivery(thinBody)); status != 200 || len(s.stored) != 1 {
-			t.Errorf("%s: redelivery answered %d and %d events stored, want 200 and 1", code, status, len(s.stored))
+		if status, _ := w.deliver(t, delivery(thinBody)); status != 200 || len(w.Events()) != 1 {
+			t.Errorf("%s: redelivery answered %d and %d events stored, want 200 and 1", code, status, len(w.Events()))
 		}
 	}
 }
 
-func TestPassingRefusalIsRetried(t *testing.T) {
+func TestTemporaryRefusalOfTheBusIsRetried(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
-	s.refusals = []string{"ThrottlingException"}
-	if status, code := s.deliver(t, delivery(thinBody)); status != 200 || len(s.stored) != 1 {
-		t.Errorf("answer %d %s with %d events stored, want 200 with 1", status, code, len(s.stored))
+	w := newWebhook(t)
+	w.RefuseNext("ThrottlingException")
+	if status, code := w.deliver(t, delivery(thinBody)); status != 200 || len(w.Events()) != 1 {
+		t.Errorf("answer %d %s with %d events stored, want 200 with 1", status, code, len(w.Events()))
 	}
 }
 
-func TestRotation(t *testing.T) {
+func TestBothSecretsAreAcceptedDuringARotation(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
+	w := newWebhook(t)
 	byRolled := signedWith(rolledSecret.Sign([]byte(thinBody), start), thinBody)
-	s.set(func(s *stack) {
-		s.current, s.previous, s.now = string(rolledSecret), string(signingSecret), start.Add(31*time.Second)
-	})
-	if status, _ := s.deliver(t, delivery(thinBody)); status != 200 || s.looks != 1 {
-		t.Errorf("old secret: status %d after %d looks, want 200 after the one at start", status, s.looks)
+	w.PutSecret(t, testbed.SigningSecret, string(rolledSecret))
+	w.SetNow(start.Add(31 * time.Second))
+	if status, _ := w.deliver(t, delivery(thinBody)); status != 200 || w.SecretReads(t) != 1 {
+		t.Errorf("old secret: status %d after %d reads, want 200 after the one at start", status, w.SecretReads(t))
 	}
-	if status, _ := s.deliver(t, byRolled); status != 200 || s.looks != 2 {
-		t.Errorf("new secret: status %d after %d looks, want 200 after a forced one", status, s.looks)
+	if status, _ := w.deliver(t, byRolled); status != 200 || w.SecretReads(t) != 2 {
+		t.Errorf("new secret: status %d after %d reads, want 200 after a forced one", status, w.SecretReads(t))
 	}
-	if status, _ := s.deliver(t, delivery(thinBody)); status != 200 {
+	if status, _ := w.deliver(t, delivery(thinBody)); status != 200 {
 		t.Errorf("previous secret: status %d, want 200", status)
 	}
 }
 
-func TestForgeriesCostNothing(t *testing.T) {
+func TestForgeriesRarelyReadTheSecret(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
+	w := newWebhook(t)
 	for i := range 50 {
-		s.set(func(s *stack) { s.now = start.Add(time.Duration(i) * time.Second) })
-		if status, code := s.deliver(t, signedWith(rolledSecret.Sign([]byte(thinBody), start), thinBody)); status != 400 {
+		w.SetNow(start.Add(time.Duration(i) * time.Second))
+		if status, code := w.deliver(t, signedWith(rolledSecret.Sign([]byte(thinBody), start), thinBody)); status != 400 {
 			t.Errorf("forgery was answered %d %s", status, code)
 		}
 	}
-	if s.looks != 2 {
-		t.Errorf("%d looks at the secret in 50 s of forgeries, want 2", s.looks)
+	if w.SecretReads(t) != 2 {
+		t.Errorf("%d reads of the secret in 50 s of forgeries, want 2", w.SecretReads(t))
 	}
 }
 
-func TestSecretsManagerDown(t *testing.T) {
+func TestSecretsManagerDownKeepsTheSecret(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
-	s.set(func(s *stack) { s.secretDown, s.now = true, start.Add(4*time.Minute+59*time.Second) })
-	if status, _ := s.deliver(t, delivery(thinBody)); status != 200 {
+	w := newWebhook(t)
+	w.Fail("secretsmanager", &awsjson.Error{Status: http.StatusInternalServerError, Code: "InternalServiceError"})
+	w.SetNow(start.Add(4*time.Minute + 59*time.Second))
+	if status, _ := w.deliver(t, delivery(thinBody)); status != 200 {
 		t.Errorf("fresh secret: status %d, want 200", status)
 	}
-	s.set(func(s *stack) { s.now = start.Add(5 * time.Minute) })
-	if status, _ := s.deliver(t, delivery(thinBody)); status != 200 {
+	w.SetNow(start.Add(5 * time.Minute))
+	if status, _ := w.deliver(t, delivery(thinBody)); status != 200 {
 		t.Errorf("stale secret: status %d, want 200", status)
 	}
-	_, metrics := s.told(t)
+	_, metrics := w.Output(t)
 	if len(metrics) != 3 || metrics[1]["SecretStale"] != 1.0 {
 		t.Errorf("metrics %v, want SecretStale between two Stored", metrics)
 	}
 }
 
-func TestNotHTTP(t *testing.T) {
+func TestEventThatIsNotHTTPIsAnError(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
+	w := newWebhook(t)
 	for _, payload := range []any{events.SQSEvent{Records: []events.SQSMessage{{}}}, json.RawMessage(thinBody), nil} {
 		raw, err := json.Marshal(payload)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out, err := s.handler.Invoke(t.Context(), raw); !errors.Is(err, lambdahttp.ErrShape) {
+		if out, err := w.handler.Invoke(t.Context(), raw); !errors.Is(err, lambdahttp.ErrShape) {
 			t.Errorf("Invoke(%s) = %s, %v, want %v", raw, out, err, lambdahttp.ErrShape)
 		}
 	}
 }
 
-func TestTraceIsHandedOn(t *testing.T) {
+func TestTraceHeaderIsPassedOn(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
+	w := newWebhook(t)
 	payload, err := json.Marshal(delivery(thinBody))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var key any = "x-amzn-trace-id" // as aws-lambda-go sets it
 	//lint:ignore SA1029 the key is aws-lambda-go's
-	if _, err := s.handler.Invoke(context.WithValue(t.Context(), key, "Root=1-2"), payload); err != nil {
+	if _, err := w.handler.Invoke(context.WithValue(t.Context(), key, "Root=1-2"), payload); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.stored) != 1 || s.stored[0].TraceHeader != "Root=1-2" {
-		t.Errorf("stored %v, want trace header Root=1-2", s.stored)
+	if len(w.Events()) != 1 || w.Events()[0].TraceHeader != "Root=1-2" {
+		t.Errorf("stored %v, want trace header Root=1-2", w.Events())
 	}
 }

@@ -1,40 +1,59 @@
 package main
 
 import (
-	"bytes"
 	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/meterbridge/meterbridge/functions/fetcher"
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
-// key is a Secrets Manager with an API key; without a value there is no such secret.
-func key(value string) map[string]awstest.Operation {
-	return map[string]awstest.Operation{"secretsmanager.GetSecretValue": func(input []byte) (any, error) {
-		if value == "" || strings.Contains(string(input), "AWSPREVIOUS") {
-			return nil, &awstest.Error{Status: 400, Code: "ResourceNotFoundException", Message: "no such value"}
-		}
-		return map[string]string{"SecretString": value}, nil
-	}}
+// start wires the fetcher in an environment with changes and an API key, unless that is "".
+func start(t *testing.T, b *testbed.Bed, changes map[string]string, key string) (*fetcher.Handler, error) {
+	t.Helper()
+	if key != "" {
+		b.PutSecret(t, testbed.APIKey, key)
+	}
+	return wire(t.Context(), b.Env(t, changes), b.AWS, b.Out(), b.Now)
 }
 
-func start(t *testing.T, env map[string]string, value string) error {
-	t.Helper()
-	lookup := func(name string) (string, bool) { return env[name], env[name] != "" }
-	_, err := wire(t.Context(), lookup, awstest.Config(t, key(value)), new(bytes.Buffer), time.Now)
-	return err
+func TestEventIsFetchedEmittedAndParked(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t, nil)
+	b.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, testbed.Full("evt_1", testbed.MeterType))
+	})
+	h, err := start(t, b, nil, "rk_test_marker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := h.Handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{
+		{MessageId: "1", Body: testbed.Delivered("stripe.thin", testbed.MeterType, testbed.Thin("evt_1", testbed.MeterType))},
+		{MessageId: "2", Body: "not an event"},
+	}})
+	if err != nil || len(response.BatchItemFailures) != 0 || len(b.Events()) != 1 || len(b.Letters(t)) != 1 || len(b.Ledger.Items()) != 1 {
+		t.Errorf("%v, %v with %v on the bus, want one event emitted, one parked and one in the ledger", response, err, b.Events())
+	}
+	if logs, metrics := b.Output(t); len(logs) != 2 || metrics.Sum("Emitted", "") != 1 {
+		t.Errorf("log %v and metrics %v, want a line for each record and one Emitted", logs, metrics)
+	}
 }
 
 func TestStartReportsEveryFaultOfTheConfiguration(t *testing.T) {
 	t.Parallel()
-	err := start(t, map[string]string{"API_KEY_SECRET_ID": "key", "STRIPE_RATE_LIMIT": "fast", "FETCH_QUEUE_URL": "https://sqs.test/1/fetch"}, "")
+	changes := map[string]string{config.EventBusName: "", config.DeadLetterQueueURL: "", config.StripeRateLimit: "fast"}
+	_, err := start(t, testbed.New(t, nil), changes, "")
 	if err == nil {
-		t.Fatal("the fetcher started without bus, queues and key")
+		t.Fatal("the fetcher started without bus, queue and key")
 	}
-	for _, fault := range []string{"EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL", "STRIPE_RATE_LIMIT", "ResourceNotFoundException"} {
+	for _, fault := range []string{config.EventBusName, config.DeadLetterQueueURL, config.StripeRateLimit, "ResourceNotFoundException"} {
 		if !strings.Contains(err.Error(), fault) {
 			t.Errorf("error does not name %s: %v", fault, err)
 		}
@@ -43,16 +62,9 @@ func TestStartReportsEveryFaultOfTheConfiguration(t *testing.T) {
 
 func TestStartRequiresAUsableAPIKey(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{
-		"EVENT_BUS_NAME": "bus", "API_KEY_SECRET_ID": "key", "FETCH_QUEUE_URL": "https://sqs.test/1/fetch",
-		"DEAD_LETTER_QUEUE_URL": "https://sqs.test/1/dead", "LEDGER_TABLE": "ledger",
-	}
-	for _, value := range []string{" ", "{}", `{"live":""}`} {
-		if err := start(t, env, value); !errors.Is(err, secret.ErrUnusable) {
-			t.Errorf("start with key %q: %v, want %v", value, err, secret.ErrUnusable)
+	for _, key := range []string{" ", "{}", `{"live":""}`} {
+		if _, err := start(t, testbed.New(t, nil), nil, key); !errors.Is(err, secret.ErrUnusable) {
+			t.Errorf("start with key %q: %v, want %v", key, err, secret.ErrUnusable)
 		}
-	}
-	if err := start(t, env, "rk_test_usable"); err != nil {
-		t.Errorf("start with a usable key: %v", err)
 	}
 }

@@ -1,40 +1,63 @@
 package main
 
 import (
-	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/meterbridge/meterbridge/internal/awstest"
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/lambdahttp"
 	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/testbed"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// signing is a Secrets Manager with a signing secret; without a value there is no such secret.
-func signing(value string) map[string]awstest.Operation {
-	return map[string]awstest.Operation{"secretsmanager.GetSecretValue": func(input []byte) (any, error) {
-		if value == "" || strings.Contains(string(input), "AWSPREVIOUS") {
-			return nil, &awstest.Error{Status: 400, Code: "ResourceNotFoundException", Message: "no such value"}
-		}
-		return map[string]string{"SecretString": value}, nil
-	}}
+// start wires the webhook in an environment with changes and a signing secret, unless that is "".
+func start(t *testing.T, b *testbed.Bed, changes map[string]string, value string) (lambdahttp.Handler, error) {
+	t.Helper()
+	if value != "" {
+		b.PutSecret(t, testbed.SigningSecret, value)
+	}
+	h, err := wire(t.Context(), b.Env(t, changes), b.AWS, b.Out(), b.Now)
+	if err != nil {
+		return nil, err
+	}
+	return h.Handle, nil
 }
 
-func start(t *testing.T, env map[string]string, value string) error {
-	t.Helper()
-	lookup := func(name string) (string, bool) { return env[name], env[name] != "" }
-	_, err := wire(t.Context(), lookup, awstest.Config(t, signing(value)), new(bytes.Buffer), time.Now)
-	return err
+func TestDeliveryReachesTheBus(t *testing.T) {
+	t.Parallel()
+	const signing = stripesig.Secret("whsec_marker")
+	b := testbed.New(t, nil)
+	h, err := start(t, b, nil, string(signing))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := testbed.Thin("evt_1", testbed.MeterType)
+	payload, err := json.Marshal(events.APIGatewayProxyRequest{
+		HTTPMethod: "POST", Body: body, Headers: map[string]string{stripesig.Header: signing.Sign([]byte(body), b.Now())},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := h.Invoke(t.Context(), payload); err != nil || len(b.Events()) != 1 {
+		t.Errorf("answer %s, %v with %v on the bus, want one event", out, err, b.Events())
+	}
+	if logs, metrics := b.Output(t); len(logs) != 1 || metrics.Sum("Stored", "") != 1 {
+		t.Errorf("log %v and metrics %v, want a line of each", logs, metrics)
+	}
 }
 
 func TestStartReportsEveryFaultOfTheConfiguration(t *testing.T) {
 	t.Parallel()
-	err := start(t, map[string]string{"SIGNING_SECRET_ID": "signing", "SIGNATURE_TOLERANCE": "soon"}, "")
+	_, err := start(t, testbed.New(t, nil), map[string]string{config.EventBusName: "", config.SignatureTolerance: "soon"}, "")
 	if err == nil {
 		t.Fatal("the webhook started without bus, tolerance and secret")
 	}
-	for _, fault := range []string{"EVENT_BUS_NAME", "SIGNATURE_TOLERANCE", "ResourceNotFoundException"} {
+	for _, fault := range []string{config.EventBusName, config.SignatureTolerance, "ResourceNotFoundException"} {
 		if !strings.Contains(err.Error(), fault) {
 			t.Errorf("error does not name %s: %v", fault, err)
 		}
@@ -43,13 +66,9 @@ func TestStartReportsEveryFaultOfTheConfiguration(t *testing.T) {
 
 func TestStartRequiresAUsableSigningSecret(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"EVENT_BUS_NAME": "bus", "SIGNING_SECRET_ID": "signing"}
 	for _, value := range []string{" ", "[]", `[""]`, "{}"} {
-		if err := start(t, env, value); !errors.Is(err, secret.ErrUnusable) {
+		if _, err := start(t, testbed.New(t, nil), nil, value); !errors.Is(err, secret.ErrUnusable) {
 			t.Errorf("start with secret %q: %v, want %v", value, err, secret.ErrUnusable)
 		}
-	}
-	if err := start(t, env, "whsec_usable"); err != nil {
-		t.Errorf("start with a usable secret: %v", err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// memory is Stripe, bus and queue in one, in a bubble's time.
+// memory is Stripe, bus and queues in one, in the time of a bubble.
 type memory struct {
 	latency time.Duration // of Stripe
 
@@ -93,7 +93,7 @@ func batchOf(n int) events.SQSEvent {
 	return batch
 }
 
-func TestPace(t *testing.T) {
+func TestRequestsStartAtTheLimitedRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{latency: 300 * time.Millisecond}
@@ -114,7 +114,7 @@ func TestPace(t *testing.T) {
 func TestNothingStartsThatCannotFinish(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &memory{latency: 5*time.Second - time.Millisecond} // as slow as a slot admits
+		m := &memory{latency: 5*time.Second - time.Millisecond} // just within one share
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		response, err := newMemoryFetcher(m, 1).Handle(ctx, batchOf(10))
@@ -127,15 +127,15 @@ func TestNothingStartsThatCannotFinish(t *testing.T) {
 			t.Errorf("fetches began at %v and %d events were emitted, want 6 until 5s, all emitted", m.fetched, len(m.entries))
 		}
 		if len(response.BatchItemFailures) != 4 {
-			t.Errorf("%d failed items, want the 4 that found no time", len(response.BatchItemFailures))
+			t.Errorf("%d failed items, want the 4 for which there was no time", len(response.BatchItemFailures))
 		}
 		if diff := cmp.Diff([]time.Duration{2 * time.Minute, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute}, m.deferred); diff != "" {
-			t.Errorf("the rest waits as after the third and not the sixth receive: -want +got:\n%s", diff)
+			t.Errorf("deliveries without time wait as after three receives, not six: -want +got:\n%s", diff)
 		}
 	})
 }
 
-func TestSilentStripe(t *testing.T) {
+func TestSilentStripeEndsWithinTheInvocation(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range []time.Duration{time.Minute, 2 * time.Second, time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
