@@ -20,13 +20,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -69,7 +69,7 @@ func newCloud(t testing.TB, before func(operation string)) *cloud {
 			return next
 		},
 	}, buses.Operations(), queues.Operations(), tables.Operations())
-	c.service = awstest.InProcess(handler)
+	c.service = testbed.InProcess(handler)
 	c.aws, c.stripe, c.webhook = httptest.NewServer(handler), httptest.NewServer(c.sandbox), httptest.NewServer(http.HandlerFunc(c.receive))
 	return c
 }

@@ -97,7 +97,8 @@ func TestBackoffDoublesUpToAnHour(t *testing.T) {
 // almostOne is the random number for the shortest waits.
 const almostOne = 0.999999999
 
-// The queue's limit is far higher, so that a function that cannot start does not use up an event's tries.
+// The queue's limit is far higher, so that a function that cannot start does not use up an event's
+// tries.
 func TestTheFetcherGivesUpBeforeTheQueue(t *testing.T) {
 	t.Parallel()
 	if got := maxReceives(t); got < 10*maxTries {

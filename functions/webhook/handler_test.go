@@ -233,7 +233,7 @@ func TestEventThatIsNotStoredIsAnswered503(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"AccessDeniedException", "NotAuthorizedForSourceException", "MalformedDetail", "SomethingNew"} {
 		w := newWebhook(t)
-		w.RefuseNext(code)
+		w.RefuseNext(code, testbed.Any)
 		if status, answer := w.deliver(t, delivery(thinBody)); status != 503 || answer != "not_stored" {
 			t.Errorf("%s: answer %d %s, want 503 not_stored", code, status, answer)
 		}
@@ -250,7 +250,7 @@ func TestEventThatIsNotStoredIsAnswered503(t *testing.T) {
 func TestTemporaryRefusalOfTheBusIsRetried(t *testing.T) {
 	t.Parallel()
 	w := newWebhook(t)
-	w.RefuseNext("ThrottlingException")
+	w.RefuseNext("ThrottlingException", testbed.Any)
 	if status, code := w.deliver(t, delivery(thinBody)); status != 200 || len(w.Events()) != 1 {
 		t.Errorf("answer %d %s with %d events stored, want 200 with 1", status, code, len(w.Events()))
 	}

@@ -4,10 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,8 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
 // wireEntry is an entry as PutEvents sends it.
@@ -28,69 +28,33 @@ type wireEntry struct {
 	Time                                                  float64
 }
 
-// wireResult is the answer for one entry.
-type wireResult struct{ EventId, ErrorCode, ErrorMessage string }
+const busARN = "arn:aws:events:us-east-1:000000000000:event-bus/" + testbed.BusName
 
-// eventBridge stands in for the service. failures has, for a detail type, the error codes of its
-// first attempts.
-type eventBridge struct {
-	mu       sync.Mutex
-	failures map[string][]string
-	requests [][]wireEntry
-	stored   []wireEntry
-}
-
-func (e *eventBridge) putEvents(input []byte) (any, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var request struct{ Entries []wireEntry }
-	if err := json.Unmarshal(input, &request); err != nil {
-		return nil, err
-	}
-	e.requests = append(e.requests, request.Entries)
-	if slices.ContainsFunc(request.Entries, func(e wireEntry) bool { return e.DetailType == "invalid.request" }) {
-		return nil, &awstest.Error{Status: 400, Code: "ValidationException", Message: "1 validation error detected"}
-	}
-	var results []wireResult
-	var failed int
-	for _, entry := range request.Entries {
-		code := e.next(entry.DetailType)
-		if code != "" {
-			failed++
-			results = append(results, wireResult{ErrorCode: code, ErrorMessage: "injected"})
-			continue
-		}
-		e.stored = append(e.stored, entry)
-		results = append(results, wireResult{EventId: fmt.Sprintf("id-%d", len(e.stored))})
-	}
-	return map[string]any{"FailedEntryCount": failed, "Entries": results}, nil
-}
-
-func (e *eventBridge) next(detailType string) string {
-	codes := e.failures[detailType]
-	if len(codes) == 0 {
-		return ""
-	}
-	e.failures[detailType] = codes[1:]
-	return codes[0]
-}
-
-func (e *eventBridge) storedTypes() []string {
-	var stored []string
-	for _, entry := range e.stored {
-		stored = append(stored, entry.DetailType)
-	}
-	return stored
-}
-
-func newBus(t *testing.T, service *eventBridge, opts *bus.Options) *bus.Bus {
-	t.Helper()
-	config := awstest.Config(t, map[string]awstest.Operation{"AWSEvents.PutEvents": service.putEvents})
+// newBus returns a Bus that retries at once.
+func newBus(b *testbed.Bed, opts *bus.Options) *bus.Bus {
 	if opts == nil {
 		opts = new(bus.Options)
 	}
 	opts.Delay = func(int) time.Duration { return 0 }
-	return bus.New(eventbridge.NewFromConfig(config), "arn:aws:events:us-east-1:000000000000:event-bus/b", opts)
+	return bus.New(eventbridge.NewFromConfig(b.AWS), busARN, opts)
+}
+
+// requests returns the entries of each request.
+func requests(t *testing.T, b *testbed.Bed) [][]wireEntry {
+	t.Helper()
+	var all [][]wireEntry
+	for _, input := range testbed.Calls[struct{ Entries []wireEntry }](t, b, "PutEvents") {
+		all = append(all, input.Entries)
+	}
+	return all
+}
+
+func storedTypes(b *testbed.Bed) []string {
+	var stored []string
+	for _, entry := range b.Events() {
+		stored = append(stored, entry.DetailType)
+	}
+	return stored
 }
 
 func entries(types ...string) []bus.Entry {
@@ -103,9 +67,9 @@ func entries(types ...string) []bus.Entry {
 
 func TestEntriesArriveByteForByte(t *testing.T) {
 	t.Parallel()
-	var service eventBridge
+	b := testbed.New(t, nil)
 	detail := "{ \"note\": \"Zürich <&>\u2028\",\n\"n\": 1.0 }"
-	results := newBus(t, &service, nil).Put(t.Context(), []bus.Entry{
+	results := newBus(b, nil).Put(t.Context(), []bus.Entry{
 		{
 			Source: "stripe.thin", DetailType: "v1.a[b].c", Detail: json.RawMessage(detail), Resources: []string{"mtr_1"},
 			Time: time.Unix(1_700_000_000, 0), TraceHeader: "Root=1-2",
@@ -115,70 +79,67 @@ func TestEntriesArriveByteForByte(t *testing.T) {
 	if diff := cmp.Diff([]error{nil, nil}, results); diff != "" {
 		t.Fatalf("results: -want +got:\n%s", diff)
 	}
-	const name = "arn:aws:events:us-east-1:000000000000:event-bus/b"
-	want := []wireEntry{
-		{name, "stripe.thin", "v1.a[b].c", detail, "Root=1-2", []string{"mtr_1"}, 1_700_000_000},
-		{EventBusName: name, Source: "s", DetailType: "t", Detail: `{}`},
-	}
-	if diff := cmp.Diff(want, service.stored); diff != "" {
+	want := [][]wireEntry{{
+		{busARN, "stripe.thin", "v1.a[b].c", detail, "Root=1-2", []string{"mtr_1"}, 1_700_000_000},
+		{EventBusName: busARN, Source: "s", DetailType: "t", Detail: `{}`},
+	}}
+	if diff := cmp.Diff(want, requests(t, b)); diff != "" {
 		t.Errorf("stored: -want +got:\n%s", diff)
 	}
 }
 
 func TestOnlyTemporaryFailuresAreSentAgain(t *testing.T) {
 	t.Parallel()
-	service := &eventBridge{failures: map[string][]string{
-		"b": {"ThrottlingException"}, "d": {"InternalFailure", "ThrottlingException", "InternalFailure"},
-	}}
-	results := newBus(t, service, nil).Put(t.Context(), entries("a", "b", "c", "d"))
+	bed := testbed.New(t, nil)
+	bed.RefuseNext("ThrottlingException", testbed.DetailType("b"))
+	for _, code := range []string{"InternalFailure", "ThrottlingException", "InternalFailure"} {
+		bed.RefuseNext(code, testbed.DetailType("d"))
+	}
+	results := newBus(bed, nil).Put(t.Context(), entries("a", "b", "c", "d"))
 	if diff := cmp.Diff([]error{nil, nil, nil, nil}, results); diff != "" {
 		t.Errorf("results: -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"a", "c", "b", "d"}, service.storedTypes()); diff != "" {
+	if diff := cmp.Diff([]string{"a", "c", "b", "d"}, storedTypes(bed)); diff != "" {
 		t.Errorf("stored, each once: -want +got:\n%s", diff)
 	}
-	if len(service.requests) != 4 {
-		t.Errorf("%d requests, want 4", len(service.requests))
+	if n := len(requests(t, bed)); n != 4 {
+		t.Errorf("%d requests, want 4", n)
 	}
 }
 
 func TestPermanentFailureIsReportedWithItsCode(t *testing.T) {
 	t.Parallel()
-	throttled := []string{"ThrottlingException", "ThrottlingException", "ThrottlingException"}
 	tests := []struct {
 		code     string
-		script   []string
 		invalid  bool
 		requests int
 	}{
-		{code: "ThrottlingException", script: throttled, requests: 3},
+		{code: "ThrottlingException", requests: 3},
 		{code: "AccessDeniedException", requests: 1},
 		{code: "NotAuthorizedForSourceException", requests: 1},
 		{code: "InvalidArgument", invalid: true, requests: 1},
 		{code: "MalformedDetail", invalid: true, requests: 1},
 	}
 	for _, tt := range tests {
-		if tt.script == nil {
-			tt.script = []string{tt.code}
-		}
-		service := &eventBridge{failures: map[string][]string{"b": tt.script}}
-		results := newBus(t, service, &bus.Options{Attempts: 3}).Put(t.Context(), entries("a", "b", "c"))
+		bed := testbed.New(t, nil)
+		bed.Refuse(tt.code, testbed.DetailType("b"))
+		results := newBus(bed, &bus.Options{Attempts: 3}).Put(t.Context(), entries("a", "b", "c"))
 		refusal, ok := errors.AsType[*bus.EntryError](results[1])
 		if !ok || refusal.Code != tt.code || errors.Is(results[1], bus.ErrInvalid) != tt.invalid {
 			t.Errorf("%s: result %v, want that code and invalid = %v", tt.code, results[1], tt.invalid)
 		}
-		if results[0] != nil || results[2] != nil || len(service.requests) != tt.requests {
-			t.Errorf("%s: others %v and %v after %d requests, want nil after %d", tt.code, results[0], results[2], len(service.requests), tt.requests)
+		if n := len(requests(t, bed)); results[0] != nil || results[2] != nil || n != tt.requests {
+			t.Errorf("%s: others %v and %v after %d requests, want nil after %d", tt.code, results[0], results[2], n, tt.requests)
 		}
 	}
 }
 
 func TestRequestsHaveAtMostTenEntries(t *testing.T) {
 	t.Parallel()
-	var service eventBridge
-	newBus(t, &service, nil).Put(t.Context(), entries(strings.Split(strings.Repeat("x,", 23), ",")[:23]...))
+	bed := testbed.New(t, nil)
+	newBus(bed, nil).Put(t.Context(), entries(strings.Split(strings.Repeat("x,", 23), ",")[:23]...))
 	var sizes []int
-	for _, request := range service.requests {
+	for _, request := range requests(t, bed) {
 		sizes = append(sizes, len(request))
 	}
 	if diff := cmp.Diff([]int{10, 10, 3}, sizes); diff != "" {
@@ -188,20 +149,20 @@ func TestRequestsHaveAtMostTenEntries(t *testing.T) {
 
 func TestRequestsStayWithinTheByteLimit(t *testing.T) {
 	t.Parallel()
-	var service eventBridge
+	bed := testbed.New(t, nil)
 	list := entries(strings.Split(strings.Repeat("x,", 23), ",")[:23]...)
-	list[3].Detail = json.RawMessage(`"` + strings.Repeat("d", 60) + `"`)
+	list[3].Detail = json.RawMessage(`{"d":"` + strings.Repeat("d", 54) + `"}`)
 	list[7].Detail = list[3].Detail
 	list[9].Resources = []string{strings.Repeat("r", 100)}
 	list[9].Time = time.Unix(1, 0) // 14 bytes more: 11 + 1 + 2 + 100 + 14 = 128
-	results := newBus(t, &service, &bus.Options{MaxBytes: 127}).Put(t.Context(), list)
+	results := newBus(bed, &bus.Options{MaxBytes: 127}).Put(t.Context(), list)
 	for i, result := range results {
 		if want := error(nil); i != 9 && result != want || i == 9 && !errors.Is(result, bus.ErrTooLarge) {
 			t.Errorf("result %d = %v, want only entry 9 too large", i, result)
 		}
 	}
 	var stored int
-	for _, request := range service.requests {
+	for _, request := range requests(t, bed) {
 		size := 0
 		for _, e := range request {
 			size += len(e.Source) + len(e.DetailType) + len(e.Detail)
@@ -218,29 +179,48 @@ func TestRequestsStayWithinTheByteLimit(t *testing.T) {
 
 func TestInvalidEntryDoesNotFailTheOthersOfItsRequest(t *testing.T) {
 	t.Parallel()
-	var service eventBridge
-	results := newBus(t, &service, nil).Put(t.Context(), entries("a", "invalid.request", "c"))
+	bed := testbed.New(t, nil)
+	bed.Intercept(func(c awsjson.Call, next http.Handler) http.Handler {
+		inputs := requests(t, bed)
+		last := inputs[len(inputs)-1]
+		if !slices.ContainsFunc(last, func(e wireEntry) bool { return e.DetailType == "invalid.request" }) {
+			return next
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c.Fail(w, &awsjson.Error{Code: "ValidationException", Message: "1 validation error detected"})
+		})
+	})
+	results := newBus(bed, nil).Put(t.Context(), entries("a", "invalid.request", "c"))
 	if results[0] != nil || !errors.Is(results[1], bus.ErrInvalid) || results[2] != nil {
 		t.Errorf("results = %v, want only the second to be %v", results, bus.ErrInvalid)
 	}
-	if diff := cmp.Diff([]string{"a", "c"}, service.storedTypes()); diff != "" {
+	if diff := cmp.Diff([]string{"a", "c"}, storedTypes(bed)); diff != "" {
 		t.Errorf("stored: -want +got:\n%s", diff)
 	}
 }
 
 func TestFailedRequestLeavesItsEntriesRetryable(t *testing.T) {
 	t.Parallel()
-	denied := &awstest.Error{Status: 400, Code: "AccessDeniedException", Message: "not you"}
-	short := map[string]any{"FailedEntryCount": 0, "Entries": []wireResult{{EventId: "1"}, {}}}
-	for name, operation := range map[string]awstest.Operation{
-		"refused":     func([]byte) (any, error) { return nil, denied },
-		"down":        func([]byte) (any, error) { return nil, &awstest.Error{Status: 503, Code: "ServiceUnavailable"} },
-		"unconfirmed": func([]byte) (any, error) { return short, nil },
-		"silent":      func([]byte) (any, error) { return nil, awstest.Hang },
+	fails := func(e *awsjson.Error) func(awsjson.Call) http.HandlerFunc {
+		return func(c awsjson.Call) http.HandlerFunc {
+			return func(w http.ResponseWriter, _ *http.Request) { c.Fail(w, e) }
+		}
+	}
+	for name, answer := range map[string]func(awsjson.Call) http.HandlerFunc{
+		"refused": fails(&awsjson.Error{Code: "AccessDeniedException", Message: "not you"}),
+		"down":    fails(&awsjson.Error{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable"}),
+		"unconfirmed": func(awsjson.Call) http.HandlerFunc {
+			return func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte(`{"FailedEntryCount":0,"Entries":[{"EventId":"1"},{}]}`))
+			}
+		},
+		"silent": func(awsjson.Call) http.HandlerFunc {
+			return func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		},
 	} {
-		config := awstest.Config(t, map[string]awstest.Operation{"AWSEvents.PutEvents": operation})
-		b := bus.New(eventbridge.NewFromConfig(config), "b", &bus.Options{Budget: 200 * time.Millisecond})
-		results := b.Put(t.Context(), entries("a", "b", "c"))
+		bed := testbed.New(t, nil)
+		bed.Intercept(func(c awsjson.Call, _ http.Handler) http.Handler { return answer(c) })
+		results := newBus(bed, &bus.Options{Budget: 200 * time.Millisecond}).Put(t.Context(), entries("a", "b", "c"))
 		if results[1] == nil || results[2] == nil || errors.Is(results[1], bus.ErrInvalid) {
 			t.Errorf("%s: results = %v, want errors that may be temporary for the second and third", name, results)
 		}
@@ -286,7 +266,7 @@ func TestPutEndsWithItsBudget(t *testing.T) {
 
 func TestPutOfNothingMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	if results := newBus(t, new(eventBridge), nil).Put(t.Context(), nil); len(results) != 0 {
+	if results := newBus(testbed.New(t, nil), nil).Put(t.Context(), nil); len(results) != 0 {
 		t.Errorf("Put of nothing = %v", results)
 	}
 }

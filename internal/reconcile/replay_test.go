@@ -5,126 +5,84 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/meterbridge/meterbridge/internal/awstest"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
-	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
-	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
 	"github.com/meterbridge/meterbridge/internal/stack"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 const (
-	meterType = "v1.billing.meter.error_report_triggered"
+	meterType = testbed.MeterType
 	pingType  = "v2.core.event_destination.ping"
 )
 
-var addresses = stack.Addresses{Bus: "meterbridge", Ledger: "ledger"}
+var addresses = stack.Addresses{Bus: testbed.BusName, Ledger: testbed.LedgerName}
 
-// bed is Stripe, the ledger and the bus, each behind its wire protocol, and without a network:
-// tests run in bubbles, in which time passes only when all wait.
+// bed is Stripe, the ledger and the bus. Its tests run in synctest bubbles.
 type bed struct {
-	stripe  *stripe.Sandbox
-	client  *v2events.Client
-	service aws.Config
-	now     time.Time
-
-	calls     int // of PutEvents
-	bus       []eventbridge.Entry
-	intercept func() // runs at each PutEvents
-	refuse    map[string]string
+	*testbed.Bed
+	client *v2events.Client
+	now    time.Time
 }
 
-func newBed(t *testing.T) *bed {
+func newBed(t *testing.T) bed {
 	t.Helper()
-	s := &bed{stripe: stripe.New(nil), now: time.Now(), refuse: map[string]string{}, intercept: func() {}}
-	buses, tables := eventbridge.New(nil, nil), emulated.New()
-	buses.AddBus(eventbridge.BusConfig{Name: addresses.Bus, Accept: s.accept})
-	_, err := tables.AddTable(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})
+	b := testbed.New(t, &testbed.Options{Now: time.Now})
+	api, err := stripeapi.New("sk_test_1", &stripeapi.Options{HTTPClient: &http.Client{Transport: b.HTTP}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.service = awstest.InProcess(awsjson.New(&awsjson.Options{Intercept: s.count}, buses.Operations(), tables.Operations()))
-	api, err := stripeapi.New("sk_test_1", &stripeapi.Options{HTTPClient: &http.Client{Transport: s}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.client = v2events.NewClient(api)
-	return s
+	return bed{b, v2events.NewClient(api), time.Now()}
 }
 
-// RoundTrip lets the sandbox answer what goes to Stripe.
-func (s *bed) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	recorder := httptest.NewRecorder()
-	s.stripe.ServeHTTP(recorder, r)
-	return recorder.Result(), nil
+// atEachPut calls do before each PutEvents.
+func (b bed) atEachPut(do func()) {
+	b.Intercept(func(c awsjson.Call, next http.Handler) http.Handler {
+		if c.Operation == "PutEvents" {
+			do()
+		}
+		return next
+	})
 }
 
-// accept puts an entry on the bus, unless its id is refused.
-func (s *bed) accept(entry eventbridge.Entry) *awsjson.Error {
-	if code := s.refuse[idOf(entry)]; code != "" {
-		return &awsjson.Error{Code: code, Message: "no"}
-	}
-	s.bus = append(s.bus, entry)
-	return nil
-}
-
-// count runs the intercept at each PutEvents.
-func (s *bed) count(c awsjson.Call, next http.Handler) http.Handler {
-	if c.Operation == "PutEvents" {
-		s.calls++
-		s.intercept()
-	}
-	return next
-}
-
-func idOf(entry eventbridge.Entry) string {
-	thin, err := v2events.ParseThinEvent(entry.Detail)
-	if err != nil {
-		return err.Error()
-	}
-	return thin.ID
+// puts returns the number of calls of PutEvents.
+func (b bed) puts(t *testing.T) int {
+	t.Helper()
+	return len(testbed.Calls[any](t, b.Bed, "PutEvents"))
 }
 
 // happened adds an event to Stripe's list.
-func (s *bed) happened(t *testing.T, id, eventType, stripeContext string, ago time.Duration) {
+func (b bed) happened(t *testing.T, id, eventType, stripeContext string, ago time.Duration) {
 	t.Helper()
 	stripeContext = fmt.Sprintf("%q", stripeContext)
 	if stripeContext == `""` {
 		stripeContext = "null"
 	}
-	err := s.stripe.AddEvent(fmt.Appendf(nil, `{"id":%q,"object":"v2.core.event","type":%q,"created":%q,"livemode":false,"context":%s,`+
+	err := b.Stripe.AddEvent(fmt.Appendf(nil, `{"id":%q,"object":"v2.core.event","type":%q,"created":%q,"livemode":false,"context":%s,`+
 		`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"},"data":{"a":1},"changes":null}`,
-		id, eventType, s.now.Add(-ago).UTC().Format(time.RFC3339Nano), stripeContext))
+		id, eventType, b.now.Add(-ago).UTC().Format(time.RFC3339Nano), stripeContext))
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
 // arrived records an event in the ledger.
-func (s *bed) arrived(t *testing.T, id, stripeContext string, phase ledger.Phase) {
+func (b bed) arrived(t *testing.T, id, stripeContext string, phase ledger.Phase) {
 	t.Helper()
-	l := ledger.New(dynamodb.NewFromConfig(s.service), addresses.Ledger, nil)
+	l := ledger.New(dynamodb.NewFromConfig(b.AWS), addresses.Ledger, nil)
 	claim, err := l.Claim(t.Context(), ledger.Event{ID: id, Context: stripeContext}, "delivery", time.Now().Add(time.Minute))
 	if err == nil {
 		err = l.Settle(t.Context(), claim, ledger.Settlement{Phase: phase})
@@ -134,44 +92,34 @@ func (s *bed) arrived(t *testing.T, id, stripeContext string, phase ledger.Phase
 	}
 }
 
-// ids returns what is on the bus, in the order of ids.
-func (s *bed) ids() []string {
-	var ids []string
-	for _, entry := range s.bus {
-		ids = append(ids, idOf(entry))
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-// window is the three days until now.
-func (s *bed) window(opts reconcile.ReplayOptions) *reconcile.ReplayOptions {
-	opts.From, opts.To = s.now.Add(-72*time.Hour), s.now
+// window returns options for the three days until now.
+func (b bed) window(opts reconcile.ReplayOptions) *reconcile.ReplayOptions {
+	opts.From, opts.To = b.now.Add(-72*time.Hour), b.now
 	return &opts
 }
 
-func (s *bed) run(t *testing.T, ctx context.Context, opts reconcile.ReplayOptions) (reconcile.Counts, error) {
+func (b bed) run(t *testing.T, ctx context.Context, opts reconcile.ReplayOptions) (reconcile.Counts, error) {
 	t.Helper()
-	r, err := reconcile.NewReplay(s.client, s.service, addresses, s.window(opts))
+	r, err := reconcile.NewReplay(b.client, b.AWS, addresses, b.window(opts))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r.Run(ctx)
 }
 
-// fill makes ten events, of which the ledger knows two.
-func (s *bed) fill(t *testing.T) {
+// fill adds ten events, of which the ledger knows two.
+func (b bed) fill(t *testing.T) {
 	t.Helper()
 	for i := range 10 {
-		s.happened(t, fmt.Sprintf("evt_%d", i), []string{meterType, pingType}[i%2], "", time.Duration(7*i+1)*time.Hour)
+		b.happened(t, fmt.Sprintf("evt_%d", i), []string{meterType, pingType}[i%2], "", time.Duration(7*i+1)*time.Hour)
 	}
-	s.happened(t, "evt_old", meterType, "", 73*time.Hour)
-	s.happened(t, "evt_acct", meterType, "acct_1", time.Hour)
-	s.arrived(t, "evt_0", "", ledger.Emitted)
-	s.arrived(t, "evt_1", "", ledger.Parked)
+	b.happened(t, "evt_old", meterType, "", 73*time.Hour)
+	b.happened(t, "evt_acct", meterType, "acct_1", time.Hour)
+	b.arrived(t, "evt_0", "", ledger.Emitted)
+	b.arrived(t, "evt_1", "", ledger.Parked)
 }
 
-func TestRun(t *testing.T) {
+func TestReplayPutsMissingEventsOnTheBus(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		opts   reconcile.ReplayOptions
@@ -192,17 +140,17 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newBed(t)
-				s.fill(t)
-				counts, err := s.run(t, t.Context(), tt.opts)
+				b := newBed(t)
+				b.fill(t)
+				counts, err := b.run(t, t.Context(), tt.opts)
 				if diff := cmp.Diff(tt.counts, counts); diff != "" || err != nil {
 					t.Errorf("error %v, counts -want +got:\n%s", err, diff)
 				}
-				if got := strings.Join(s.ids(), " "); got != tt.bus {
+				if got := strings.Join(b.TakeIDs(), " "); got != tt.bus {
 					t.Errorf("bus: %s, want %s", got, tt.bus)
 				}
-				// Again finds the same: the fetcher, who would tell the ledger, is not here.
-				if again, err := s.run(t, t.Context(), tt.opts); err != nil || again != tt.counts {
+				// A second run finds the same events: without a fetcher the ledger does not change.
+				if again, err := b.run(t, t.Context(), tt.opts); err != nil || again != tt.counts {
 					t.Errorf("again: %+v, %v", again, err)
 				}
 			})
@@ -210,38 +158,37 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestEntry: what is put is what the webhook would have put.
-func TestEntry(t *testing.T) {
+func TestReplayedEntryIsThatOfTheWebhook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newBed(t)
-		s.happened(t, "evt_1", meterType, "", time.Hour)
+		b := newBed(t)
+		b.happened(t, "evt_1", meterType, "", time.Hour)
 		var reported []string
-		_, err := s.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, err error) {
+		_, err := b.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, err error) {
 			reported = append(reported, fmt.Sprint(e.ID, " ", o, " ", err))
 		}}})
 		if err != nil || !slices.Equal(reported, []string{"evt_1 put <nil>"}) {
 			t.Errorf("error %v, reported %q", err, reported)
 		}
 		want := []eventbridge.Entry{{
-			Bus: "meterbridge", Source: "stripe.thin", DetailType: meterType, Resources: []string{"mtr_1"},
+			Bus: testbed.BusName, Source: "stripe.thin", DetailType: meterType, Resources: []string{"mtr_1"},
 			Detail: fmt.Appendf(nil, `{"id":"evt_1","object":"v2.core.event","type":%q,"created":%q,"livemode":false,"context":null,`+
-				`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`, meterType, s.now.Add(-time.Hour).UTC().Format(time.RFC3339)),
+				`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`, meterType, b.now.Add(-time.Hour).UTC().Format(time.RFC3339)),
 		}}
-		if diff := cmp.Diff(want, s.bus); diff != "" {
+		if diff := cmp.Diff(want, b.Events()); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	})
 }
 
-func TestRefusedEventsDoNotStop(t *testing.T) {
+func TestRefusedEventDoesNotStopTheReplay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newBed(t)
-		s.fill(t)
-		s.refuse["evt_5"] = "InvalidArgument"
+		b := newBed(t)
+		b.fill(t)
+		b.Refuse("InvalidArgument", testbed.EventID("evt_5"))
 		outcomes := map[string]reconcile.Outcome{}
-		counts, err := s.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, _ error) { outcomes[e.ID] = o }}})
+		counts, err := b.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, _ error) { outcomes[e.ID] = o }}})
 		if diff := cmp.Diff(reconcile.Counts{Listed: 10, Missing: 8, Put: 7, Refused: 1}, counts); diff != "" || err != nil {
 			t.Errorf("error %v, counts -want +got:\n%s", err, diff)
 		}
@@ -251,14 +198,14 @@ func TestRefusedEventsDoNotStop(t *testing.T) {
 	})
 }
 
-func TestEndsWhenTheBusDoes(t *testing.T) {
+func TestReplayEndsAtAnEventThatIsNotStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newBed(t)
-		s.fill(t)
-		s.refuse["evt_5"] = "AccessDeniedException"
+		b := newBed(t)
+		b.fill(t)
+		b.Refuse("AccessDeniedException", testbed.EventID("evt_5"))
 		var failed []string
-		counts, err := s.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, err error) {
+		counts, err := b.run(t, t.Context(), reconcile.ReplayOptions{Options: reconcile.Options{Report: func(e *v2events.Event, o reconcile.Outcome, err error) {
 			if o == reconcile.Failed && err != nil {
 				failed = append(failed, e.ID)
 			}
@@ -269,45 +216,45 @@ func TestEndsWhenTheBusDoes(t *testing.T) {
 	})
 }
 
-// TestInterruptedAndAgain: whenever it is interrupted, a second run completes what is missing.
-func TestInterruptedAndAgain(t *testing.T) {
+// Wherever a run is interrupted, the next one completes it.
+func TestRunAfterAnInterruptedOneCompletesIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for call, calls := 1, 1; call <= calls; call++ {
-			s := newBed(t)
-			s.fill(t)
+			b := newBed(t)
+			b.fill(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			s.intercept = func() {
-				if s.calls == call {
+			b.atEachPut(func() {
+				if b.puts(t) == call {
 					cancel()
 				}
-			}
-			if _, err := s.run(t, ctx, reconcile.ReplayOptions{Rate: 1}); err != nil && !errors.Is(err, context.Canceled) {
+			})
+			if _, err := b.run(t, ctx, reconcile.ReplayOptions{Rate: 1}); err != nil && !errors.Is(err, context.Canceled) {
 				t.Errorf("call %d: %v, want %v", call, err, context.Canceled)
 			}
-			s.intercept = func() {}
-			if _, err := s.run(t, t.Context(), reconcile.ReplayOptions{}); err != nil {
+			b.Intercept(nil)
+			if _, err := b.run(t, t.Context(), reconcile.ReplayOptions{}); err != nil {
 				t.Errorf("after call %d: %v", call, err)
 			}
-			if got := slices.Compact(s.ids()); len(got) != 8 {
+			if got := slices.Compact(b.TakeIDs()); len(got) != 8 {
 				t.Errorf("after call %d: bus %v, want 8 events", call, got)
 			}
-			calls = max(calls, min(s.calls, 8))
+			calls = max(calls, min(b.puts(t), 8))
 			cancel()
 		}
 	})
 }
 
-func TestRate(t *testing.T) {
+func TestRateLimitsEventsASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newBed(t)
+		b := newBed(t)
 		for i := range 12 {
-			s.happened(t, fmt.Sprintf("evt_%d", i), meterType, "", time.Hour)
+			b.happened(t, fmt.Sprintf("evt_%d", i), meterType, "", time.Hour)
 		}
 		var at []time.Duration
-		s.intercept = func() { at = append(at, time.Since(s.now)) }
-		if _, err := s.run(t, t.Context(), reconcile.ReplayOptions{Rate: 5}); err != nil {
+		b.atEachPut(func() { at = append(at, time.Since(b.now)) })
+		if _, err := b.run(t, t.Context(), reconcile.ReplayOptions{Rate: 5}); err != nil {
 			t.Fatal(err)
 		}
 		// Five at once, five more after a second, the last two when theirs are due.
@@ -317,23 +264,23 @@ func TestRate(t *testing.T) {
 	})
 }
 
-func TestReached(t *testing.T) {
+func TestReachedReportsEachDay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newBed(t)
+		b := newBed(t)
 		var reached []time.Time
 		opts := reconcile.ReplayOptions{Reached: func(at time.Time) { reached = append(reached, at) }, Options: reconcile.Options{DryRun: true}}
-		if _, err := s.run(t, t.Context(), opts); err != nil {
+		if _, err := b.run(t, t.Context(), opts); err != nil {
 			t.Fatal(err)
 		}
-		want := []time.Time{s.now.Add(-72 * time.Hour), s.now.Add(-48 * time.Hour), s.now.Add(-24 * time.Hour)}
+		want := []time.Time{b.now.Add(-72 * time.Hour), b.now.Add(-48 * time.Hour), b.now.Add(-24 * time.Hour)}
 		if diff := cmp.Diff(want, reached); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	})
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestUnusableReplayOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*stack.Addresses, *reconcile.ReplayOptions){
 		"no ledger":    func(s *stack.Addresses, _ *reconcile.ReplayOptions) { s.Ledger = "" },
@@ -342,10 +289,10 @@ func TestNewRefuses(t *testing.T) {
 		"empty window": func(_ *stack.Addresses, o *reconcile.ReplayOptions) { o.To = o.From },
 		"rate":         func(_ *stack.Addresses, o *reconcile.ReplayOptions) { o.Rate = -1 },
 	} {
-		s := newBed(t)
-		where, opts := addresses, s.window(reconcile.ReplayOptions{})
+		b := newBed(t)
+		where, opts := addresses, b.window(reconcile.ReplayOptions{})
 		change(&where, opts)
-		if _, err := reconcile.NewReplay(s.client, s.service, where, opts); !errors.Is(err, reconcile.ErrOptions) {
+		if _, err := reconcile.NewReplay(b.client, b.AWS, where, opts); !errors.Is(err, reconcile.ErrOptions) {
 			t.Errorf("%s: %v, want %v", name, err, reconcile.ErrOptions)
 		}
 	}

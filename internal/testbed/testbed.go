@@ -208,10 +208,8 @@ func (b *Bed) SecretReads(t testing.TB) int {
 // Refuse makes every entry that match selects fail with a code, until [Bed.Accept].
 func (b *Bed) Refuse(code string, match func(eventbridge.Entry) bool) { b.refuse(code, match, -1) }
 
-// RefuseNext makes the next entry that no other refusal selects fail with a code.
-func (b *Bed) RefuseNext(code string) {
-	b.refuse(code, func(eventbridge.Entry) bool { return true }, 1)
-}
+// RefuseNext makes the next entry that match selects, and no refusal before it, fail with a code.
+func (b *Bed) RefuseNext(code string, match func(eventbridge.Entry) bool) { b.refuse(code, match, 1) }
 
 func (b *Bed) refuse(code string, match func(eventbridge.Entry) bool, times int) {
 	b.mu.Lock()
@@ -225,6 +223,9 @@ func (b *Bed) Accept() {
 	defer b.mu.Unlock()
 	b.refusals = nil
 }
+
+// Any selects every entry for [Bed.Refuse].
+func Any(eventbridge.Entry) bool { return true }
 
 // EventID selects entries for [Bed.Refuse] by the id in their detail.
 func EventID(id string) func(eventbridge.Entry) bool {
