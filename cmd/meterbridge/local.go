@@ -224,7 +224,7 @@ func (s *session) run(ctx context.Context) error {
 func (s *session) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	_ = s.stack.Quiet(ctx)
+	_ = s.stack.WaitIdle(ctx)
 }
 
 // deliver sends a sample. With faults it sends it again until the webhook itself answers, since
@@ -250,12 +250,12 @@ func (s *session) deliver(ctx context.Context, sample sample) (status int, answe
 // them, and skips the time in which the stack would only wait.
 func (s *session) waitIdle(ctx context.Context) error {
 	if s.flags.faults == "" {
-		return s.stack.Quiet(ctx)
+		return s.stack.WaitIdle(ctx)
 	}
 	s.settle(ctx)
 	s.injector.Stop()
 	s.console.printf("The faults end.")
-	return s.stack.Hasten(ctx)
+	return s.stack.FastForward(ctx)
 }
 
 // rotate replaces both secrets. Deliveries are still signed with the old signing secret, which

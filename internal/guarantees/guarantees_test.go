@@ -56,16 +56,17 @@ func TestNothingUnauthenticatedEnters(t *testing.T) {
 			t.Errorf("%s: answered %d, want 400", name, status)
 		}
 	}
-	h.quiet()
-	if got := h.all(activity.Put); len(got) != 0 {
+	h.waitIdle()
+	if got := h.Steps(activity.Put); len(got) != 0 {
 		t.Errorf("%d events on the bus, want none: %s", len(got), got[0].Envelope)
 	}
-	if log := h.log(); strings.Contains(log, mac) || strings.Contains(log, "mtr_test") || strings.Contains(log, string(signingSecret)) {
-		t.Errorf("the log holds a signature, a body or the secret:\n%s", log)
+	if log := h.Text(activity.Logged); strings.Contains(log, mac) || strings.Contains(log, "mtr_test") || strings.Contains(log, string(signingSecret)) {
+		t.Errorf("the log contains a signature, a body or the secret:\n%s", log)
 	}
 }
 
-// TestStoredOnlyWhenAnswered2xx attacks guarantee 2: whatever EventBridge does, a 2xx is given for events on the bus only.
+// TestStoredOnlyWhenAnswered2xx attacks guarantee 2: whatever EventBridge does, only events on the
+// bus are answered with a 2xx.
 func TestStoredOnlyWhenAnswered2xx(t *testing.T) {
 	t.Parallel()
 	faults := faultyPutEvents{
@@ -91,15 +92,15 @@ func TestStoredOnlyWhenAnswered2xx(t *testing.T) {
 	}
 	senders.Wait()
 	if status := h.deliverSigned(h.sample("ping", "evt_test_healthy").Thin); status != http.StatusOK {
-		t.Errorf("without a fault: answered %d, want 200\n%s", status, h.log())
+		t.Errorf("without a fault: answered %d, want 200\n%s", status, h.Text(activity.Logged))
 	}
-	h.quiet()
+	h.waitIdle()
 	if got := h.put(thin); len(got) != 1 || len(got["evt_test_healthy"]) != 1 {
 		t.Errorf("events on the bus: %v, want evt_test_healthy", got)
 	}
 }
 
-// faultyPutEvents answers PutEvents in place of the bus for the events whose ids it knows.
+// faultyPutEvents answers PutEvents in place of the bus for the events whose ids it has.
 type faultyPutEvents map[string]http.HandlerFunc
 
 func (f faultyPutEvents) intercept(c awsjson.Call, next http.Handler) http.Handler {
@@ -130,7 +131,7 @@ func answer(status int, body string) http.HandlerFunc {
 	}
 }
 
-// TestBytesArePassedOnAsTheyCame attacks guarantee 5 with JSON that any re-encoding would change.
+// TestBytesArePassedOnAsTheyCame attacks guarantee 5 with JSON that any encoder would change.
 func TestBytesArePassedOnAsTheyCame(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
@@ -146,18 +147,19 @@ func TestBytesArePassedOnAsTheyCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	if status := h.deliverSigned(thinBody); status != http.StatusOK {
-		t.Fatalf("answered %d, want 200\n%s", status, h.log())
+		t.Fatalf("answered %d, want 200\n%s", status, h.Text(activity.Logged))
 	}
-	h.quiet()
+	h.waitIdle()
 	for source, want := range map[string][]byte{thin: thinBody, full: bytes.TrimSpace(fullBody)} {
 		got := h.put(source)["evt_test_odd"]
 		if len(got) != 1 || !bytes.Equal(bytes.TrimSpace(got[0]), want) {
-			t.Errorf("%s carries\n%s\nwant\n%s\nlog:\n%s", source, got, want, h.log())
+			t.Errorf("%s carries\n%s\nwant\n%s\nlog:\n%s", source, got, want, h.Text(activity.Logged))
 		}
 	}
 }
 
-// TestKeyStaysWithItsOrigin attacks guarantee 7 with events and answers that try to lead the key away.
+// TestKeyStaysWithItsOrigin attacks guarantee 7 with events and answers that point to another
+// origin.
 func TestKeyStaysWithItsOrigin(t *testing.T) {
 	t.Parallel()
 	thief := &recorder{}
@@ -189,7 +191,7 @@ func TestKeyStaysWithItsOrigin(t *testing.T) {
 		}
 	}
 	h.await("every event was parked or asked for", func() bool {
-		ended := len(h.all(activity.Parked)) + len(stripe.requests())
+		ended := len(h.Steps(activity.Parked)) + len(stripe.requests())
 		return ended >= len(h.put(thin))
 	})
 	if got := thief.requests(); len(got) != 0 {
@@ -202,7 +204,7 @@ func TestKeyStaysWithItsOrigin(t *testing.T) {
 	}
 }
 
-// recorder notes each request's method and path as they were on the wire.
+// recorder records the method and path of each request as they were sent.
 type recorder struct {
 	answer http.HandlerFunc
 

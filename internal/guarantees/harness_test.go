@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,19 +25,18 @@ const (
 	apiKey        string           = "sk_test_of_the_local_stack"
 )
 
-// harness is a stack that runs the repository's template, or another, as real processes, with a Stripe of the test's own.
+// harness is a stack that runs the repository's template, or another, as real processes, with the
+// emulated Stripe or another.
 type harness struct {
 	t       testing.TB
 	stack   *aws.Stack
 	sandbox *stripe.Sandbox
-
-	mu    sync.Mutex
-	steps []activity.Step
+	activity.History
 }
 
-// setup changes what newHarness opens.
+// setup changes the stack that newHarness opens.
 type setup struct {
-	stripe http.Handler // default: the sandbox
+	stripe http.Handler // nil: the emulated Stripe
 	change func(*aws.Options)
 }
 
@@ -57,7 +55,7 @@ func newHarness(t testing.TB, s setup) *harness {
 		BuildDir:    t.TempDir(),
 		Environment: map[string]string{config.StripeAPIBase: stripe.URL},
 		Secrets:     map[string]string{config.SigningSecretID: string(signingSecret), config.APIKeySecretID: apiKey},
-		Observer:    activity.ObserverFunc(h.observe),
+		Observer:    &h.History,
 	}
 	if s.change != nil {
 		s.change(options)
@@ -81,12 +79,6 @@ func root(t testing.TB) string {
 	return path
 }
 
-func (h *harness) observe(s activity.Step) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.steps = append(h.steps, s)
-}
-
 // deliver posts a body as Stripe would and returns the status of the answer.
 func (h *harness) deliver(body []byte, signature string) int {
 	h.t.Helper()
@@ -100,7 +92,8 @@ func (h *harness) deliverSigned(body []byte) int {
 	return h.deliver(body, signingSecret.Sign(body, time.Now()))
 }
 
-// post delivers a body with headers. It may be called by several goroutines; without an answer the status is 0.
+// post delivers a body with headers. It is safe for concurrent use; without an answer the status is
+// 0.
 func (h *harness) post(body []byte, header http.Header) (int, string) {
 	h.t.Helper()
 	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.stack.URL()+"/webhook", bytes.NewReader(body))
@@ -125,13 +118,13 @@ func (h *harness) post(body []byte, header http.Header) (int, string) {
 	return response.StatusCode, string(answer)
 }
 
-// quiet waits until nothing is on its way any more.
-func (h *harness) quiet() {
+// waitIdle waits until the stack has nothing left to do.
+func (h *harness) waitIdle() {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
 	defer cancel()
-	if err := h.stack.Quiet(ctx); err != nil {
-		h.t.Fatalf("the stack is not quiet: %v\n%s", err, h.log())
+	if err := h.stack.WaitIdle(ctx); err != nil {
+		h.t.Fatalf("the stack is not idle: %v\n%s", err, h.Text(activity.Logged))
 	}
 }
 
@@ -143,30 +136,17 @@ func (h *harness) await(what string, holds func() bool) {
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			h.t.Fatalf("in vain: %s\n%s", what, h.log())
+			h.t.Fatalf("never happened: %s\n%s", what, h.Text(activity.Logged))
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-// all returns the steps of one kind so far, in their order.
-func (h *harness) all(kind activity.Kind) []activity.Step {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var found []activity.Step
-	for _, s := range h.steps {
-		if s.Kind == kind {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
-// put returns the details that were put on the bus under a source, by event id.
+// put returns the details of the events that were put on the bus with a source, by event id.
 func (h *harness) put(source string) map[string][]json.RawMessage {
 	h.t.Helper()
 	found := map[string][]json.RawMessage{}
-	for _, s := range h.all(activity.Put) {
+	for _, s := range h.Steps(activity.Put) {
 		var envelope struct{ Detail json.RawMessage }
 		if err := json.Unmarshal(s.Envelope, &envelope); err != nil {
 			h.t.Fatalf("envelope %s: %v", s.Envelope, err)
@@ -178,16 +158,7 @@ func (h *harness) put(source string) map[string][]json.RawMessage {
 	return found
 }
 
-// log returns what the functions printed.
-func (h *harness) log() string {
-	var b strings.Builder
-	for _, s := range h.all(activity.Logged) {
-		b.WriteString(s.Name + ": " + s.Text + "\n")
-	}
-	return b.String()
-}
-
-// sample returns a fresh published event whose full form the sandbox knows.
+// sample returns a new copy of a published event, whose full form the sandbox has.
 func (h *harness) sample(name, id string) stripe.Sample {
 	h.t.Helper()
 	for _, s := range stripe.Samples() {
@@ -204,7 +175,8 @@ func (h *harness) sample(name, id string) stripe.Sample {
 	return stripe.Sample{}
 }
 
-// withResources writes a copy of the repository's template with more resources and returns its path.
+// withResources writes a copy of the repository's template with more resources and returns its
+// path.
 func withResources(t testing.TB, resources string) string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root(t), "template.yaml"))

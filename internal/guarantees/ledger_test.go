@@ -9,7 +9,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// TestOncePerEventID attacks guarantee 4 with what Stripe does when an answer is lost: it delivers again.
+// TestOncePerEventID attacks guarantee 4 with deliveries that Stripe repeats because an answer was
+// lost.
 func TestOncePerEventID(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
@@ -22,19 +23,19 @@ func TestOncePerEventID(t *testing.T) {
 	}
 	h.await("the full event", func() bool { return len(h.put(full)[id]) > 0 })
 	h.deliverSigned(sample.Thin)
-	h.quietButDeferred(id, 4)
+	h.waitHandled(id, 4)
 	if got := h.put(full)[id]; len(got) != 1 {
 		t.Errorf("emitted %d times, want once", len(got))
 	}
 }
 
-// quietButDeferred waits until a number of deliveries were handled. Those that found the event held by another come again
-// after half a minute, for which no test should wait.
-func (h *harness) quietButDeferred(id string, deliveries int) {
+// waitHandled waits until a number of deliveries were handled. Those that found the event claimed
+// by another are redelivered after half a minute, for which no test should wait.
+func (h *harness) waitHandled(id string, deliveries int) {
 	h.t.Helper()
 	h.await("every delivery", func() bool {
 		handled := 0
-		for _, s := range h.all(activity.Invoked) {
+		for _, s := range h.Steps(activity.Invoked) {
 			if s.Name == "FetcherFunction" {
 				handled += s.Count
 			}
@@ -43,8 +44,8 @@ func (h *harness) quietButDeferred(id string, deliveries int) {
 	})
 }
 
-// TestMissedDeliveriesAreFound is guarantee 6 in the running stack: what Stripe has and never delivered comes out in full,
-// and what went its way before does not come out again.
+// TestMissedDeliveriesAreFound attacks guarantee 6: an event that Stripe lists and never delivered
+// is emitted in full, and one that was delivered is not emitted again.
 func TestMissedDeliveriesAreFound(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
@@ -60,14 +61,14 @@ func TestMissedDeliveriesAreFound(t *testing.T) {
 	if status := h.deliverSigned(last.Thin); status != http.StatusOK {
 		t.Fatalf("answered %d, want 200", status)
 	}
-	h.quiet()
+	h.waitIdle()
 	if got := h.stack.RunSchedules(); len(got) != 1 {
 		t.Fatalf("schedules %v, want the reconciler's", got)
 	}
-	h.quiet()
+	h.waitIdle()
 	for _, id := range ids {
 		if got := h.put(full)[id]; len(got) != 1 {
-			t.Errorf("%s was emitted %d times, want once\n%s", id, len(got), h.log())
+			t.Errorf("%s was emitted %d times, want once\n%s", id, len(got), h.Text(activity.Logged))
 		}
 		if got := h.put(thin)[id]; len(got) != 1 {
 			t.Errorf("%s was put on the bus %d times, want once", id, len(got))

@@ -15,8 +15,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// TestThinGoesInFullComesOut is the main job, for each of the seed types, through real processes.
-func TestThinGoesInFullComesOut(t *testing.T) {
+// TestThinEventIsEmittedInFull is the main job, for each of the types with a sample.
+func TestThinEventIsEmittedInFull(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
 	ids := map[string]string{
@@ -24,14 +24,14 @@ func TestThinGoesInFullComesOut(t *testing.T) {
 	}
 	for name, id := range ids {
 		if status := h.deliverSigned(h.sample(name, id).Thin); status != http.StatusOK {
-			t.Errorf("%s: answered %d, want 200\n%s", name, status, h.log())
+			t.Errorf("%s: answered %d, want 200\n%s", name, status, h.Text(activity.Logged))
 		}
 	}
-	h.quiet()
+	h.waitIdle()
 	for name, id := range ids {
 		details := h.put(full)[id]
 		if len(details) != 1 {
-			t.Errorf("%s: %d full events, want 1\n%s", name, len(details), h.log())
+			t.Errorf("%s: %d full events, want 1\n%s", name, len(details), h.Text(activity.Logged))
 			continue
 		}
 		if _, err := v2events.ParseEvent(details[0]); err != nil {
@@ -40,8 +40,9 @@ func TestThinGoesInFullComesOut(t *testing.T) {
 	}
 }
 
-// TestBinaryBody: API Gateway hands bodies of binary types over in base64, and the signature is over the bytes.
-func TestBinaryBody(t *testing.T) {
+// TestBinaryBodyIsVerified: API Gateway encodes bodies of binary types in base64, and the signature
+// is over the bytes.
+func TestBinaryBodyIsVerified(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
 	body := h.sample("ping", "evt_test_binary").Thin
@@ -49,15 +50,16 @@ func TestBinaryBody(t *testing.T) {
 		"Content-Type": {"application/octet-stream"}, "stripe-SIGNATURE": {signingSecret.Sign(body, time.Now())},
 	})
 	if status != http.StatusOK {
-		t.Errorf("answered %d %s, want 200\n%s", status, answer, h.log())
+		t.Errorf("answered %d %s, want 200\n%s", status, answer, h.Text(activity.Logged))
 	}
 	if status := h.deliverSigned(append(body, make([]byte, 256<<10)...)); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a body over 256 KiB: answered %d, want 413", status)
 	}
 }
 
-// TestAddingARuleAddsAConsumer is what the README promises: resources.yaml of the example is all there is to add.
-func TestAddingARuleAddsAConsumer(t *testing.T) {
+// TestRuleAddsAConsumer: as the README promises, resources.yaml of the example is all there is to
+// add.
+func TestRuleAddsAConsumer(t *testing.T) {
 	t.Parallel()
 	resources, err := os.ReadFile(filepath.Join(root(t), "examples", "meter-alerts", "resources.yaml"))
 	if err != nil {
@@ -66,13 +68,13 @@ func TestAddingARuleAddsAConsumer(t *testing.T) {
 	h := newHarness(t, setup{change: func(o *aws.Options) { o.Template = withResources(t, string(resources)) }})
 	h.deliverSigned(h.sample("error_report_triggered", "evt_test_alert").Thin)
 	h.deliverSigned(h.sample("ping", "evt_test_not_for_it").Thin)
-	h.quiet()
-	log := h.log()
+	h.waitIdle()
+	log := h.Text(activity.Logged)
 	if want := `"event_id":"evt_test_alert"`; !strings.Contains(log, "MeterAlertsFunction: ") || !strings.Contains(log, want) {
-		t.Errorf("the consumer did not tell of the event:\n%s", log)
+		t.Errorf("the consumer did not log the event:\n%s", log)
 	}
 	var invoked int
-	for _, s := range h.all(activity.Invoked) {
+	for _, s := range h.Steps(activity.Invoked) {
 		if s.Name == "MeterAlertsFunction" {
 			invoked++
 		}
@@ -103,55 +105,57 @@ func TestRuleAddsTypesToFetch(t *testing.T) {
 			t.Errorf("%s: answered %d, want 200", id, status)
 		}
 	}
-	h.quiet()
+	h.waitIdle()
 	if got := h.put(full); len(got) != 1 || len(got["evt_test_wanted"]) != 1 {
-		t.Errorf("full events %v, want evt_test_wanted only\n%s", got, h.log())
+		t.Errorf("full events %v, want evt_test_wanted only\n%s", got, h.Text(activity.Logged))
 	}
 }
 
-// TestEventNobodyKnowsIsParked attacks guarantee 3: Stripe's 404 is tried a few times, then the event comes to rest where it can be seen.
-func TestEventNobodyKnowsIsParked(t *testing.T) {
+// TestUnknownEventIsParked attacks guarantee 3: after a few 404s of Stripe the event is parked and
+// announced.
+func TestUnknownEventIsParked(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{change: func(o *aws.Options) { o.ClockFactor = 2000 }})
 	h.deliverSigned([]byte(`{"id":"evt_missing_1","object":"v2.core.event","type":"v2.core.event_destination.ping","created":"2026-01-02T03:04:05Z","livemode":false}`))
-	h.quiet()
-	parked := h.all(activity.Parked)
+	h.waitIdle()
+	parked := h.Steps(activity.Parked)
 	if len(parked) != 1 || parked[0].Name != "DeadLetters" || parked[0].EventID != "evt_missing_1" {
-		t.Errorf("parked = %+v, want evt_missing_1 in DeadLetters\n%s", parked, h.log())
+		t.Errorf("parked = %+v, want evt_missing_1 in DeadLetters\n%s", parked, h.Text(activity.Logged))
 	}
 	if got := h.put("stripe.failure")["evt_missing_1"]; len(got) != 1 {
 		t.Errorf("%d stripe.failure events, want 1: %s", len(got), got)
 	}
 }
 
-// TestUnknownEventIsTriedForMinutes by the stack's clock before it is parked, here with the clock skipping all waits.
+// TestUnknownEventIsTriedForMinutes by the stack's clock before it is parked, here with the clock
+// skipping all waits.
 func TestUnknownEventIsTriedForMinutes(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
 	h.deliverSigned([]byte(`{"id":"evt_missing_1","object":"v2.core.event","type":"v2.core.event_destination.ping","created":"2026-01-02T03:04:05Z","livemode":false}`))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := h.stack.Hasten(ctx); err != nil {
-		t.Fatalf("Hasten: %v\n%s", err, h.log())
+	if err := h.stack.FastForward(ctx); err != nil {
+		t.Fatalf("FastForward: %v\n%s", err, h.Text(activity.Logged))
 	}
-	parked, stored := h.all(activity.Parked), h.all(activity.Put)
+	parked, stored := h.Steps(activity.Parked), h.Steps(activity.Put)
 	if len(parked) != 1 || parked[0].EventID != "evt_missing_1" {
-		t.Fatalf("parked = %+v, want evt_missing_1\n%s", parked, h.log())
+		t.Fatalf("parked = %+v, want evt_missing_1\n%s", parked, h.Text(activity.Logged))
 	}
 	if took := parked[0].Time.Sub(stored[0].Time); took < 5*time.Minute {
 		t.Errorf("parked %v after it was stored by the stack's clock, want the minutes that all its waits add up to", took)
 	}
 }
 
-// TestMissingSecretFailsAtStart: with every fault in the message, before anything is accepted.
+// TestMissingSecretFailsAtStart, before any request is accepted.
 func TestMissingSecretFailsAtStart(t *testing.T) {
 	t.Parallel()
 	h := &harness{t: t}
 	_, err := aws.Open(t.Context(), &aws.Options{
 		Template: filepath.Join(root(t), "template.yaml"), Listen: "127.0.0.1:0", BuildDir: t.TempDir(),
-		Observer: activity.ObserverFunc(h.observe),
+		Observer: &h.History,
 	})
-	if err == nil || !strings.Contains(h.log(), "secret") {
-		t.Errorf("Open = %v, want an error, and a log that tells of the secret:\n%s", err, h.log())
+	if err == nil || !strings.Contains(h.Text(activity.Logged), "secret") {
+		t.Errorf("Open = %v, want an error, and a log that mentions the secret:\n%s", err, h.Text(activity.Logged))
 	}
 }

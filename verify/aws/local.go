@@ -140,7 +140,7 @@ func (l *localStack) deliver(ctx context.Context, body []byte, headers map[strin
 func (l *localStack) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	return l.stack.Quiet(ctx)
+	return l.stack.WaitIdle(ctx)
 }
 
 // localGivesTheSame runs the scenario of end-to-end on the local stack, and compares the

@@ -1,11 +1,13 @@
 // Package aws runs a SAM template on one machine, for development and tests.
 //
-// [Open] reads the template and gives each of its resources to the emulated service that runs such: queues to package sqs, functions
-// to package lambda, and so on. The result is a [Stack], with HTTP API routes at an address of its own. The functions reach the
-// services through the SDK's own AWS_ENDPOINT_URL, so they cannot tell the difference.
+// [Open] reads the template and gives each of its resources to the emulated service that runs such:
+// queues to package sqs, functions to package lambda, and so on. The result is a [Stack], with HTTP
+// API routes at an address of its own. The functions reach the services through the SDK's own
+// AWS_ENDPOINT_URL, so they cannot tell the difference.
 //
-// The template is the only description of the system. What it asks for and no service does is reported: an event pattern or an input
-// transformer that cannot be read is an error, and resource types that are not run are named in a warning.
+// The template is the only description of the system. What it asks for and no service does is
+// reported: an event pattern or an input transformer that cannot be read is an error, and resource
+// types that are not run are named in a warning.
 package aws
 
 import (
@@ -48,15 +50,17 @@ type Options struct {
 	Secrets     map[string]string // from a variable that names a secret to what that secret holds
 	Observer    activity.Observer // receives every step; nil means none is reported
 
-	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts, delays, schedules, the deadlines of
-	// the functions that queues feed. Zero means 1. The work of a function takes as long as ever, so no deadline is made shorter than
-	// 3 s, and a factor that makes visibility timeouts shorter than that lets batches be handed out twice.
+	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts,
+	// delays, schedules, the deadlines of the functions that queues feed. Zero means 1. The work of
+	// a function takes as long as ever, so no deadline is made shorter than 3 s, and a factor that
+	// makes visibility timeouts shorter than that lets batches be handed out twice.
 	ClockFactor float64
 	// Unscheduled keeps schedules from running by themselves; see RunSchedules.
 	Unscheduled bool
 
-	// Places where faults can be put before, after or in place of what is done there; nil means none. Intercept wraps the handling of
-	// each AWS call of the functions, Front that of each request to an HTTP API, and Queue may change how a queue is made.
+	// Places where faults can be put before, after or in place of what is done there; nil means
+	// none. Intercept wraps the handling of each AWS call of the functions, Front that of each
+	// request to an HTTP API, and Queue may change how a queue is made.
 	Intercept func(call awsjson.Call, next http.Handler) http.Handler
 	Front     func(next http.Handler) http.Handler
 	Queue     func(*sqs.Config)
@@ -64,9 +68,8 @@ type Options struct {
 
 // Stack is a running template. It is safe for concurrent use.
 type Stack struct {
-	options  Options
-	recorder *activity.Recorder
-	clock    *clock.Clock
+	options   Options
+	directory *target.Directory
 	listeners
 
 	secrets   *secretsmanager.Service
@@ -78,8 +81,8 @@ type Stack struct {
 	routes    *apigateway.Service
 }
 
-// Open reads the template, builds and starts what it describes, and serves until Close. Every function has started when it returns, so
-// a fault in a function's configuration is its error.
+// Open reads the template, builds and starts what it describes, and serves until Close. Every
+// function has started when it returns, so a fault in a function's configuration is its error.
 func Open(ctx context.Context, opts *Options) (*Stack, error) {
 	s := &Stack{}
 	if opts != nil {
@@ -93,18 +96,16 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 		return nil, err
 	}
 	s.accessKey = "local" + rand.Text()
-	s.clock = clock.New(s.options.ClockFactor)
-	s.recorder = activity.NewRecorder(s.options.Observer, s.clock.Now)
-	directory := target.NewDirectory(s.recorder)
-	s.secrets, s.tables = secretsmanager.New(s.clock.Now), dynamodb.New()
-	s.queues = sqs.New(directory, &sqs.Options{Clock: s.clock, Recorder: s.recorder, Endpoint: s.endpoint(), Configure: s.options.Queue})
-	s.functions = lambda.New(directory, &lambda.Options{
-		Clock: s.clock, Recorder: s.recorder, Dir: folder, BuildDir: s.options.BuildDir, Prebuilt: s.options.Prebuilt,
+	s.directory = target.NewDirectory(clock.New(s.options.ClockFactor), s.options.Observer)
+	s.secrets, s.tables = secretsmanager.New(s.directory.Clock.Now), dynamodb.New()
+	s.queues = sqs.New(s.directory, &sqs.Options{Endpoint: s.endpoint(), Configure: s.options.Queue})
+	s.functions = lambda.New(s.directory, &lambda.Options{
+		Dir: folder, BuildDir: s.options.BuildDir, Prebuilt: s.options.Prebuilt,
 		Environment: s.environment(), Override: s.options.Environment,
 	})
-	s.schedules = scheduler.New(directory, &scheduler.Options{Clock: s.clock, Recorder: s.recorder})
-	s.buses = eventbridge.New(directory, &eventbridge.Options{Clock: s.clock, Recorder: s.recorder, Scheduler: s.schedules})
-	s.routes = apigateway.New(directory, &apigateway.Options{Clock: s.clock, Recorder: s.recorder})
+	s.schedules = scheduler.New(s.directory)
+	s.buses = eventbridge.New(s.directory, s.schedules)
+	s.routes = apigateway.New(s.directory)
 	if err := s.start(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -125,7 +126,7 @@ func (s *Stack) start(ctx context.Context) error {
 		}
 	}
 	s.serve(s.aws, s.authorized(awsjson.New(
-		&awsjson.Options{Warn: func(text string) { s.recorder.Warn("%s", text) }, Intercept: s.options.Intercept},
+		&awsjson.Options{Warn: func(text string) { s.directory.Recorder.Warn("%s", text) }, Intercept: s.options.Intercept},
 		s.buses.Operations(), s.secrets.Operations(), s.queues.Operations(), s.tables.Operations(),
 	)))
 	if err := s.functions.Start(ctx); err != nil {
@@ -142,14 +143,16 @@ func (s *Stack) start(ctx context.Context) error {
 	return nil
 }
 
-// passive lists types, or their beginnings, that a deployed stack needs and a local one can do without.
+// passive lists types, or their beginnings, that a deployed stack needs and a local one can do
+// without.
 var passive = []string{
 	"AWS::Serverless::HttpApi", "AWS::SQS::QueuePolicy", "AWS::Events::EventBusPolicy", "AWS::Events::Archive", "AWS::SNS::Topic",
 	"AWS::SNS::Subscription", "AWS::SecretsManager::ResourcePolicy", "AWS::Lambda::Permission", "AWS::Serverless::Application",
 	"AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::EventSchemas::", "AWS::KMS::", "AWS::SSM::",
 }
 
-// addResources gives each resource of the template to the service that runs it, and warns, in one line, of those that none does.
+// addResources gives each resource of the template to the service that runs it, and warns, in one
+// line, of those that none does.
 func (s *Stack) addResources() error {
 	resources, err := s.resources()
 	if err != nil {
@@ -187,12 +190,13 @@ func (s *Stack) addResources() error {
 		}
 	}
 	if len(left) > 0 {
-		s.recorder.Warn("not run locally: %s", strings.Join(left, ", "))
+		s.directory.Recorder.Warn("not run locally: %s", strings.Join(left, ", "))
 	}
 	return nil
 }
 
-// resources returns the template's resources, with those that SAM generates from the events of functions.
+// resources returns the template's resources, with those that SAM generates from the events of
+// functions.
 func (s *Stack) resources() ([]sam.Resource, error) {
 	source, err := os.ReadFile(s.options.Template)
 	if err != nil {
@@ -223,11 +227,12 @@ func (s *Stack) Close() {
 	s.functions.Close()
 }
 
-// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL does, and reports whether there was
-// one.
+// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL
+// does, and reports whether there was one.
 func (s *Stack) Kill(match func(payload []byte) bool) bool { return s.functions.Kill(match) }
 
-// Rotate gives each secret that a function names by an environment variable another value. The last one becomes the previous.
+// Rotate gives each secret that a function names by an environment variable another value. The last
+// one becomes the previous.
 func (s *Stack) Rotate(variable, value string) error {
 	for _, id := range s.functions.Values(variable) {
 		if err := s.secrets.Put(id, value); err != nil {
@@ -237,7 +242,8 @@ func (s *Stack) Rotate(variable, value string) error {
 	return nil
 }
 
-// Routes lists the HTTP API routes, such as "POST /webhook", with the logical id of the function behind each.
+// Routes lists the HTTP API routes, such as "POST /webhook", with the logical id of the function
+// behind each.
 func (s *Stack) Routes() map[string]string {
 	routes := map[string]string{}
 	for _, r := range s.routes.Routes() {
@@ -246,8 +252,8 @@ func (s *Stack) Routes() map[string]string {
 	return routes
 }
 
-// RouteOf returns the URL of the POST route of the first function whose environment has a variable of that name; empty if there is
-// none.
+// RouteOf returns the URL of the POST route of the first function whose environment has a variable
+// of that name; empty if there is none.
 func (s *Stack) RouteOf(variable string) string {
 	for _, r := range s.routes.Routes() {
 		if _, has := s.functions.Variable(r.Function, variable); has && r.Method == http.MethodPost {
@@ -257,7 +263,8 @@ func (s *Stack) RouteOf(variable string) string {
 	return ""
 }
 
-// QueueNamedBy returns the logical id of the queue that a function's environment variable names; empty if there is none.
+// QueueNamedBy returns the logical id of the queue that a function's environment variable names;
+// empty if there is none.
 func (s *Stack) QueueNamedBy(variable string) string {
 	for _, url := range s.functions.Values(variable) {
 		if q := s.queues.QueueAt(url); q != nil {
@@ -270,13 +277,16 @@ func (s *Stack) QueueNamedBy(variable string) string {
 // Scheduled reports whether there are schedules.
 func (s *Stack) Scheduled() bool { return s.schedules.Len() > 0 }
 
-// RunSchedules runs the target of every schedule once, now, and returns the logical ids of the schedules. It does not wait for what
-// the targets then do: see Quiet.
+// RunSchedules runs the target of every schedule once, now, and returns the logical ids of the
+// schedules. [Stack.WaitIdle] waits for what the targets then do.
 func (s *Stack) RunSchedules() []string { return s.schedules.RunAll() }
 
-// Quiet waits until nothing is on its way: no request, no batch, no delivery, and no message in a queue that has a consumer.
-func (s *Stack) Quiet(ctx context.Context) error { return s.clock.WaitIdle(ctx, s.queues) }
+// WaitIdle waits until no request, batch or delivery is being worked on and no queue that a
+// function polls has a message.
+func (s *Stack) WaitIdle(ctx context.Context) error { return s.directory.Clock.WaitIdle(ctx, s.queues) }
 
-// Hasten is Quiet without the waiting for messages that only wait: while nothing is being worked on, the stack's clock skips to the
-// moment at which the next message is due.
-func (s *Stack) Hasten(ctx context.Context) error { return s.clock.FastForward(ctx, s.queues) }
+// FastForward is WaitIdle without the wait for messages that are only held back: while nothing is
+// being worked on, the stack's clock skips to the time at which the next message is due.
+func (s *Stack) FastForward(ctx context.Context) error {
+	return s.directory.Clock.FastForward(ctx, s.queues)
+}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +26,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sdktest"
 )
 
-// TestMain makes this test binary a function where a Runtime API is named: the templates below build it by copying it.
+// TestMain makes this test binary a function where a Runtime API is named: the templates below
+// build it by copying it.
 func TestMain(m *testing.M) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
 		lambda.Start(echo)
@@ -51,13 +51,12 @@ func echo(event json.RawMessage) (json.RawMessage, error) {
 // running is an open stack and the steps that it has reported.
 type running struct {
 	*emulator.Stack
+	activity.History
 	t *testing.T
-
-	mu    sync.Mutex
-	steps []activity.Step
 }
 
-// open opens a template of one bus, called "bus", and more resources, whose functions are copies of this binary.
+// open opens a template of one bus, called "bus", and more resources, whose functions are copies of
+// this binary.
 func open(t *testing.T, resources string) *running {
 	t.Helper()
 	r, err := tryOpen(t, resources)
@@ -71,7 +70,7 @@ func tryOpen(t *testing.T, resources string) (*running, error) {
 	t.Helper()
 	r := &running{t: t}
 	stack, err := emulator.Open(t.Context(), &emulator.Options{
-		Template: write(t, resources), Listen: "127.0.0.1:0", Observer: activity.ObserverFunc(r.observe),
+		Template: write(t, resources), Listen: "127.0.0.1:0", Observer: &r.History,
 	})
 	if err == nil {
 		r.Stack = stack
@@ -98,34 +97,6 @@ func write(t *testing.T, resources string) string {
 		}
 	}
 	return filepath.Join(folder, "template.yaml")
-}
-
-func (r *running) observe(s activity.Step) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.steps = append(r.steps, s)
-}
-
-// all returns the steps of one kind so far, in their order.
-func (r *running) all(kind activity.Kind) []activity.Step {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var found []activity.Step
-	for _, s := range r.steps {
-		if s.Kind == kind {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
-// log returns what the functions printed.
-func (r *running) log() string {
-	var b strings.Builder
-	for _, s := range r.all(activity.Logged) {
-		b.WriteString(s.Text + "\n")
-	}
-	return b.String()
 }
 
 // put puts an event on the bus.
@@ -157,11 +128,12 @@ func (r *running) wait(idle func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	if err := idle(ctx); err != nil {
-		r.t.Fatalf("the stack is not idle: %v\n%s", err, r.log())
+		r.t.Fatalf("the stack is not idle: %v\n%s", err, r.Text(activity.Logged))
 	}
 }
 
-// TestServicesWorkTogether takes a request through a route, a function, a bus, a rule, a queue and a mapping to another function.
+// TestServicesWorkTogether takes a request through a route, a function, a bus, a rule, a queue and
+// a mapping to another function.
 func TestServicesWorkTogether(t *testing.T) {
 	t.Parallel()
 	r := open(t, `
@@ -200,10 +172,10 @@ func TestServicesWorkTogether(t *testing.T) {
 	}
 	r.put("a", `{"id":"evt_1"}`)
 	r.put("b", `{"id":"evt_2"}`)
-	r.wait(r.Quiet)
-	for _, want := range []string{"front got {", `"body":"\"evt_1\""`, `back got {"id":"evt_2"}`} {
-		if !strings.Contains(r.log(), want) {
-			t.Errorf("log lacks %s:\n%s", want, r.log())
+	r.wait(r.WaitIdle)
+	for _, want := range []string{"front got {", `"body":"\"evt_1\""`, `Back: back got {"id":"evt_2"}`} {
+		if !strings.Contains(r.Text(activity.Logged), want) {
+			t.Errorf("log lacks %s:\n%s", want, r.Text(activity.Logged))
 		}
 	}
 }
@@ -222,12 +194,13 @@ func TestBodyThatAQueueRefusesIsADeadLetter(t *testing.T) {
       Targets: [{Id: queue, Arn: !GetAtt Queue.Arn, InputPath: $.detail.missing, DeadLetterConfig: {Arn: !GetAtt Dead.Arn}}]
 `)
 	r.put("a", `{"id":"evt_1"}`)
-	if parked := r.all(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
+	if parked := r.Steps(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
 		t.Errorf("parked %+v, want evt_1 in Dead", parked)
 	}
 }
 
-// TestFastForwardSkipsVisibilityTimeouts lets a message fail for an hour of the stack's time within seconds.
+// TestFastForwardSkipsVisibilityTimeouts lets a message fail for an hour of the stack's time within
+// seconds.
 func TestFastForwardSkipsVisibilityTimeouts(t *testing.T) {
 	t.Parallel()
 	r := open(t, `
@@ -247,13 +220,13 @@ func TestFastForwardSkipsVisibilityTimeouts(t *testing.T) {
 	r.put("a", `{"id":"evt_1"}`)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.Hasten(cancelled); !errors.Is(err, context.Canceled) {
-		t.Errorf("Hasten = %v, want context.Canceled while a message is pending", err)
+	if err := r.FastForward(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("FastForward = %v, want context.Canceled while a message is pending", err)
 	}
-	r.wait(r.Hasten)
-	parked, put := r.all(activity.Parked), r.all(activity.Put)
+	r.wait(r.FastForward)
+	parked, put := r.Steps(activity.Parked), r.Steps(activity.Put)
 	if len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
-		t.Fatalf("parked %+v, want evt_1 in Dead\n%s", parked, r.log())
+		t.Fatalf("parked %+v, want evt_1 in Dead\n%s", parked, r.Text(activity.Logged))
 	}
 	if took := parked[0].Time.Sub(put[0].Time); took < time.Hour {
 		t.Errorf("parked %v after it was put, want three visibility timeouts of 20 minutes", took)
@@ -272,12 +245,13 @@ func TestOnlyTheAccessKeyOfTheStackIsAccepted(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "UnrecognizedClientException") {
 		t.Errorf("PutEvents = %v, want UnrecognizedClientException", err)
 	}
-	if got := r.all(activity.Put); len(got) != 0 {
+	if got := r.Steps(activity.Put); len(got) != 0 {
 		t.Errorf("events on the bus: %v", got)
 	}
 }
 
-// TestResourcesThatAreNotRunAreNamed in one warning, without those that a local stack can do without.
+// TestResourcesThatAreNotRunAreNamed in one warning, without those that a local stack can do
+// without.
 func TestResourcesThatAreNotRunAreNamed(t *testing.T) {
 	t.Parallel()
 	r := open(t, `
@@ -287,7 +261,7 @@ func TestResourcesThatAreNotRunAreNamed(t *testing.T) {
   Route: {Type: AWS::ApiGatewayV2::Route}
   Function: {Type: AWS::Serverless::Function, Properties: {Events: {Bucket: {Type: S3}}}}
 `)
-	warnings := r.all(activity.Warned)
+	warnings := r.Steps(activity.Warned)
 	const want = "not run locally: Machine (AWS::Serverless::StateMachine), Stream (AWS::Kinesis::Stream), " +
 		"Route (AWS::ApiGatewayV2::Route), FunctionBucket (event of type S3)"
 	if len(warnings) != 1 || warnings[0].Text != want {

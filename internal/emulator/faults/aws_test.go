@@ -24,6 +24,7 @@ import (
 	emulatedevents "github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	emulatedsecrets "github.com/meterbridge/meterbridge/internal/emulator/aws/secretsmanager"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 )
 
@@ -41,7 +42,7 @@ func newCloud(t *testing.T, i *faults.Injector) *cloud {
 	t.Helper()
 	c := &cloud{names: map[string]string{}}
 	secrets, tables := emulatedsecrets.New(nil), emulated.New()
-	buses := emulatedevents.New(nil, &emulatedevents.Options{Recorder: activity.NewRecorder(activity.ObserverFunc(c.observe), time.Now)})
+	buses := emulatedevents.New(target.NewDirectory(nil, activity.ObserverFunc(c.observe)), nil)
 	buses.AddBus(emulatedevents.BusConfig{Name: "default"})
 	if err := errors.Join(secrets.AddSecret("key", "arn:key"), secrets.Put("key", "sk_test_1")); err != nil {
 		t.Fatal(err)

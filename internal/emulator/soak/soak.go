@@ -175,10 +175,10 @@ const leaseLimit = 14 * time.Second
 func (r *run) waitIdle(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, max(0, leaseLimit-time.Since(r.stopped)))
 	defer cancel()
-	if r.withProgress(func() error { return r.stack.Quiet(waiting) }) == nil {
+	if r.withProgress(func() error { return r.stack.WaitIdle(waiting) }) == nil {
 		return nil
 	}
-	return r.withProgress(func() error { return r.stack.Hasten(ctx) })
+	return r.withProgress(func() error { return r.stack.FastForward(ctx) })
 }
 
 // faultLimit is when the faults stop although most events have no outcome: some faults let nothing

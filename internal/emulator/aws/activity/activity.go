@@ -1,19 +1,23 @@
 // Package activity is how the emulated services report what happens in them.
 //
-// A service reports each [Step] through a [Recorder], and whoever runs the services watches them through an [Observer].
+// A service reports each [Step] through a [Recorder], and whoever runs the services watches them
+// through an [Observer].
 package activity
 
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
 // Kind is what happened in a [Step].
 type Kind int
 
-// The kinds of steps, in the order in which an event meets them. Each comment lists the fields that are set besides Time, EventID
-// and EventType.
+// The kinds of steps, in the order in which an event meets them. Each comment lists the fields that
+// are set besides Time, EventID and EventType.
 const (
 	Building  Kind = iota // a build printed a line: Name of the function, Text
 	Built                 // a function was built: Name, Took
@@ -29,7 +33,8 @@ const (
 	Warned                // something deserves attention: Text
 )
 
-// Step is one thing that happened to an event or to the emulator. Fields that its Kind does not name are zero.
+// Step is one thing that happened to an event or to the emulator. Fields that its Kind does not
+// name are zero.
 type Step struct {
 	Kind      Kind
 	Time      time.Time
@@ -69,13 +74,45 @@ type ObserverFunc func(Step)
 // Observe implements [Observer].
 func (f ObserverFunc) Observe(s Step) { f(s) }
 
-// A Recorder sets the time of steps and passes them to an observer. A nil Recorder discards them. It is safe for concurrent use.
+// History is an [Observer] that keeps every step, for tests. Its zero value is empty. It is safe
+// for concurrent use.
+type History struct {
+	mu    sync.Mutex
+	steps []Step
+}
+
+// Observe implements [Observer].
+func (h *History) Observe(s Step) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.steps = append(h.steps, s)
+}
+
+// Steps returns the steps of some kinds so far, or of all kinds if none is given, in their order.
+func (h *History) Steps(kinds ...Kind) []Step {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(h.steps), func(s Step) bool { return len(kinds) > 0 && !slices.Contains(kinds, s.Kind) })
+}
+
+// Text returns a line for each step of a kind so far: its Name, a colon and its Text.
+func (h *History) Text(kind Kind) string {
+	var b strings.Builder
+	for _, s := range h.Steps(kind) {
+		b.WriteString(s.Name + ": " + s.Text + "\n")
+	}
+	return b.String()
+}
+
+// A Recorder sets the time of steps and passes them to an observer. A nil Recorder discards them.
+// It is safe for concurrent use.
 type Recorder struct {
 	observer Observer
 	now      func() time.Time
 }
 
-// NewRecorder returns a Recorder whose steps take their time from now. A nil observer discards them.
+// NewRecorder returns a Recorder whose steps take their time from now. A nil observer discards
+// them.
 func NewRecorder(observer Observer, now func() time.Time) *Recorder {
 	if observer == nil {
 		return nil
@@ -99,8 +136,8 @@ func (r *Recorder) Warn(format string, arguments ...any) {
 	r.Record(Step{Kind: Warned, Text: fmt.Sprintf(format, arguments...)})
 }
 
-// EventID returns the id by which the detail of an event, or the body of a request, names the event: its event_id, or else its id.
-// It is empty if there is neither.
+// EventID returns the id by which the detail of an event, or the body of a request, names the
+// event: its event_id, or else its id. It is empty if there is neither.
 func EventID(detail []byte) string {
 	var ids struct {
 		ID      string `json:"id"`
@@ -115,7 +152,8 @@ func EventID(detail []byte) string {
 	return ids.ID
 }
 
-// EnvelopeEventID returns the [EventID] of the detail in an EventBridge event. It is empty if there is none.
+// EnvelopeEventID returns the [EventID] of the detail in an EventBridge event. It is empty if there
+// is none.
 func EnvelopeEventID(envelope []byte) string {
 	var e struct {
 		Detail json.RawMessage `json:"detail"`

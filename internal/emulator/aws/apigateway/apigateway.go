@@ -1,6 +1,7 @@
 // Package apigateway is API Gateway: the routes of a template's HTTP APIs on one address.
 //
-// A [Service] is an [http.Handler] that invokes functions of a directory with requests in payload format 2.0.
+// A [Service] is an [http.Handler] that invokes functions of a directory with requests in payload
+// format 2.0.
 package apigateway
 
 import (
@@ -23,33 +24,26 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// maxRequest is the largest body that API Gateway takes.
+// maxRequest is the largest body that API Gateway accepts, in bytes.
 const maxRequest = 10 << 20
 
-// Options change how a service is made. The zero value is the default.
-type Options struct {
-	Clock    *clock.Clock       // counts requests as work; nil: nothing does
-	Recorder *activity.Recorder // is told of requests and invocations; nil: steps are discarded
-}
-
-// Service serves the routes of all HTTP APIs. It is safe for concurrent use once the last route is added.
+// Service serves the routes of all HTTP APIs. It is safe for concurrent use once the last route is
+// added.
 type Service struct {
 	directory *target.Directory
-	clock     *clock.Clock
-	recorder  *activity.Recorder
 	routes    []route // the most specific first
 }
 
 // Function is a target that a route can invoke.
 type Function interface {
 	target.Target
-	// Invoke returns the function's answer. An error that wraps [lambda.ErrTimeout] means that it took too long.
+	// Invoke returns the function's answer. An error that wraps [lambda.ErrTimeout] means that it
+	// took too long.
 	Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
 
@@ -58,20 +52,16 @@ type route struct {
 	function     Function
 }
 
-// New returns a service without routes, whose functions are in the directory. A nil directory is an empty one.
-func New(directory *target.Directory, opts *Options) *Service {
-	if opts == nil {
-		opts = &Options{}
-	}
-	return &Service{
-		directory: cmp.Or(directory, target.NewDirectory(nil)), clock: cmp.Or(opts.Clock, clock.New(1)), recorder: opts.Recorder,
-	}
+// New returns a service without routes, which invokes functions of the directory. Nil: an empty
+// directory.
+func New(directory *target.Directory) *Service {
+	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 }
 
 // Add adds the route that a [sam.Route] describes. A route comes after its function.
 //
-// Of several routes that match a request the most specific one gets it: a literal part of a path comes before a parameter, that
-// before the rest of the path, and a method before any. See
+// Of several routes that match a request the most specific one gets it: a literal part of a path
+// comes before a parameter, that before the rest of the path, and a method before any. See
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[struct{ Method, Path, FunctionArn string }](r)
@@ -105,7 +95,7 @@ func (s *Service) Routes() []Route {
 
 // ServeHTTP invokes the function of the route that matches the request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer s.clock.Work()()
+	defer s.directory.Clock.Work()()
 	matched, parameters := s.find(r.Method, r.URL.Path)
 	if matched == nil {
 		reply(w, http.StatusNotFound, "Not Found")
@@ -113,18 +103,18 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
 	if err != nil {
-		return // the sender is gone
+		return // the client has gone
 	}
 	if len(body) > maxRequest {
 		reply(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		return
 	}
 	started, id, name := time.Now(), activity.EventID(body), matched.function.ID()
-	s.recorder.Record(activity.Step{Kind: activity.Received, Name: name, EventID: id, Text: matched.key(), Count: len(body)})
+	s.directory.Recorder.Record(activity.Step{Kind: activity.Received, Name: name, EventID: id, Text: matched.key(), Count: len(body)})
 	answer, err := matched.function.Invoke(r.Context(), event(r, matched, parameters, body))
-	s.recorder.Record(activity.Step{Kind: activity.Invoked, Name: name, EventID: id, Count: 1, Err: err})
+	s.directory.Recorder.Record(activity.Step{Kind: activity.Invoked, Name: name, EventID: id, Count: 1, Err: err})
 	status := write(w, answer, err)
-	s.recorder.Record(activity.Step{Kind: activity.Answered, Name: name, EventID: id, Status: status, Took: time.Since(started)})
+	s.directory.Recorder.Record(activity.Step{Kind: activity.Answered, Name: name, EventID: id, Status: status, Took: time.Since(started)})
 }
 
 // key is the route as API Gateway writes it.
@@ -149,7 +139,8 @@ func (r route) rank() []int {
 	return append(ranks, 0)
 }
 
-// find returns the route for a request. As in API Gateway, a path whose methods do not fit is simply not found.
+// find returns the route for a request. As in API Gateway, a path without a route for the method is
+// not found.
 func (s *Service) find(method, path string) (*route, map[string]string) {
 	for i := range s.routes {
 		r := &s.routes[i]
@@ -183,7 +174,8 @@ func matchPath(template, path string) (map[string]string, bool) {
 	return parameters, len(want) == len(have)
 }
 
-// write writes the answer of a function; one that failed is a 500, one that took too long a 503, as in
+// write writes the answer of a function; one that failed is a 500, one that took too long a 503, as
+// in
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func write(w http.ResponseWriter, answer []byte, err error) int {
 	switch {
@@ -195,7 +187,8 @@ func write(w http.ResponseWriter, answer []byte, err error) int {
 	return writeAnswer(w, answer)
 }
 
-// event is the request in payload format 2.0.
+// event returns the request in payload format 2.0:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func event(r *http.Request, matched *route, parameters map[string]string, body []byte) []byte {
 	headers := map[string]string{"host": r.Host}
 	for name, values := range r.Header {
@@ -225,7 +218,8 @@ func event(r *http.Request, matched *route, parameters map[string]string, body [
 	return awsjson.Marshal(event)
 }
 
-// isText tells whether API Gateway hands the body over as it is; any other is base64.
+// isText reports whether API Gateway passes the body on as it is; any other body is encoded in
+// base64.
 func isText(contentType string, body []byte) bool {
 	if !utf8.Valid(body) {
 		return false
@@ -239,7 +233,8 @@ func isText(contentType string, body []byte) bool {
 		strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml")
 }
 
-// writeAnswer writes a function's answer: an object with a statusCode, or anything else as a JSON body with 200.
+// writeAnswer writes a function's answer: an object with a statusCode as a response, and anything
+// else as a JSON body with 200.
 func writeAnswer(w http.ResponseWriter, answer []byte) int {
 	var response struct {
 		StatusCode      int               `json:"statusCode"`
@@ -276,7 +271,7 @@ func writeAnswer(w http.ResponseWriter, answer []byte) int {
 	return response.StatusCode
 }
 
-// reply answers as API Gateway itself does.
+// reply answers as API Gateway does by itself.
 func reply(w http.ResponseWriter, status int, message string) int {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

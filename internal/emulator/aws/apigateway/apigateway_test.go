@@ -34,8 +34,8 @@ func (f function) Invoke(_ context.Context, payload []byte) ([]byte, error) {
 // serve returns a service with the routes, such as "POST /in", of functions.
 func serve(t *testing.T, functions map[string]function) *apigateway.Service {
 	t.Helper()
-	directory := target.NewDirectory(nil)
-	service := apigateway.New(directory, nil)
+	directory := target.NewDirectory(nil, nil)
+	service := apigateway.New(directory)
 	for route, f := range functions {
 		arn := target.ARN("lambda", "function:"+f.id)
 		directory.Add(arn, f)

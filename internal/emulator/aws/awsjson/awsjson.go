@@ -1,8 +1,9 @@
 // Package awsjson serves the AWS JSON protocols, versions 1.0 and 1.1, for any number of services.
 //
-// [New] makes an HTTP handler of the [Operations] of several services, each of which the SDKs find by the X-Amz-Target header:
-// https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html. A call that no service can serve as AWS would is refused by name,
-// never half done. Signatures and credentials are not checked, so a handler belongs on loopback or inside a test.
+// [New] makes an HTTP handler of the [Operations] of several services, each of which the SDKs find
+// by the X-Amz-Target header: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html. A
+// call that no service can serve as AWS would is refused by name, never half done. Signatures and
+// credentials are not checked, so a handler belongs on loopback or inside a test.
 package awsjson
 
 import (
@@ -10,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -20,7 +22,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxBody bounds a request: the largest legal batch is 1 MiB, which JSON escapes can make six times as long.
+// maxBody bounds a request: the largest legal batch is 1 MiB, which JSON escapes can make six times
+// as long.
 const maxBody = 8 << 20
 
 // Operations is what a service offers on the wire.
@@ -35,7 +38,8 @@ type Operations struct {
 	Namespace string
 	// MessageMember is the member of an error that holds its message. Empty: "message".
 	MessageMember string
-	// QueryCodes are the names that errors have in the service's query protocol, where they differ. Nil: it never had one.
+	// QueryCodes are the names that errors have in the service's query protocol, where they differ.
+	// Nil: it never had one.
 	QueryCodes map[string]string
 	// Checksum is whether answers bear a CRC-32.
 	Checksum bool
@@ -43,8 +47,9 @@ type Operations struct {
 	ByName map[string]Operation
 }
 
-// An Operation decodes the body of a request, acts, and returns what to encode; nil is an empty answer.
-// An error that is not an [*Error], and has no AWSError method that returns one, is an internal failure.
+// An Operation decodes the body of a request, acts, and returns what to encode; nil is an empty
+// answer. An error that is not an [*Error], and has no AWSError method that returns one, is an
+// internal failure.
 type Operation func(ctx context.Context, body []byte) (any, error)
 
 // Typed makes an [Operation] of a function over a typed input. Members that In lacks are refused.
@@ -70,10 +75,11 @@ func (c Call) Fail(w http.ResponseWriter, e *Error) { c.service.fail(w, e) }
 
 // Options change what a handler does. The zero value is the default.
 type Options struct {
-	// Warn receives what a client could miss, such as a call of an unknown operation. It may be called concurrently. Nil: warnings are
-	// dropped.
+	// Warn receives what a client could miss, such as a call of an unknown operation. It may be
+	// called concurrently. Nil: warnings are dropped.
 	Warn func(string)
-	// Intercept wraps the handling of each known call, so that faults can be put before, after or in place of it. Nil: none.
+	// Intercept wraps the handling of each known call, so that faults can be put before, after or
+	// in place of it. Nil: none.
 	Intercept func(c Call, next http.Handler) http.Handler
 }
 
@@ -84,7 +90,8 @@ type handler struct {
 	intercept func(Call, http.Handler) http.Handler
 }
 
-// New returns a handler for all of the services, safe for concurrent use. It answers on every path, as SDKs post to the root.
+// New returns a handler for all of the services, safe for concurrent use. It answers on every path,
+// as SDKs post to the root.
 func New(opts *Options, services ...Operations) http.Handler {
 	if opts == nil {
 		opts = &Options{}
@@ -148,8 +155,8 @@ func call(r *http.Request, run Operation) (any, error) {
 	return run(r.Context(), body)
 }
 
-// decode reads the one JSON value in body. A member that AWS knows and the operation does not act on is refused, because ignoring
-// it would be a silent difference.
+// decode reads the one JSON value in body. A member that AWS knows and the operation does not act
+// on is refused, because ignoring it would be a silent difference.
 func decode(body []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
@@ -183,7 +190,8 @@ func (s *Operations) write(w http.ResponseWriter, status int, v any) {
 	w.Write(body) // a client that has gone needs no answer
 }
 
-// Marshal returns v as JSON without the escapes that only HTML needs, as AWS encodes events. It panics if v cannot be encoded.
+// Marshal returns v as JSON without the escapes that only HTML needs, as AWS encodes events. It
+// panics if v cannot be encoded.
 func Marshal(v any) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -192,4 +200,77 @@ func Marshal(v any) []byte {
 		panic(err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// Error is an answer that AWS's SDKs turn into the typed error of its code.
+type Error struct {
+	// Status is the HTTP status. Zero: 400.
+	Status int
+	// Code is the error's name in the service's API model, such as ResourceNotFoundException.
+	Code    string
+	Message string
+	// Item is the item that a failed condition was checked against, in DynamoDB's JSON. Nil: none
+	// is sent.
+	Item any
+
+	unsupported bool // a limit of the emulator, worth a warning
+}
+
+// Error returns code and message.
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// AsError returns the [*Error] that err wraps, or the one that the AWSError method of an error in
+// its chain returns, or else otherwise.
+func AsError(err error, otherwise *Error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[awsError](err); ok {
+		return e.AWSError()
+	}
+	return otherwise
+}
+
+// awsError is an error of a service that knows what AWS answers in its place.
+type awsError interface {
+	error
+	AWSError() *Error
+}
+
+// fail writes e in the service's form.
+func (s *Operations) fail(w http.ResponseWriter, e *Error) {
+	status := cmp.Or(e.Status, http.StatusBadRequest)
+	body := map[string]any{"__type": s.errorType(e.Code), cmp.Or(s.MessageMember, "message"): e.Message}
+	if e.Item != nil {
+		body["Item"] = e.Item
+	}
+	w.Header().Set("X-Amzn-Errortype", e.Code)
+	if s.QueryCodes != nil {
+		w.Header().Set("X-Amzn-Query-Error", cmp.Or(s.QueryCodes[e.Code], e.Code)+";"+fault(status))
+	}
+	s.write(w, status, body)
+}
+
+// coralErrors come from AWS's common service framework, which names them in namespaces of its own.
+var coralErrors = map[string]string{
+	"UnknownOperationException": "com.amazon.coral.service#UnknownOperationException",
+	"SerializationException":    "com.amazon.coral.service#SerializationException",
+	"ValidationException":       "com.amazon.coral.validate#ValidationException",
+	"InvalidParameterValue":     "com.amazon.coral.service#InvalidParameterValueException",
+	"MissingParameter":          "com.amazon.coral.service#MissingRequiredParameterException",
+}
+
+func (s *Operations) errorType(code string) string {
+	if s.Namespace == "" {
+		return code
+	}
+	return cmp.Or(coralErrors[code], s.Namespace+"#"+code)
+}
+
+// fault returns the side that AWS blames for a status.
+func fault(status int) string {
+	if status >= http.StatusInternalServerError {
+		return "Receiver"
+	}
+	return "Sender"
 }

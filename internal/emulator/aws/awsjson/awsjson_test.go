@@ -108,7 +108,8 @@ func TestUnsupportedMemberIsWarnedOf(t *testing.T) {
 	warned.want(t, `AWSEvents.PutEvents: request member "EndpointId" is not supported`)
 }
 
-// TestIntercept shows the faults that the hook is for: an error in the service's own form, and an answer lost after the work was done.
+// TestIntercept shows the faults that the hook is for: an error in the service's own form, and an
+// answer lost after the work was done.
 func TestIntercept(t *testing.T) {
 	t.Parallel()
 	queues := emulatedsqs.New(nil, nil)

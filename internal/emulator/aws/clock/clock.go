@@ -1,7 +1,9 @@
-// Package clock lets time pass faster than it does, so that hours of back-off, visibility and retention in the local stack take seconds.
+// Package clock lets time pass faster than it does, so that hours of backoff, visibility timeouts
+// and retention take seconds.
 //
-// Everything that waits in the local stack asks one Clock. The functions under test keep their own logic and their own clocks:
-// they meet compressed time only through what the emulated services answer, such as when a message becomes visible again.
+// All emulated services wait by one [Clock], which also knows whether anything is being worked on.
+// The functions under test keep their own clocks: they notice compressed time only by what the
+// services do, such as when a message becomes visible again.
 package clock
 
 import (
@@ -11,7 +13,8 @@ import (
 	"time"
 )
 
-// Clock is real time multiplied by a factor, counted from the moment it was made. It is safe for concurrent use.
+// Clock is real time multiplied by a factor, from the moment at which the clock was made. It is
+// safe for concurrent use.
 type Clock struct {
 	factor  float64
 	origin  time.Time
@@ -19,8 +22,8 @@ type Clock struct {
 	working atomic.Int64 // calls of Work that have not ended
 }
 
-// New returns a clock that runs factor times as fast as real time: 1 is real time, at 600 ten minutes pass in one second.
-// A factor that is not a positive, finite number counts as 1.
+// New returns a clock that runs factor times as fast as real time: 1 is real time, with 600 ten
+// minutes pass in one second. A factor that is not a positive, finite number counts as 1.
 func New(factor float64) *Clock {
 	if !(factor > 0) || math.IsInf(factor, 1) {
 		factor = 1
@@ -37,11 +40,12 @@ func (c *Clock) Now() time.Time {
 	return c.origin.Add(scale(now.Sub(c.origin), c.factor)).Add(skipped)
 }
 
-// Skip lets d pass at once; a negative d is none. Who sleeps, or waits in AfterFunc, does so for as long as before: only those see the
-// skip who look at Now.
+// Skip advances the clock by d at once; a negative d counts as zero. Only Now reflects it: a Sleep
+// that has begun does not become shorter.
 func (c *Clock) Skip(d time.Duration) { c.skipped.Add(int64(max(d, 0))) }
 
-// Real returns how long d of the clock's time takes in real time, rounded up, so that a timer set to it never fires early.
+// Real returns the real time that d of the clock's time takes, rounded up, so that a timer never
+// fires early.
 func (c *Clock) Real(d time.Duration) time.Duration {
 	if c.factor == 1 {
 		return d
@@ -49,12 +53,7 @@ func (c *Clock) Real(d time.Duration) time.Duration {
 	return scale(d, 1/c.factor)
 }
 
-// AfterFunc calls f in its own goroutine once d of the clock's time has passed. Stop prevents the call and reports whether it did.
-func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
-	return time.AfterFunc(c.Real(d), f).Stop
-}
-
-// Sleep returns after d of the clock's time, or earlier with ctx.Err() when ctx is done.
+// Sleep returns after d of the clock's time, or earlier, with the error of ctx, when ctx is done.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(c.Real(d))
 	defer timer.Stop()
@@ -66,11 +65,75 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// scale multiplies d and saturates, because a float beyond the range of int64 converts to an arbitrary number.
+// scale multiplies d and saturates, because the conversion of a float beyond the range of int64 is
+// undefined.
 func scale(d time.Duration, by float64) time.Duration {
 	scaled := math.Ceil(float64(d) * by)
 	if scaled >= math.MaxInt64 {
 		return math.MaxInt64
 	}
 	return time.Duration(scaled)
+}
+
+// Work counts one more request, batch or delivery as being worked on, until done is called.
+func (c *Clock) Work() (done func()) {
+	c.working.Add(1)
+	return func() { c.working.Add(-1) }
+}
+
+// Pending is work that has not begun.
+type Pending interface {
+	// Pending returns how much could begin now and how much is held back until later.
+	Pending() (now, later int)
+	// Due returns when the next piece of it changes by itself. Zero: none does.
+	Due() time.Time
+}
+
+// WaitIdle waits until nothing is being worked on and nothing is pending. Its error is ctx's.
+func (c *Clock) WaitIdle(ctx context.Context, p Pending) error {
+	return c.untilIdle(ctx, p, func() {})
+}
+
+// FastForward is [Clock.WaitIdle] without the wait for work that is held back: while nothing is
+// being worked on, the clock skips to the time at which the next piece is due.
+func (c *Clock) FastForward(ctx context.Context, p Pending) error {
+	const enough = 5 // times in a row, so that a batch between queue and function does not count as held back
+	held := 0
+	return c.untilIdle(ctx, p, func() {
+		held++
+		if now, _ := p.Pending(); now > 0 || c.working.Load() > 0 {
+			held = 0
+		}
+		if due := p.Due(); held >= enough && !due.IsZero() {
+			c.Skip(due.Sub(c.Now()))
+			held = 0
+		}
+	})
+}
+
+// untilIdle returns when everything is idle; until then it calls meanwhile every few milliseconds.
+func (c *Clock) untilIdle(ctx context.Context, p Pending, meanwhile func()) error {
+	const interval = 10 * time.Millisecond
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for !c.idle(p) {
+		meanwhile()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// idle reports whether nothing is being worked on and nothing is pending. It checks the work twice,
+// because work that begins ceases to be pending only after it is counted, and work that becomes
+// pending is counted until it is.
+func (c *Clock) idle(p Pending) bool {
+	if c.working.Load() > 0 {
+		return false
+	}
+	now, later := p.Pending()
+	return now+later == 0 && c.working.Load() == 0
 }

@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// condition reports whether an item satisfies it. The item is a map value; one that does not exist has no attributes.
+// condition reports whether an item satisfies it. The item is a map value; one that does not exist
+// has no attributes.
 type condition func(item Value) bool
 
-// operand is one side of a comparison: a document path, size() of one, or a value. Its function reports whether it has a value.
+// operand is one side of a comparison: a document path, size() of a path, or a value.
 type operand struct {
-	kind Type // of a value, which does not depend on the item; empty for the others
-	in   func(item Value) (Value, bool)
+	kind Type                           // of a value, which does not depend on the item; empty for a path
+	in   func(item Value) (Value, bool) // false if the path leads nowhere in the item
 }
 
-// maxIn is the most values that IN takes.
+// maxIn is the most operands that IN accepts.
 const maxIn = 100
 
 // condition reads: and { OR and }.
@@ -54,7 +55,8 @@ func (p *parser) not() condition {
 	return p.comparison()
 }
 
-// parenthesis reads a condition in parentheses. Like DynamoDB it refuses a pair that has nothing inside but another pair.
+// parenthesis reads a condition in parentheses. Like DynamoDB it refuses a pair that contains
+// nothing but another pair.
 func (p *parser) parenthesis() condition {
 	p.expect("(")
 	span := [2]int{len(p.tokens)}
@@ -85,7 +87,7 @@ func (p *parser) comparison() condition {
 		return equality(left, p.operand())
 	case t.is("<>"):
 		same := equality(left, p.operand())
-		return func(item Value) bool { return !same(item) } // so an attribute that is missing differs from any value
+		return func(item Value) bool { return !same(item) } // an attribute that is missing differs from any value
 	case t.kind == symbol && comparators[t.text] != nil:
 		right := p.operand()
 		p.wantOrdered(t.text, left, right)
@@ -96,7 +98,8 @@ func (p *parser) comparison() condition {
 	}
 }
 
-// comparators say which orders of left and right they accept.
+// comparators report whether they accept an order of left and right, as [strings.Compare] returns
+// it.
 var comparators = map[string]func(order int) bool{
 	"<":  func(order int) bool { return order < 0 },
 	"<=": func(order int) bool { return order <= 0 },
@@ -134,7 +137,8 @@ func (p *parser) in(left operand) condition {
 	}
 }
 
-// wantOrdered refuses a value whose type has no order; an attribute of such a type just compares as false.
+// wantOrdered refuses a value whose type has no order. An attribute of such a type compares as
+// false.
 func (p *parser) wantOrdered(operator string, operands ...operand) {
 	for _, o := range operands {
 		if o.kind != "" && !o.kind.ordered() {
@@ -197,7 +201,8 @@ func (p *parser) function(name string) condition {
 	return result
 }
 
-// twoOperands reads the operands of a function that is false when one is missing. Types, if any, are those a second that is a value may have.
+// twoOperands reads the operands of a function that is false when one of them is missing. If the
+// second operand is a value, it must be of one of the types; no types means that any will do.
 func (p *parser) twoOperands(name string, holds func(a, b Value) bool, types ...Type) condition {
 	left := p.operand()
 	p.expect(",")
@@ -229,7 +234,8 @@ func beginsWith(v, prefix Value) bool {
 	return v.kind == prefix.kind && (v.kind == String || v.kind == Binary) && strings.HasPrefix(v.scalar, prefix.scalar)
 }
 
-// contains looks for a part of a string, an element of a set, or an equal element of a list.
+// contains reports whether part is a substring of a string, an element of a set, or equal to an
+// element of a list.
 func contains(v, part Value) bool {
 	switch v.kind {
 	case String, Binary:

@@ -12,7 +12,8 @@ import (
 const sample = `{"id":{"S":"evt_1"},"s":{"S":"claimed"},"n":{"N":"5"},"b":{"B":"YWJj"},"yes":{"BOOL":true},"nil":{"NULL":true},` +
 	`"m":{"M":{"x":{"N":"1"},"deep":{"M":{"y":{"S":"z"}}}}},"l":{"L":[{"S":"a"},{"N":"7"}]},"ss":{"SS":["a","b"]},"ns":{"NS":["1","2"]},"bs":{"BS":["YQ=="]}}`
 
-// placeholders are the names and values that expressions may use; only those they do use are passed on.
+// placeholders are the names and values that expressions may use; only those they do use are passed
+// on.
 const placeholders = `{":claimed":{"S":"claimed"},":cl":{"S":"cl"},":a":{"S":"a"},":empty":{"S":""},":4":{"N":"4"},":5":{"N":"5.0"},":6":{"N":"6"},` +
 	`":one":{"N":"1"},":yes":{"BOOL":true},":ab":{"B":"YWI="},":abytes":{"B":"YQ=="},":S":{"S":"S"},":M":{"S":"M"},":list":{"L":[{"N":"8"}]},":map":{"M":{"k":{"S":"v"}}},` +
 	`":ss":{"SS":["b","c"]},":allss":{"SS":["a","b"]},":ns":{"NS":["2","3"]},":nil":{"NULL":true},":big":{"N":"99999999999999999999999999999999999999"}}`
@@ -164,6 +165,7 @@ func TestConditionsRefused(t *testing.T) {
 }
 
 // update applies an expression to the sample item and returns what it answers.
-// TestRemovalsMeanTheItemAsItWas has every index in an expression point into the list before any change.
-// FuzzExpressions holds that no expression makes the table panic, answer with a foreign error, or change an item it refused to change.
-// FuzzNumbers holds that the stored form of a number is stable: storing it again changes nothing.
+// TestRemovalsMeanTheItemAsItWas has every index in an expression point into the list before any
+// change. FuzzExpressions holds that no expression makes the table panic, answer with a foreign
+// error, or change an item it refused to change. FuzzNumbers holds that the stored form of a number
+// is stable: storing it again changes nothing.

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// maxExpression is the longest expression DynamoDB takes, in bytes.
+// maxExpression is the longest expression that DynamoDB accepts, in bytes.
 const maxExpression = 4096
 
-// reservedWords cannot stand for attributes in expressions, see
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html. Refusing them here is what keeps an expression
-// that works on this machine from failing in AWS.
+// reservedWords cannot be names of attributes in expressions, see
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html. They are
+// refused so that an expression that works on this machine does not fail in AWS.
 //
 //go:embed reserved.txt
 var reservedWords string
@@ -23,7 +23,7 @@ func isReserved(name string) bool {
 	return strings.Contains(reservedWords, "\n"+strings.ToUpper(name)+"\n")
 }
 
-// scope is what the placeholders of a request's expressions stand for, and which of them were used.
+// scope holds the placeholders of a request's expressions and records which of them were used.
 type scope struct {
 	names  map[string]string
 	values map[string]Value
@@ -34,7 +34,7 @@ func newScope(names map[string]string, values map[string]Value) *scope {
 	return &scope{names: names, values: values, used: map[string]bool{}}
 }
 
-// unused returns an error if a placeholder was defined and not used, which DynamoDB takes for a mistake.
+// unused returns an error if a placeholder was defined and not used, which DynamoDB refuses.
 func (s *scope) unused() error {
 	for _, name := range slices.Sorted(maps.Keys(s.names)) {
 		if !s.used[name] {
@@ -49,7 +49,8 @@ func (s *scope) unused() error {
 	return nil
 }
 
-// parser reads one expression. The first fault stays in err; after it every token is the end, so that each rule returns soon.
+// parser reads one expression. The first fault stays in err; after it every token is the end of the
+// expression, so that each rule returns soon.
 type parser struct {
 	expression string // its name in the API, for messages
 	tokens     []token
@@ -58,14 +59,14 @@ type parser struct {
 	err        error
 }
 
-// parse runs a rule over the whole of source.
+// parse applies a rule to the whole of source.
 func parse[T any](expression, source string, s *scope, rule func(*parser) T) (T, error) {
 	p := &parser{expression: expression, tokens: lex(source), scope: s}
 	switch {
 	case len(source) > maxExpression:
 		p.fail("Expression size has exceeded the maximum allowed size")
 	case len(p.tokens) == 1:
-		p.fail("The expression can not be empty")
+		p.fail("The expression can not be empty") // DynamoDB spells it so
 	}
 	result := rule(p)
 	if p.peek().kind != end {
@@ -89,7 +90,7 @@ func (p *parser) unexpected() { p.fail("Syntax error; token: %q", p.peek().text)
 
 func (p *parser) peek() token { return p.tokens[0] }
 
-// next takes a token; the end is never taken.
+// next consumes a token; the end is never consumed.
 func (p *parser) next() token {
 	t := p.tokens[0]
 	if t.kind != end {
@@ -98,7 +99,7 @@ func (p *parser) next() token {
 	return t
 }
 
-// accept takes the token if it is that keyword or symbol.
+// accept consumes the token if it is that keyword or symbol.
 func (p *parser) accept(text string) bool {
 	if !p.peek().is(text) {
 		return false
@@ -121,7 +122,7 @@ func (p *parser) call() (function string, ok bool) {
 	return p.peek().text, true
 }
 
-// list reads what one reads, as often as commas follow.
+// list reads one or more of what one reads, separated by commas.
 func list[T any](p *parser, one func() T) []T {
 	items := []T{one()}
 	for p.accept(",") {
@@ -136,9 +137,9 @@ func (p *parser) path() path {
 	for {
 		switch {
 		case p.accept("."):
-			result = append(result, step{name: p.attribute(), index: -1})
+			result = append(result, segment{name: p.attribute(), index: -1})
 		case p.accept("["):
-			result = append(result, step{index: p.index()})
+			result = append(result, segment{index: p.index()})
 			p.expect("]")
 		default:
 			return result
@@ -146,7 +147,7 @@ func (p *parser) path() path {
 	}
 }
 
-// attribute reads one name of a path, written out or as a placeholder.
+// attribute reads one name of a path, literal or as a placeholder.
 func (p *parser) attribute() string {
 	t := p.peek()
 	switch {
@@ -177,7 +178,7 @@ func (p *parser) index() int {
 	return index
 }
 
-// value reads a placeholder of a value.
+// value reads the placeholder of a value.
 func (p *parser) value() Value {
 	t := p.peek()
 	if t.kind != valueRef {
@@ -193,14 +194,15 @@ func (p *parser) value() Value {
 	return value
 }
 
-// projection reads paths with commas between them.
+// projection reads paths separated by commas.
 func (p *parser) projection() []path {
 	paths := list(p, p.path)
 	p.wantDisjoint(paths)
 	return paths
 }
 
-// wantDisjoint refuses paths of which one leads into the other: which of two changes comes last would matter.
+// wantDisjoint refuses paths of which one leads into the other: the result of two changes would
+// depend on their order.
 func (p *parser) wantDisjoint(paths []path) {
 	for i, a := range paths {
 		for _, b := range paths[:i] {
@@ -210,3 +212,71 @@ func (p *parser) wantDisjoint(paths []path) {
 		}
 	}
 }
+
+// tokenKind is the kind of a token of an expression.
+type tokenKind int
+
+const (
+	end tokenKind = iota
+	word
+	nameRef  // #name
+	valueRef // :value
+	digits
+	symbol
+)
+
+type token struct {
+	kind tokenKind
+	text string
+}
+
+// is reports whether the token is that keyword, in any case, or that symbol.
+func (t token) is(text string) bool {
+	return (t.kind == word || t.kind == symbol) && strings.EqualFold(t.text, text)
+}
+
+// lex splits an expression into tokens. A character that is not part of the language becomes a
+// symbol that no rule accepts.
+func lex(source string) []token {
+	var tokens []token
+	for rest := strings.TrimLeft(source, " \t\r\n"); rest != ""; rest = strings.TrimLeft(rest, " \t\r\n") {
+		t := first(rest)
+		tokens = append(tokens, t)
+		rest = rest[len(t.text):]
+	}
+	return append(tokens, token{kind: end, text: "<EOF>"})
+}
+
+func first(source string) token {
+	c := source[0]
+	switch {
+	case isLetter(c):
+		return token{word, span(source, 0, isWordPart)}
+	case c == '#':
+		return token{nameRef, span(source, 1, isWordPart)}
+	case c == ':':
+		return token{valueRef, span(source, 1, isWordPart)}
+	case isDigit(c):
+		return token{digits, span(source, 0, isDigit)}
+	}
+	for _, two := range []string{"<>", "<=", ">="} {
+		if strings.HasPrefix(source, two) {
+			return token{symbol, two}
+		}
+	}
+	return token{symbol, source[:1]}
+}
+
+// span returns the longest prefix of source whose bytes, from the given index on, are all in the
+// class.
+func span(source string, from int, class func(byte) bool) string {
+	to := from
+	for to < len(source) && class(source[to]) {
+		to++
+	}
+	return source[:to]
+}
+
+func isLetter(c byte) bool   { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
+func isDigit(c byte) bool    { return '0' <= c && c <= '9' }
+func isWordPart(c byte) bool { return isLetter(c) || isDigit(c) }

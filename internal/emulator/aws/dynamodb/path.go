@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// path leads to an attribute or to a place inside a document.
-type path []step
+// path is the way to an attribute or to a place inside a document.
+type path []segment
 
-// step is the name of an attribute or a map's key, or else a list's index.
-type step struct {
+// segment is the name of an attribute, the key of a map, or the index of a list.
+type segment struct {
 	name  string
 	index int // negative for a name
 }
@@ -35,7 +35,7 @@ func (p path) overlaps(q path) bool {
 	return slices.Equal(p[:n], q[:n])
 }
 
-// find returns what p leads to in v.
+// find returns the value at p in v.
 func (v Value) find(p path) (Value, bool) {
 	for _, s := range p {
 		child, ok := v.child(s)
@@ -47,7 +47,7 @@ func (v Value) find(p path) (Value, bool) {
 	return v, true
 }
 
-func (v Value) child(s step) (Value, bool) {
+func (v Value) child(s segment) (Value, bool) {
 	if s.index < 0 {
 		child, ok := v.fields[s.name]
 		return child, ok
@@ -58,7 +58,8 @@ func (v Value) child(s step) (Value, bool) {
 	return Value{}, false
 }
 
-// put returns v with what p leads to replaced; everything else is shared with v. A list grows by one at an index beyond its end.
+// put returns a copy of v with the value at p replaced; everything else is shared with v. A list
+// grows by one element if the index is beyond its end.
 func (v Value) put(p path, to Value) (Value, error) {
 	if len(p) == 0 {
 		return to, nil
@@ -84,7 +85,8 @@ func (v Value) put(p path, to Value) (Value, error) {
 	return v, nil
 }
 
-// remove returns v without what p leads to; it is no error if there is nothing, as long as its parent is there.
+// remove returns a copy of v without the value at p. It is not an error if only the last segment
+// leads nowhere.
 func (v Value) remove(p path) (Value, error) {
 	child, exists := v.child(p[0])
 	if !v.holds(p[0]) || !exists && len(p) > 1 {
@@ -109,8 +111,8 @@ func (v Value) remove(p path) (Value, error) {
 	return v, nil
 }
 
-// holds reports whether v is of the type that s leads into.
-func (v Value) holds(s step) bool {
+// holds reports whether v is of the type that s can be a segment of.
+func (v Value) holds(s segment) bool {
 	return s.index < 0 && v.kind == Map || s.index >= 0 && v.kind == List
 }
 
@@ -121,7 +123,8 @@ func cloned(fields map[string]Value) map[string]Value {
 	return maps.Clone(fields)
 }
 
-// project returns the part of v that paths lead to. Elements of a list keep their order and close ranks.
+// project returns the part of v at the paths, and false if there is none. Elements of a list keep
+// their order but not their indexes.
 func (v Value) project(paths []path) (Value, bool) {
 	for _, p := range paths {
 		if len(p) == 0 {
@@ -129,7 +132,7 @@ func (v Value) project(paths []path) (Value, bool) {
 		}
 	}
 	out := Value{kind: v.kind}
-	for _, first := range firstSteps(paths) {
+	for _, first := range firstSegments(paths) {
 		child, ok := v.child(first)
 		if ok {
 			child, ok = child.project(after(first, paths))
@@ -146,20 +149,20 @@ func (v Value) project(paths []path) (Value, bool) {
 	return out, len(out.fields)+len(out.list) > 0
 }
 
-// firstSteps returns each step that a path begins with, once and in order.
-func firstSteps(paths []path) []step {
-	var steps []step
+// firstSegments returns each segment that a path begins with, once and in order.
+func firstSegments(paths []path) []segment {
+	var segments []segment
 	for _, p := range paths {
-		steps = append(steps, p[0])
+		segments = append(segments, p[0])
 	}
-	slices.SortFunc(steps, func(a, b step) int {
+	slices.SortFunc(segments, func(a, b segment) int {
 		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.name, b.name))
 	})
-	return slices.Compact(steps)
+	return slices.Compact(segments)
 }
 
-// after returns what is left of the paths that begin with first.
-func after(first step, paths []path) []path {
+// after returns the rest of each path that begins with first.
+func after(first segment, paths []path) []path {
 	var rest []path
 	for _, p := range paths {
 		if p[0] == first {

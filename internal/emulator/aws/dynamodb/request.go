@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Values of ReturnValues, see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html.
+// Values of ReturnValues, see
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html.
 const (
 	none       = "NONE"
 	allOld     = "ALL_OLD"
@@ -14,18 +15,19 @@ const (
 	updatedNew = "UPDATED_NEW"
 )
 
-// Target is what every request has: the table by name or ARN, and the placeholders of its expressions.
-type Target struct {
+// Request is what all requests have in common: the table by name or ARN, and the placeholders of
+// their expressions.
+type Request struct {
 	TableName                string
 	ExpressionAttributeNames map[string]string
 	ReturnConsumedCapacity   string // only NONE is supported
 }
 
-func (t Target) table() string { return t.TableName }
+func (in Request) table() string { return in.TableName }
 
-// Write is what the requests that write have in common.
+// Write is what all requests that write have in common.
 type Write struct {
-	Target
+	Request
 	ConditionExpression                 *string
 	ExpressionAttributeValues           map[string]Value
 	ReturnValues                        string
@@ -39,7 +41,7 @@ type PutInput struct {
 	Item Item
 }
 
-// UpdateInput is a request to change an item, or to make it from its key.
+// UpdateInput is a request to change an item, or to create it if it does not exist.
 type UpdateInput struct {
 	Write
 	Key              Item
@@ -52,20 +54,20 @@ type DeleteInput struct {
 	Key Item
 }
 
-// GetInput is a request to read an item. Every read is consistent, whether it asks to be or not.
+// GetInput is a request to read an item. Every read is consistent, whatever ConsistentRead says.
 type GetInput struct {
-	Target
+	Request
 	Key                  Item
 	ProjectionExpression *string
 	ConsistentRead       bool
 }
 
-// WriteOutput holds what ReturnValues asked for; nil is nothing.
+// WriteOutput holds the attributes that ReturnValues asked for. Nil: none.
 type WriteOutput struct {
 	Attributes Item `json:",omitzero"`
 }
 
-// GetOutput holds the item; nil is none.
+// GetOutput holds the item. Nil: there is none.
 type GetOutput struct {
 	Item Item `json:",omitzero"`
 }
@@ -122,7 +124,7 @@ func (t *Table) Update(in UpdateInput) (WriteOutput, error) {
 	return t.write(key, in.Write, s, condition, func(old Item) (Item, error) { return updated(old, in.Key, changes) }, paths...)
 }
 
-// updated applies changes to an item; one that does not exist begins as its key.
+// updated applies changes to an item; one that does not exist starts with its key alone.
 func updated(old, key Item, changes []change) (Item, error) {
 	before := Value{kind: Map, fields: old}
 	if old == nil {
@@ -148,7 +150,7 @@ func (t *Table) Get(in GetInput) (GetOutput, error) {
 			return GetOutput{}, err
 		}
 	}
-	if err := in.Target.validate(s); err != nil {
+	if err := in.Request.validate(s); err != nil {
 		return GetOutput{}, err
 	}
 	key, err := t.exactKey(in.Key)
@@ -165,7 +167,8 @@ func (t *Table) Get(in GetInput) (GetOutput, error) {
 	return GetOutput{Item: cloned(part.fields)}, nil
 }
 
-// write replaces the item under key by what change makes of it, if the condition holds. Nil is no item.
+// write replaces the item under key by the result of change, if the condition holds. A nil item
+// does not exist.
 func (t *Table) write(key string, in Write, s *scope, c condition, change func(old Item) (Item, error), touched ...path) (WriteOutput, error) {
 	if err := in.validate(s); err != nil {
 		return WriteOutput{}, err
@@ -213,7 +216,8 @@ func returned(which string, old, made Item, touched []path) Item {
 	return nil
 }
 
-// prepare checks the options of a write and parses its condition; without one every item satisfies it.
+// prepare checks the options of a write and parses its condition. Any item satisfies a write
+// without a condition.
 func (in Write) prepare(returnValues ...string) (*scope, condition, error) {
 	s := newScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	if in.ReturnValues != "" && !slices.Contains(returnValues, in.ReturnValues) {
@@ -226,7 +230,7 @@ func (in Write) prepare(returnValues ...string) (*scope, condition, error) {
 	return s, c, err
 }
 
-// validate makes the checks that come after the expressions were parsed.
+// validate makes the checks that follow the parsing of the expressions.
 func (in Write) validate(s *scope) error {
 	if v := in.ReturnValuesOnConditionCheckFailure; v != "" && v != none && v != allOld {
 		return invalid("ReturnValuesOnConditionCheckFailure set to invalid value: %s", v)
@@ -234,10 +238,10 @@ func (in Write) validate(s *scope) error {
 	if v := in.ReturnItemCollectionMetrics; v != "" && v != none {
 		return invalid("ReturnItemCollectionMetrics %s is not supported in the local stack", v)
 	}
-	return in.Target.validate(s)
+	return in.Request.validate(s)
 }
 
-func (in Target) validate(s *scope) error {
+func (in Request) validate(s *scope) error {
 	if v := in.ReturnConsumedCapacity; v != "" && v != none {
 		return invalid("ReturnConsumedCapacity %s is not supported in the local stack", v)
 	}

@@ -71,11 +71,11 @@ func TestOptionsNotSupported(t *testing.T) {
 	t.Parallel()
 	ledger, item := newTable(t), attributes(t, key)
 	for want, w := range map[string]dynamodb.Write{
-		"ReturnConsumedCapacity TOTAL is not supported":     {Target: dynamodb.Target{ReturnConsumedCapacity: "TOTAL"}},
+		"ReturnConsumedCapacity TOTAL is not supported":     {Request: dynamodb.Request{ReturnConsumedCapacity: "TOTAL"}},
 		"ReturnItemCollectionMetrics SIZE is not supported": {ReturnItemCollectionMetrics: "SIZE"},
 		"ReturnValuesOnConditionCheckFailure set":           {ReturnValuesOnConditionCheckFailure: "ALL_NEW"},
 		"Return values set to invalid value":                {ReturnValues: "ALL_NEW"},
-		"ExpressionAttributeNames unused":                   {Target: dynamodb.Target{ExpressionAttributeNames: map[string]string{"#x": "x"}}},
+		"ExpressionAttributeNames unused":                   {Request: dynamodb.Request{ExpressionAttributeNames: map[string]string{"#x": "x"}}},
 		"ExpressionAttributeValues unused":                  {ExpressionAttributeValues: map[string]dynamodb.Value{":x": dynamodb.Text("x")}},
 	} {
 		_, err := ledger.Put(dynamodb.PutInput{Write: w, Item: item})
@@ -83,7 +83,7 @@ func TestOptionsNotSupported(t *testing.T) {
 		_, err = ledger.Delete(dynamodb.DeleteInput{Write: w, Key: item})
 		wantMessage(t, err, want)
 	}
-	_, err := ledger.Get(dynamodb.GetInput{Key: item, Target: dynamodb.Target{ReturnConsumedCapacity: "INDEXES"}})
+	_, err := ledger.Get(dynamodb.GetInput{Key: item, Request: dynamodb.Request{ReturnConsumedCapacity: "INDEXES"}})
 	wantMessage(t, err, "ReturnConsumedCapacity INDEXES is not supported")
 	if got := ledger.Items(); len(got) != 0 {
 		t.Errorf("items after refused requests: %v, want none", got)
@@ -93,7 +93,8 @@ func TestOptionsNotSupported(t *testing.T) {
 func TestItemSize(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
-	// sized returns an item of n bytes: "id" and its value are 7, "v" and "e" count with what they hold.
+	// sized returns an item of n bytes: "id" and its value are 7, "v" and "e" count with what they
+	// hold.
 	sized := func(n int) dynamodb.Item {
 		return attributes(t, fmt.Sprintf(`{"id":{"S":"evt_1"},"v":{"S":%q}}`, strings.Repeat("x", n-8)))
 	}

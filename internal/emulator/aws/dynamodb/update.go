@@ -6,17 +6,18 @@ import (
 	"strings"
 )
 
-// change is one action of an update expression. Its function reads the item as it was and returns the one it is making, changed.
+// change is one action of an update expression. Its function reads the item as it was and returns
+// the item in the making, changed.
 type change struct {
 	path   path
 	clause string
 	apply  func(old, made Value) (Value, error)
 }
 
-// source is what SET assigns, computed from the item as it was.
+// source computes what SET assigns from the item as it was.
 type source func(old Value) (Value, error)
 
-// update reads clauses, each at most once.
+// update reads clauses, of which each may occur once.
 func (p *parser) update() []change {
 	var changes []change
 	seen := map[string]bool{}
@@ -52,10 +53,11 @@ func (p *parser) change(clause string) func() change {
 	}
 }
 
-// inOrder puts changes that can shorten a list last and from its end backwards, so that every index means the item as it was.
+// inOrder puts changes that can shorten a list last, from the end of the list backwards, so that
+// every index refers to the item as it was.
 func inOrder(a, b change) int {
 	if a.shrinks() && b.shrinks() {
-		return slices.CompareFunc(b.path, a.path, func(s, t step) int { return cmp.Compare(s.index, t.index) })
+		return slices.CompareFunc(b.path, a.path, func(s, t segment) int { return cmp.Compare(s.index, t.index) })
 	}
 	return cmp.Compare(rank(a), rank(b))
 }
@@ -92,7 +94,8 @@ func (p *parser) remove(at path) func(Value, Value) (Value, error) {
 	return func(_, made Value) (Value, error) { return made.remove(at) }
 }
 
-// add reads the number or the set that is added; an attribute that is missing counts as zero or as the empty set.
+// add reads the number or the set that is added. A missing attribute counts as zero or as the empty
+// set.
 func (p *parser) add(at path) func(Value, Value) (Value, error) {
 	operand := p.value()
 	if operand.kind != Number && elements[operand.kind] == "" {
@@ -120,7 +123,7 @@ func (p *parser) add(at path) func(Value, Value) (Value, error) {
 	}
 }
 
-// deleteElements reads the set whose elements are taken out; a set that is left empty is removed.
+// deleteElements reads the set whose elements are deleted. A set that is left empty is removed.
 func (p *parser) deleteElements(at path) func(Value, Value) (Value, error) {
 	operand := p.value()
 	if elements[operand.kind] == "" {
@@ -201,7 +204,7 @@ func appended(front, back source) source {
 	})
 }
 
-// both computes two sources, which must be of one type, and joins them.
+// both joins the values of two sources, which must be of one type.
 func both(left, right source, kind Type, join func(l, r Value) (Value, error)) source {
 	return func(old Value) (Value, error) {
 		l, err := left(old)

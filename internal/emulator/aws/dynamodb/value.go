@@ -1,7 +1,12 @@
 package dynamodb
 
 import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"maps"
+	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +32,8 @@ const (
 // elements maps each set type to the type of its elements.
 var elements = map[Type]Type{StringSet: String, NumberSet: Number, BinarySet: Binary}
 
-// Value is an attribute value. It is made by decoding DynamoDB's JSON and is immutable: an update makes new values.
+// Value is an attribute value. It is decoded from DynamoDB's JSON and immutable: an update makes
+// new values.
 type Value struct {
 	kind   Type
 	scalar string // text, canonical number, or bytes; "true" or "false" for a boolean
@@ -36,7 +42,7 @@ type Value struct {
 	fields map[string]Value
 }
 
-// Item is a table's row: its attributes by name.
+// Item is one item of a table: its attributes by name.
 type Item map[string]Value
 
 // Text returns a string value.
@@ -45,16 +51,17 @@ func Text(s string) Value { return Value{kind: String, scalar: s} }
 // Type returns the value's type.
 func (v Value) Type() Type { return v.kind }
 
-// Scalar returns the content of a string, number, binary or boolean value, and the empty string for other types.
+// Scalar returns the content of a string, number, binary or boolean value, and the empty string for
+// other types.
 func (v Value) Scalar() string { return v.scalar }
 
-// equal compares as the = operator does; numbers are canonical, so that 1 and 1.0 are equal.
+// equal compares as the = operator does. Numbers are canonical, so 1 and 1.0 are equal.
 func (v Value) equal(w Value) bool {
 	return v.kind == w.kind && v.scalar == w.scalar && slices.Equal(v.set, w.set) &&
 		slices.EqualFunc(v.list, w.list, Value.equal) && maps.EqualFunc(v.fields, w.fields, Value.equal)
 }
 
-// compare orders two scalars of one type that has an order; ok is false for anything else.
+// compare orders two scalars of the same ordered type; ok is false for any others.
 func (v Value) compare(w Value) (order int, ok bool) {
 	if v.kind != w.kind || !v.kind.ordered() {
 		return 0, false
@@ -65,10 +72,10 @@ func (v Value) compare(w Value) (order int, ok bool) {
 	return strings.Compare(v.scalar, w.scalar), true
 }
 
-// ordered reports whether values of the type can be compared with < and be keys.
+// ordered reports whether values of the type can be compared with < and can be keys.
 func (t Type) ordered() bool { return t == String || t == Number || t == Binary }
 
-// size is what counts towards an item's limit, see
+// size returns the bytes that count towards an item's limit, see
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html.
 func (v Value) size() int {
 	switch v.kind {
@@ -100,7 +107,7 @@ func (i Item) size() int {
 	return total
 }
 
-// maxLevels is how deep DynamoDB lets documents nest.
+// maxLevels is how deep documents may be nested.
 const maxLevels = 32
 
 func (v Value) levels() int {
@@ -114,7 +121,8 @@ func (v Value) levels() int {
 	return deepest
 }
 
-// length is what the size function returns: bytes of a scalar, elements of a collection. Other types have none.
+// length returns the result of the size function: the bytes of a scalar or the number of elements
+// of a collection. Other types have none.
 func (v Value) length() (Value, bool) {
 	n := len(v.scalar)
 	switch v.kind {
@@ -125,4 +133,211 @@ func (v Value) length() (Value, bool) {
 		return Value{}, false
 	}
 	return Value{kind: Number, scalar: strconv.Itoa(n)}, true
+}
+
+// Limits of numbers, from
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-data-types.
+const (
+	maxDigits   = 38
+	maxExponent = 125
+	minExponent = -130
+)
+
+// numberText bounds what is parsed, because the cost of an exponent depends on its value and not on
+// its length.
+var numberText = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$`)
+
+// maxNumberText is longer than any number in range without surplus zeros.
+const maxNumberText = 300
+
+// canonicalNumber returns a number in plain decimal notation without surplus zeros.
+func canonicalNumber(text string) (string, error) {
+	if len(text) > maxNumberText || !numberText.MatchString(text) {
+		return "", invalid("The parameter cannot be converted to a numeric value: %.50s", text)
+	}
+	return formatNumber(parsed(text))
+}
+
+// parsed returns the value of text that has matched numberText.
+func parsed(text string) *big.Rat {
+	n, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return new(big.Rat)
+	}
+	return n
+}
+
+// formatNumber refuses a number that DynamoDB cannot store. Every sum of decimals has finitely many
+// digits, so nothing is rounded.
+func formatNumber(n *big.Rat) (string, error) {
+	precision, _ := n.FloatPrec()
+	text := n.FloatString(precision)
+	digits := significant(text)
+	switch exponent := leadingExponent(text); {
+	case len(digits) > maxDigits:
+		return "", invalid("Attempting to store more than 38 significant digits in a Number")
+	case digits != "" && exponent > maxExponent:
+		return "", invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
+	case digits != "" && exponent < minExponent:
+		return "", invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")
+	}
+	return text, nil
+}
+
+// significant returns the digits of a plain decimal without the zeros around them.
+func significant(text string) string {
+	return strings.Trim(strings.Replace(strings.TrimPrefix(text, "-"), ".", "", 1), "0")
+}
+
+// leadingExponent returns the power of ten of the first digit that is not zero.
+func leadingExponent(text string) int {
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	if whole != "0" {
+		return len(whole) - 1
+	}
+	return -1 - (len(fraction) - len(strings.TrimLeft(fraction, "0")))
+}
+
+// numberSize returns the approximate size of a number: one byte for two digits, plus one.
+func numberSize(text string) int { return (len(significant(text))+1)/2 + 1 }
+
+// add returns v + w, or v - w.
+func (v Value) add(w Value, negative bool) (Value, error) {
+	n := parsed(w.scalar)
+	if negative {
+		n.Neg(n)
+	}
+	sum, err := formatNumber(n.Add(n, parsed(v.scalar)))
+	return Value{kind: Number, scalar: sum}, err
+}
+
+// MarshalJSON encodes v as DynamoDB's JSON.
+func (v Value) MarshalJSON() ([]byte, error) {
+	var content any
+	switch v.kind {
+	case Binary:
+		content = []byte(v.scalar)
+	case Boolean:
+		content = v.scalar == "true"
+	case Null:
+		content = true
+	case Map:
+		content = cloned(v.fields) // never null
+	case List:
+		content = append([]Value{}, v.list...) // never null
+	case StringSet, NumberSet:
+		content = v.set
+	case BinarySet:
+		content = encodeAll(v.set)
+	default:
+		content = v.scalar
+	}
+	return json.Marshal(map[Type]any{v.kind: content})
+}
+
+func encodeAll(set []string) []string {
+	out := make([]string, len(set))
+	for i, element := range set {
+		out[i] = base64.StdEncoding.EncodeToString([]byte(element))
+	}
+	return out
+}
+
+// UnmarshalJSON decodes DynamoDB's JSON; its errors are of type *ValidationError.
+func (v *Value) UnmarshalJSON(data []byte) error {
+	var members map[Type]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return invalid("an attribute value must be an object: %v", err)
+	}
+	if len(members) != 1 {
+		return invalid("Supplied AttributeValue must contain exactly one of the supported datatypes, it has %d", len(members))
+	}
+	for kind, content := range members {
+		decoded, err := decode(kind, content)
+		if err != nil {
+			return err
+		}
+		*v = decoded
+	}
+	if v.levels() > maxLevels {
+		return invalid("Nesting Levels have exceeded supported limits")
+	}
+	return nil
+}
+
+func decode(kind Type, content json.RawMessage) (Value, error) {
+	v := Value{kind: kind}
+	var err error
+	switch kind {
+	case String, Number, Binary:
+		var text string
+		if err = unmarshal(kind, content, &text); err == nil {
+			v.scalar, err = canonical(kind, text)
+		}
+	case Boolean, Null:
+		var truth bool
+		if err = unmarshal(kind, content, &truth); err == nil && kind == Null && !truth {
+			err = invalid("One or more parameter values were invalid: Null attribute value types must have the value of true")
+		}
+		v.scalar = strconv.FormatBool(truth)
+	case Map:
+		err = unmarshal(kind, content, &v.fields)
+	case List:
+		err = unmarshal(kind, content, &v.list)
+	case StringSet, NumberSet, BinarySet:
+		var texts []string
+		if err = unmarshal(kind, content, &texts); err == nil {
+			v.set, err = canonicalSet(kind, texts)
+		}
+	default:
+		err = invalid("Supplied AttributeValue has the unknown datatype %q", kind)
+	}
+	return v, err
+}
+
+// unmarshal reads the content of a value; null is not a value of any type.
+func unmarshal(kind Type, content json.RawMessage, into any) error {
+	err := json.Unmarshal(content, into)
+	if nested := (*ValidationError)(nil); errors.As(err, &nested) {
+		return nested
+	}
+	if err != nil || string(content) == "null" {
+		return invalid("the content of an attribute value of type %s has another type", kind)
+	}
+	return nil
+}
+
+// canonical returns the form in which a scalar is stored, so that equal values are equal strings.
+func canonical(kind Type, text string) (string, error) {
+	switch kind {
+	case Number:
+		return canonicalNumber(text)
+	case Binary:
+		raw, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return "", invalid("the content of a binary attribute value is not base64")
+		}
+		return string(raw), nil
+	}
+	return text, nil
+}
+
+// canonicalSet returns the elements in the order in which they are stored. It refuses an empty set
+// and duplicate elements.
+func canonicalSet(kind Type, texts []string) ([]string, error) {
+	if len(texts) == 0 {
+		return nil, invalid("One or more parameter values were invalid: An attribute value of type %s may not be empty", kind)
+	}
+	set := make([]string, len(texts))
+	for i, text := range texts {
+		var err error
+		if set[i], err = canonical(elements[kind], text); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(set)
+	if len(slices.Compact(slices.Clone(set))) != len(set) {
+		return nil, invalid("One or more parameter values were invalid: Input collection of type %s contains duplicates", kind)
+	}
+	return set, nil
 }

@@ -1,10 +1,12 @@
-// Package eventbridge is EventBridge in memory: event buses, their rules, and the PutEvents operation.
+// Package eventbridge is EventBridge in memory: event buses, their rules, and the PutEvents
+// operation.
 //
-// [New] returns a [Service] whose rules deliver to a directory of targets. When PutEvents answers, each event has been delivered to
-// the targets of every rule that matches it.
+// [New] returns a [Service] whose rules deliver to a directory of targets. When PutEvents answers,
+// each event has been delivered to the targets of every rule that matches it.
 package eventbridge
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -13,7 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/transform"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
@@ -21,34 +23,17 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// Options change how a service is made. The zero value is the default.
-type Options struct {
-	// Clock gives events without a time theirs, and counts each PutEvents as work. Nil: real time.
-	Clock *clock.Clock
-	// Recorder is told what becomes of each event. Nil: steps are discarded.
-	Recorder *activity.Recorder
-	// Scheduler runs the rules that have a schedule. Nil: they never run.
-	Scheduler *scheduler.Service
-}
-
 // Service is a set of buses and rules. It is safe for concurrent use once the last one is added.
 type Service struct {
 	directory *target.Directory
-	clock     *clock.Clock
-	recorder  *activity.Recorder
-	scheduler *scheduler.Service
+	schedules *scheduler.Service
 	buses     []*bus
 }
 
-// New returns a service without buses, whose rules deliver to the targets of the directory. A nil directory is an empty one.
-func New(directory *target.Directory, opts *Options) *Service {
-	if opts == nil {
-		opts = &Options{}
-	}
-	return &Service{
-		directory: cmp.Or(directory, target.NewDirectory(nil)), clock: cmp.Or(opts.Clock, clock.New(1)),
-		recorder: opts.Recorder, scheduler: opts.Scheduler,
-	}
+// New returns a service without buses, whose rules deliver to the targets of the directory; nil is an
+// empty directory. Rules with a schedule are added to schedules; nil means that they never run.
+func New(directory *target.Directory, schedules *scheduler.Service) *Service {
+	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil)), schedules: schedules}
 }
 
 // AddBus adds a bus without rules.
@@ -68,8 +53,9 @@ func (s *Service) busNamed(name string) *bus {
 	return nil
 }
 
-// Add adds the bus or the rule that an AWS::Events::EventBus or AWS::Events::Rule describes. A rule comes after its bus and its
-// targets. One that cannot be run as written is an error: without it, events would be lost silently.
+// Add adds the bus or the rule that an AWS::Events::EventBus or AWS::Events::Rule describes. A rule
+// comes after its bus and its targets. One that cannot be run as written is an error: without it,
+// events would be lost silently.
 func (s *Service) Add(r sam.Resource) error {
 	if r.Type == "AWS::Events::EventBus" {
 		s.AddBus(BusConfig{ID: r.LogicalID, Name: r.Name, ARN: r.ARN})
@@ -111,7 +97,7 @@ func (s *Service) addRule(resource sam.Resource, p ruleProperties) error {
 	r := &rule{id: resource.LogicalID, name: resource.Name, arn: resource.ARN}
 	b := s.busNamed(p.EventBusName)
 	if p.ScheduleExpression == "" && b == nil {
-		s.recorder.Warn("rule %s is on bus %q, which is not in the template: nothing will reach it", r.id, cmp.Or(p.EventBusName, "default"))
+		s.directory.Recorder.Warn("rule %s is on bus %q, which is not in the template: nothing will reach it", r.id, cmp.Or(p.EventBusName, "default"))
 		return nil
 	}
 	for _, properties := range p.Targets {
@@ -146,7 +132,7 @@ func (s *Service) newTarget(r *rule, p targetProperties) (*ruleTarget, error) {
 	}
 	t := &ruleTarget{Target: found, arn: p.Arn, transform: compiled}
 	if p.DeadLetterConfig.Type != "" {
-		s.recorder.Warn("rule %s: the dead-letter queue that SAM would make is not run locally", r.id)
+		s.directory.Recorder.Warn("rule %s: the dead-letter queue that SAM would make is not run locally", r.id)
 	}
 	if p.DeadLetterConfig.Arn == "" {
 		return t, nil
@@ -160,10 +146,10 @@ func (s *Service) newTarget(r *rule, p targetProperties) (*ruleTarget, error) {
 
 // schedule runs a rule that has a schedule in place of a pattern.
 func (s *Service) schedule(r *rule, expression string) error {
-	if s.scheduler == nil {
+	if s.schedules == nil {
 		return nil
 	}
-	return s.scheduler.Every(r.id, expression, func(at time.Time) {
+	return s.schedules.Every(r.id, expression, func(at time.Time) {
 		e := event{id: uuid.NewString(), Entry: Entry{
 			Source: "aws.events", DetailType: "Scheduled Event", Time: at, Resources: []string{r.arn}, Detail: []byte("{}"),
 		}}
@@ -171,4 +157,110 @@ func (s *Service) schedule(r *rule, expression string) error {
 			s.deliver(r, t, e.envelope(), e)
 		}
 	})
+}
+
+// BusConfig describes a bus.
+type BusConfig struct {
+	// ID is the bus's logical id in a template. Empty: its name.
+	ID   string
+	Name string
+	// ARN may be empty: it is then made of the name.
+	ARN string
+	// Accept returns the error with which a valid entry fails, or nil for an entry that is put on
+	// the bus. It may be called concurrently. Nil: every entry is put.
+	Accept func(Entry) *awsjson.Error
+}
+
+// bus is one event bus with its rules. It is immutable once all are added.
+type bus struct {
+	BusConfig
+	rules []*rule
+}
+
+type rule struct {
+	id, name, arn string
+	pattern       *pattern.Pattern // nil for a rule with a schedule
+	targets       []*ruleTarget
+}
+
+// ruleTarget delivers what a transformer makes of an event.
+type ruleTarget struct {
+	target.Target
+	arn         string
+	transform   *transform.Transform
+	deadLetters target.Queue // nil when the template gives the target none
+}
+
+// event is an entry that was put on a bus.
+type event struct {
+	Entry
+	id string
+}
+
+// envelope returns the event as consumers receive it, with the detail's bytes as they came.
+// Format: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+func (e event) envelope() []byte {
+	resources := e.Resources
+	if resources == nil {
+		resources = []string{}
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"version":"0","id":%s,"detail-type":%s,"source":%s,"account":%s,"time":%s,"region":%s,"resources":%s,"detail":`,
+		awsjson.Marshal(e.id), awsjson.Marshal(e.DetailType), awsjson.Marshal(e.Source), awsjson.Marshal(target.Account),
+		awsjson.Marshal(e.Time.UTC().Format(time.RFC3339)), awsjson.Marshal(target.Region), awsjson.Marshal(resources))
+	b.Write(e.Detail)
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+// put records the event and delivers it to the targets of every rule that matches.
+func (s *Service) put(b *bus, e event) {
+	envelope := e.envelope()
+	step := activity.Step{Time: e.Time, EventID: activity.EventID(e.Detail), EventType: e.DetailType, Source: e.Source}
+	record := func(kind activity.Kind, name, to string, envelope json.RawMessage) {
+		step.Kind, step.Name, step.Target, step.Envelope = kind, name, to, envelope
+		s.directory.Recorder.Record(step)
+	}
+	record(activity.Put, b.ID, "", envelope)
+	matched := false
+	for _, r := range b.rules {
+		match, err := r.pattern.Match(envelope)
+		if err != nil {
+			s.directory.Recorder.Warn("rule %s could not read event %s: %v", r.id, e.id, err)
+		}
+		if !match {
+			continue
+		}
+		matched = true
+		for _, t := range r.targets {
+			record(activity.Matched, r.id, t.ID(), nil)
+			s.deliver(r, t, envelope, e)
+		}
+	}
+	if !matched {
+		record(activity.Unmatched, b.ID, "", nil)
+	}
+}
+
+// deliver hands the event to a target, or to the target's dead-letter queue with the attributes
+// that EventBridge sets: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+func (s *Service) deliver(r *rule, t *ruleTarget, envelope []byte, e event) {
+	body, err := t.transform.Apply(envelope, transform.Meta{RuleARN: r.arn, RuleName: r.name, IngestionTime: e.Time})
+	if err == nil {
+		err = t.Deliver(body, e.TraceHeader)
+	}
+	if err == nil {
+		return
+	}
+	s.directory.Recorder.Warn("rule %s could not deliver to %s: %v", r.id, t.ID(), err)
+	if t.deadLetters == nil {
+		s.directory.Recorder.Warn("rule %s: the event is lost: the target has no dead-letter queue", r.id)
+		return
+	}
+	err = t.deadLetters.Store(envelope, map[string]string{
+		"RULE_ARN": r.arn, "TARGET_ARN": t.arn, "ERROR_CODE": "DELIVERY_FAILED", "ERROR_MESSAGE": err.Error(),
+	})
+	if err != nil {
+		s.directory.Recorder.Warn("rule %s: the event is lost: its dead-letter queue refused it: %v", r.id, err)
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/google/go-cmp/cmp"
@@ -51,7 +50,7 @@ type rules struct {
 	*eventbridge.Client
 	schedules  *scheduler.Service
 	sink, dead *sink
-	steps      []activity.Step
+	activity.History
 }
 
 var (
@@ -62,12 +61,11 @@ var (
 func newRules(t *testing.T) *rules {
 	t.Helper()
 	r := &rules{sink: &sink{id: "Sink"}, dead: &sink{id: "Dead"}}
-	recorder := activity.NewRecorder(activity.ObserverFunc(func(s activity.Step) { r.steps = append(r.steps, s) }), time.Now)
-	directory := target.NewDirectory(recorder)
+	directory := target.NewDirectory(nil, &r.History)
 	directory.Add(sinkARN, r.sink)
 	directory.Add(deadARN, r.dead)
-	r.schedules = scheduler.New(directory, nil)
-	r.Service = emulated.New(directory, &emulated.Options{Recorder: recorder, Scheduler: r.schedules})
+	r.schedules = scheduler.New(directory)
+	r.Service = emulated.New(directory, r.schedules)
 	r.AddBus(emulated.BusConfig{ID: "Bus", Name: "meterbridge"})
 	r.Client = eventbridge.NewFromConfig(sdktest.Config(sdktest.Serve(t, awsjson.New(nil, r.Operations()))))
 	return r
@@ -96,7 +94,7 @@ func (r *rules) put(t *testing.T, source, detail string) {
 
 // kinds returns the kinds of the steps, and the names in them.
 func (r *rules) kinds() (kinds []activity.Kind, names []string) {
-	for _, s := range r.steps {
+	for _, s := range r.Steps() {
 		kinds, names = append(kinds, s.Kind), append(names, s.Name)
 	}
 	return kinds, names
@@ -126,7 +124,7 @@ func TestRulesDeliverWhatTheyMatch(t *testing.T) {
 	if want := []string{"Bus", "Wanted", "Bus", "Bus"}; !slices.Equal(names, want) {
 		t.Errorf("names in the steps %q, want %q", names, want)
 	}
-	if got := r.steps[1]; got.EventID != "evt_1" || got.Target != "Sink" {
+	if got := r.Steps()[1]; got.EventID != "evt_1" || got.Target != "Sink" {
 		t.Errorf("step %+v, want evt_1 to Sink", got)
 	}
 }
@@ -179,7 +177,8 @@ func TestUndeliverableGoesToTheDeadLetterQueue(t *testing.T) {
 	}
 }
 
-// TestLossIsWarnedOf where a target has no dead-letter queue, is in a service that is not emulated, or where a rule's bus is missing.
+// TestLossIsWarnedOf where a target has no dead-letter queue, is in a service that is not emulated,
+// or where a rule's bus is missing.
 func TestLossIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	r := newRules(t)
@@ -196,12 +195,7 @@ func TestLossIsWarnedOf(t *testing.T) {
 	}
 	r.put(t, "a", `{}`)
 	r.put(t, "b", `{}`)
-	var warnings string
-	for _, s := range r.steps {
-		if s.Kind == activity.Warned {
-			warnings += s.Text + "\n"
-		}
-	}
+	warnings := r.Text(activity.Warned)
 	for _, want := range []string{
 		"rule Direct could not deliver to Sink: refused", "rule Direct: the event is lost", "sns is not run locally",
 		`rule Default is on bus "default", which is not in the template`, "rule Generated: the dead-letter queue that SAM would make",

@@ -13,7 +13,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
-// Limits of PutEvents, from https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html.
+// Limits of PutEvents, from
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html.
 const (
 	maxEntries      = 10
 	maxPutSize      = 1 << 20 // the total must stay below it
@@ -21,23 +22,24 @@ const (
 	maxDetailType   = 128
 	maxTraceHeader  = 500
 	maxDetailLevels = 1000
-	timeSize        = 14 // what AWS counts for a time
+	timeSize        = 14 // of a time, as AWS counts
 )
 
-// Entry is one valid entry of a PutEvents call.
+// Entry is a valid entry of a PutEvents call.
 type Entry struct {
-	// Bus is the name of a bus that exists, also when the caller gave its ARN or nothing.
+	// Bus is the name of the bus, even if the call has its ARN, or "default" if it has nothing.
 	Bus                string
 	Source, DetailType string
-	// Detail is a JSON object, byte for byte as sent.
+	// Detail is a JSON object, byte for byte as it was sent.
 	Detail    json.RawMessage
 	Resources []string
-	// Time is zero when the caller set none; AWS then takes the time of the call.
+	// Time is the event's time; if the call has none, the time of the call on the service's clock,
+	// or zero in [BusConfig].Accept.
 	Time        time.Time
 	TraceHeader string
 }
 
-// Result is what became of one entry: an event id, or the code and message of its failure.
+// Result is the result of one entry: an event id, or the code and message of its failure.
 type Result struct {
 	EventID      string `json:"EventId,omitempty"`
 	ErrorCode    string `json:",omitempty"`
@@ -54,7 +56,7 @@ func (s *Service) Operations() awsjson.Operations {
 
 type putEventsInput struct{ Entries []putEventsEntry }
 
-// putEventsEntry mirrors PutEventsRequestEntry; a nil pointer is a member that was not sent.
+// putEventsEntry is PutEventsRequestEntry; a nil pointer is a member that was not sent.
 type putEventsEntry struct {
 	Source, DetailType, Detail *string
 	EventBusName, TraceHeader  string
@@ -67,11 +69,11 @@ type putEventsOutput struct {
 	FailedEntryCount int
 }
 
-// putEvents follows AWS in failing entry by entry inside a successful call, and in accepting events for a bus that does not exist:
-// they are lost without an error, so the loss is at least warned of. See
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html.
+// putEvents follows AWS in failing entry by entry inside a successful call, and in accepting events
+// for a bus that does not exist: they are lost without an error, so the loss is at least warned of.
+// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html.
 func (s *Service) putEvents(_ context.Context, in putEventsInput) (any, error) {
-	defer s.clock.Work()()
+	defer s.directory.Clock.Work()()
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
@@ -89,12 +91,13 @@ func (s *Service) putEvents(_ context.Context, in putEventsInput) (any, error) {
 	return out, nil
 }
 
-// putEntry puts a valid entry on its bus. When it returns, the event is with the targets of every rule that matches.
+// putEntry puts a valid entry on its bus. When it returns, the event is with the targets of every
+// rule that matches.
 func (s *Service) putEntry(entry Entry) (Result, *awsjson.Error) {
 	result := Result{EventID: uuid.NewString()}
 	b := s.busNamed(entry.Bus)
 	if b == nil {
-		s.recorder.Warn("an event of source %q went to bus %q, which does not exist: AWS reports success and drops it", entry.Source, entry.Bus)
+		s.directory.Recorder.Warn("an event of source %q went to bus %q, which does not exist: AWS reports success and drops it", entry.Source, entry.Bus)
 		return result, nil
 	}
 	if b.Accept != nil {
@@ -103,7 +106,7 @@ func (s *Service) putEntry(entry Entry) (Result, *awsjson.Error) {
 		}
 	}
 	if entry.Time.IsZero() {
-		entry.Time = s.clock.Now()
+		entry.Time = s.directory.Clock.Now()
 	}
 	s.put(b, event{entry, result.EventID})
 	return result, nil
@@ -132,7 +135,8 @@ func invalid(message string) *awsjson.Error {
 	return &awsjson.Error{Code: "ValidationException", Message: message}
 }
 
-// size counts as AWS does, see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html.
+// size returns the bytes of the entry as AWS counts them, see
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html.
 func (e putEventsEntry) size() int {
 	size := 0
 	if e.Time != nil {
@@ -189,7 +193,7 @@ func (e putEventsEntry) entry() Entry {
 	return entry
 }
 
-// busName returns the name in an ARN, the name itself, or that of the bus every account has.
+// busName returns the name in an ARN, a name itself, or that of the default bus.
 func busName(nameOrARN string) string {
 	if nameOrARN == "" {
 		return "default"
@@ -201,13 +205,13 @@ func busName(nameOrARN string) string {
 	return nameOrARN
 }
 
-// isObject reports whether detail is one JSON object that is not nested too deep.
+// isObject reports whether detail is one JSON object that is not nested too deeply.
 func isObject(detail string) bool {
 	raw := []byte(detail)
 	return json.Valid(raw) && bytes.TrimLeft(raw, " \t\r\n")[0] == '{' && levels(raw) <= maxDetailLevels
 }
 
-// levels returns how deep the valid JSON in raw is nested.
+// levels returns the depth of the valid JSON in raw.
 func levels(raw []byte) int {
 	level, deepest, inString := 0, 0, false
 	for i := 0; i < len(raw); i++ {

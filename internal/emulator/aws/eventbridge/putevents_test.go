@@ -15,21 +15,22 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sdktest"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// buses are the default bus and the bus "meterbridge", which keep what they are given and fail entries of one source.
+// buses are the default bus and the bus "meterbridge", which keep what they are given and fail
+// entries of one source.
 type buses struct {
 	failing string
 
-	mu       sync.Mutex
-	entries  []emulated.Entry
-	warnings []string
+	mu      sync.Mutex
+	entries []emulated.Entry
+	activity.History
 }
 
 func (b *buses) client(t *testing.T) *eventbridge.Client {
 	t.Helper()
-	recorder := activity.NewRecorder(activity.ObserverFunc(b.observe), time.Now)
-	service := emulated.New(nil, &emulated.Options{Recorder: recorder})
+	service := emulated.New(target.NewDirectory(nil, &b.History), nil)
 	for _, name := range []string{"default", "meterbridge"} {
 		service.AddBus(emulated.BusConfig{Name: name, Accept: b.accept})
 	}
@@ -44,14 +45,6 @@ func (b *buses) accept(e emulated.Entry) *awsjson.Error {
 	defer b.mu.Unlock()
 	b.entries = append(b.entries, e)
 	return nil
-}
-
-func (b *buses) observe(s activity.Step) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if s.Kind == activity.Warned {
-		b.warnings = append(b.warnings, s.Text)
-	}
 }
 
 // valid returns an entry that EventBridge takes.
@@ -194,7 +187,7 @@ func TestPutEventsToAMissingBusIsSilentInAWS(t *testing.T) {
 	if len(buses.entries) != 0 {
 		t.Errorf("bus received %+v, want nothing", buses.entries)
 	}
-	if want := `bus "typo", which does not exist`; len(buses.warnings) != 1 || !strings.Contains(buses.warnings[0], want) {
-		t.Errorf("warnings %q, want one with %q", buses.warnings, want)
+	if want := `bus "typo", which does not exist`; !strings.Contains(buses.Text(activity.Warned), want) {
+		t.Errorf("warnings %q, want one with %q", buses.Text(activity.Warned), want)
 	}
 }

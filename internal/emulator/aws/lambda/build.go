@@ -18,8 +18,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
-// build makes a function's artifacts as SAM would, for this machine's architecture, and returns the path of its bootstrap.
-// The makefile target does the work, whatever language it compiles:
+// build builds the function as SAM would, for this machine's architecture, and returns the path of
+// its bootstrap. The makefile target does the work, whatever language it compiles:
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html
 func (f *function) build(ctx context.Context) (string, error) {
 	options, source := f.service.options, f.properties.CodeUri
@@ -39,7 +39,7 @@ func (f *function) build(ctx context.Context) (string, error) {
 	}
 	started := time.Now()
 	target := "build-" + f.ID()
-	f.service.options.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: "make " + target})
+	f.service.directory.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: "make " + target})
 	command := exec.CommandContext(ctx, "make", "--silent", "--no-print-directory", "-C", source, target,
 		"ARTIFACTS_DIR="+artifacts, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	group(command)
@@ -54,34 +54,36 @@ func (f *function) build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(bootstrap); err != nil {
 		return "", fmt.Errorf("build %s: make %s in %s left no executable named bootstrap in ARTIFACTS_DIR", f.ID(), target, source)
 	}
-	f.service.options.Recorder.Record(activity.Step{Kind: activity.Built, Name: f.ID(), Took: time.Since(started)})
+	f.service.directory.Recorder.Record(activity.Step{Kind: activity.Built, Name: f.ID(), Took: time.Since(started)})
 	return bootstrap, nil
 }
 
-// fromOuterMake tells whether a variable was set by a make that runs this program, whose job slots are not ours to use.
+// fromOuterMake reports whether a variable was set by a make that runs this program, whose job
+// server the build must not use.
 func fromOuterMake(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
 	return name == "MAKEFLAGS" || name == "MFLAGS" || name == "MAKELEVEL"
 }
 
-// runBuild runs the command, records each line that it prints, and puts the last ones into the error if it fails.
+// runBuild runs the command, records each line that it prints, and puts the last ones into the
+// error if it fails.
 func (f *function) runBuild(command *exec.Cmd) error {
 	reader, writer := io.Pipe()
 	command.Stdout, command.Stderr = writer, writer
 	var tail tailBuffer
-	copied := make(chan struct{})
+	scanned := make(chan struct{})
 	go func() {
-		defer close(copied)
+		defer close(scanned)
 		lines := bufio.NewScanner(reader)
 		for lines.Scan() {
 			tail.add(lines.Text())
-			f.service.options.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: lines.Text()})
+			f.service.directory.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: lines.Text()})
 		}
 		io.Copy(io.Discard, reader)
 	}()
-	err := f.runPatiently(command)
+	err := f.runReporting(command)
 	writer.Close()
-	<-copied
+	<-scanned
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("build %s: make is not installed: %w", f.ID(), err)
@@ -91,8 +93,9 @@ func (f *function) runBuild(command *exec.Cmd) error {
 	return nil
 }
 
-// runPatiently runs the command and says every few seconds that it still does: a first build downloads and compiles for a minute.
-func (f *function) runPatiently(command *exec.Cmd) error {
+// runReporting runs the command and records every ten seconds that it is still running: a first
+// build downloads and compiles for a minute.
+func (f *function) runReporting(command *exec.Cmd) error {
 	const interval = 10 * time.Second
 	started, tick := time.Now(), time.NewTicker(interval)
 	defer tick.Stop()
@@ -107,12 +110,12 @@ func (f *function) runPatiently(command *exec.Cmd) error {
 			return err
 		case <-tick.C:
 			took := time.Since(started).Round(time.Second)
-			f.service.options.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: fmt.Sprintf("still compiling after %s; a first build takes a minute or two", took)})
+			f.service.directory.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: fmt.Sprintf("still compiling after %s; a first build takes a minute or two", took)})
 		}
 	}
 }
 
-// tailBuffer keeps the last lines of an output.
+// tailBuffer keeps the last lines of output.
 type tailBuffer struct{ lines []string }
 
 func (t *tailBuffer) add(line string) {

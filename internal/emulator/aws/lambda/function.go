@@ -9,44 +9,47 @@ import (
 	"time"
 )
 
-// Errors that end an invocation without an answer of the handler.
+// The errors of an invocation that ends without an answer of the handler.
 var (
 	ErrTimeout = errors.New("lambda: task timed out")
 	ErrExited  = errors.New("lambda: runtime exited without an answer")
 	ErrClosed  = errors.New("lambda: function is closed")
 )
 
-// errUnclaimed means that the instance ended before it took the invocation, which another can therefore take.
+// errUnclaimed means that the instance exited before it fetched the invocation, so that another
+// instance can have it.
 var errUnclaimed = errors.New("lambda: instance ended while it was idle")
 
-// InvocationError is what the handler, or the runtime's initialisation, reported instead of an answer.
+// InvocationError is the error that the handler, or the runtime's initialization, reported instead
+// of an answer.
 type InvocationError struct {
 	Type    string `json:"errorType"`
 	Message string `json:"errorMessage"`
 }
 
+// Error returns type and message.
 func (e *InvocationError) Error() string { return e.Type + ": " + e.Message }
 
 // Config describes one function. Name and Bootstrap are required.
 type Config struct {
 	Name, ARN  string
 	Bootstrap  string            // path of the executable
-	TaskRoot   string            // its working directory
-	Env        map[string]string // the whole environment, besides what Lambda adds
+	TaskRoot   string            // working directory of the executable
+	Env        map[string]string // environment, besides what Lambda adds
 	Timeout    time.Duration     // of one invocation; zero means 3 s, as in AWS
-	MemorySize int               // MB, told to the function and not enforced; zero means 128
-	Instances  int               // at most this many at once; zero means 1
-	Log        func(line string) // receives each line an instance prints; may be called concurrently
+	MemorySize int               // in MB, reported to the function and not enforced; zero means 128
+	Instances  int               // the most instances at once; zero means 1
+	Log        func(line string) // called with each line that an instance prints, concurrently; nil drops them
 }
 
-// Function is a function ready to be invoked. It is safe for concurrent use.
+// Function runs the instances of one function. It is safe for concurrent use.
 type Function struct {
 	config Config
-	slots  chan struct{} // one token for each instance that may work at once
+	tokens chan struct{} // one for each instance that works
 
 	mu     sync.Mutex
 	idle   []*instance
-	busy   map[*instance][]byte // the payload that each is working on
+	busy   map[*instance][]byte // with the payload of each
 	closed bool
 }
 
@@ -58,13 +61,11 @@ func NewFunction(config Config) *Function {
 	if config.Log == nil {
 		config.Log = func(string) {}
 	}
-	return &Function{config: config, slots: make(chan struct{}, config.Instances), busy: map[*instance][]byte{}}
+	return &Function{config: config, tokens: make(chan struct{}, config.Instances), busy: map[*instance][]byte{}}
 }
 
-// Name returns the function's name.
-func (f *Function) Name() string { return f.config.Name }
-
-// Warm starts one instance and waits until it asks for work, so that a fault in its start shows now.
+// Warm starts one instance and waits until it asks for work, so that a failure to start is reported
+// now.
 func (f *Function) Warm(ctx context.Context) error {
 	if err := f.acquire(ctx); err != nil {
 		return err
@@ -78,8 +79,8 @@ func (f *Function) Warm(ctx context.Context) error {
 	return nil
 }
 
-// Invoke runs one invocation and returns the handler's answer. The error is an *InvocationError when the function
-// reported one, ErrTimeout, ErrExited, ErrClosed or the context's.
+// Invoke runs one invocation and returns the handler's answer. Its error is an [*InvocationError]
+// that the function reported, or wraps [ErrTimeout], [ErrExited], [ErrClosed] or the error of ctx.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err := f.acquire(ctx); err != nil {
 		return nil, err
@@ -107,21 +108,22 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 }
 
-// Kill ends one instance that is working on a payload that match accepts, as SIGKILL does, and reports whether there was
-// one. Its invocation ends with ErrExited unless it had answered already.
+// Kill sends SIGKILL to one instance that is working on a payload that match accepts, and reports
+// whether there was one. Its invocation ends with [ErrExited] unless it had answered already.
 func (f *Function) Kill(match func(payload []byte) bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for in, payload := range f.busy {
 		if match(payload) && in.alive() {
-			killGroup(in.cmd) // one that has ended is as good as killed
+			killGroup(in.cmd) // an error means that it has exited by itself
 			return true
 		}
 	}
 	return false
 }
 
-// Close ends every idle instance and refuses further invocations; a running one ends with its context.
+// Close ends every idle instance and refuses further invocations. A running invocation ends with
+// its context.
 func (f *Function) Close() {
 	f.mu.Lock()
 	idle := f.idle
@@ -134,14 +136,14 @@ func (f *Function) Close() {
 
 func (f *Function) acquire(ctx context.Context) error {
 	select {
-	case f.slots <- struct{}{}:
+	case f.tokens <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (f *Function) release() { <-f.slots }
+func (f *Function) release() { <-f.tokens }
 
 func (f *Function) setBusy(in *instance, payload []byte) {
 	f.mu.Lock()
@@ -155,7 +157,7 @@ func (f *Function) setIdle(in *instance) {
 	delete(f.busy, in)
 }
 
-// take returns the instance that worked last, which is the warmest, or a new one.
+// take returns the instance that worked last, or a new one.
 func (f *Function) take(ctx context.Context) (*instance, error) {
 	f.mu.Lock()
 	if f.closed {

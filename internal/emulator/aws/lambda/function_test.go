@@ -19,7 +19,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
 )
 
-// bootstrapVariable makes this test binary a function, so that the tests run real processes on AWS's own runtime.
+// bootstrapVariable makes this test binary a function, so that the tests run real processes on
+// AWS's own runtime.
 const bootstrapVariable = "LAMBDA_TEST_BOOTSTRAP"
 
 func TestMain(m *testing.M) {
@@ -266,7 +267,8 @@ func TestOutputIsPassedOnByLine(t *testing.T) {
 	}
 }
 
-// TestInstancesWorkAtOnce proves that as many invocations as there are instances run at the same time, and no more.
+// TestInstancesWorkAtOnce proves that as many invocations as there are instances run at the same
+// time, and no more.
 func TestInstancesWorkAtOnce(t *testing.T) {
 	t.Parallel()
 	const instances = 3

@@ -3,6 +3,7 @@ package lambda
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,28 +11,30 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// initTimeout is how long AWS lets an instance initialise before it asks for its first invocation.
+// initTimeout is how long an instance may take in AWS before it asks for its first invocation.
 const initTimeout = 10 * time.Second
 
-// instance is one process with a Runtime API of its own, so that every request on it is known to be this process's.
+// instance is one process with a Runtime API of its own, so that every request to it comes from
+// this process.
 type instance struct {
 	config Config
 	cmd    *exec.Cmd
 	server *http.Server
 
 	ready  chan struct{}      // closed by the first request for work
-	first  sync.Once          // guards ready
-	next   chan *invocation   // work for the process to fetch
-	failed chan error         // what the process reported as a failed initialisation
+	first  sync.Once          // closes ready
+	next   chan *invocation   // the invocation that the process fetches next
+	failed chan error         // the failure of its initialization, if the process reports one
 	exited chan struct{}      // closed when the process has ended
 	logs   sync.WaitGroup     // the copying of its output
-	stop   context.CancelFunc // ends requests for work that nobody will answer
+	stop   context.CancelFunc // ends requests for work that get no answer
 
 	mu      sync.Mutex
 	current *invocation
@@ -41,7 +44,7 @@ type invocation struct {
 	id       string
 	deadline time.Time
 	payload  []byte
-	done     chan outcome // buffered: the answer never waits for its reader
+	done     chan outcome // buffered, so that an answer never blocks
 }
 
 type outcome struct {
@@ -120,7 +123,8 @@ func (in *instance) awaitReady(ctx context.Context) error {
 	}
 }
 
-// invoke hands one invocation over and waits for its outcome, the deadline, or the end of the process.
+// invoke passes one invocation to the process and waits for its outcome, the deadline, or the end
+// of the process.
 func (in *instance) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	inv := &invocation{
 		id:       uuid.NewString(),
@@ -160,7 +164,7 @@ func (in *instance) alive() bool {
 }
 
 func (in *instance) kill() {
-	killGroup(in.cmd) // one that has ended is as good as killed
+	killGroup(in.cmd) // an error means that it has exited by itself
 	<-in.exited
 	in.closeServer()
 }
@@ -170,7 +174,7 @@ func (in *instance) closeServer() {
 	in.server.Close()
 }
 
-// copyLines passes the output on line by line; a line longer than the buffer is passed on in pieces.
+// copyLines logs the output line by line; a line longer than the buffer is logged in parts.
 func (in *instance) copyLines(r io.Reader) {
 	reader := bufio.NewReaderSize(r, 64<<10)
 	for {
@@ -187,8 +191,9 @@ func (in *instance) copyLines(r io.Reader) {
 	}
 }
 
-// environment lists the variables that AWS defines, then the function's own. Nothing of this process's environment is
-// passed on but what a program needs to run at all: a key that the developer has exported stays here.
+// environment lists the variables that AWS defines, then the function's own. Of this process's own
+// environment it has only the variables that any program needs, so that functions do not get a key
+// that the developer has exported.
 func (in *instance) environment(runtimeAPI string) []string {
 	c := in.config
 	env := []string{
@@ -214,4 +219,98 @@ func (in *instance) environment(runtimeAPI string) []string {
 		env = append(env, name+"="+value)
 	}
 	return env
+}
+
+// maxPayload is Lambda's limit for the answer of a synchronous invocation, in bytes.
+const maxPayload = 6 << 20
+
+// routes serves the Runtime API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+func (in *instance) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", in.handleNext)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", in.handleResponse)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", in.handleError)
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", in.handleInitError)
+	return mux
+}
+
+func (in *instance) handleNext(w http.ResponseWriter, r *http.Request) {
+	in.first.Do(func() { close(in.ready) })
+	select {
+	case inv := <-in.next:
+		in.setCurrent(inv)
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", in.config.ARN)
+		w.Write(inv.payload)
+	case <-r.Context().Done():
+	}
+}
+
+func (in *instance) handleResponse(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload+1))
+	switch {
+	case err != nil:
+		in.finish(w, r, outcome{err: fmt.Errorf("read answer: %w", err)})
+	case len(body) > maxPayload:
+		in.finish(w, r, outcome{err: &InvocationError{"Function.ResponseSizeTooLarge", "the answer exceeds 6 MB"}})
+	default:
+		in.finish(w, r, outcome{answer: body})
+	}
+}
+
+func (in *instance) handleError(w http.ResponseWriter, r *http.Request) {
+	in.finish(w, r, outcome{err: readError(r)})
+}
+
+func (in *instance) handleInitError(w http.ResponseWriter, r *http.Request) {
+	select {
+	case in.failed <- readError(r):
+	default:
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// finish ends the current invocation; an answer to any other is refused.
+func (in *instance) finish(w http.ResponseWriter, r *http.Request, out outcome) {
+	inv := in.takeCurrent(r.PathValue("id"))
+	if inv == nil {
+		http.Error(w, `{"errorType":"InvalidRequestID","errorMessage":"no such invocation"}`, http.StatusBadRequest)
+		return
+	}
+	inv.done <- out
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (in *instance) setCurrent(inv *invocation) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.current = inv
+}
+
+func (in *instance) takeCurrent(id string) *invocation {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	inv := in.current
+	if inv == nil || inv.id != id {
+		return nil
+	}
+	in.current = nil
+	return inv
+}
+
+// readError reads the error document of the Runtime API. A runtime that sends none has failed all
+// the same.
+func readError(r *http.Request) error {
+	reported := &InvocationError{Type: r.Header.Get("Lambda-Runtime-Function-Error-Type")}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))
+	if err := errors.Join(err, json.Unmarshal(body, reported)); err != nil {
+		reported.Message = string(body)
+	}
+	if reported.Type == "" {
+		reported.Type = "Unknown"
+	}
+	return reported
 }

@@ -1,8 +1,9 @@
 // Package lambda is Lambda on one machine: functions run as ordinary processes.
 //
-// A [Service] runs the functions of a template: it builds them, feeds them from queues, and retries what they were given
-// asynchronously. A [Function] is an executable named bootstrap that asks the Lambda Runtime API for its invocations, which is what
-// every custom runtime does, whatever language it is written in. This package is the other side of that API: it starts instances on
+// A [Service] runs the functions of a template: it builds them, feeds them from queues, and retries
+// what they were given asynchronously. A [Function] is an executable named bootstrap that asks the
+// Lambda Runtime API for its invocations, which is what every custom runtime does, whatever
+// language it is written in. This package is the other side of that API: it starts instances on
 // demand, hands each of them one invocation at a time, and ends those that overrun.
 //
 // Protocol: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
@@ -11,6 +12,7 @@ package lambda
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -18,28 +20,27 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// defaultConcurrency is how many instances of a function may work at once where the template does not say.
+// defaultConcurrency is how many instances of a function may work at once where the template does
+// not say.
 const defaultConcurrency = 4
 
-// leastTimeout is the least that a clock's factor leaves of a function's timeout: its work takes as long as ever.
+// leastTimeout is the least that a clock's factor leaves of a function's timeout: its work takes as
+// long as ever.
 const leastTimeout = 3 * time.Second
 
 // Options change how a service is made. The zero value is the default.
 type Options struct {
-	// Clock is that of retries, batching windows and the timeouts of functions that a queue feeds. It counts batches and asynchronous
-	// invocations as work. Nil: real time.
-	Clock *clock.Clock
-	// Recorder is told of builds, invocations and what functions print. Nil: steps are discarded.
-	Recorder *activity.Recorder
-	// Dir is the folder that each CodeUri is relative to, and BuildDir that of the artifacts. Empty: the working directory.
+	// Dir is the folder that each CodeUri is relative to, and BuildDir that of the artifacts.
+	// Empty: the working directory.
 	Dir, BuildDir string
 	// Prebuilt is whether a function that is in BuildDir already is not built again.
 	Prebuilt bool
@@ -60,13 +61,13 @@ type Service struct {
 	background sync.WaitGroup
 }
 
-// New returns a service without functions, which adds its functions to the directory and finds their queues there.
+// New returns a service without functions, which adds its functions to the directory and finds
+// their queues there.
 func New(directory *target.Directory, opts *Options) *Service {
-	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil))}
+	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 	if opts != nil {
 		s.options = *opts
 	}
-	s.options.Clock = cmp.Or(s.options.Clock, clock.New(1))
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	return s
 }
@@ -93,8 +94,8 @@ type properties struct {
 	DeadLetterQueue struct{ TargetArn string }
 }
 
-// Add adds the function or the mapping that an AWS::Serverless::Function or AWS::Lambda::EventSourceMapping describes. A mapping
-// comes after its function and its queue.
+// Add adds the function or the mapping that an AWS::Serverless::Function or
+// AWS::Lambda::EventSourceMapping describes. A mapping comes after its function and its queue.
 func (s *Service) Add(r sam.Resource) error {
 	if r.Type == "AWS::Lambda::EventSourceMapping" {
 		return s.addMapping(r)
@@ -112,8 +113,8 @@ func (s *Service) Add(r sam.Resource) error {
 	return nil
 }
 
-// Start builds every function, several at a time, starts one instance of each, and begins to poll the queues. Its error is a build
-// that failed or a function that did not start.
+// Start builds every function, several at a time, starts one instance of each, and begins to poll
+// the queues. Its error is a build that failed or a function that did not start.
 func (s *Service) Start(ctx context.Context) error {
 	building, buildCtx := errgroup.WithContext(ctx)
 	for _, f := range s.functions {
@@ -151,23 +152,24 @@ func (f *function) prepare(ctx context.Context) error {
 		Name: f.resource.Name, ARN: f.resource.ARN, Bootstrap: bootstrap, TaskRoot: filepath.Dir(bootstrap), Env: f.environment(),
 		Timeout: f.timeout(), MemorySize: int(f.properties.MemorySize), Instances: instances,
 		Log: func(line string) {
-			f.service.options.Recorder.Record(activity.Step{Kind: activity.Logged, Name: f.ID(), Text: line})
+			f.service.directory.Recorder.Record(activity.Step{Kind: activity.Logged, Name: f.ID(), Text: line})
 		},
 	})
 	return nil
 }
 
-// timeout is how long an invocation may take in real time. For a function that a queue feeds it passes as fast as the visibility
-// timeout does, which has to be longer than it.
+// timeout is how long an invocation may take in real time. For a function that a queue feeds it
+// passes as fast as the visibility timeout does, which has to be longer than it.
 func (f *function) timeout() time.Duration {
 	inTemplate := cmp.Or(f.properties.Timeout, 3).Seconds()
 	if len(f.mappings) == 0 {
 		return inTemplate
 	}
-	return min(inTemplate, max(f.service.options.Clock.Real(inTemplate), leastTimeout))
+	return min(inTemplate, max(f.service.directory.Clock.Real(inTemplate), leastTimeout))
 }
 
-// environment returns the variables of the template, with their overrides, and those that every function gets.
+// environment returns the variables of the template, with their overrides, and those that every
+// function gets.
 func (f *function) environment() map[string]string {
 	env := map[string]string{}
 	for name, value := range f.service.options.Environment {
@@ -185,8 +187,8 @@ func (f *function) environment() map[string]string {
 // ID implements [target.Target].
 func (f *function) ID() string { return f.resource.LogicalID }
 
-// Variable returns the value that the template gives to an environment variable of the function with a logical id, and whether it
-// declares one.
+// Variable returns the value that the template gives to an environment variable of the function
+// with a logical id, and whether it declares one.
 func (s *Service) Variable(id, name string) (value string, ok bool) {
 	for _, f := range s.functions {
 		if f.ID() == id {
@@ -197,8 +199,8 @@ func (s *Service) Variable(id, name string) (value string, ok bool) {
 	return "", false
 }
 
-// Values returns the different values that the template gives to an environment variable of functions, in the order of the functions
-// and without the empty one.
+// Values returns the different values that the template gives to an environment variable of
+// functions, in the order of the functions and without the empty one.
 func (s *Service) Values(name string) []string {
 	var values []string
 	for _, f := range s.functions {
@@ -210,8 +212,8 @@ func (s *Service) Values(name string) []string {
 	return values
 }
 
-// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL does, and reports whether there was
-// one.
+// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL
+// does, and reports whether there was one.
 func (s *Service) Kill(match func(payload []byte) bool) bool {
 	return slices.ContainsFunc(s.functions, func(f *function) bool { return f.Function != nil && f.Function.Kill(match) })
 }
@@ -224,5 +226,68 @@ func (s *Service) Close() {
 		if f.Function != nil {
 			f.Function.Close()
 		}
+	}
+}
+
+// asyncDelays are the waits before the retries of an asynchronous invocation. AWS waits one minute
+// and two, which is too long for a developer.
+var asyncDelays = [...]time.Duration{time.Second, 2 * time.Second}
+
+// Deliver implements [target.Target]. It starts an asynchronous invocation, with AWS's two retries:
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+func (f *function) Deliver(payload []byte, _ string) error {
+	s, done := f.service, f.service.directory.Clock.Work()
+	retries := len(asyncDelays)
+	if n := f.properties.EventInvokeConfig.MaximumRetryAttempts; n != nil {
+		retries = min(retries, int(*n))
+	}
+	s.background.Go(func() {
+		defer done()
+		for attempt := 0; ; attempt++ {
+			started := time.Now()
+			_, err := f.Invoke(s.stopped, payload)
+			s.directory.Recorder.Record(activity.Step{
+				Kind: activity.Invoked, Name: f.ID(), EventID: activity.EnvelopeEventID(payload), Count: 1, Took: time.Since(started), Err: err,
+			})
+			if err == nil || s.stopped.Err() != nil {
+				return
+			}
+			if attempt >= retries {
+				f.giveUp(payload, attempt+1, err)
+				return
+			}
+			if s.directory.Clock.Sleep(s.stopped, asyncDelays[attempt]) != nil {
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// giveUp stores an event on which all attempts failed in the queue that the template names: an
+// on-failure destination gets a record of the invocation, a dead-letter queue gets the event
+// itself. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+func (f *function) giveUp(payload []byte, attempts int, failure error) {
+	s, destination := f.service, f.properties.EventInvokeConfig.DestinationConfig.OnFailure.Destination
+	q, err := s.directory.Queue(cmp.Or(destination, f.properties.DeadLetterQueue.TargetArn))
+	if err != nil {
+		s.directory.Recorder.Warn("function %s failed %d times on an event, which is dropped: %v", f.ID(), attempts, failure)
+		return
+	}
+	if destination != "" {
+		err = q.Store(awsjson.Marshal(map[string]any{
+			"version": "1.0", "timestamp": s.directory.Clock.Now().UTC().Format(time.RFC3339Nano),
+			"requestContext": map[string]any{
+				"requestId": uuid.NewString(), "functionArn": f.resource.ARN, "condition": "RetriesExhausted", "approximateInvokeCount": attempts,
+			},
+			"requestPayload":  json.RawMessage(payload),
+			"responseContext": map[string]any{"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+			"responsePayload": map[string]string{"errorMessage": failure.Error()},
+		}), nil)
+	} else {
+		err = q.Store(payload, map[string]string{"ErrorMessage": failure.Error()})
+	}
+	if err != nil {
+		s.directory.Recorder.Warn("function %s failed %d times on an event, which %s refused: %v", f.ID(), attempts, q.ID(), err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,17 +21,14 @@ import (
 // bed is the functions and queues of a template.
 type bed struct {
 	t         *testing.T
-	clock     *clock.Clock
 	directory *target.Directory
 	queues    *sqs.Service
 	functions *lambda.Service
-
-	mu    sync.Mutex
-	steps []activity.Step
+	activity.History
 }
 
-// newBed adds the resources of a template, whose functions are copies of this test binary, without starting it. Its time passes 20
-// times as fast as real time.
+// newBed adds the resources of a template, whose functions are copies of this test binary, without
+// starting it. Its time passes 20 times as fast as real time.
 func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 	t.Helper()
 	template, err := sam.Parse([]byte("Transform: AWS::Serverless-2016-10-31\n"+
@@ -40,11 +36,10 @@ func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{t: t, clock: clock.New(20)}
-	recorder := activity.NewRecorder(activity.ObserverFunc(b.observe), b.clock.Now)
-	b.directory = target.NewDirectory(recorder)
-	b.queues = sqs.New(b.directory, &sqs.Options{Clock: b.clock, Recorder: recorder})
-	opts.Clock, opts.Recorder, opts.Dir = b.clock, recorder, folder
+	b := &bed{t: t}
+	b.directory = target.NewDirectory(clock.New(20), &b.History)
+	b.queues = sqs.New(b.directory, nil)
+	opts.Dir = folder
 	opts.Environment = map[string]string{bootstrapVariable: "service"}
 	if opts.BuildDir == "" {
 		opts.BuildDir = t.TempDir()
@@ -103,33 +98,6 @@ func makefile(t *testing.T, text string) string {
 	return folder
 }
 
-func (b *bed) observe(s activity.Step) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.steps = append(b.steps, s)
-}
-
-// all returns the steps of one kind so far, in their order.
-func (b *bed) all(kind activity.Kind) []activity.Step {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var found []activity.Step
-	for _, s := range b.steps {
-		if s.Kind == kind {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
-func (b *bed) log() string {
-	var lines strings.Builder
-	for _, s := range b.all(activity.Logged) {
-		lines.WriteString(s.Name + ": " + s.Text + "\n")
-	}
-	return lines.String()
-}
-
 // deliver delivers a body to the function or the queue with a logical id, as a rule would.
 func (b *bed) deliver(arn, body string) {
 	b.t.Helper()
@@ -149,27 +117,28 @@ func (b *bed) waitIdle() {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
-	if err := b.clock.WaitIdle(ctx, b.queues); err != nil {
-		b.t.Fatalf("not idle: %v\n%s", err, b.log())
+	if err := b.directory.Clock.WaitIdle(ctx, b.queues); err != nil {
+		b.t.Fatalf("not idle: %v\n%s", err, b.Text(activity.Logged))
 	}
 }
 
-// waitLog waits until the functions have printed a text: the last lines of an instance come after its answer.
+// waitLog waits until the functions have printed a text: the last lines of an instance come after
+// its answer.
 func (b *bed) waitLog(want string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
-	for !strings.Contains(b.log(), want) {
+	for !strings.Contains(b.Text(activity.Logged), want) {
 		select {
 		case <-ctx.Done():
-			b.t.Fatalf("the log lacks %q:\n%s", want, b.log())
+			b.t.Fatalf("the log lacks %q:\n%s", want, b.Text(activity.Logged))
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-// TestFailedInvocationGoesToItsDestination after its retries: a record of it to an on-failure destination, the event itself to a
-// dead-letter queue.
+// TestFailedInvocationGoesToItsDestination after its retries: a record of it to an on-failure
+// destination, the event itself to a dead-letter queue.
 func TestFailedInvocationGoesToItsDestination(t *testing.T) {
 	t.Parallel()
 	b := start(t, `
@@ -197,7 +166,7 @@ func TestFailedInvocationGoesToItsDestination(t *testing.T) {
 	b.waitIdle()
 	b.waitLog("RetriesExhausted")
 	attempts := map[string]int{}
-	for _, s := range b.all(activity.Invoked) {
+	for _, s := range b.Steps(activity.Invoked) {
 		if s.Err != nil {
 			attempts[s.Name]++
 		}
@@ -205,14 +174,14 @@ func TestFailedInvocationGoesToItsDestination(t *testing.T) {
 	if attempts["Recorded"] != 2 || attempts["Kept"] != 3 || attempts["Dropped"] != 1 {
 		t.Errorf("attempts %v, want 2 by Recorded, 3 by Kept and 1 by Dropped", attempts)
 	}
-	if log := b.log(); !strings.Contains(log, `evt_Recorded`) || !strings.Contains(log, "Reader: got") {
+	if log := b.Text(activity.Logged); !strings.Contains(log, `evt_Recorded`) || !strings.Contains(log, "Reader: got") {
 		t.Errorf("the destination got no record:\n%s", log)
 	}
 	dead := b.queues.QueueAt("http://x/000000000000/meterbridge-Dead").Receive(t.Context(), 1, 0, sqs.Default)
 	if len(dead) != 1 || dead[0].Body != `{"detail":{"id":"evt_Kept"}}` || dead[0].Attributes["ErrorMessage"].StringValue == "" {
 		t.Errorf("dead letters %+v, want the event with an error message", dead)
 	}
-	if warnings := b.all(activity.Warned); len(warnings) != 1 || !strings.Contains(warnings[0].Text, "function Dropped failed 1 times") {
+	if warnings := b.Steps(activity.Warned); len(warnings) != 1 || !strings.Contains(warnings[0].Text, "function Dropped failed 1 times") {
 		t.Errorf("warnings %+v, want one of the event that Dropped lost", warnings)
 	}
 }
@@ -239,7 +208,7 @@ func TestMappingDeletesWhatNoFilterMatches(t *testing.T) {
 	b.deliver(queueARN("Unread"), `{"id":"evt_2"}`)
 	b.waitIdle()
 	b.waitLog("evt_1")
-	if log := b.log(); strings.Count(log, "Consumer: got") != 1 {
+	if log := b.Text(activity.Logged); strings.Count(log, "Consumer: got") != 1 {
 		t.Errorf("log %q, want evt_1 once and nothing else", log)
 	}
 	if left := b.queues.QueueAt("http://x/000000000000/meterbridge-Unread").Stats(); left.Visible != 1 {
@@ -247,8 +216,8 @@ func TestMappingDeletesWhatNoFilterMatches(t *testing.T) {
 	}
 }
 
-// TestUnknownFailureFailsTheBatch: as in Lambda, a report about a message that was not in the batch keeps all of it, until the queue
-// gives up.
+// TestUnknownFailureFailsTheBatch: as in Lambda, a report about a message that was not in the batch
+// keeps all of it, until the queue gives up.
 func TestUnknownFailureFailsTheBatch(t *testing.T) {
 	t.Parallel()
 	b := start(t, `
@@ -264,16 +233,17 @@ func TestUnknownFailureFailsTheBatch(t *testing.T) {
 `)
 	b.deliver(queueARN("Queue"), `{"detail":{"id":"evt_1"}}`)
 	b.waitIdle()
-	if parked := b.all(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
+	if parked := b.Steps(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
 		t.Errorf("parked %+v, want evt_1 in Dead", parked)
 	}
-	invoked := b.all(activity.Invoked)
+	invoked := b.Steps(activity.Invoked)
 	if len(invoked) != 2 || invoked[0].Failed != 1 || invoked[0].Batch[0] != "evt_1" {
 		t.Errorf("invocations %+v, want two that fail evt_1", invoked)
 	}
 }
 
-// TestMappingThatCannotRunIsWarnedOf: a template may describe mappings from other sources and to functions that are not run.
+// TestMappingThatCannotRunIsWarnedOf: a template may describe mappings from other sources and to
+// functions that are not run.
 func TestMappingThatCannotRunIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, t.TempDir(), `
@@ -289,11 +259,7 @@ func TestMappingThatCannotRunIsWarnedOf(t *testing.T) {
     Type: AWS::Lambda::EventSourceMapping
     Properties: {EventSourceArn: !GetAtt Queue.Arn, FunctionName: !Ref Function}
 `, lambda.Options{})
-	var warnings strings.Builder
-	for _, s := range b.all(activity.Warned) {
-		warnings.WriteString(s.Text + "\n")
-	}
-	if got := warnings.String(); strings.Count(got, "not run locally") != 2 || strings.Contains(got, "Fine") {
+	if got := b.Text(activity.Warned); strings.Count(got, "not run locally") != 2 || strings.Contains(got, "Fine") {
 		t.Errorf("warnings of Stream and Other wanted:\n%s", got)
 	}
 	missing := sam.Resource{LogicalID: "Missing", Type: "AWS::Lambda::EventSourceMapping", Properties: map[string]any{
@@ -304,8 +270,8 @@ func TestMappingThatCannotRunIsWarnedOf(t *testing.T) {
 	}
 }
 
-// TestTimeoutOfAPolledFunctionIsCompressed: it passes as fast as the visibility timeout of the queue, that of any other function in
-// real time.
+// TestTimeoutOfAPolledFunctionIsCompressed: it passes as fast as the visibility timeout of the
+// queue, that of any other function in real time.
 func TestTimeoutOfAPolledFunctionIsCompressed(t *testing.T) {
 	t.Parallel()
 	b := start(t, `
@@ -336,7 +302,7 @@ func TestPrebuiltFunctionIsNotBuiltAgain(t *testing.T) {
 		if err := b.functions.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := len(b.all(activity.Built)); got != want {
+		if got := len(b.Steps(activity.Built)); got != want {
 			t.Errorf("service %d built %d functions, want %d", n+1, got, want)
 		}
 		b.deliver(functionARN("F"), "{}")
@@ -351,7 +317,7 @@ func TestInterruptedBuildEndsAtOnce(t *testing.T) {
 	b := newBed(t, makefile(t, "build-Slow:\n\techo started; sleep 600\n"), "  Slow: {Type: AWS::Serverless::Function}\n", lambda.Options{})
 	ctx, interrupt := context.WithCancel(t.Context())
 	go func() {
-		for len(b.all(activity.Building)) < 2 && ctx.Err() == nil {
+		for len(b.Steps(activity.Building)) < 2 && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
 		interrupt()
@@ -375,7 +341,8 @@ func TestFailedBuildIsAnError(t *testing.T) {
 	}
 }
 
-// TestFunctionInAnotherLanguage runs a function that is a shell script: the makefile target decides what a build is.
+// TestFunctionInAnotherLanguage runs a function that is a shell script: the makefile target decides
+// what a build is.
 func TestFunctionInAnotherLanguage(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("bash"); err != nil {

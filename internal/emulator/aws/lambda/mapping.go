@@ -20,7 +20,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// mapping feeds a function from a queue, as Lambda's event source mapping does:
+// mapping polls a queue for a function, as Lambda's event source mapping does:
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 type mapping struct {
 	queue          *sqs.Queue
@@ -29,10 +29,11 @@ type mapping struct {
 	window         time.Duration
 	concurrency    int
 	partialFailure bool
-	filters        []*pattern.Pattern // a message passes when one matches; none lets all pass
+	filters        []*pattern.Pattern // a message must match one of them; without any, all messages pass
 }
 
-// run polls until ctx ends. A batch that is being worked on then stays in the queue, as after a crash.
+// run starts to poll. When ctx ends, a batch that the function is working on stays in the queue, as
+// after a crash.
 func (m *mapping) run(ctx context.Context) {
 	for range m.concurrency {
 		m.function.service.background.Go(func() {
@@ -48,7 +49,7 @@ func (m *mapping) poll(ctx context.Context) {
 	if len(messages) == 0 {
 		return
 	}
-	defer m.function.service.options.Clock.Work()()
+	defer m.function.service.directory.Clock.Work()()
 	messages = m.filter(messages)
 	if len(messages) == 0 {
 		return
@@ -67,13 +68,13 @@ func (m *mapping) poll(ctx context.Context) {
 	for _, message := range done {
 		m.queue.Delete(message.Receipt) // an expired receipt means that the message is delivered again, as in SQS
 	}
-	m.function.service.options.Recorder.Record(activity.Step{
+	m.function.service.directory.Recorder.Record(activity.Step{
 		Kind: activity.Invoked, Name: m.function.ID(), Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
 		Took: time.Since(started), Err: err,
 	})
 }
 
-// eventIDs returns Stripe's ids of the events in the messages, without those that show none.
+// eventIDs returns the ids of the events in the messages that have one.
 func eventIDs(messages []sqs.Message) []string {
 	var ids []string
 	for _, message := range messages {
@@ -84,10 +85,10 @@ func eventIDs(messages []sqs.Message) []string {
 	return ids
 }
 
-// receive waits for a message, and for a full batch as long as the batching window allows.
+// receive waits for a message, and then for a full batch, as long as the batching window allows.
 func (m *mapping) receive(ctx context.Context) []sqs.Message {
 	const longPoll = 20 * time.Second
-	clock := m.function.service.options.Clock
+	clock := m.function.service.directory.Clock
 	messages := m.queue.Receive(ctx, m.batchSize, longPoll, sqs.Default)
 	deadline := clock.Now().Add(m.window)
 	for len(messages) > 0 && len(messages) < m.batchSize && ctx.Err() == nil {
@@ -100,7 +101,7 @@ func (m *mapping) receive(ctx context.Context) []sqs.Message {
 	return messages
 }
 
-// filter deletes the messages that no filter lets pass, as Lambda does.
+// filter returns the messages that match a filter and deletes the others, as Lambda does.
 func (m *mapping) filter(messages []sqs.Message) []sqs.Message {
 	if len(m.filters) == 0 {
 		return messages
@@ -137,7 +138,7 @@ func (m *mapping) event(messages []sqs.Message) []byte {
 	return awsjson.Marshal(map[string]any{"Records": records})
 }
 
-// record is one message as Lambda hands it to a function; body is text, or JSON for a filter to look into.
+// record returns a message as functions receive it. The body is text, or JSON for a filter.
 func (m *mapping) record(message sqs.Message, body any) map[string]any {
 	sum := md5.Sum([]byte(message.Body))
 	return map[string]any{
@@ -161,8 +162,8 @@ func messageAttributes(message sqs.Message) map[string]any {
 	return attributes
 }
 
-// succeeded returns the messages that the function did not report as failed. An answer that names no message, or one that
-// was not in the batch, fails the whole batch, as Lambda has it.
+// succeeded returns the messages that the function did not report as failed. As in Lambda, an
+// answer that cannot be read, or that names a message outside the batch, fails the whole batch.
 func succeeded(messages []sqs.Message, answer []byte) []sqs.Message {
 	var report struct {
 		BatchItemFailures []struct {
@@ -205,8 +206,8 @@ type mappingProperties struct {
 	Enabled                        *sam.Flag
 }
 
-// addMapping adds a mapping to its function, unless it is disabled. One whose source is not a queue, or
-// whose function is not run, is warned of.
+// addMapping adds a mapping to its function, unless it is disabled. One whose source is not a
+// queue, or whose function is not run, is warned of.
 func (s *Service) addMapping(r sam.Resource) error {
 	p, err := sam.Decode[mappingProperties](r)
 	if err != nil || p.Enabled != nil && !bool(*p.Enabled) {
@@ -216,7 +217,7 @@ func (s *Service) addMapping(r sam.Resource) error {
 		return f.resource.ARN == p.FunctionName || f.resource.Name == p.FunctionName
 	})
 	if other := strings.HasPrefix(p.EventSourceArn, "arn:") && !strings.Contains(p.EventSourceArn, ":sqs:"); other || i < 0 {
-		s.options.Recorder.Warn("mapping %s from %s to %s is not run locally", r.LogicalID, p.EventSourceArn, p.FunctionName)
+		s.directory.Recorder.Warn("mapping %s from %s to %s is not run locally", r.LogicalID, p.EventSourceArn, p.FunctionName)
 		return nil
 	}
 	found, err := s.directory.Queue(p.EventSourceArn)

@@ -8,13 +8,15 @@ import (
 	"strings"
 )
 
-// Route is the type of the resource that [Events] makes of an HttpApi event, in place of the OpenAPI document that SAM writes. No
-// template can describe one. Its properties are Method, Path and FunctionArn.
+// Route is the type of the resource that [Events] makes of an HttpApi event, in place of the
+// OpenAPI document that SAM writes. No template can describe one. Its properties are Method, Path
+// and FunctionArn.
 const Route = "AWS::Serverless::HttpApi::Route"
 
-// Events returns the resources that SAM generates from the Events of an AWS::Serverless::Function, in the order of their names; for
-// any other resource there are none. opts are those of [Parse]. An event that SAM turns into something else gives a resource whose
-// type names the event, so that whoever runs the resources can say that nothing runs this one. See
+// Events returns the resources that SAM generates from the Events of an AWS::Serverless::Function,
+// in the order of their names; for any other resource there are none. opts are those of [Parse]. An
+// event that SAM turns into something else gives a resource whose type names the event, so that
+// whoever runs the resources can say that nothing runs this one. See
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources-function.html
 func Events(function Resource, opts *Options) ([]Resource, error) {
 	if function.Type != "AWS::Serverless::Function" {

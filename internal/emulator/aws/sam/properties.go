@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Decode reads the properties of a resource into a T, by the rules of encoding/json. Properties that T lacks are ignored.
+// Decode reads the properties of a resource into a T, by the rules of encoding/json. Properties
+// that T lacks are ignored.
 func Decode[T any](r Resource) (T, error) {
 	var properties T
 	encoded, err := json.Marshal(r.Properties)
@@ -18,7 +19,8 @@ func Decode[T any](r Resource) (T, error) {
 	return properties, err
 }
 
-// Number is a number in a property. A template may also write it as a string, which is what every parameter is.
+// Number is a number in a property. A template may also write it as a string, which is what every
+// parameter is.
 type Number float64
 
 // UnmarshalJSON implements [json.Unmarshaler].

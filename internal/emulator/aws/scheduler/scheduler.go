@@ -1,7 +1,7 @@
 // Package scheduler is EventBridge Scheduler: it delivers to a target at a steady rate.
 //
-// A [Service] runs what [Service.Add] reads from a template and what other services give to [Service.Every], which is how the rules
-// of EventBridge get their schedules.
+// A [Service] runs what [Service.Add] reads from a template and what other services give to
+// [Service.Every], which is how the rules of EventBridge get their schedules.
 package scheduler
 
 import (
@@ -16,24 +16,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// Options change how a service is made. The zero value is the default.
-type Options struct {
-	Clock    *clock.Clock       // whose time passes between two runs; nil: real time
-	Recorder *activity.Recorder // gets warnings; nil: they are discarded
-}
-
 // Service is a set of schedules. Once the last one is added it is safe for concurrent use.
 type Service struct {
 	directory *target.Directory
-	clock     *clock.Clock
-	recorder  *activity.Recorder
 	schedules []schedule
 
 	stop    context.CancelFunc
@@ -46,15 +36,10 @@ type schedule struct {
 	run   func(at time.Time)
 }
 
-// New returns a service without schedules, which delivers to the targets of the directory. A nil directory is an empty one.
-func New(directory *target.Directory, opts *Options) *Service {
-	if opts == nil {
-		opts = &Options{}
-	}
-	return &Service{
-		directory: cmp.Or(directory, target.NewDirectory(nil)), clock: cmp.Or(opts.Clock, clock.New(1)), recorder: opts.Recorder,
-		stop: func() {},
-	}
+// New returns a service without schedules, which delivers to the targets of the directory, at the
+// directory's clock. Nil: an empty directory.
+func New(directory *target.Directory) *Service {
+	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil)), stop: func() {}}
 }
 
 // properties are those of AWS::Scheduler::Schedule that the emulator acts on.
@@ -78,12 +63,13 @@ func (s *Service) Add(r sam.Resource) error {
 	}
 	return s.Every(r.LogicalID, p.ScheduleExpression, func(at time.Time) {
 		if err := to.Deliver(payload(p.Target.Input, r.ARN, at), ""); err != nil {
-			s.recorder.Warn("schedule %s could not reach %s: %v", r.LogicalID, to.ID(), err)
+			s.directory.Recorder.Warn("schedule %s could not reach %s: %v", r.LogicalID, to.ID(), err)
 		}
 	})
 }
 
-// payload returns what a target receives: its input with the context attributes filled in, or an event that says when. See
+// payload returns what a target receives: its input with the context attributes filled in, or an
+// event that says when. See
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 func payload(input *string, arn string, at time.Time) []byte {
 	time := at.UTC().Format(time.RFC3339)
@@ -99,11 +85,11 @@ func payload(input *string, arn string, at time.Time) []byte {
 	})
 }
 
-// Every adds a schedule that calls run at the rate of an expression. An expression that is valid in AWS and not emulated, cron(…) or
-// at(…), is warned of and left out.
+// Every adds a schedule that calls run at the rate of an expression. An expression that is valid in
+// AWS and not emulated, cron(…) or at(…), is warned of and left out.
 func (s *Service) Every(id, expression string, run func(at time.Time)) error {
 	if strings.HasPrefix(expression, "cron(") || strings.HasPrefix(expression, "at(") {
-		s.recorder.Warn("schedule %s: %s is not run locally, only rate(…) is", id, expression)
+		s.directory.Recorder.Warn("schedule %s: %s is not run locally, only rate(…) is", id, expression)
 		return nil
 	}
 	every, err := parseRate(expression)
@@ -115,8 +101,8 @@ func (s *Service) Every(id, expression string, run func(at time.Time)) error {
 
 var rateExpression = regexp.MustCompile(`^rate\(([1-9][0-9]{0,6}) (minute|hour|day)(s?)\)$`)
 
-// parseRate reads rate(value unit), whose unit is in the singular for 1 and otherwise in the plural:
-// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based
+// parseRate reads rate(value unit), whose unit is in the singular for 1 and otherwise in the
+// plural: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based
 func parseRate(expression string) (time.Duration, error) {
 	parts := rateExpression.FindStringSubmatch(expression)
 	if parts == nil || (parts[1] == "1") != (parts[3] == "") {
@@ -127,15 +113,15 @@ func parseRate(expression string) (time.Duration, error) {
 	return time.Duration(value) * unit, err
 }
 
-// Start lets every schedule run until Close, for the first time after one interval. AWS runs a new schedule at once; here that would
-// disturb whatever is tried first.
+// Start lets every schedule run until Close, for the first time after one interval. AWS runs a new
+// schedule at once; here that would disturb whatever is tried first.
 func (s *Service) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	for _, schedule := range s.schedules {
 		s.running.Go(func() {
-			for s.clock.Sleep(ctx, schedule.every) == nil {
-				schedule.run(s.clock.Now())
+			for s.directory.Clock.Sleep(ctx, schedule.every) == nil {
+				schedule.run(s.directory.Clock.Now())
 			}
 		})
 	}
@@ -150,11 +136,12 @@ func (s *Service) Close() {
 // Len returns the number of schedules.
 func (s *Service) Len() int { return len(s.schedules) }
 
-// RunAll runs every schedule once, now, and returns their logical ids. It does not wait for what the targets then do.
+// RunAll runs every schedule once, now, and returns their logical ids. It does not wait for what
+// the targets then do.
 func (s *Service) RunAll() []string {
 	var ids []string
 	for _, schedule := range s.schedules {
-		schedule.run(s.clock.Now())
+		schedule.run(s.directory.Clock.Now())
 		ids = append(ids, schedule.id)
 	}
 	return ids

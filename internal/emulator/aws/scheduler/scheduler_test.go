@@ -14,10 +14,11 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// recorder is a target that keeps what is delivered to it, and an observer that keeps warnings.
+// recorder is a target that keeps what is delivered to it, with the steps that were reported.
 type recorder struct {
-	mu               sync.Mutex
-	bodies, warnings []string
+	activity.History
+	mu     sync.Mutex
+	bodies []string
 }
 
 const recorderARN = "arn:aws:lambda:us-east-1:000000000000:function:recorder"
@@ -31,8 +32,6 @@ func (r *recorder) Deliver(body []byte, _ string) error {
 	return nil
 }
 
-func (r *recorder) Observe(s activity.Step) { r.warnings = append(r.warnings, s.Text) }
-
 func (r *recorder) count(part string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,10 +40,9 @@ func (r *recorder) count(part string) int {
 
 // newService returns a service whose schedules deliver to the recorder.
 func newService(r *recorder) *scheduler.Service {
-	steps := activity.NewRecorder(r, time.Now)
-	directory := target.NewDirectory(steps)
+	directory := target.NewDirectory(nil, &r.History)
 	directory.Add(recorderARN, r)
-	return scheduler.New(directory, &scheduler.Options{Recorder: steps})
+	return scheduler.New(directory)
 }
 
 // schedule is a schedule for the recorder. More properties are given as pairs.
@@ -109,8 +107,8 @@ func TestRunAllRunsWhatIsEnabled(t *testing.T) {
 	if len(r.bodies) != 2 || r.bodies[0] != "rate" || !strings.Contains(r.bodies[1], `"detail-type":"Scheduled Event"`) {
 		t.Errorf("delivered %q, want the input, and an event where there is none", r.bodies)
 	}
-	if len(r.warnings) != 1 || !strings.Contains(r.warnings[0], "cron(0 0 1 1 ? *)") {
-		t.Errorf("warnings %q, want one, of the cron expression", r.warnings)
+	if steps := r.Steps(); len(steps) != 1 || !strings.Contains(steps[0].Text, "cron(0 0 1 1 ? *)") {
+		t.Errorf("steps %+v, want one warning, of the cron expression", steps)
 	}
 }
 

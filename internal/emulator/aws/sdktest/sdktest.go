@@ -1,4 +1,5 @@
-// Package sdktest lets the AWS SDK call emulated services in a test: [Serve] serves them, [Config] configures the clients.
+// Package sdktest lets the AWS SDK call emulated services in a test: [Serve] serves them, [Config]
+// configures the clients.
 package sdktest
 
 import (
@@ -23,8 +24,8 @@ func Serve(t testing.TB, handler http.Handler) string {
 	return server.URL
 }
 
-// Config returns a configuration whose clients call the services at a URL. They make one attempt: a test is about the answer, not
-// about the retry.
+// Config returns a configuration whose clients call the services at a URL. They make one attempt: a
+// test is about the answer, not about the retry.
 func Config(url string) aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: &url, RetryMaxAttempts: 1,

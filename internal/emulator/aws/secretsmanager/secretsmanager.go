@@ -1,21 +1,26 @@
-// Package secretsmanager is Secrets Manager in memory: secrets with versions and staging labels, and no encryption.
+// Package secretsmanager is Secrets Manager in memory: secrets with versions and staging labels,
+// and no encryption.
 //
-// [New] returns a [Service] for [Service.Add] to fill from a template, or [Service.AddSecret] and [Service.Put] from a test.
+// [New] returns a [Service] for [Service.Add] to fill from a template, or [Service.AddSecret] and
+// [Service.Put] from a test.
 package secretsmanager
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// Staging labels that Secrets Manager moves by itself, see
+// The staging labels that Secrets Manager moves by itself, see
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html#term_version.
 const (
 	current  = "AWSCURRENT"
@@ -36,7 +41,7 @@ type secret struct {
 	versions         map[string]*secretVersion
 }
 
-// secretVersion is one value of a secret. Only its stages change, under the store's lock.
+// secretVersion is one value of a secret. Only its stages change, under the service's lock.
 type secretVersion struct {
 	id      string
 	value   secretValue
@@ -44,7 +49,7 @@ type secretVersion struct {
 	stages  []string
 }
 
-// secretValue is what a caller stored; bytes and text are kept apart as AWS does.
+// secretValue is text or bytes, which AWS distinguishes.
 type secretValue struct {
 	text   *string
 	binary []byte
@@ -65,7 +70,8 @@ func New(now func() time.Time) *Service {
 	return &Service{now: now}
 }
 
-// Add adds the secret that an AWS::SecretsManager::Secret describes, with the value that the template gives it, or without one.
+// Add adds the secret that an AWS::SecretsManager::Secret describes, with the value that the
+// template gives it, or without one.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[struct{ SecretString *string }](r)
 	if err != nil {
@@ -77,7 +83,8 @@ func (s *Service) Add(r sam.Resource) error {
 	return s.Put(r.ARN, *p.SecretString)
 }
 
-// AddSecret adds a secret without a value. An [*awsjson.Error] with the code ResourceExistsException means that the name is taken.
+// AddSecret adds a secret without a value. Its error is an [*awsjson.Error] with the code
+// ResourceExistsException if the name is taken.
 func (s *Service) AddSecret(name, arn string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,15 +96,17 @@ func (s *Service) AddSecret(name, arn string) error {
 	return nil
 }
 
-// Put makes value the current value of the secret with that name or ARN and its last one the previous, as a rotation does.
-// A secret that does not exist is an *awsjson.Error with the code ResourceNotFoundException.
+// Put makes value the current value of the secret with a name or ARN, and the value before it the
+// previous one, as a rotation does. Its error is an [*awsjson.Error] with the code
+// ResourceNotFoundException if there is no such secret.
 func (s *Service) Put(id, value string) error {
 	_, _, err := s.put(id, uuid.NewString(), secretValue{text: &value}, []string{current})
 	return err
 }
 
-// Value returns the current value of the secret with that name or ARN.
-// A secret that does not exist or has no value is an *awsjson.Error with the code ResourceNotFoundException.
+// Value returns the current value of the secret with a name or ARN. Its error is an
+// [*awsjson.Error] with the code ResourceNotFoundException if there is no such secret or it has no
+// value.
 func (s *Service) Value(id string) (string, error) {
 	_, version, err := s.get(id, "", current)
 	if err != nil {
@@ -109,7 +118,8 @@ func (s *Service) Value(id string) (string, error) {
 	return *version.value.text, nil
 }
 
-// put stores a version and moves the stages to it. Storing the same value under the same token again changes nothing.
+// put stores a version and moves the stages to it. Storing the same value under the same token
+// again has no effect.
 func (s *Service) put(id, token string, value secretValue, stages []string) (secret, secretVersion, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +142,8 @@ func (s *Service) put(id, token string, value secretValue, stages []string) (sec
 	return *found, version.copy(), nil
 }
 
-// stage moves a label to version. The version that loses AWSCURRENT becomes AWSPREVIOUS, and one without labels is forgotten.
+// stage moves a label to version. The version that loses AWSCURRENT gets AWSPREVIOUS, and a version
+// without labels is deleted.
 func (s *secret) stage(label string, version *secretVersion) {
 	holder := s.holder(label)
 	if holder == version {
@@ -151,7 +162,7 @@ func (s *secret) stage(label string, version *secretVersion) {
 	}
 }
 
-// holder returns the version with that label, or nil.
+// holder returns the version with a label, or nil.
 func (s *secret) holder(label string) *secretVersion {
 	for _, version := range s.versions {
 		if slices.Contains(version.stages, label) {
@@ -161,7 +172,7 @@ func (s *secret) holder(label string) *secretVersion {
 	return nil
 }
 
-// get returns the version with an id, with a stage, or with both when both are given.
+// get returns the version with an id, with a stage, or with both if both are given.
 func (s *Service) get(id, versionID, stage string) (secret, secretVersion, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,7 +210,8 @@ func (s *Service) describe(id string) (secret, map[string][]string, error) {
 	return *found, stages, nil
 }
 
-// find looks for a name, an ARN, or an ARN without the six random characters at its end. The caller holds the lock.
+// find returns the secret with a name, an ARN, or an ARN without the six random characters at its
+// end. The caller holds the lock.
 func (s *Service) find(id string) (*secret, error) {
 	for _, found := range s.secrets {
 		if found.name == id || found.arn == id || isPartialARN(id, found.arn) {
@@ -227,3 +239,110 @@ func secretNotFound(what string) *awsjson.Error {
 func secretExists() *awsjson.Error {
 	return &awsjson.Error{Code: "ResourceExistsException", Message: "A resource with the ID you requested already exists."}
 }
+
+// maxSecret is the limit of a secret's value in bytes, see
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html.
+const maxSecret = 65_536
+
+// Operations returns the operations on secrets and their values.
+func (s *Service) Operations() awsjson.Operations {
+	return awsjson.Operations{
+		Service: "secretsmanager", Target: "secretsmanager", Version: "1.1", MessageMember: "Message",
+		ByName: map[string]awsjson.Operation{
+			"GetSecretValue": awsjson.Typed(s.getSecretValue),
+			"PutSecretValue": awsjson.Typed(s.putSecretValue),
+			"DescribeSecret": awsjson.Typed(s.describeSecret),
+		},
+	}
+}
+
+type getSecretValueInput struct{ SecretId, VersionId, VersionStage string }
+
+type getSecretValueOutput struct {
+	ARN, Name, VersionId string
+	SecretString         *string `json:",omitempty"`
+	SecretBinary         []byte  `json:",omitempty"`
+	VersionStages        []string
+	CreatedDate          float64
+}
+
+func (s *Service) getSecretValue(_ context.Context, in getSecretValueInput) (any, error) {
+	stage := in.VersionStage
+	if in.VersionId == "" {
+		stage = cmp.Or(stage, current)
+	}
+	found, version, err := s.get(in.SecretId, in.VersionId, stage)
+	if err != nil {
+		return nil, err
+	}
+	return getSecretValueOutput{
+		ARN: found.arn, Name: found.name, VersionId: version.id, VersionStages: version.stages, CreatedDate: epoch(version.created),
+		SecretString: version.value.text, SecretBinary: version.value.binary,
+	}, nil
+}
+
+type putSecretValueInput struct {
+	SecretId, ClientRequestToken string
+	SecretString                 *string
+	SecretBinary                 []byte
+	VersionStages                []string
+}
+
+type putSecretValueOutput struct {
+	ARN, Name, VersionId string
+	VersionStages        []string
+}
+
+func (s *Service) putSecretValue(_ context.Context, in putSecretValueInput) (any, error) {
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
+	stages := in.VersionStages
+	if len(stages) == 0 {
+		stages = []string{current}
+	}
+	value := secretValue{text: in.SecretString, binary: in.SecretBinary}
+	found, version, err := s.put(in.SecretId, cmp.Or(in.ClientRequestToken, uuid.NewString()), value, stages)
+	if err != nil {
+		return nil, err
+	}
+	return putSecretValueOutput{ARN: found.arn, Name: found.name, VersionId: version.id, VersionStages: version.stages}, nil
+}
+
+func (in putSecretValueInput) validate() error {
+	size := len(in.SecretBinary)
+	if in.SecretString != nil {
+		size = len(*in.SecretString)
+	}
+	switch {
+	case in.SecretString != nil && in.SecretBinary != nil:
+		return &awsjson.Error{Code: "InvalidParameterException", Message: "You can't specify both a binary secret value and a string secret value in the same secret."}
+	case size == 0:
+		return &awsjson.Error{Code: "InvalidParameterException", Message: "You must provide either SecretString or SecretBinary, and it must not be empty."}
+	case size > maxSecret:
+		return &awsjson.Error{Code: "InvalidParameterException", Message: "The secret value is longer than 65536 bytes."}
+	}
+	return nil
+}
+
+type describeSecretInput struct{ SecretId string }
+
+type describeSecretOutput struct {
+	ARN, Name                    string
+	CreatedDate, LastChangedDate float64
+	VersionIdsToStages           map[string][]string
+}
+
+func (s *Service) describeSecret(_ context.Context, in describeSecretInput) (any, error) {
+	found, stages, err := s.describe(in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	return describeSecretOutput{
+		ARN: found.arn, Name: found.name, CreatedDate: epoch(found.created), LastChangedDate: epoch(found.changed), VersionIdsToStages: stages,
+	}, nil
+}
+
+// epoch returns a time as AWS JSON encodes it: seconds since 1970 with milliseconds as the
+// fraction.
+func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

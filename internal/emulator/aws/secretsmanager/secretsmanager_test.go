@@ -19,7 +19,8 @@ import (
 
 const secretARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:signing-AbCdEf"
 
-// newSecrets returns a store with the secret "signing", which has no value yet, and a client for it.
+// newSecrets returns a store with the secret "signing", which has no value yet, and a client for
+// it.
 func newSecrets(t *testing.T) (*emulated.Service, *secretsmanager.Client) {
 	t.Helper()
 	store := emulated.New(func() time.Time { return time.UnixMilli(1_700_000_000_500) })

@@ -14,30 +14,32 @@ import (
 	"unicode/utf8"
 )
 
-// Message is one message. A sender sets Body, Attributes, GroupID and TraceHeader; the queue sets the rest.
-// A received message shares Attributes with the queue: do not write to it.
+// Message is one message. A sender sets Body, Attributes, GroupID and TraceHeader; the queue sets
+// the rest. A received message shares Attributes with the queue: do not write to it.
 type Message struct {
 	ID         string
 	Body       string
 	Attributes map[string]Attribute
-	// GroupID is the tenant of a fair queue. It is kept and otherwise without effect.
+	// GroupID is the tenant in a fair queue. It is kept and has no other effect.
 	GroupID string
 	// TraceHeader is the X-Ray header in the AWSTraceHeader system attribute.
 	TraceHeader string
 
-	// Receipt is what Delete and ChangeVisibility take.
+	// Receipt is the handle for Delete and ChangeVisibility.
 	Receipt string
-	// Sent is when the message first entered a queue. A dead-letter queue keeps it.
+	// Sent is when the message first entered a queue. A dead-letter queue does not change it.
 	Sent time.Time
 	// FirstReceived is zero until the first receive.
 	FirstReceived time.Time
-	// ReceiveCount counts over all queues the message was in.
+	// ReceiveCount counts over all queues that contained the message.
 	ReceiveCount int
-	// DeadLetterSource is the ARN of the queue that gave the message up; empty when none did.
+	// DeadLetterSource is the ARN of the queue that moved the message to its dead-letter queue;
+	// empty if none did.
 	DeadLetterSource string
 }
 
-// Attribute is a message attribute. DataType begins with String, Number or Binary; only a binary one has a BinaryValue.
+// Attribute is a message attribute. DataType begins with String, Number or Binary; only a binary
+// attribute has a BinaryValue.
 type Attribute struct {
 	DataType    string
 	StringValue string
@@ -47,10 +49,11 @@ type Attribute struct {
 // maxAttributes is SQS's limit per message.
 const maxAttributes = 10
 
-// senderID stands in for the principal that a real queue would name.
+// senderID is the SenderId of all messages, which in AWS identifies the principal.
 const senderID = "AIDAMETERBRIDGELOCAL"
 
-// SystemAttributes returns the attributes that SQS itself adds to a received message, by their names in its API.
+// SystemAttributes returns the attributes that SQS adds to a received message, by their names in
+// its API.
 func (m Message) SystemAttributes() map[string]string {
 	attributes := map[string]string{
 		"SenderId":                senderID,
@@ -77,13 +80,14 @@ func milliseconds(t time.Time) string {
 	return strconv.FormatInt(t.UnixMilli(), 10)
 }
 
-// BodyMD5 returns the hexadecimal MD5 of the body, which AWS's SDKs check.
+// BodyMD5 returns the MD5 of the body in hexadecimal, which AWS's SDKs check.
 func (m Message) BodyMD5() string {
 	sum := md5.Sum([]byte(m.Body))
 	return hex.EncodeToString(sum[:])
 }
 
-// AttributesMD5 returns the hexadecimal MD5 of message attributes as SQS computes it, and the empty string for none. See
+// AttributesMD5 returns the MD5 of message attributes in hexadecimal, as SQS computes it; empty for
+// no attributes. See
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation.
 func AttributesMD5(attributes map[string]Attribute) string {
 	if len(attributes) == 0 {
@@ -132,7 +136,7 @@ func (m Message) validate() error {
 	return nil
 }
 
-// refused reports whether r is outside the characters of XML 1.0, which are the ones SQS takes.
+// refused reports whether r is outside the characters of XML 1.0, which are those that SQS accepts.
 func refused(r rune) bool {
 	return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 }
@@ -153,7 +157,7 @@ func (a Attribute) validate(name string) error {
 	case a.value() == "":
 		return fmt.Errorf("%w: %s has no value of its type %s", ErrAttribute, name, a.DataType)
 	case strings.ContainsFunc(a.StringValue, refused):
-		return fmt.Errorf("%w: %s holds a character that SQS refuses", ErrAttribute, name)
+		return fmt.Errorf("%w: %s contains a character that SQS refuses", ErrAttribute, name)
 	case strings.HasPrefix(a.DataType, "Number") && !decimal.MatchString(a.StringValue):
 		return fmt.Errorf("%w: %s is not a number", ErrAttribute, name)
 	}
@@ -169,7 +173,7 @@ func (a Attribute) value() string {
 	return a.StringValue
 }
 
-// transport is the byte that tells text from binary in the attribute digest.
+// transport returns the byte that distinguishes text from binary in the attribute digest.
 func (a Attribute) transport() byte {
 	if a.isBinary() {
 		return 2

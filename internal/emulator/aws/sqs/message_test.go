@@ -60,7 +60,8 @@ func one(name string, a sqs.Attribute) map[string]sqs.Attribute {
 	return map[string]sqs.Attribute{name: a}
 }
 
-// TestDigests compares with digests that Python's hashlib computed from the byte layout in the SQS guide.
+// TestDigests compares with digests that Python's hashlib computed from the byte layout in the SQS
+// guide.
 func TestDigests(t *testing.T) {
 	t.Parallel()
 	attributes := map[string]sqs.Attribute{

@@ -12,7 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
-// Operations returns what SQS offers on the wire.
+// Operations returns SQS's operations on messages and on queues that exist.
 func (s *Service) Operations() awsjson.Operations {
 	return awsjson.Operations{
 		Service: "sqs", Target: "AmazonSQS", Version: "1.0", Namespace: "com.amazonaws.sqs", QueryCodes: queryCodes,
@@ -32,13 +32,13 @@ func (s *Service) Operations() awsjson.Operations {
 	}
 }
 
-// onQueue is what every request has that concerns one queue.
+// onQueue is the part that all requests about one queue have in common.
 type onQueue struct{ QueueUrl string }
 
 func (o onQueue) url() string { return o.QueueUrl }
 
-// on makes an operation of a function over the queue that the request names by its URL. A bare name is refused as in AWS, where the
-// SDK's callers pass URLs.
+// on makes an operation of a function over the queue that the request names by its URL. A bare name
+// is refused, as AWS does.
 func on[In interface{ url() string }](s *Service, run func(context.Context, *Queue, In) (any, error)) awsjson.Operation {
 	return awsjson.Typed(func(ctx context.Context, in In) (any, error) {
 		if in.url() == "" {
@@ -55,7 +55,7 @@ func on[In interface{ url() string }](s *Service, run func(context.Context, *Que
 	})
 }
 
-// queryCodes are the errors whose name in the query protocol differs, see
+// queryCodes are the errors with another name in the query protocol, see
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html.
 var queryCodes = map[string]string{
 	"BatchEntryIdsNotDistinct":     "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
@@ -76,7 +76,7 @@ func invalidParameter(message string) *awsjson.Error {
 	return &awsjson.Error{Code: "InvalidParameterValue", Message: message}
 }
 
-// queueError puts an error of a queue into SQS's terms.
+// queueError returns SQS's answer to an error of a queue.
 func queueError(err error) error {
 	switch {
 	case err == nil:
@@ -150,7 +150,7 @@ func getQueueAttributes(_ context.Context, q *Queue, in getQueueAttributesInput)
 	return out, nil
 }
 
-// queueAttributes returns every attribute the local stack knows; one that is not set is empty.
+// queueAttributes returns all attributes that are emulated; one that is not set is empty.
 func queueAttributes(q *Queue) map[string]string {
 	cfg, stats := q.cfg, q.Stats()
 	created := strconv.FormatInt(q.Created().Unix(), 10)

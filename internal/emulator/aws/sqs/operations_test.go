@@ -111,7 +111,8 @@ func TestQueueNames(t *testing.T) {
 	}
 }
 
-// TestQueueURLs finds a queue by its URL's path, since a client may know the machine by another name.
+// TestQueueURLs finds a queue by its URL's path, since a client may know the machine by another
+// name.
 func TestQueueURLs(t *testing.T) {
 	t.Parallel()
 	_, client := newService(t)

@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"cmp"
+	"container/heap"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,29 +15,30 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 )
 
-// Limits of SQS, from https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html.
+// Limits of SQS, from
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html.
 const (
-	// MaxMessageSize is the most bytes a message may have, its body and its attributes together.
+	// MaxMessageSize is the limit of a message in bytes, its body and its attributes together.
 	MaxMessageSize = 1 << 20
-	// MaxVisibility is the longest a message may stay hidden, counted from its receipt.
+	// MaxVisibility is the longest visibility timeout, counted from when a message was received.
 	MaxVisibility = 12 * time.Hour
-	// MaxDelay is the longest a message may be delayed.
+	// MaxDelay is the longest delay of a message.
 	MaxDelay = 15 * time.Minute
 )
 
-// Default, as a delay or a visibility timeout, stands for the queue's own setting.
+// Default, as a delay or a visibility timeout, means the queue's own setting.
 const Default time.Duration = -1
 
-// Errors of a Queue. Send returns ErrTooLarge, ErrContents, ErrAttribute or ErrDelay; Delete returns ErrReceipt;
-// ChangeVisibility returns ErrReceipt, ErrVisibility or ErrNotInFlight.
+// Errors of a Queue. Send returns ErrTooLarge, ErrContents, ErrAttribute or ErrDelay; Delete
+// returns ErrReceipt; ChangeVisibility returns ErrReceipt, ErrVisibility or ErrNotInFlight.
 var (
-	ErrTooLarge    = errors.New("queue: message is larger than 1 MiB")
-	ErrContents    = errors.New("queue: message body is empty or holds a character that SQS refuses")
-	ErrAttribute   = errors.New("queue: message attribute is not valid")
-	ErrDelay       = errors.New("queue: delay is over 15 minutes")
-	ErrReceipt     = errors.New("queue: receipt handle was not issued by this queue")
-	ErrVisibility  = errors.New("queue: visibility timeout is beyond 12 hours")
-	ErrNotInFlight = errors.New("queue: message is not in flight")
+	ErrTooLarge    = errors.New("sqs: message is larger than 1 MiB")
+	ErrContents    = errors.New("sqs: message body is empty or contains a character that SQS refuses")
+	ErrAttribute   = errors.New("sqs: message attribute is not valid")
+	ErrDelay       = errors.New("sqs: delay is over 15 minutes")
+	ErrReceipt     = errors.New("sqs: receipt handle was not issued by this queue")
+	ErrVisibility  = errors.New("sqs: visibility timeout is beyond 12 hours")
+	ErrNotInFlight = errors.New("sqs: message is not in flight")
 )
 
 // Config describes a queue. Zero durations are SQS's defaults.
@@ -49,25 +51,28 @@ type Config struct {
 	VisibilityTimeout time.Duration
 	// Delay is how long a new message stays hidden. Zero: none.
 	Delay time.Duration
-	// Retention is how long a message lives from when it was first sent. Zero: 4 days.
+	// Retention is how long a message is kept after it was first sent. Zero: 4 days.
 	Retention time.Duration
-	// ReceiveWait is how long a poll waits when it names no time itself. Zero: it does not.
+	// ReceiveWait is how long a receive waits that does not say so itself. Zero: it does not wait.
 	ReceiveWait time.Duration
 
-	// DeadLetter takes a message that was received MaxReceiveCount times and became visible once more.
-	// Nil, or a count below 1: a message is handed out until its retention ends.
+	// DeadLetter stores each message that was received MaxReceiveCount times and becomes visible
+	// again. Nil, or a count below 1: a message can be received until its retention ends.
 	DeadLetter      *Queue
 	MaxReceiveCount int
 
-	// Duplicate reports whether a message being sent is stored twice, as a standard queue may. Nil: never.
+	// Duplicate reports whether a message is stored twice, as a standard queue may do. Nil: never.
 	Duplicate func(Message) bool
-	// Stored is told each message that enters the queue, sent or given up by another. It may be called concurrently. Nil: it is not reported.
+	// Stored is called with each message that enters the queue, from a sender or another queue. It
+	// may be called concurrently. Nil: it is not called.
 	Stored func(Message)
-	// Pick returns which of n visible messages, oldest first, is handed out next; at least 0 and below n. Nil: the oldest.
+	// Pick returns the index of the next message to receive among n visible ones, the oldest first.
+	// Nil: the oldest.
 	Pick func(n int) int
 }
 
-// Queue is a standard queue in memory. It is safe for concurrent use and has no goroutine of its own.
+// Queue is a standard queue in memory. It is safe for concurrent use and has no goroutine of its
+// own.
 type Queue struct {
 	cfg     Config
 	clock   *clock.Clock
@@ -76,19 +81,20 @@ type Queue struct {
 	mu       sync.Mutex
 	lastKey  uint64
 	entries  map[uint64]*entry
-	visible  []*entry // oldest first; an entry that has left the queue stays here until it is reached
+	visible  []*entry // oldest first; may contain entries that have left the queue
 	schedule schedule
 	count    [gone + 1]int
-	wake     chan struct{} // closed when a poll that found nothing should look again; nil when none waits
+	wake     chan struct{} // closed when waiting receives should look again; nil when none waits
 
-	parks    atomic.Bool // whether what is stored is reported as parked
-	consumed atomic.Bool // whether a function takes the messages
+	parks    atomic.Bool // whether stored messages are reported as parked
+	consumed atomic.Bool // whether a function polls the queue
 }
 
-// Stats counts a queue's messages by what a receiver can do with them. Unlike SQS's own figures they are exact.
+// Stats counts the messages of a queue by state. Unlike SQS's figures it is exact.
 type Stats struct{ Visible, InFlight, Delayed int }
 
-// NewQueue returns an empty queue that takes its time from c. The dead-letter queue exists first, so redrive never runs in a circle.
+// NewQueue returns an empty queue with the time of c. Its dead-letter queue exists already, so that
+// dead-letter queues cannot form a circle.
 func NewQueue(cfg Config, c *clock.Clock) *Queue {
 	cfg.ID = cmp.Or(cfg.ID, cfg.Name)
 	cfg.VisibilityTimeout = cmp.Or(cfg.VisibilityTimeout, 30*time.Second)
@@ -108,7 +114,7 @@ func NewQueue(cfg Config, c *clock.Clock) *Queue {
 // Config returns the configuration with its defaults filled in.
 func (q *Queue) Config() Config { return q.cfg }
 
-// Created returns when the queue was made, by its clock.
+// Created returns the time at which the queue was created, by its clock.
 func (q *Queue) Created() time.Time { return q.created }
 
 // ID implements [target.Target].
@@ -130,16 +136,17 @@ func (q *Queue) Store(body []byte, attributes map[string]string) error {
 	return err
 }
 
-// HoldDeadLetters implements [target.Queue]. The queue's service reports what it stores.
+// HoldDeadLetters implements [target.Queue]. The [Service] reports what the queue stores from now
+// on.
 func (q *Queue) HoldDeadLetters() { q.parks.Store(true) }
 
-// Consume says that a function takes the queue's messages, so that a service counts them as pending.
+// Consume marks the queue as polled by a function: its messages count as pending from now on.
 func (q *Queue) Consume() { q.consumed.Store(true) }
 
-// Send stores m under a new id with the queue's own delay and returns it as stored.
+// Send stores m under a new id, with the queue's own delay, and returns it as stored.
 func (q *Queue) Send(m Message) (Message, error) { return q.SendAfter(m, Default) }
 
-// SendAfter is Send with a delay of its own; Default means the queue's.
+// SendAfter is Send with a delay; Default means the queue's own.
 func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 	if delay < 0 {
 		delay = q.cfg.Delay
@@ -162,7 +169,7 @@ func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 	return m, nil
 }
 
-// store takes in a message that keeps its id and history: a new one, or one another queue gave up.
+// store adds a message with its id and history: a new one, or one from another queue.
 func (q *Queue) store(m Message, now time.Time, delay time.Duration) {
 	q.cfg.Stored(m)
 	q.mu.Lock()
@@ -175,7 +182,7 @@ func (q *Queue) store(m Message, now time.Time, delay time.Duration) {
 	q.advance(now)
 }
 
-// Purge removes every message, also those in flight.
+// Purge removes every message, including those in flight.
 func (q *Queue) Purge() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -184,7 +191,8 @@ func (q *Queue) Purge() {
 	}
 }
 
-// Due returns when the next message changes by itself: becomes visible, is given up, or ends its retention. Zero: there is none.
+// Due returns the time at which the next message becomes visible, moves to the dead-letter queue,
+// or expires. Zero: there is none.
 func (q *Queue) Due() time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -195,10 +203,127 @@ func (q *Queue) Due() time.Time {
 	return q.schedule[0].due
 }
 
-// Stats returns the counts at this moment.
+// Stats returns the present counts.
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.advance(q.clock.Now())
 	return Stats{Visible: q.count[visible], InFlight: q.count[inFlight], Delayed: q.count[delayed]}
+}
+
+// state is what a receiver can do with an entry.
+type state int
+
+const (
+	delayed  state = iota // nothing yet
+	visible               // receive it
+	inFlight              // delete it, or change how long it stays hidden
+	gone                  // nothing any more
+)
+
+// entry is one stored copy of a message.
+type entry struct {
+	Message
+	key      uint64
+	state    state
+	expires  time.Time // when retention ends
+	received time.Time // when it was last received
+	receives int       // from this queue; Message counts over all queues
+
+	due   time.Time // when its state changes by itself
+	index int       // in the schedule; negative when not in it
+}
+
+// move puts e into state s until a given time, or until its retention ends if that is earlier. The
+// caller holds the lock.
+func (q *Queue) move(e *entry, s state, until time.Time) {
+	q.count[e.state]--
+	q.count[s]++
+	e.state, e.due = s, until
+	if e.expires.Before(until) {
+		e.due = e.expires
+	}
+	if e.index < 0 {
+		heap.Push(&q.schedule, e)
+	} else {
+		heap.Fix(&q.schedule, e.index)
+	}
+	if s == visible {
+		q.visible = append(q.visible, e)
+	}
+	if s == visible || e.index == 0 {
+		q.wakeReceives()
+	}
+}
+
+// drop removes e for good. The caller holds the lock.
+func (q *Queue) drop(e *entry) {
+	q.count[e.state]--
+	e.state = gone
+	heap.Remove(&q.schedule, e.index)
+	delete(q.entries, e.key)
+}
+
+// advance makes every state change that is due by now. The caller holds the lock.
+func (q *Queue) advance(now time.Time) {
+	for len(q.schedule) > 0 && !q.schedule[0].due.After(now) {
+		e := q.schedule[0]
+		switch {
+		case !e.expires.After(now):
+			q.drop(e)
+		case q.exhausted(e):
+			q.redrive(e, now)
+		default:
+			q.move(e, visible, e.expires)
+		}
+	}
+}
+
+// exhausted reports whether e was received as often as the queue allows. SQS checks this when the
+// message would be received next; a receiver cannot tell the difference.
+func (q *Queue) exhausted(e *entry) bool {
+	return q.cfg.DeadLetter != nil && q.cfg.MaxReceiveCount > 0 && e.receives >= q.cfg.MaxReceiveCount
+}
+
+// redrive moves e to the dead-letter queue. This queue stays locked meanwhile, so that the counts
+// of both queues together never miss it.
+func (q *Queue) redrive(e *entry, now time.Time) {
+	q.drop(e)
+	m := e.Message
+	m.Receipt, m.DeadLetterSource = "", q.cfg.ARN
+	q.cfg.DeadLetter.store(m, now, 0)
+}
+
+// wakeReceives makes every waiting receive look again. The caller holds the lock.
+func (q *Queue) wakeReceives() {
+	if q.wake != nil {
+		close(q.wake)
+		q.wake = nil
+	}
+}
+
+// schedule is a heap of entries, the one that changes first on top.
+type schedule []*entry
+
+func (s schedule) Len() int           { return len(s) }
+func (s schedule) Less(i, j int) bool { return s[i].due.Before(s[j].due) }
+
+func (s schedule) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].index, s[j].index = i, j
+}
+
+func (s *schedule) Push(x any) {
+	e := x.(*entry)
+	e.index = len(*s)
+	*s = append(*s, e)
+}
+
+func (s *schedule) Pop() any {
+	last := len(*s) - 1
+	e := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
+	e.index = -1
+	return e
 }

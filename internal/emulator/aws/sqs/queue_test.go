@@ -220,7 +220,8 @@ func TestPurge(t *testing.T) {
 	})
 }
 
-// TestConcurrentConsumers has every message deleted exactly once by consumers that race for it, while senders still send.
+// TestConcurrentConsumers has every message deleted exactly once by consumers that race for it,
+// while senders still send.
 func TestConcurrentConsumers(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		const messages, consumers = 500, 8

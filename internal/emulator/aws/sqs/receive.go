@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Receive hands out up to limit visible messages and hides each for the visibility timeout; Default means the queue's.
-// With nothing to hand out it waits for at most wait of the clock's time and returns none after it, or when ctx is done.
+// Receive returns up to limit visible messages and hides each for the visibility timeout; Default
+// means the queue's own. While none is visible it waits, for at most wait of the clock's time and
+// until ctx is done.
 func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Duration) []Message {
 	if visibility < 0 {
 		visibility = q.cfg.VisibilityTimeout
@@ -30,7 +31,7 @@ func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Du
 	return nil
 }
 
-// await returns when ctx is done, a change may have made something visible, or d has passed.
+// await returns when ctx is done, wake is closed, or d of the clock's time has passed.
 func (q *Queue) await(ctx context.Context, wake <-chan struct{}, d time.Duration) {
 	timer := time.NewTimer(q.clock.Real(d))
 	defer timer.Stop()
@@ -41,14 +42,15 @@ func (q *Queue) await(ctx context.Context, wake <-chan struct{}, d time.Duration
 	}
 }
 
-// take hands out what is visible now. When that is nothing it returns how to learn of the next change.
+// take returns what is visible now. If that is nothing, it returns a channel that is closed at the
+// next change, and the time of the next change that comes by itself.
 func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, wake <-chan struct{}, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := q.clock.Now()
 	q.advance(now)
 	for len(messages) < limit && q.count[visible] > 0 {
-		messages = append(messages, q.handOut(q.pop(), now, visibility))
+		messages = append(messages, q.hide(q.pop(), now, visibility))
 	}
 	if len(messages) > 0 {
 		return messages, nil, time.Time{}
@@ -62,7 +64,8 @@ func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, w
 	return nil, q.wake, next
 }
 
-// pop takes the next visible entry off the list, which must hold one, and forgets those before it that have left the queue.
+// pop removes the next visible entry from the list, which must contain one, and drops entries that
+// have left the queue.
 func (q *Queue) pop() *entry {
 	for {
 		i := q.cfg.Pick(len(q.visible))
@@ -76,9 +79,9 @@ func (q *Queue) pop() *entry {
 	}
 }
 
-// handOut hides e and returns its message with a receipt that holds until the next time it is handed out.
-func (q *Queue) handOut(e *entry, now time.Time, visibility time.Duration) Message {
-	e.handouts++
+// hide hides e and returns its message with a receipt that is valid until it is received again.
+func (q *Queue) hide(e *entry, now time.Time, visibility time.Duration) Message {
+	e.receives++
 	e.ReceiveCount++
 	e.received = now
 	if e.FirstReceived.IsZero() {
@@ -89,25 +92,27 @@ func (q *Queue) handOut(e *entry, now time.Time, visibility time.Duration) Messa
 	return e.Message
 }
 
-// Delete removes the message that a receipt stands for. As in SQS it is no error if the message is gone already,
-// and nothing happens if it has been handed out again since; a receipt whose visibility timeout has passed still counts.
+// Delete deletes the message that was received with a receipt, even if its visibility timeout has
+// passed. As in SQS it does nothing, without an error, if the message was deleted or received
+// again.
 func (q *Queue) Delete(receipt string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	e, err := q.find(receipt)
+	e, err := q.byReceipt(receipt)
 	if err == nil && e != nil {
 		q.drop(e)
 	}
 	return err
 }
 
-// ChangeVisibility lets the message that a receipt stands for become visible d from now; zero is at once.
+// ChangeVisibility makes the message that was received with a receipt visible after d; zero is at
+// once.
 func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := q.clock.Now()
 	q.advance(now)
-	e, err := q.find(receipt)
+	e, err := q.byReceipt(receipt)
 	switch {
 	case err != nil:
 		return err
@@ -121,13 +126,13 @@ func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 	return nil
 }
 
-// receipt names the queue, the entry and the handout; it is opaque to clients, not secret.
+// receipt encodes the queue, the entry and the receive; it is opaque to clients, not secret.
 func (q *Queue) receipt(e *entry) string {
-	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d", q.cfg.Name, e.key, e.handouts))
+	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d", q.cfg.Name, e.key, e.receives))
 }
 
-// find returns the entry of a receipt, or nil if it is gone or was handed out again.
-func (q *Queue) find(receipt string) (*entry, error) {
+// byReceipt returns the entry of a receipt, or nil if it was deleted or received again.
+func (q *Queue) byReceipt(receipt string) (*entry, error) {
 	text, err := base64.StdEncoding.DecodeString(receipt)
 	if err != nil {
 		return nil, ErrReceipt
@@ -137,11 +142,11 @@ func (q *Queue) find(receipt string) (*entry, error) {
 		return nil, ErrReceipt
 	}
 	key, keyErr := strconv.ParseUint(fields[1], 10, 64)
-	handout, handoutErr := strconv.Atoi(fields[2])
-	if keyErr != nil || handoutErr != nil {
+	receive, receiveErr := strconv.Atoi(fields[2])
+	if keyErr != nil || receiveErr != nil {
 		return nil, ErrReceipt
 	}
-	if e := q.entries[key]; e != nil && e.handouts == handout {
+	if e := q.entries[key]; e != nil && e.receives == receive {
 		return e, nil
 	}
 	return nil, nil

@@ -183,7 +183,8 @@ func TestPollEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestCompressedTime has hours of hiding pass in seconds, with every time in the messages told by the fast clock.
+// TestCompressedTime has hours of hiding pass in seconds, with every time in the messages told by
+// the fast clock.
 func TestCompressedTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,9 +1,10 @@
-// Package sqs is SQS in memory: standard queues with visibility timeouts, delays, long polls, receipts, retention and redrive to a
-// dead-letter queue.
+// Package sqs is SQS in memory: standard queues with visibility timeouts, delays, long polls,
+// receipts, retention and redrive to a dead-letter queue.
 //
-// A [Service] is a set of queues behind SQS's wire protocol; a [Queue] can also be used by itself. Both follow SQS where a consumer
-// can tell the difference, and promise no more than a standard queue does: delivery at least once, in an order that is best effort.
-// Hooks in [Config] use those liberties on purpose, so that a consumer's claims can be tested. See
+// A [Service] is a set of queues behind SQS's wire protocol; a [Queue] can also be used by itself.
+// Both follow SQS where a consumer can tell the difference, and promise no more than a standard
+// queue does: delivery at least once, in an order that is best effort. Hooks in [Config] use those
+// liberties on purpose, so that a consumer's claims can be tested. See
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/welcome.html.
 package sqs
 
@@ -14,20 +15,16 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
 // Options change how a service is made. The zero value is the default.
 type Options struct {
-	// Clock is that of all queues. Nil: real time.
-	Clock *clock.Clock
-	// Recorder is told of warnings and of what is parked. Nil: steps are discarded.
-	Recorder *activity.Recorder
 	// Endpoint is the origin of queue URLs. Empty: that of SQS.
 	Endpoint string
-	// Configure may change how a queue of the template is made, to inject faults. Nil: none is changed.
+	// Configure may change how a queue of the template is made, to inject faults. Nil: none is
+	// changed.
 	Configure func(*Config)
 }
 
@@ -48,11 +45,10 @@ type redrive struct {
 // New returns a service without queues, which adds its queues to the directory. A nil directory is
 // an empty one.
 func New(directory *target.Directory, opts *Options) *Service {
-	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil))}
+	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 	if opts != nil {
 		s.options = *opts
 	}
-	s.options.Clock = cmp.Or(s.options.Clock, clock.New(1))
 	s.options.Endpoint = cmp.Or(s.options.Endpoint, "https://sqs."+target.Region+".amazonaws.com")
 	return s
 }
@@ -71,7 +67,7 @@ func (s *Service) AddQueue(cfg Config) *Queue {
 			s.recordParked(q, m)
 		}
 	}
-	q = NewQueue(cfg, s.options.Clock)
+	q = NewQueue(cfg, s.directory.Clock)
 	if cfg.DeadLetter != nil {
 		cfg.DeadLetter.HoldDeadLetters()
 	}
@@ -90,7 +86,7 @@ func (s *Service) recordParked(q *Queue, m Message) {
 	default:
 		reason = cmp.Or(m.Attributes["ERROR_MESSAGE"].StringValue, "no reason given")
 	}
-	s.options.Recorder.Record(activity.Step{
+	s.directory.Recorder.Record(activity.Step{
 		Kind: activity.Parked, Name: q.ID(), EventID: activity.EnvelopeEventID([]byte(m.Body)), Text: reason,
 	})
 }
@@ -105,14 +101,15 @@ type properties struct {
 	}
 }
 
-// Add adds the queue that an AWS::SQS::Queue describes. Start connects it with its dead-letter queue.
+// Add adds the queue that an AWS::SQS::Queue describes. Start connects it with its dead-letter
+// queue.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[properties](r)
 	if err != nil {
 		return err
 	}
 	if p.FifoQueue {
-		s.options.Recorder.Warn("queue %s is a FIFO queue, which is run as a standard queue", r.LogicalID)
+		s.directory.Recorder.Warn("queue %s is a FIFO queue, which is run as a standard queue", r.LogicalID)
 	}
 	cfg := Config{
 		ID: r.LogicalID, Name: r.Name, ARN: r.ARN,
@@ -139,8 +136,8 @@ func seconds(n *sam.Number, byDefault time.Duration) time.Duration {
 	return n.Seconds()
 }
 
-// Start connects each queue of the template with the dead-letter queue that its redrive policy names. It is called once, when all
-// queues are added and none is used yet.
+// Start connects each queue of the template with the dead-letter queue that its redrive policy
+// names. It is called once, when all queues are added and none is used yet.
 func (s *Service) Start() error {
 	for _, r := range s.redrives {
 		deadLetter := s.byARN(r.target)
@@ -162,7 +159,8 @@ func (s *Service) byARN(arn string) *Queue {
 	return s.find(func(q *Queue) bool { return q.cfg.ARN == arn })
 }
 
-// QueueAt returns the queue with a URL, or nil. Like SQS it looks at the path of the URL, whatever the host.
+// QueueAt returns the queue with a URL, or nil. Like SQS it looks at the path of the URL, whatever
+// the host.
 func (s *Service) QueueAt(queueURL string) *Queue {
 	path, ok := urlPath(queueURL)
 	return s.find(func(q *Queue) bool {
@@ -188,8 +186,8 @@ func (s *Service) find(match func(*Queue) bool) *Queue {
 	return nil
 }
 
-// Pending counts the messages of queues with a consumer: those that the consumer can have now, and those that it has or will have
-// later.
+// Pending counts the messages of queues with a consumer: those that the consumer can have now, and
+// those that it has or will have later.
 func (s *Service) Pending() (now, later int) {
 	for _, q := range s.queues {
 		if q.consumed.Load() {
@@ -200,7 +198,8 @@ func (s *Service) Pending() (now, later int) {
 	return now, later
 }
 
-// Due returns when the next message of a queue with a consumer changes by itself. Zero: there is none.
+// Due returns when the next message of a queue with a consumer changes by itself. Zero: there is
+// none.
 func (s *Service) Due() time.Time {
 	var next time.Time
 	for _, q := range s.queues {

@@ -22,7 +22,7 @@ func queue(id, deadLetter string) sam.Resource {
 
 func TestQueuesOfATemplateFindTheirDeadLetterQueues(t *testing.T) {
 	t.Parallel()
-	directory := target.NewDirectory(nil)
+	directory := target.NewDirectory(nil, nil)
 	s := sqs.New(directory, &sqs.Options{Endpoint: "http://localhost"})
 	for _, r := range []sam.Resource{queue("First", "Last"), queue("Last", "")} {
 		if err := s.Add(r); err != nil {
@@ -59,12 +59,12 @@ func TestDeadLetterQueuesThatCannotBeAreErrors(t *testing.T) {
 	}
 }
 
-// TestDeadLettersAreReportedAsParked with the best reason that they carry; messages of other queues are not.
+// TestDeadLettersAreReportedAsParked with the best reason that they carry; messages of other queues
+// are not.
 func TestDeadLettersAreReportedAsParked(t *testing.T) {
 	t.Parallel()
-	var parked []string
-	recorder := activity.NewRecorder(activity.ObserverFunc(func(s activity.Step) { parked = append(parked, s.EventID+": "+s.Text) }), time.Now)
-	s := sqs.New(nil, &sqs.Options{Recorder: recorder})
+	history := &activity.History{}
+	s := sqs.New(target.NewDirectory(nil, history), nil)
 	dead := s.AddQueue(sqs.Config{Name: "dead"})
 	q := s.AddQueue(sqs.Config{Name: "fetch", DeadLetter: dead, MaxReceiveCount: 1, VisibilityTimeout: time.Nanosecond})
 	body := func(id string) []byte { return []byte(`{"detail":{"id":"` + id + `"}}`) }
@@ -77,8 +77,12 @@ func TestDeadLettersAreReportedAsParked(t *testing.T) {
 		}
 	}
 	q.Receive(t.Context(), 1, 0, sqs.Default)
-	for len(parked) < 4 && t.Context().Err() == nil {
+	for len(history.Steps()) < 4 && t.Context().Err() == nil {
 		q.Receive(t.Context(), 1, 0, sqs.Default)
+	}
+	var parked []string
+	for _, step := range history.Steps(activity.Parked) {
+		parked = append(parked, step.EventID+": "+step.Text)
 	}
 	want := []string{"evt_2: no reason given", "evt_3: not_found", "evt_4: refused", "evt_1: received 1 times without success"}
 	if strings.Join(parked, "\n") != strings.Join(want, "\n") {

@@ -1,15 +1,17 @@
 // Package target is what the emulated services deliver to, found by its ARN in a [Directory].
 //
-// A queue or a function adds itself to the directory as a [Target]; a rule, a schedule or a route looks it up. So a service that
-// delivers need not know the service that receives.
+// A queue or a function adds itself to the directory as a [Target]; a rule, a schedule or a route
+// looks it up. So a service that delivers need not know the service that receives.
 package target
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 )
 
 // Region and Account are where emulated resources claim to be.
@@ -30,7 +32,8 @@ func ARN(service, resource string) string {
 type Target interface {
 	// ID returns the logical id of the resource in the template.
 	ID() string
-	// Deliver returns when the resource has stored the body or taken it on. trace is an X-Ray header; it may be empty.
+	// Deliver returns when the resource has stored the body or taken it on. trace is an X-Ray
+	// header; it may be empty.
 	Deliver(body []byte, trace string) error
 }
 
@@ -43,22 +46,27 @@ type Queue interface {
 	HoldDeadLetters()
 }
 
-// A Directory finds targets by ARN. Lookups are safe for concurrent use once the last target is added.
+// A Directory finds targets by ARN. With it, services share a clock and a recorder of their steps.
+// Lookups are safe for concurrent use once the last target is added.
 type Directory struct {
-	recorder *activity.Recorder
-	targets  map[string]Target
+	Clock    *clock.Clock
+	Recorder *activity.Recorder
+
+	targets map[string]Target
 }
 
-// NewDirectory returns an empty directory. The recorder gets its warnings and may be nil.
-func NewDirectory(recorder *activity.Recorder) *Directory {
-	return &Directory{recorder: recorder, targets: map[string]Target{}}
+// NewDirectory returns an empty directory. A nil clock is real time; a nil observer receives nothing.
+func NewDirectory(c *clock.Clock, observer activity.Observer) *Directory {
+	c = cmp.Or(c, clock.New(1))
+	return &Directory{Clock: c, Recorder: activity.NewRecorder(observer, c.Now), targets: map[string]Target{}}
 }
 
 // Add makes t the target with that ARN.
 func (d *Directory) Add(arn string, t Target) { d.targets[arn] = t }
 
-// Find returns the target with an ARN, or ErrMissing for a queue or a function that was not added. The target of a service that is
-// not emulated accepts and discards everything, which the recorder is warned of.
+// Find returns the target with an ARN, or ErrMissing for a queue or a function that was not added.
+// The target of a service that is not emulated accepts and discards everything, which the recorder
+// is warned of.
 func (d *Directory) Find(arn string) (Target, error) {
 	if t, ok := d.targets[arn]; ok {
 		return t, nil
@@ -67,7 +75,7 @@ func (d *Directory) Find(arn string) (Target, error) {
 	if service == "sqs" || service == "lambda" {
 		return nil, fmt.Errorf("%s is %w", arn, ErrMissing)
 	}
-	d.recorder.Warn("target %s: %s is not run locally: what is delivered there ends there", arn, service)
+	d.Recorder.Warn("target %s: %s is not run locally: what is delivered there ends there", arn, service)
 	return discard(arn), nil
 }
 

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// BenchmarkPipeline takes thin events through the whole running stack, eight at a time as Stripe might deliver them: front door,
-// webhook process, bus, queue, fetcher process, sandbox, bus. One operation is one event, from its delivery to its full event.
+// BenchmarkPipeline sends thin events through the whole stack, eight at a time as Stripe might
+// deliver them: HTTP API, webhook process, bus, queue, fetcher process, sandbox, bus. One operation
+// is one event, from its delivery to its full event.
 func BenchmarkPipeline(b *testing.B) {
 	h := newHarness(b, setup{})
 	deliveries := make(chan []byte)
@@ -40,7 +41,7 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 	close(deliveries)
 	senders.Wait()
-	h.quiet()
+	h.waitIdle()
 	emitted := 0
 	for _, details := range h.put(full) {
 		emitted += len(details)

@@ -1,0 +1,232 @@
+// Package dynamodb is DynamoDB in memory: conditional puts, updates, deletes and reads of single
+// items.
+//
+// A [Service] is a set of tables behind DynamoDB's wire protocol; a [Table] can also be used by
+// itself. Requests and answers have the shapes of DynamoDB's API, expressions are evaluated as
+// DynamoDB does, and whatever is not supported is refused, so that code which runs against this
+// package runs against AWS. There is no query and no scan. Items past their TTL stay, because
+// DynamoDB may take days to delete them and callers must not rely on it. See
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html.
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+)
+
+// Service is a set of tables behind DynamoDB's wire protocol. It is safe for concurrent use once
+// the last table is added.
+type Service struct {
+	tables map[string]*Table // by name and by ARN
+}
+
+// New returns a service without tables.
+func New() *Service { return &Service{tables: map[string]*Table{}} }
+
+// AddTable adds an empty table. Its error is [ErrConfig].
+func (s *Service) AddTable(cfg Config) (*Table, error) {
+	t, err := NewTable(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.tables[cfg.Name] = t
+	if cfg.ARN != "" {
+		s.tables[cfg.ARN] = t
+	}
+	return t, nil
+}
+
+// properties are those of AWS::DynamoDB::Table that the emulator acts on.
+type properties struct {
+	AttributeDefinitions []struct {
+		AttributeName string
+		AttributeType Type
+	}
+	KeySchema []struct{ AttributeName, KeyType string }
+}
+
+// Add adds the table that an AWS::DynamoDB::Table describes, empty. Its items live as long as the
+// service.
+func (s *Service) Add(r sam.Resource) error {
+	p, err := sam.Decode[properties](r)
+	if err != nil {
+		return err
+	}
+	_, err = s.AddTable(Config{Name: r.Name, ARN: r.ARN, Hash: p.key("HASH"), Range: p.key("RANGE")})
+	return err
+}
+
+// key returns the key attribute of a kind, or the zero value if the table has none.
+func (p properties) key(kind string) Key {
+	for _, k := range p.KeySchema {
+		for _, a := range p.AttributeDefinitions {
+			if k.KeyType == kind && k.AttributeName == a.AttributeName {
+				return Key{Name: a.AttributeName, Type: a.AttributeType}
+			}
+		}
+	}
+	return Key{}
+}
+
+// Operations returns the operations on single items.
+func (s *Service) Operations() awsjson.Operations {
+	return awsjson.Operations{
+		Service: "dynamodb", Target: "DynamoDB_20120810", Version: "1.0", Namespace: "com.amazonaws.dynamodb.v20120810", Checksum: true,
+		ByName: map[string]awsjson.Operation{
+			"PutItem":    operation(s, (*Table).Put),
+			"GetItem":    operation(s, (*Table).Get),
+			"UpdateItem": operation(s, (*Table).Update),
+			"DeleteItem": operation(s, (*Table).Delete),
+		},
+	}
+}
+
+// operation runs a request on the table that it names.
+func operation[In interface{ table() string }, Out any](s *Service, run func(*Table, In) (Out, error)) awsjson.Operation {
+	return awsjson.Typed(func(_ context.Context, in In) (any, error) {
+		t := s.tables[in.table()]
+		if t == nil {
+			return nil, &awsjson.Error{Code: "ResourceNotFoundException", Message: "Requested resource not found"}
+		}
+		out, err := run(t, in)
+		if err != nil {
+			return nil, err
+		}
+		return out, nil
+	})
+}
+
+// Limits of items and keys, from
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html.
+const (
+	maxItem  = 400 << 10
+	maxHash  = 2048
+	maxRange = 1024
+)
+
+// ErrConfig is the error of a table without a name or a valid key.
+var ErrConfig = errors.New("dynamodb: not a valid table")
+
+// Key is one attribute of a table's primary key.
+type Key struct {
+	Name string
+	// Type is String, Number or Binary.
+	Type Type
+}
+
+// Config describes a table.
+type Config struct {
+	Name, ARN string
+	Hash      Key
+	// Range is the sort key. Its zero value: the table has none.
+	Range Key
+}
+
+// Table holds items in memory. It is safe for concurrent use; each request is atomic.
+type Table struct {
+	cfg   Config
+	keys  []Key
+	mu    sync.Mutex
+	items map[string]Item
+}
+
+// NewTable returns an empty table, or ErrConfig if the name is missing or the key is not valid.
+func NewTable(cfg Config) (*Table, error) {
+	t := &Table{cfg: cfg, keys: []Key{cfg.Hash}, items: map[string]Item{}}
+	if cfg.Range != (Key{}) {
+		t.keys = append(t.keys, cfg.Range)
+	}
+	for _, key := range t.keys {
+		if cfg.Name == "" || key.Name == "" || !key.Type.ordered() {
+			return nil, fmt.Errorf("%w: name %q, key %q of type %q", ErrConfig, cfg.Name, key.Name, key.Type)
+		}
+	}
+	return t, nil
+}
+
+// Config returns the configuration of the table.
+func (t *Table) Config() Config { return t.cfg }
+
+// Items returns a copy of all items in no particular order. It is for tests and has no counterpart
+// in DynamoDB's API.
+func (t *Table) Items() []Item {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.items))
+}
+
+// keyOf returns the key under which an item with these attributes is stored.
+func (t *Table) keyOf(attributes Item) (string, error) {
+	key := ""
+	for i, k := range t.keys {
+		value, ok := attributes[k.Name]
+		limit := []int{maxHash, maxRange}[i]
+		switch {
+		case !ok:
+			return "", invalid("One or more parameter values were invalid: Missing the key %s in the item", k.Name)
+		case value.kind != k.Type:
+			return "", invalid("One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s", k.Name, k.Type, value.kind)
+		case value.scalar == "":
+			return "", invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty value. Key: %s", k.Name)
+		case len(value.scalar) > limit:
+			return "", invalid("One or more parameter values were invalid: Size of key %s has exceeded the maximum size limit of %d bytes", k.Name, limit)
+		}
+		key += fmt.Sprintf("%d:%s", len(value.scalar), value.scalar) // the length keeps pairs of values apart
+	}
+	return key, nil
+}
+
+// exactKey is keyOf for a request's Key, which has no other attributes.
+func (t *Table) exactKey(key Item) (string, error) {
+	if len(key) != len(t.keys) {
+		return "", invalid("The provided key element does not match the schema")
+	}
+	return t.keyOf(key)
+}
+
+// isKey reports whether an attribute is part of the primary key.
+func (t *Table) isKey(name string) bool {
+	return slices.ContainsFunc(t.keys, func(k Key) bool { return k.Name == name })
+}
+
+// ValidationError is the error of a request that DynamoDB answers with ValidationException, or that
+// this package does not support.
+type ValidationError struct{ Message string }
+
+// Error returns the message.
+func (e *ValidationError) Error() string { return e.Message }
+
+// AWSError returns DynamoDB's answer.
+func (e *ValidationError) AWSError() *awsjson.Error {
+	return &awsjson.Error{Code: "ValidationException", Message: e.Message}
+}
+
+func invalid(format string, args ...any) error {
+	return &ValidationError{Message: fmt.Sprintf(format, args...)}
+}
+
+// ConditionError is the error of a condition that did not hold, which DynamoDB answers with
+// ConditionalCheckFailedException.
+type ConditionError struct {
+	// Item is the item as it is. Nil: it does not exist, or the request did not ask for it.
+	Item Item
+}
+
+// Error returns DynamoDB's message.
+func (e *ConditionError) Error() string { return "The conditional request failed" }
+
+// AWSError returns DynamoDB's answer.
+func (e *ConditionError) AWSError() *awsjson.Error {
+	failed := &awsjson.Error{Code: "ConditionalCheckFailedException", Message: e.Error()}
+	if e.Item != nil {
+		failed.Item = e.Item
+	}
+	return failed
+}
