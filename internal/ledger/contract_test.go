@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
-// situation is a record together with which workers have ever claimed it, without which they cannot
+// A situation is a record, and which workers have claimed it: without a claim a worker cannot
 // settle.
 type situation struct {
 	cell
@@ -31,9 +32,9 @@ func (s situation) after(o op) (situation, error) {
 // maxAttempts keeps the number of situations finite.
 const maxAttempts = 1
 
-// situations returns every one that there is, with the shortest way to it.
+// situations returns every possible situation with the shortest path to it.
 func situations() map[situation][]op {
-	ways := map[situation][]op{{}: nil}
+	paths := map[situation][]op{{}: nil}
 	for queue := []situation{{}}; len(queue) > 0; queue = queue[1:] {
 		from := queue[0]
 		for _, o := range ops() {
@@ -41,20 +42,20 @@ func situations() map[situation][]op {
 				continue
 			}
 			next, _ := from.after(o)
-			if _, seen := ways[next]; seen || next.attempts > maxAttempts {
+			if _, seen := paths[next]; seen || next.attempts > maxAttempts {
 				continue
 			}
-			ways[next] = append(append([]op{}, ways[from]...), o)
+			paths[next] = append(append([]op{}, paths[from]...), o)
 			queue = append(queue, next)
 		}
 	}
-	return ways
+	return paths
 }
 
-// driver drives the real adapter as the model's operations say.
+// A driver applies the model's operations to the real adapter.
 type driver struct {
 	ledger *ledger.Ledger
-	clock  *clock
+	bed    *testbed.Bed
 	event  ledger.Event
 	claims [2]ledger.Claim
 }
@@ -64,54 +65,54 @@ const leaseTime = time.Minute
 func (d *driver) do(ctx context.Context, o op) (attempts int, err error) {
 	switch o.name {
 	case leaseEnds:
-		d.clock.Time = d.clock.Add(leaseTime)
+		d.bed.SetNow(d.bed.Now().Add(leaseTime))
 	case recordsExpire:
-		d.clock.Time = d.clock.Add(ledger.Retention)
+		d.bed.SetNow(d.bed.Now().Add(ledger.Retention))
 	case "claim":
 		var c ledger.Claim
-		c, err = d.ledger.Claim(ctx, d.event, fmt.Sprint(o.delivery), d.clock.Add(leaseTime))
+		c, err = d.ledger.Claim(ctx, d.event, fmt.Sprint(o.delivery), d.bed.Now().Add(leaseTime))
 		if err == nil {
 			d.claims[o.worker] = c
 		}
 		return c.Attempts, err
 	case "settle":
 		return 0, d.ledger.Settle(ctx, d.claims[o.worker], ledger.Settlement{
-			Phase: o.phase, Until: d.clock.Add(leaseTime), Attempted: o.attempted, Reason: "reason", LastError: "error",
+			Phase: o.phase, Until: d.bed.Now().Add(leaseTime), Attempted: o.attempted, Reason: "reason", LastError: "error",
 		})
 	}
 	return 0, nil
 }
 
-// TestTableBehavesAsTheModel takes the table, through the SDK and DynamoDB's wire protocol, into
-// every situation that a record can be in, and tries every operation there.
+// The test brings a table, through the SDK and DynamoDB's wire protocol, into every situation that
+// a record can be in, and tries every operation there.
 func TestTableBehavesAsTheModel(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	b := testbed.New(t, nil)
 	tried := 0
-	for from, way := range situations() {
+	for from, path := range situations() {
 		for _, o := range ops() {
 			if !from.possible(o) {
 				continue
 			}
 			tried++
-			c := &clock{start}
-			d := &driver{ledger: newLedger(s, c), clock: c, event: ledger.Event{ID: fmt.Sprint("evt_", tried)}}
-			for _, step := range way {
+			b.SetNow(start)
+			d := &driver{ledger: newLedger(b), bed: b, event: ledger.Event{ID: fmt.Sprint("evt_", tried)}}
+			for _, step := range path {
 				if _, err := d.do(t.Context(), step); err != nil && !expected(err) {
-					t.Fatalf("%v: %v: %v", way, step, err)
+					t.Fatalf("%v: %v: %v", path, step, err)
 				}
 			}
 			want, wantErr := from.after(o)
 			attempts, err := d.do(t.Context(), o)
 			if !errors.Is(err, wantErr) || (err == nil) != (wantErr == nil) {
-				t.Errorf("after %v, %v = %v, want %v", way, o, err, wantErr)
+				t.Errorf("after %v, %v = %v, want %v", path, o, err, wantErr)
 			}
 			if o.name == "claim" && err == nil && attempts != want.attempts {
-				t.Errorf("after %v, %v sees %d attempts, want %d", way, o, attempts, want.attempts)
+				t.Errorf("after %v, %v sees %d attempts, want %d", path, o, attempts, want.attempts)
 			}
 			known, err := d.ledger.Known(t.Context(), d.event)
 			if err != nil || known != want.known() {
-				t.Errorf("after %v and %v, Known = %v, %v, want %v", way, o, known, err, want.known())
+				t.Errorf("after %v and %v, Known = %v, %v, want %v", path, o, known, err, want.known())
 			}
 		}
 	}

@@ -9,30 +9,30 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// A point is where a worker is with its message.
+// A point is how far a worker is with its message.
 type point int
 
 const (
 	waiting    point = iota // the message is in the queue
 	fetching                // the event is claimed
-	publishing              // the full event is here
+	publishing              // the full event is fetched
 	parking                 // Stripe's answer was final
-	settling                // the ledger is to hear what happened
-	ending                  // the queue is to hear it
+	settling                // the ledger is to record the outcome
+	ending                  // the message is to be deleted or deferred
 	gone                    // the message is deleted
 )
 
 func (p point) busy() bool { return p != waiting && p != gone }
 
-// worker is one delivery of the event. It is as the fetcher is: claim, fetch, publish or park,
-// settle, delete or put off.
+// A worker is one delivery of the event. It does as the fetcher does: claim, fetch, publish or
+// park, settle, delete or defer.
 type worker struct {
 	at      point
-	outcome ledger.Phase // from settling on
+	outcome ledger.Phase // set from settling on
 	tries   int
 }
 
-// world is everything that two deliveries of one event share, and what has happened so far.
+// A world is the state that two deliveries of one event share, and a count of what happened.
 type world struct {
 	record  cell
 	workers [2]worker
@@ -40,7 +40,7 @@ type world struct {
 	emitted int
 	parked  int
 
-	emissionsForgotten, parkingsForgotten int // a fault kept them from being recorded
+	emissionsForgotten, parkingsForgotten int // not recorded because of a fault
 }
 
 const (
@@ -48,20 +48,20 @@ const (
 	maxTries  = 3
 )
 
-// next is a world that can follow, and what leads there.
+// A next is a world that can follow, and the event that leads to it.
 type next struct {
 	step string
 	world
 }
 
-// explorer walks through every world that can come to be.
+// An explorer visits every world that can be reached.
 type explorer struct {
 	model      model
-	deliveries [2]int // message ids: the same if SQS hands one message out twice
+	deliveries [2]int // message ids: the same if SQS delivers one message twice
 }
 
-// steps returns all that can happen in w: a step of either worker, with or without a fault, or
-// time.
+// steps returns everything that can happen in w: work of either worker, with or without a fault, or
+// the end of a lease.
 func (e explorer) steps(w world) []next {
 	var all []next
 	for i := range w.workers {
@@ -73,7 +73,7 @@ func (e explorer) steps(w world) []next {
 			all = append(all, next{fmt.Sprintf("%d crashes", i), crash(w, i)})
 		}
 	}
-	// A lease outlives the function that holds it, so it can end only when its holder works no
+	// A lease ends after the invocation that holds it, so only when its holder does not work any
 	// more.
 	held := w.record.phase == ledger.Claimed && w.workers[w.record.holder].at.busy()
 	if w.record.live && !held {
@@ -101,7 +101,7 @@ func (w world) to(i int, at point, outcome ledger.Phase) world {
 	return w
 }
 
-// forget notes that an outcome will not be on record.
+// forget counts an outcome that will not be recorded.
 func (w world) forget(outcome ledger.Phase) world {
 	switch outcome {
 	case ledger.Emitted:
@@ -117,7 +117,7 @@ func (w world) fault() world {
 	return w
 }
 
-// work returns what can come of the worker's next step.
+// work returns the possible results of the worker's next action.
 func (e explorer) work(w world, i int) []next {
 	var all []next
 	add := func(step string, n world) {
@@ -132,23 +132,23 @@ func (e explorer) work(w world, i int) []next {
 		}
 	case fetching:
 		add("fetches", w.to(i, publishing, ""))
-		add("is to try again", w.to(i, settling, ledger.Deferred))
-		add("is refused for good", w.to(i, parking, ""))
+		add("fails temporarily", w.to(i, settling, ledger.Deferred))
+		add("fails permanently", w.to(i, parking, ""))
 	case publishing:
 		add("cannot publish", w.to(i, settling, ledger.Deferred))
 		w.emitted++
 		add("publishes", w.to(i, settling, ledger.Emitted))
-		add("publishes and never hears of it", w.forget(ledger.Emitted).fault().to(i, settling, ledger.Deferred))
+		add("publishes and loses the answer", w.forget(ledger.Emitted).fault().to(i, settling, ledger.Deferred))
 	case parking:
 		add("cannot park", w.to(i, settling, ledger.Deferred))
 		w.parked++
 		add("parks", w.to(i, settling, ledger.Parked))
-		add("parks and never hears of it", w.forget(ledger.Parked).fault().to(i, settling, ledger.Deferred))
+		add("parks and loses the answer", w.forget(ledger.Parked).fault().to(i, settling, ledger.Deferred))
 	case settling:
 		e.settle(w, i, add)
 	case ending:
 		if w.workers[i].outcome == ledger.Deferred {
-			add("puts off", w.back(i))
+			add("defers", w.back(i))
 			break
 		}
 		add("deletes", w.to(i, gone, ""))
@@ -168,7 +168,7 @@ func (e explorer) claim(w world, i int, add func(string, world)) {
 		add("finds it done", w.to(i, gone, ""))
 	default:
 		add("claims", claimed.to(i, fetching, ""))
-		add("claims and never hears of it", claimed.fault().back(i))
+		add("claims and loses the answer", claimed.fault().back(i))
 	}
 }
 
@@ -176,12 +176,12 @@ func (e explorer) settle(w world, i int, add func(string, world)) {
 	outcome := w.workers[i].outcome
 	settled := w
 	settled.record, _ = e.model.settle(w.record, i, outcome, true)
-	settled.record.attempts = 0 // a number that decides nothing
+	settled.record.attempts = 0 // does not affect any decision
 	add("settles", settled.to(i, ending, outcome))
 	add("cannot settle", w.forget(outcome).fault().to(i, ending, outcome))
 }
 
-// wrong says what is wrong with a world, or "".
+// wrong returns the fault of a world, or "".
 func (e explorer) wrong(w world) string {
 	over := w.workers[0].at == gone && w.workers[1].at == gone
 	if w.emitted > 1+w.emissionsForgotten {
@@ -201,7 +201,7 @@ func (e explorer) wrong(w world) string {
 	return ""
 }
 
-// explore visits every world and returns how many there are and the way to the first that is wrong.
+// explore visits every world and returns their number and the path to the first that is wrong.
 func (e explorer) explore() (worlds int, fault string) {
 	type visit struct {
 		world
@@ -227,7 +227,7 @@ func (e explorer) explore() (worlds int, fault string) {
 
 var cases = map[string][2]int{"two messages": {1, 2}, "one message twice": {1, 1}}
 
-// TestOncePerEvent is guarantee 4, and 3 as far as the ledger goes: in every interleaving of two
+// This is guarantee 4, and the ledger's part of guarantee 3: in every interleaving of two
 // deliveries, with crashes and lost answers at every step, an event is emitted once unless a fault
 // explains it, is never lost, and can be claimed again when the lease is over.
 func TestOncePerEvent(t *testing.T) {
@@ -244,7 +244,7 @@ func TestOncePerEvent(t *testing.T) {
 	}
 }
 
-// TestExplorationFindsFaults: ledgers as others have built them do not pass.
+// Common designs of a ledger do not pass.
 func TestExplorationFindsFaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -252,7 +252,7 @@ func TestExplorationFindsFaults(t *testing.T) {
 		model model
 		want  string
 	}{
-		{"noted on arrival, never to be tried again", model{claim: func(c cell, worker, delivery int) (cell, error) {
+		{"recorded on arrival and never retried", model{claim: func(c cell, worker, delivery int) (cell, error) {
 			c, err := claim(c, worker, delivery)
 			c.phase = ledger.Emitted
 			return c, err
@@ -269,13 +269,13 @@ func TestExplorationFindsFaults(t *testing.T) {
 			}
 			return claim(c, worker, delivery)
 		}, settle: settle}, "never claimable again"},
-		{"parked for good", model{claim: func(c cell, worker, delivery int) (cell, error) {
+		{"parked forever", model{claim: func(c cell, worker, delivery int) (cell, error) {
 			if c.phase == ledger.Parked {
 				return c, ledger.ErrDone
 			}
 			return claim(c, worker, delivery)
 		}, settle: settle}, "never claimable again"},
-		{"parked by nobody", model{claim: func(c cell, worker, delivery int) (cell, error) {
+		{"parked without the delivery", model{claim: func(c cell, worker, delivery int) (cell, error) {
 			if c.phase == ledger.Parked {
 				c.delivery = 0
 			}

@@ -3,46 +3,67 @@ package ledger_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
-// row returns the item of an event as an operator sees it.
-func (s *served) row(t *testing.T, id string) map[string]string {
-	t.Helper()
-	output, err := s.client.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: aws.String("ledger"), Key: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: id}},
+var start = testbed.Start
+
+// newLedger returns a ledger of a bed's table whose tokens are "1", "2" and so on. The SDK retries
+// at once.
+func newLedger(b *testbed.Bed) *ledger.Ledger {
+	var tokens atomic.Int64
+	service := b.AWS
+	service.RetryMaxAttempts = retry.DefaultMaxAttempts
+	client := dynamodb.NewFromConfig(service, func(o *dynamodb.Options) {
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+		})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return ledger.New(client, testbed.LedgerName, &ledger.Options{
+		Now:   b.Now,
+		Token: func() string { return strconv.FormatInt(tokens.Add(1), 10) },
+	})
+}
+
+// calls returns the number of calls of an operation.
+func calls(t *testing.T, b *testbed.Bed, operation string) int {
+	t.Helper()
+	return len(testbed.Calls[any](t, b, operation))
+}
+
+// row returns the item with an id as an operator sees it.
+func row(b *testbed.Bed, id string) map[string]string {
 	row := map[string]string{}
-	for name, value := range output.Item {
-		switch v := value.(type) {
-		case *types.AttributeValueMemberS:
-			row[name] = v.Value
-		case *types.AttributeValueMemberN:
-			row[name] = v.Value
+	for _, item := range b.Ledger.Items() {
+		if item["id"].Scalar() == id {
+			for name, value := range item {
+				row[name] = value.Scalar()
+			}
 		}
 	}
 	return row
 }
 
-// TestOrdinaryCaseCostsTwoWrites is what the package says of its cost.
-func TestOrdinaryCaseCostsTwoWrites(t *testing.T) {
+func TestEventCostsTwoWrites(t *testing.T) {
 	t.Parallel()
-	s, c := serve(t), &clock{start}
-	l, event := newLedger(s, c), ledger.Event{ID: "evt_1", Context: "acct_1/acct_2"}
+	b := testbed.New(t, nil)
+	l, event := newLedger(b), ledger.Event{ID: "evt_1", Context: "acct_1/acct_2"}
 	claim, err := l.Claim(t.Context(), event, "message", start.Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
@@ -50,29 +71,29 @@ func TestOrdinaryCaseCostsTwoWrites(t *testing.T) {
 	if err := l.Settle(t.Context(), claim, ledger.Settlement{Phase: ledger.Emitted}); err != nil {
 		t.Fatal(err)
 	}
-	if writes, reads := s.calls["UpdateItem"].Load(), s.calls["GetItem"].Load(); writes != 2 || reads != 0 {
+	if writes, reads := calls(t, b, "UpdateItem"), calls(t, b, "GetItem"); writes != 2 || reads != 0 {
 		t.Errorf("%d writes and %d reads, want 2 and none", writes, reads)
 	}
 	want := map[string]string{
 		"id": "evt_1#acct_1/acct_2", "phase": "emitted", "holder": "1", "delivery": "message",
 		"expires": fmt.Sprint(start.Add(35 * 24 * time.Hour).Unix()),
 	}
-	if diff := cmp.Diff(want, s.row(t, "evt_1#acct_1/acct_2")); diff != "" {
+	if diff := cmp.Diff(want, row(b, "evt_1#acct_1/acct_2")); diff != "" {
 		t.Errorf("item: -want +got:\n%s", diff)
 	}
 	if _, err := l.Claim(t.Context(), event, "another", start.Add(time.Minute)); !errors.Is(err, ledger.ErrDone) {
 		t.Errorf("Claim of an emitted event = %v, want ErrDone", err)
 	}
-	if writes, reads := s.calls["UpdateItem"].Load(), s.calls["GetItem"].Load(); writes != 3 || reads != 1 {
-		t.Errorf("%d writes and %d reads, want a duplicate to cost one write (the read is the test's)", writes, reads)
+	if writes, reads := calls(t, b, "UpdateItem"), calls(t, b, "GetItem"); writes != 3 || reads != 0 {
+		t.Errorf("%d writes and %d reads, want a duplicate to cost one write", writes, reads)
 	}
 }
 
-// TestStoryOfFailures: what an operator finds beside an event that SQS gave up.
-func TestStoryOfFailures(t *testing.T) {
+// An operator finds them beside an event that SQS gave up.
+func TestItemShowsTheFailedAttempts(t *testing.T) {
 	t.Parallel()
-	s, c := serve(t), &clock{start}
-	l := newLedger(s, c)
+	b := testbed.New(t, nil)
+	l := newLedger(b)
 	for _, settlement := range []ledger.Settlement{
 		{Phase: ledger.Deferred, Until: start.Add(time.Hour), Attempted: true, Reason: "auth", LastError: "stripe: 401"},
 		{Phase: ledger.Deferred, Until: start.Add(2 * time.Hour), Reason: "no_time", LastError: "no time"},
@@ -91,24 +112,26 @@ func TestStoryOfFailures(t *testing.T) {
 		"last_error": "stripe: 500", "busy_until": fmt.Sprint(start.Add(3 * time.Hour).UnixMilli()),
 		"expires": fmt.Sprint(start.Add(ledger.Retention).Unix()),
 	}
-	if diff := cmp.Diff(want, s.row(t, "evt_1")); diff != "" {
+	if diff := cmp.Diff(want, row(b, "evt_1")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-// TestLostAnswers: the SDK repeats a write whose answer was lost, and the condition then fails on
-// what it wrote itself.
-func TestLostAnswers(t *testing.T) {
+// The SDK retries a write whose answer was lost, and the condition then fails because of the write
+// itself.
+func TestRetriedWriteRecognizesItsOwnItem(t *testing.T) {
 	t.Parallel()
-	s, c := serve(t), &clock{start}
-	var lost atomic.Int64
-	s.after = func(string) int {
-		if lost.Add(1)%2 == 1 {
-			return 500
+	b := testbed.New(t, nil)
+	b.Intercept(func(_ awsjson.Call, next http.Handler) http.Handler {
+		if calls(t, b, "UpdateItem")%2 == 0 {
+			return next
 		}
-		return 0
-	}
-	l := newLedger(s, c)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(httptest.NewRecorder(), r)
+			w.WriteHeader(http.StatusInternalServerError)
+		})
+	})
+	l := newLedger(b)
 	for i, settlement := range []ledger.Settlement{
 		{Phase: ledger.Deferred, Until: start.Add(time.Hour), Attempted: true, Reason: "unavailable", LastError: "stripe: 500"},
 		{Phase: ledger.Parked, Attempted: true, Reason: "not_found", LastError: "stripe: 404"},
@@ -122,15 +145,14 @@ func TestLostAnswers(t *testing.T) {
 			t.Errorf("Settle %v = %v", settlement, err)
 		}
 	}
-	if got := s.calls["UpdateItem"].Load(); got != 12 {
+	if got := calls(t, b, "UpdateItem"); got != 12 {
 		t.Errorf("%d writes, want each of 6 sent twice", got)
 	}
 }
 
-func TestOneOfManyClaims(t *testing.T) {
+func TestOneOfManyConcurrentClaimsSucceeds(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
-	l := newLedger(s, &clock{start})
+	l := newLedger(testbed.New(t, nil))
 	var won, held atomic.Int64
 	var group sync.WaitGroup
 	for range 20 {
@@ -152,7 +174,7 @@ func TestOneOfManyClaims(t *testing.T) {
 	}
 }
 
-func TestEventsAreKeptApart(t *testing.T) {
+func TestDifferentEventsHaveDifferentItems(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 3000)
 	events := []ledger.Event{
@@ -160,7 +182,7 @@ func TestEventsAreKeptApart(t *testing.T) {
 		{ID: "a", Context: "b#c"}, {ID: "a#b", Context: "c"}, {ID: "#checkpoint#x"}, {ID: "#sha256#x"}, {ID: "é\x00"},
 		{ID: long}, {ID: long + "y"}, {ID: long, Context: "b"}, {ID: "a", Context: long},
 	}
-	l := newLedger(serve(t), &clock{start})
+	l := newLedger(testbed.New(t, nil))
 	for _, event := range events {
 		if _, err := l.Claim(t.Context(), event, "message", start.Add(time.Minute)); err != nil {
 			t.Errorf("Claim(%.40q) = %v, want it free", event, err)
@@ -171,9 +193,9 @@ func TestEventsAreKeptApart(t *testing.T) {
 	}
 }
 
-func TestCheckpoint(t *testing.T) {
+func TestCheckpointNeverGoesBack(t *testing.T) {
 	t.Parallel()
-	l := newLedger(serve(t), &clock{start})
+	l := newLedger(testbed.New(t, nil))
 	for _, tt := range []struct{ to, want time.Time }{
 		{start, start},
 		{start.Add(time.Millisecond), start.Add(time.Millisecond)},
@@ -191,11 +213,10 @@ func TestCheckpoint(t *testing.T) {
 	}
 }
 
-// TestTableOutOfReach: every call fails with the SDK's error, which is neither done nor held nor
-// lost.
-func TestTableOutOfReach(t *testing.T) {
+// The error is neither done nor held nor lost.
+func TestUnreachableTableIsTheSDKsError(t *testing.T) {
 	t.Parallel()
-	l := ledger.New(serve(t).client, "another", nil)
+	l := ledger.New(dynamodb.NewFromConfig(testbed.New(t, nil).AWS), "another", nil)
 	event := ledger.Event{ID: "evt_1"}
 	_, claimErr := l.Claim(t.Context(), event, "message", start)
 	_, knownErr := l.Known(t.Context(), event)

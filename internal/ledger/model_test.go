@@ -6,9 +6,9 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// cell is a model of the ledger's record of one event. Workers are told apart by number instead of
-// by the tokens of their claims, and time has passed what it can pass: the lease is live or over,
-// the record is fresh or past its expiry.
+// A cell is a model of the ledger's record of one event. Workers have a number in place of the
+// token of their claims. In place of times, the lease is live or over, and the record is fresh or
+// expired.
 type cell struct {
 	phase            ledger.Phase
 	holder, delivery int
@@ -16,13 +16,13 @@ type cell struct {
 	attempts         int
 }
 
-// model is how a ledger behaves; the zero value has no rules.
+// A model is the behaviour of a ledger.
 type model struct {
 	claim  func(c cell, worker, delivery int) (cell, error)
 	settle func(c cell, worker int, phase ledger.Phase, attempted bool) (cell, error)
 }
 
-// right is the ledger as it should be.
+// right is the behaviour that the ledger should have.
 var right = model{claim, settle}
 
 func claim(c cell, worker, delivery int) (cell, error) {
@@ -47,7 +47,7 @@ func settle(c cell, worker int, phase ledger.Phase, attempted bool) (cell, error
 			c.attempts++
 		}
 		return c, nil
-	case c.phase == phase && mine: // said before
+	case c.phase == phase && mine: // settled before
 		return c, nil
 	}
 	return c, ledger.ErrLost
@@ -57,9 +57,9 @@ func (c cell) known() bool {
 	return c.fresh && (c.phase == ledger.Emitted || c.phase == ledger.Parked || c.phase != "" && c.live)
 }
 
-// An op is something that happens to a record.
+// An op is an operation on a record.
 type op struct {
-	name      string // "claim", "settle", or how much time passes
+	name      string // "claim", "settle", or the passing of time
 	worker    int
 	delivery  int
 	phase     ledger.Phase
@@ -76,7 +76,7 @@ func (o op) String() string {
 	return o.name
 }
 
-// How much time can pass.
+// The ways in which time can pass.
 const (
 	leaseEnds     = "lease ends"
 	recordsExpire = "records expire"
