@@ -4,9 +4,9 @@
 // An endpoint that was down for longer than Stripe retries, a disabled destination or a wrong
 // signing secret leaves events behind that Stripe does not deliver again. Stripe lists every event
 // for 30 days (https://docs.stripe.com/api/v2/core/events/list), and the ledger knows every event
-// that the fetcher has claimed: what is in the list only is missing. It enters at the front, as if
-// Stripe had delivered it, so that it is handled like every other event, and the ledger recognizes
-// it if Stripe delivers it later after all.
+// that the fetcher has claimed: an event that is only in the list is missing. It is put on the bus
+// as the webhook would have put it, so that it is handled like every other event, and the ledger
+// recognizes it if Stripe delivers it later after all.
 //
 // A [Reconciler] does one window, or with [Reconciler.Walk] as much of it as there is time for. A
 // [Replay] does the windows, types and accounts that an operator chose.
