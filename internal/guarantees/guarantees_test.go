@@ -23,7 +23,7 @@ const (
 	full = "stripe.event"
 )
 
-// TestNothingUnauthenticatedEnters attacks guarantee 1 through the front door of the running stack.
+// TestNothingUnauthenticatedEnters attacks guarantee 1 through the HTTP API of the running stack.
 func TestNothingUnauthenticatedEnters(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})

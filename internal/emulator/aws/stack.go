@@ -47,13 +47,13 @@ type Options struct {
 	BuildDir    string            // where functions are built, .meterbridge/build beside the template when empty
 	Prebuilt    bool              // whether a function that is in BuildDir already is not built again
 	Environment map[string]string // replaces a variable in every function that declares it
-	Secrets     map[string]string // from a variable that names a secret to what that secret holds
+	Secrets     map[string]string // value of each secret, by the variable of a function that names the secret
 	Observer    activity.Observer // receives every step; nil means none is reported
 
 	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts,
 	// delays, schedules, the deadlines of the functions that queues feed. Zero means 1. The work of
 	// a function takes as long as ever, so no deadline is made shorter than 3 s, and a factor that
-	// makes visibility timeouts shorter than that lets batches be handed out twice.
+	// makes visibility timeouts shorter than that lets batches be received twice.
 	ClockFactor float64
 	// Unscheduled keeps schedules from running by themselves; see RunSchedules.
 	Unscheduled bool

@@ -48,7 +48,7 @@ type Function interface {
 }
 
 type route struct {
-	method, path string // method ANY matches all; the path may hold {name} and end in {name+}
+	method, path string // method ANY matches all; the path may contain {name} and end in {name+}
 	function     Function
 }
 

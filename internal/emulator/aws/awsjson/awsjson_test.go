@@ -1,6 +1,7 @@
 package awsjson_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -22,7 +23,7 @@ import (
 	emulatedsqs "github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
-// warnings collects what the handler reports. It is safe for concurrent use.
+// warnings collects the warnings of a handler. It is safe for concurrent use.
 type warnings struct {
 	mu    sync.Mutex
 	lines []string
@@ -43,7 +44,7 @@ func (w *warnings) want(t *testing.T, part string) {
 	}
 }
 
-func TestUnknownOperations(t *testing.T) {
+func TestUnknownOperationsAreRefusedByName(t *testing.T) {
 	t.Parallel()
 	warned := &warnings{}
 	url := sdktest.Serve(t, awsjson.New(&awsjson.Options{Warn: warned.add}, emulatedevents.New(nil, nil).Operations(), emulatedsqs.New(nil, nil).Operations()))
@@ -60,7 +61,7 @@ func TestUnknownOperations(t *testing.T) {
 	sdktest.WantCode(t, err, "UnknownOperationException")
 }
 
-func TestRequestsThatAreNotCalls(t *testing.T) {
+func TestMalformedRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	url := sdktest.Serve(t, awsjson.New(nil, emulatedevents.New(nil, nil).Operations()))
 	const target = "AWSEvents.PutEvents"
@@ -100,7 +101,17 @@ func pad(n int) string {
 	return text + strings.Repeat(" ", n-len(text))
 }
 
-func TestUnsupportedMemberIsWarnedOf(t *testing.T) {
+func TestMarshalEscapesOnlyWhatJSONNeeds(t *testing.T) {
+	t.Parallel()
+	if got := string(awsjson.Marshal(map[string]any{"a": "<&>é\n"})); got != `{"a":"<&>é\n"}` {
+		t.Errorf("Marshal = %s, want no escapes for HTML", got)
+	}
+	if got := awsjson.Marshal(json.RawMessage("not JSON")); got != nil {
+		t.Errorf("Marshal of what is not JSON = %s, want nil", got)
+	}
+}
+
+func TestUnsupportedMemberIsRefusedWithAWarning(t *testing.T) {
 	t.Parallel()
 	warned := &warnings{}
 	url := sdktest.Serve(t, awsjson.New(&awsjson.Options{Warn: warned.add}, emulatedevents.New(nil, nil).Operations()))
@@ -108,9 +119,9 @@ func TestUnsupportedMemberIsWarnedOf(t *testing.T) {
 	warned.want(t, `AWSEvents.PutEvents: request member "EndpointId" is not supported`)
 }
 
-// TestIntercept shows the faults that the hook is for: an error in the service's own form, and an
-// answer lost after the work was done.
-func TestIntercept(t *testing.T) {
+// TestInterceptReplacesOrLosesAnswers: an error in the form of the service, and an answer that is
+// lost after the work was done.
+func TestInterceptReplacesOrLosesAnswers(t *testing.T) {
 	t.Parallel()
 	queues := emulatedsqs.New(nil, nil)
 	q := queues.AddQueue(emulatedsqs.Config{Name: "q"})

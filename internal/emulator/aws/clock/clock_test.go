@@ -37,8 +37,8 @@ func TestNowRunsAtTheFactor(t *testing.T) {
 	}
 }
 
-// TestSkip: whoever looks at the clock sees the skip, and it goes on at its factor.
-func TestSkip(t *testing.T) {
+// TestNowReflectsASkip, and goes on at the clock's factor.
+func TestNowReflectsASkip(t *testing.T) {
 	t.Parallel()
 	for _, factor := range []float64{1, 60} {
 		synctest.Test(t, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestFastForwardSkipsToWhatIsDue(t *testing.T) {
 	})
 }
 
-// TestTimeIsNotSkippedDuringWork: what works has a deadline of its own.
+// TestTimeIsNotSkippedDuringWork, which has deadlines of its own.
 func TestTimeIsNotSkippedDuringWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

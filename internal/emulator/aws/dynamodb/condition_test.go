@@ -98,7 +98,7 @@ func TestConditionsThatDoNotHold(t *testing.T) {
 	}
 }
 
-func TestConditionsOnNoItem(t *testing.T) {
+func TestConditionsOnAMissingItem(t *testing.T) {
 	t.Parallel()
 	for condition, holds := range map[string]bool{
 		"attribute_not_exists(id)": true, "attribute_exists(id)": false, "s = :a": false, "s <> :a": true, "NOT n < :4": true,
@@ -110,7 +110,7 @@ func TestConditionsOnNoItem(t *testing.T) {
 	}
 }
 
-func TestConditionsRefused(t *testing.T) {
+func TestInvalidConditionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for condition, want := range map[string]string{
 		"":                               "The expression can not be empty",
@@ -163,9 +163,3 @@ func TestConditionsRefused(t *testing.T) {
 	wantMessage(t, check(t, "s IN ("+in+")", true), "at most 100 operands")
 	wantMessage(t, check(t, strings.Repeat(" ", 4097)+"s = :a", true), "Expression size")
 }
-
-// update applies an expression to the sample item and returns what it answers.
-// TestRemovalsMeanTheItemAsItWas has every index in an expression point into the list before any
-// change. FuzzExpressions holds that no expression makes the table panic, answer with a foreign
-// error, or change an item it refused to change. FuzzNumbers holds that the stored form of a number
-// is stable: storing it again changes nothing.

@@ -72,7 +72,7 @@ func get(t testing.TB, ledger *dynamodb.Table, key string) string {
 	return encode(t, out.Item)
 }
 
-// wantMessage fails the test unless err is a ValidationError whose message holds part.
+// wantMessage fails the test unless err is a ValidationError whose message contains part.
 func wantMessage(t *testing.T, err error, part string) {
 	t.Helper()
 	if e := (*dynamodb.ValidationError)(nil); !errors.As(err, &e) || !strings.Contains(e.Message, part) {
@@ -82,7 +82,7 @@ func wantMessage(t *testing.T, err error, part string) {
 
 const key = `{"id":{"S":"evt_1"}}`
 
-func TestPutGetDelete(t *testing.T) {
+func TestPutItemIsReadUntilDeleted(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
 	const first, second = `{"id":{"S":"evt_1"},"n":{"N":"1"}}`, `{"id":{"S":"evt_1"},"other":{"BOOL":true}}`
@@ -108,7 +108,7 @@ func TestPutGetDelete(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestInvalidKeysAreRefused(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
 	for item, want := range map[string]string{
@@ -130,7 +130,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestRangeKey(t *testing.T) {
+func TestRangeKeyKeepsItemsApart(t *testing.T) {
 	t.Parallel()
 	events, err := dynamodb.NewTable(dynamodb.Config{
 		Name: "events", Hash: dynamodb.Key{Name: "h", Type: dynamodb.String}, Range: dynamodb.Key{Name: "r", Type: dynamodb.Number},
@@ -151,7 +151,7 @@ func TestRangeKey(t *testing.T) {
 	wantMessage(t, err, "Missing the key r")
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestTableWithoutNameOrKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	good := dynamodb.Key{Name: "id", Type: dynamodb.String}
 	for _, cfg := range []dynamodb.Config{
@@ -168,8 +168,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestClaimsAreExclusive lets many workers claim the same ids, as the ledger does: each id has one
-// winner.
+// TestClaimsAreExclusive: of many workers that claim the same ids, as the ledger does, one gets
+// each id.
 func TestClaimsAreExclusive(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
@@ -222,7 +222,7 @@ type wireItem = map[string]types.AttributeValue
 func text(s string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: s} }
 func number(n string) types.AttributeValue { return &types.AttributeValueMemberN{Value: n} }
 
-func TestLedgerOverTheWire(t *testing.T) {
+func TestLedgerWorksThroughTheSDK(t *testing.T) {
 	t.Parallel()
 	client, _ := newLedger(t)
 	claim := &sdk.PutItemInput{
@@ -311,10 +311,10 @@ func plain(in wireItem) map[string]any {
 	return out
 }
 
-// numeral keeps numbers apart from strings in comparisons.
+// numeral distinguishes numbers from strings in comparisons.
 type numeral string
 
-func TestEveryTypeSurvivesTheWire(t *testing.T) {
+func TestEveryTypeSurvivesTheSDK(t *testing.T) {
 	t.Parallel()
 	client, _ := newLedger(t)
 	item := wireItem{
@@ -332,7 +332,7 @@ func TestEveryTypeSurvivesTheWire(t *testing.T) {
 	wantAttributes(t, "GetItem", got.Item, item)
 }
 
-func TestTableErrors(t *testing.T) {
+func TestErrorsHaveTheirTypeInTheSDK(t *testing.T) {
 	t.Parallel()
 	client, _ := newLedger(t)
 	evt := wireItem{"id": text("evt_1")}
@@ -353,9 +353,9 @@ func TestTableErrors(t *testing.T) {
 	}
 }
 
-// TestNoScans refuses what the ledger must not use, and the conditions of the API before
-// expressions.
-func TestNoScans(t *testing.T) {
+// TestScanAndOlderParametersAreRefused: the ledger must not scan, and the conditions that came
+// before expressions are not emulated.
+func TestScanAndOlderParametersAreRefused(t *testing.T) {
 	t.Parallel()
 	client, _ := newLedger(t)
 	_, err := client.Scan(t.Context(), &sdk.ScanInput{TableName: aws.String("ledger")})
@@ -369,8 +369,8 @@ func TestNoScans(t *testing.T) {
 	sdktest.WantCode(t, err, "ValidationException")
 }
 
-// TestChecksums sends what the SDK checks on success and, as DynamoDB does, on failure too.
-func TestChecksums(t *testing.T) {
+// TestAnswersBearAChecksum, which the SDK checks, and failures too, as in DynamoDB.
+func TestAnswersBearAChecksum(t *testing.T) {
 	t.Parallel()
 	_, url := newLedger(t)
 	for _, body := range []string{

@@ -8,6 +8,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 )
 
+// FuzzExpressions checks that no expression makes the table panic, answer with an unknown error, or
+// change an item that it refused to change.
 func FuzzExpressions(f *testing.F) {
 	for _, seed := range []string{
 		"attribute_exists(id) AND NOT (n BETWEEN :4 AND :6 OR s IN (:a, :claimed))", "begins_with(#s, :cl) or size(m.deep) <> :5",
@@ -37,6 +39,7 @@ func FuzzExpressions(f *testing.F) {
 	})
 }
 
+// FuzzNumbers checks that the stored form of a number is stable: storing it again changes nothing.
 func FuzzNumbers(f *testing.F) {
 	for _, seed := range []string{"0", "-1.50", "1e125", "9.9e-130", "00012", ".5", "1e-999"} {
 		f.Add(seed)

@@ -9,7 +9,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 )
 
-func TestConditionFailure(t *testing.T) {
+func TestFailedConditionReturnsTheItemOnRequest(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
 	const held = `{"id":{"S":"evt_1"},"owner_id":{"S":"a"}}`
@@ -33,7 +33,7 @@ func TestConditionFailure(t *testing.T) {
 	}
 }
 
-func TestProjection(t *testing.T) {
+func TestProjectionSelectsAttributes(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
 	put(t, ledger, `{"id":{"S":"evt_1"},"a":{"N":"1"},"m":{"M":{"x":{"N":"2"},"y":{"N":"3"}}},"l":{"L":[{"N":"4"},{"N":"5"},{"M":{"z":{"N":"6"}}}]}}`)
@@ -67,7 +67,7 @@ func TestProjection(t *testing.T) {
 	}
 }
 
-func TestOptionsNotSupported(t *testing.T) {
+func TestUnsupportedOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	ledger, item := newTable(t), attributes(t, key)
 	for want, w := range map[string]dynamodb.Write{
@@ -90,7 +90,7 @@ func TestOptionsNotSupported(t *testing.T) {
 	}
 }
 
-func TestItemSize(t *testing.T) {
+func TestItemSizeIsLimited(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
 	// sized returns an item of n bytes: "id" and its value are 7, "v" and "e" count with what they

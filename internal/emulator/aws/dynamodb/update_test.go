@@ -7,6 +7,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 )
 
+// update applies an expression to the sample item and returns the answer.
 func update(t testing.TB, expression, returnValues string) (dynamodb.WriteOutput, *dynamodb.Table, error) {
 	t.Helper()
 	ledger := newTable(t)
@@ -18,7 +19,7 @@ func update(t testing.TB, expression, returnValues string) (dynamodb.WriteOutput
 	return out, ledger, err
 }
 
-func TestUpdates(t *testing.T) {
+func TestUpdatesChangeTheItem(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{ // what UPDATED_NEW returns
 		"SET s = :a":                          `{"s":{"S":"a"}}`,
@@ -52,7 +53,8 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
-func TestRemovalsMeanTheItemAsItWas(t *testing.T) {
+// TestIndexesReferToTheItemAsItWas before any change of the expression.
+func TestIndexesReferToTheItemAsItWas(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
 		"REMOVE l[0]":             `{"L":[{"N":"7"}]}`,
@@ -73,7 +75,7 @@ func TestRemovalsMeanTheItemAsItWas(t *testing.T) {
 	}
 }
 
-func TestUpdateReturnValues(t *testing.T) {
+func TestUpdateReturnsTheValuesAskedFor(t *testing.T) {
 	t.Parallel()
 	for which, want := range map[string]string{
 		"":            "",
@@ -98,7 +100,7 @@ func TestUpdateReturnValues(t *testing.T) {
 	}
 }
 
-func TestUpdateMakesTheItem(t *testing.T) {
+func TestUpdateCreatesAMissingItem(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
 	in := dynamodb.UpdateInput{Key: attributes(t, key)}
@@ -117,7 +119,7 @@ func TestUpdateMakesTheItem(t *testing.T) {
 	}
 }
 
-func TestUpdatesRefused(t *testing.T) {
+func TestInvalidUpdatesAreRefused(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
 		"":                                 "Invalid UpdateExpression: The expression can not be empty",

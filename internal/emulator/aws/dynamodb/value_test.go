@@ -45,7 +45,7 @@ func TestValuesRoundTrip(t *testing.T) {
 	}
 }
 
-func TestValuesRefused(t *testing.T) {
+func TestInvalidValuesAreRefused(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		`null`:               "exactly one",

@@ -30,8 +30,8 @@ type Service struct {
 	buses     []*bus
 }
 
-// New returns a service without buses, whose rules deliver to the targets of the directory; nil is an
-// empty directory. Rules with a schedule are added to schedules; nil means that they never run.
+// New returns a service without buses, whose rules deliver to the targets of the directory; nil is
+// an empty directory. Rules with a schedule are added to schedules; nil means that they never run.
 func New(directory *target.Directory, schedules *scheduler.Service) *Service {
 	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil)), schedules: schedules}
 }
@@ -242,8 +242,9 @@ func (s *Service) put(b *bus, e event) {
 	}
 }
 
-// deliver hands the event to a target, or to the target's dead-letter queue with the attributes
-// that EventBridge sets: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+// deliver delivers the event to a target, or stores it in the target's dead-letter queue with the
+// attributes that EventBridge sets:
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 func (s *Service) deliver(r *rule, t *ruleTarget, envelope []byte, e event) {
 	body, err := t.transform.Apply(envelope, transform.Meta{RuleARN: r.arn, RuleName: r.name, IngestionTime: e.Time})
 	if err == nil {

@@ -59,7 +59,7 @@ func putInput(entries ...types.PutEventsRequestEntry) *eventbridge.PutEventsInpu
 	return &eventbridge.PutEventsInput{Entries: entries}
 }
 
-func TestPutEvents(t *testing.T) {
+func TestEntriesArriveAsTheyWereSent(t *testing.T) {
 	t.Parallel()
 	buses := &buses{}
 	client := buses.client(t)
@@ -86,7 +86,7 @@ func TestPutEvents(t *testing.T) {
 	}
 }
 
-func TestPutEventsFailsEntryByEntry(t *testing.T) {
+func TestInvalidEntriesFailAlone(t *testing.T) {
 	t.Parallel()
 	// with returns a valid entry changed by f.
 	with := func(f func(*types.PutEventsRequestEntry)) types.PutEventsRequestEntry {
@@ -149,7 +149,7 @@ func nested(n int) string {
 	return strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1)
 }
 
-func TestPutEventsBounds(t *testing.T) {
+func TestCallOutsideItsLimitsIsRefused(t *testing.T) {
 	t.Parallel()
 	client := (&buses{}).client(t)
 	// sized returns an entry that counts n bytes, by AWS's rule.
@@ -174,7 +174,7 @@ func TestPutEventsBounds(t *testing.T) {
 	}
 }
 
-func TestPutEventsToAMissingBusIsSilentInAWS(t *testing.T) {
+func TestEntryForAMissingBusIsDroppedWithAWarning(t *testing.T) {
 	t.Parallel()
 	buses := &buses{}
 	client := buses.client(t)

@@ -39,7 +39,7 @@ func (f *function) build(ctx context.Context) (string, error) {
 	}
 	started := time.Now()
 	target := "build-" + f.ID()
-	f.service.directory.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: "make " + target})
+	f.record(activity.Step{Kind: activity.Building, Text: "make " + target})
 	command := exec.CommandContext(ctx, "make", "--silent", "--no-print-directory", "-C", source, target,
 		"ARTIFACTS_DIR="+artifacts, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	group(command)
@@ -54,7 +54,7 @@ func (f *function) build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(bootstrap); err != nil {
 		return "", fmt.Errorf("build %s: make %s in %s left no executable named bootstrap in ARTIFACTS_DIR", f.ID(), target, source)
 	}
-	f.service.directory.Recorder.Record(activity.Step{Kind: activity.Built, Name: f.ID(), Took: time.Since(started)})
+	f.record(activity.Step{Kind: activity.Built, Took: time.Since(started)})
 	return bootstrap, nil
 }
 
@@ -77,7 +77,7 @@ func (f *function) runBuild(command *exec.Cmd) error {
 		lines := bufio.NewScanner(reader)
 		for lines.Scan() {
 			tail.add(lines.Text())
-			f.service.directory.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: lines.Text()})
+			f.record(activity.Step{Kind: activity.Building, Text: lines.Text()})
 		}
 		io.Copy(io.Discard, reader)
 	}()
@@ -110,7 +110,7 @@ func (f *function) runReporting(command *exec.Cmd) error {
 			return err
 		case <-tick.C:
 			took := time.Since(started).Round(time.Second)
-			f.service.directory.Recorder.Record(activity.Step{Kind: activity.Building, Name: f.ID(), Text: fmt.Sprintf("still compiling after %s; a first build takes a minute or two", took)})
+			f.record(activity.Step{Kind: activity.Building, Text: fmt.Sprintf("still compiling after %s; a first build takes a minute or two", took)})
 		}
 	}
 }

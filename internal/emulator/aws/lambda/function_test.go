@@ -42,7 +42,7 @@ func bootstrap(mode string) {
 	}
 }
 
-// command is the payload that tells the function what to do.
+// command is the payload of the function: what to do.
 type command struct{ Do, Text string }
 
 func handle(ctx context.Context, c command) (string, error) {
@@ -169,7 +169,7 @@ func TestOverrunningInstanceIsKilled(t *testing.T) {
 	}
 }
 
-func TestExitIsAnError(t *testing.T) {
+func TestExitWithoutAnAnswerIsAnError(t *testing.T) {
 	t.Parallel()
 	f := newFunction(t, nil)
 	if _, err := invoke(t, f, command{Do: "exit"}); !errors.Is(err, lambda.ErrExited) {
@@ -177,8 +177,8 @@ func TestExitIsAnError(t *testing.T) {
 	}
 }
 
-// TestKillEndsTheInstanceThatWorksOnIt and no other; the next invocation has a new one.
-func TestKillEndsTheInstanceThatWorksOnIt(t *testing.T) {
+// TestKillEndsTheInstanceWithThePayload and no other; the next invocation gets a new instance.
+func TestKillEndsTheInstanceWithThePayload(t *testing.T) {
 	t.Parallel()
 	f := newFunction(t, nil)
 	gate := filepath.Join(t.TempDir(), "gate")
@@ -207,7 +207,7 @@ func TestKillEndsTheInstanceThatWorksOnIt(t *testing.T) {
 	}
 }
 
-func TestFailedStartTellsWhy(t *testing.T) {
+func TestFailedStartReportsTheReason(t *testing.T) {
 	t.Parallel()
 	var logs lines
 	f := newFunction(t, func(c *lambda.Config) {
@@ -222,7 +222,7 @@ func TestFailedStartTellsWhy(t *testing.T) {
 	}
 }
 
-func TestMissingExecutable(t *testing.T) {
+func TestMissingExecutableIsAnError(t *testing.T) {
 	t.Parallel()
 	f := newFunction(t, func(c *lambda.Config) { c.Bootstrap = filepath.Join(c.TaskRoot, "bootstrap") })
 	if err := f.Warm(t.Context()); !errors.Is(err, os.ErrNotExist) {
@@ -242,7 +242,7 @@ func TestEnvironmentIsTheFunctionsOwn(t *testing.T) {
 	}
 }
 
-func TestDeadlineIsTold(t *testing.T) {
+func TestFunctionKnowsItsDeadline(t *testing.T) {
 	t.Parallel()
 	f := newFunction(t, nil)
 	got, err := invoke(t, f, command{Do: "deadline"})
@@ -252,7 +252,7 @@ func TestDeadlineIsTold(t *testing.T) {
 	}
 }
 
-func TestOutputIsPassedOnByLine(t *testing.T) {
+func TestOutputIsLoggedByLine(t *testing.T) {
 	t.Parallel()
 	var logs lines
 	f := newFunction(t, func(c *lambda.Config) { c.Log = logs.add })
@@ -267,8 +267,8 @@ func TestOutputIsPassedOnByLine(t *testing.T) {
 	}
 }
 
-// TestInstancesWorkAtOnce proves that as many invocations as there are instances run at the same
-// time, and no more.
+// TestInstancesWorkAtOnce: as many invocations as there are instances run at the same time, and no
+// more.
 func TestInstancesWorkAtOnce(t *testing.T) {
 	t.Parallel()
 	const instances = 3

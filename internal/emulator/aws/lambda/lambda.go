@@ -33,8 +33,8 @@ import (
 // not say.
 const defaultConcurrency = 4
 
-// leastTimeout is the least that a clock's factor leaves of a function's timeout: its work takes as
-// long as ever.
+// leastTimeout is the shortest timeout that a clock's factor makes of a function's, since the
+// function itself does not run faster.
 const leastTimeout = 3 * time.Second
 
 // Options change how a service is made. The zero value is the default.
@@ -72,7 +72,7 @@ func New(directory *target.Directory, opts *Options) *Service {
 	return s
 }
 
-// function is a function of the template, which has instances once the service has started.
+// function is a function of the template. Its Function is nil until the service starts.
 type function struct {
 	*Function
 	service    *Service
@@ -151,15 +151,13 @@ func (f *function) prepare(ctx context.Context) error {
 	f.Function = NewFunction(Config{
 		Name: f.resource.Name, ARN: f.resource.ARN, Bootstrap: bootstrap, TaskRoot: filepath.Dir(bootstrap), Env: f.environment(),
 		Timeout: f.timeout(), MemorySize: int(f.properties.MemorySize), Instances: instances,
-		Log: func(line string) {
-			f.service.directory.Recorder.Record(activity.Step{Kind: activity.Logged, Name: f.ID(), Text: line})
-		},
+		Log: func(line string) { f.record(activity.Step{Kind: activity.Logged, Text: line}) },
 	})
 	return nil
 }
 
-// timeout is how long an invocation may take in real time. For a function that a queue feeds it
-// passes as fast as the visibility timeout does, which has to be longer than it.
+// timeout returns how long an invocation may take in real time. The timeout of a function that
+// polls a queue is as fast as the visibility timeout, which must be longer.
 func (f *function) timeout() time.Duration {
 	inTemplate := cmp.Or(f.properties.Timeout, 3).Seconds()
 	if len(f.mappings) == 0 {
@@ -186,6 +184,12 @@ func (f *function) environment() map[string]string {
 
 // ID implements [target.Target].
 func (f *function) ID() string { return f.resource.LogicalID }
+
+// record records a step of the function.
+func (f *function) record(s activity.Step) {
+	s.Name = f.ID()
+	f.service.directory.Recorder.Record(s)
+}
 
 // Variable returns the value that the template gives to an environment variable of the function
 // with a logical id, and whether it declares one.
@@ -246,8 +250,8 @@ func (f *function) Deliver(payload []byte, _ string) error {
 		for attempt := 0; ; attempt++ {
 			started := time.Now()
 			_, err := f.Invoke(s.stopped, payload)
-			s.directory.Recorder.Record(activity.Step{
-				Kind: activity.Invoked, Name: f.ID(), EventID: activity.EnvelopeEventID(payload), Count: 1, Took: time.Since(started), Err: err,
+			f.record(activity.Step{
+				Kind: activity.Invoked, EventID: activity.EnvelopeEventID(payload), Count: 1, Took: time.Since(started), Err: err,
 			})
 			if err == nil || s.stopped.Err() != nil {
 				return

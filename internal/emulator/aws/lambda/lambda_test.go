@@ -186,6 +186,23 @@ func TestFailedInvocationGoesToItsDestination(t *testing.T) {
 	}
 }
 
+// TestPayloadThatIsNotJSONIsDroppedWithAWarning: no record of its invocation can be made.
+func TestPayloadThatIsNotJSONIsDroppedWithAWarning(t *testing.T) {
+	t.Parallel()
+	b := start(t, `
+  Failures: {Type: AWS::SQS::Queue}
+  Failing:
+    Type: AWS::Serverless::Function
+    Properties:
+      EventInvokeConfig: {MaximumRetryAttempts: 0, DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failures.Arn}}}
+`)
+	b.deliver(functionARN("Failing"), "not JSON")
+	b.waitIdle()
+	if got := b.Text(activity.Warned); !strings.Contains(got, "which Failures refused") {
+		t.Errorf("warnings %q, want one of the lost payload", got)
+	}
+}
+
 // TestMappingDeletesWhatNoFilterMatches, and a mapping that is disabled polls nothing.
 func TestMappingDeletesWhatNoFilterMatches(t *testing.T) {
 	t.Parallel()

@@ -3,9 +3,7 @@ package lambda
 import (
 	"cmp"
 	"context"
-	"crypto/md5"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -68,8 +66,8 @@ func (m *mapping) poll(ctx context.Context) {
 	for _, message := range done {
 		m.queue.Delete(message.Receipt) // an expired receipt means that the message is delivered again, as in SQS
 	}
-	m.function.service.directory.Recorder.Record(activity.Step{
-		Kind: activity.Invoked, Name: m.function.ID(), Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
+	m.function.record(activity.Step{
+		Kind: activity.Invoked, Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
 		Took: time.Since(started), Err: err,
 	})
 }
@@ -106,15 +104,13 @@ func (m *mapping) filter(messages []sqs.Message) []sqs.Message {
 	if len(m.filters) == 0 {
 		return messages
 	}
-	var passed []sqs.Message
-	for _, message := range messages {
-		if m.passes(message) {
-			passed = append(passed, message)
-		} else {
+	return slices.DeleteFunc(messages, func(message sqs.Message) bool {
+		passes := m.passes(message)
+		if !passes {
 			m.queue.Delete(message.Receipt)
 		}
-	}
-	return passed
+		return !passes
+	})
 }
 
 func (m *mapping) passes(message sqs.Message) bool {
@@ -140,9 +136,8 @@ func (m *mapping) event(messages []sqs.Message) []byte {
 
 // record returns a message as functions receive it. The body is text, or JSON for a filter.
 func (m *mapping) record(message sqs.Message, body any) map[string]any {
-	sum := md5.Sum([]byte(message.Body))
 	return map[string]any{
-		"messageId": message.ID, "receiptHandle": message.Receipt, "body": body, "md5OfBody": hex.EncodeToString(sum[:]),
+		"messageId": message.ID, "receiptHandle": message.Receipt, "body": body, "md5OfBody": message.BodyMD5(),
 		"attributes": message.SystemAttributes(), "messageAttributes": messageAttributes(message),
 		"eventSource": "aws:sqs", "eventSourceARN": m.queue.Config().ARN, "awsRegion": target.Region,
 	}
@@ -176,23 +171,15 @@ func succeeded(messages []sqs.Message, answer []byte) []sqs.Message {
 	if json.Unmarshal(answer, &report) != nil {
 		return nil
 	}
-	pending := map[string]bool{}
-	for _, message := range messages {
-		pending[message.ID] = true
-	}
+	failed := map[string]bool{}
 	for _, failure := range report.BatchItemFailures {
-		if _, known := pending[failure.ItemIdentifier]; !known {
+		id := failure.ItemIdentifier
+		if !slices.ContainsFunc(messages, func(m sqs.Message) bool { return m.ID == id }) {
 			return nil
 		}
-		pending[failure.ItemIdentifier] = false
+		failed[id] = true
 	}
-	var done []sqs.Message
-	for _, message := range messages {
-		if pending[message.ID] {
-			done = append(done, message)
-		}
-	}
-	return done
+	return slices.DeleteFunc(slices.Clone(messages), func(m sqs.Message) bool { return failed[m.ID] })
 }
 
 // mappingProperties are those of AWS::Lambda::EventSourceMapping that the emulator acts on.

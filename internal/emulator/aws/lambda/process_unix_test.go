@@ -29,7 +29,7 @@ func TestKillEndsTheWholeProcessGroup(t *testing.T) {
 	if err := killGroup(cmd); err != nil {
 		t.Fatal(err)
 	}
-	// The pipe ends only when every process that holds it has, the child's child included.
+	// The pipe ends only when every process that has it open ends, the child of the child included.
 	for err == nil {
 		_, err = reader.ReadByte()
 	}

@@ -19,8 +19,7 @@ import (
 
 const secretARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:signing-AbCdEf"
 
-// newSecrets returns a store with the secret "signing", which has no value yet, and a client for
-// it.
+// newSecrets returns a service with the secret "signing", which has no value yet, and a client.
 func newSecrets(t *testing.T) (*emulated.Service, *secretsmanager.Client) {
 	t.Helper()
 	store := emulated.New(func() time.Time { return time.UnixMilli(1_700_000_000_500) })
@@ -39,7 +38,7 @@ func get(t *testing.T, c *secretsmanager.Client, stage string) string {
 	return aws.ToString(out.SecretString)
 }
 
-func TestGetSecretValue(t *testing.T) {
+func TestSecretIsFoundByNameAndARN(t *testing.T) {
 	t.Parallel()
 	store, client := newSecrets(t)
 	if err := store.Put("signing", "whsec_1"); err != nil {
@@ -61,7 +60,7 @@ func TestGetSecretValue(t *testing.T) {
 	}
 }
 
-func TestSecretsThatAreMissing(t *testing.T) {
+func TestMissingSecretsAndVersionsAreNotFound(t *testing.T) {
 	t.Parallel()
 	store, client := newSecrets(t)
 	check := func(in *secretsmanager.GetSecretValueInput, want string) {
@@ -83,7 +82,7 @@ func TestSecretsThatAreMissing(t *testing.T) {
 		"Secrets Manager can't find the specified secret value for VersionId: none")
 }
 
-func TestRotation(t *testing.T) {
+func TestRotationKeepsThePreviousValue(t *testing.T) {
 	t.Parallel()
 	store, client := newSecrets(t)
 	for _, value := range []string{"whsec_1", "whsec_2", "whsec_3"} {
@@ -134,7 +133,7 @@ func TestStagesMoveBack(t *testing.T) {
 	}
 }
 
-func TestPutSecretValueRefuses(t *testing.T) {
+func TestInvalidValuesAreRefused(t *testing.T) {
 	t.Parallel()
 	_, client := newSecrets(t)
 	token := aws.String(strings.Repeat("t", 32))
@@ -167,7 +166,7 @@ func TestPutSecretValueRefuses(t *testing.T) {
 	}
 }
 
-func TestSecretBinary(t *testing.T) {
+func TestBinaryValueStaysBinary(t *testing.T) {
 	t.Parallel()
 	store, client := newSecrets(t)
 	in := &secretsmanager.PutSecretValueInput{SecretId: aws.String("signing"), SecretBinary: []byte{0, 255}}
@@ -186,7 +185,7 @@ func TestSecretBinary(t *testing.T) {
 	}
 }
 
-func TestCreateTwice(t *testing.T) {
+func TestNameCanBeAddedOnce(t *testing.T) {
 	t.Parallel()
 	store, _ := newSecrets(t)
 	var refused *awsjson.Error

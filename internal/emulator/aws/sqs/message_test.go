@@ -17,7 +17,7 @@ func text(value string) sqs.Attribute {
 	return sqs.Attribute{DataType: "String", StringValue: value}
 }
 
-func TestSendRefuses(t *testing.T) {
+func TestInvalidMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	many := map[string]sqs.Attribute{}
 	for i := range 11 {
@@ -60,9 +60,9 @@ func one(name string, a sqs.Attribute) map[string]sqs.Attribute {
 	return map[string]sqs.Attribute{name: a}
 }
 
-// TestDigests compares with digests that Python's hashlib computed from the byte layout in the SQS
+// TestDigestsAreThoseOfTheGuide, computed with Python's hashlib from the byte layout in the SQS
 // guide.
-func TestDigests(t *testing.T) {
+func TestDigestsAreThoseOfTheGuide(t *testing.T) {
 	t.Parallel()
 	attributes := map[string]sqs.Attribute{
 		"reason":   text("not_found"),
@@ -80,7 +80,7 @@ func TestDigests(t *testing.T) {
 	}
 }
 
-func TestSystemAttributes(t *testing.T) {
+func TestSystemAttributesAreComplete(t *testing.T) {
 	t.Parallel()
 	at := time.UnixMilli(1_700_000_000_123)
 	fresh := sqs.Message{Sent: at}.SystemAttributes()

@@ -60,6 +60,7 @@ func TestBatchesReportEntryByEntry(t *testing.T) {
 	}
 }
 
+// wantBatch compares failed entries with pairs of id and code.
 func wantBatch(t *testing.T, operation string, failed []types.BatchResultErrorEntry, want ...string) {
 	t.Helper()
 	var got []string
@@ -74,7 +75,7 @@ func wantBatch(t *testing.T, operation string, failed []types.BatchResultErrorEn
 	}
 }
 
-func TestBatchesAsAWhole(t *testing.T) {
+func TestInvalidBatchIsRefusedAsAWhole(t *testing.T) {
 	t.Parallel()
 	_, client := newService(t)
 	// entries returns one entry for each id, with bodies of size bytes.
@@ -110,7 +111,7 @@ func TestBatchesAsAWhole(t *testing.T) {
 	}
 }
 
-func TestSendMessageRefuses(t *testing.T) {
+func TestInvalidSendMessageIsRefused(t *testing.T) {
 	t.Parallel()
 	_, client := newService(t)
 	for _, tt := range []struct {
@@ -142,7 +143,7 @@ func TestSendMessageRefuses(t *testing.T) {
 	}
 }
 
-func TestReceiveFilters(t *testing.T) {
+func TestReceiveReturnsTheAttributesAskedFor(t *testing.T) {
 	t.Parallel()
 	q, client := newService(t)
 	attribute := emulated.Attribute{DataType: "String", StringValue: "v"}
@@ -183,7 +184,7 @@ func TestReceiveFilters(t *testing.T) {
 	}
 }
 
-func TestChangeMessageVisibility(t *testing.T) {
+func TestChangeMessageVisibilityThroughTheSDK(t *testing.T) {
 	t.Parallel()
 	q, client := newService(t)
 	if _, err := q.Send(emulated.Message{Body: "a"}); err != nil {
@@ -211,7 +212,7 @@ func TestChangeMessageVisibility(t *testing.T) {
 	}
 }
 
-func TestReceiveMessageRefuses(t *testing.T) {
+func TestInvalidReceiveMessageIsRefused(t *testing.T) {
 	t.Parallel()
 	_, client := newService(t)
 	for name, in := range map[string]*sqs.ReceiveMessageInput{

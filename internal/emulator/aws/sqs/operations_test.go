@@ -34,7 +34,7 @@ func newService(t *testing.T) (*emulated.Queue, *sqs.Client) {
 	return q, sqs.NewFromConfig(sdktest.Config(sdktest.Serve(t, awsjson.New(nil, service.Operations()))))
 }
 
-// receiveOne takes one message with everything SQS tells about it.
+// receiveOne receives one message with all of its attributes.
 func receiveOne(t *testing.T, c *sqs.Client) types.Message {
 	t.Helper()
 	out, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
@@ -50,7 +50,7 @@ func receiveOne(t *testing.T, c *sqs.Client) types.Message {
 	return out.Messages[0]
 }
 
-func TestMessageOverTheWire(t *testing.T) {
+func TestMessageSurvivesTheSDK(t *testing.T) {
 	t.Parallel()
 	q, client := newService(t)
 	in := &sqs.SendMessageInput{
@@ -91,8 +91,7 @@ func TestMessageOverTheWire(t *testing.T) {
 	}
 }
 
-// wantBatch compares failed entries with "id code" pairs.
-func TestQueueNames(t *testing.T) {
+func TestQueuesAreFoundByName(t *testing.T) {
 	t.Parallel()
 	_, client := newService(t)
 	got, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("fetch")})
@@ -111,9 +110,8 @@ func TestQueueNames(t *testing.T) {
 	}
 }
 
-// TestQueueURLs finds a queue by its URL's path, since a client may know the machine by another
-// name.
-func TestQueueURLs(t *testing.T) {
+// TestQueuesAreFoundByThePathOfTheURL, since a client may use another name of this machine.
+func TestQueuesAreFoundByThePathOfTheURL(t *testing.T) {
 	t.Parallel()
 	_, client := newService(t)
 	for url, want := range map[string]any{
@@ -131,7 +129,7 @@ func TestQueueURLs(t *testing.T) {
 	}
 }
 
-func TestGetQueueAttributes(t *testing.T) {
+func TestQueueAttributesAreExact(t *testing.T) {
 	t.Parallel()
 	q, client := newService(t)
 	for range 2 {
@@ -165,7 +163,7 @@ func TestGetQueueAttributes(t *testing.T) {
 	}
 }
 
-func TestEveryOperationNeedsItsQueue(t *testing.T) {
+func TestOperationOnAMissingQueueIsRefused(t *testing.T) {
 	t.Parallel()
 	url := sdktest.Serve(t, awsjson.New(nil, emulated.New(nil, nil).Operations()))
 	for _, operation := range []string{

@@ -15,7 +15,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
-// run gives each test a queue in a bubble of its own, where time passes only when everyone waits.
+// run gives each test a queue in a bubble of its own, where time passes only while everything
+// waits.
 func run(t *testing.T, cfg sqs.Config, f func(t *testing.T, q *sqs.Queue)) {
 	t.Helper()
 	t.Parallel()
@@ -34,7 +35,7 @@ func send(t *testing.T, q *sqs.Queue, body string) sqs.Message {
 	return m
 }
 
-// receive takes one message and fails the test if there is none.
+// receive receives one message and fails the test if there is none.
 func receive(t *testing.T, q *sqs.Queue) sqs.Message {
 	t.Helper()
 	messages := q.Receive(t.Context(), 1, 0, sqs.Default)
@@ -86,7 +87,7 @@ func TestMessageRoundTrip(t *testing.T) {
 	})
 }
 
-func TestDelay(t *testing.T) {
+func TestDelayedMessageIsNotReceived(t *testing.T) {
 	run(t, sqs.Config{Delay: time.Minute}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "by the queue")
 		for body, delay := range map[string]time.Duration{"at once": 0, "by the message": 2 * time.Minute} {
@@ -105,7 +106,7 @@ func TestDelay(t *testing.T) {
 	})
 }
 
-func TestRetention(t *testing.T) {
+func TestMessageExpiresAfterItsRetention(t *testing.T) {
 	run(t, sqs.Config{Retention: time.Hour, VisibilityTimeout: 2 * time.Hour}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "in flight when its time ends")
 		receive(t, q)
@@ -117,7 +118,7 @@ func TestRetention(t *testing.T) {
 	})
 }
 
-func TestRedrive(t *testing.T) {
+func TestMessageMovesToTheDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(1)
@@ -149,7 +150,7 @@ func TestRedrive(t *testing.T) {
 	})
 }
 
-func TestRedriveWakesAPollOfTheDeadLetters(t *testing.T) {
+func TestRedriveWakesAReceiveOnTheDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(1)
@@ -194,7 +195,7 @@ func TestPickReorders(t *testing.T) {
 	})
 }
 
-func TestOrderAndLimit(t *testing.T) {
+func TestOldestMessagesAreReceivedFirst(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		for _, body := range []string{"a", "b", "c"} {
 			send(t, q, body)
@@ -206,7 +207,7 @@ func TestOrderAndLimit(t *testing.T) {
 	})
 }
 
-func TestPurge(t *testing.T) {
+func TestPurgeDeletesEverything(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "in flight")
 		receive(t, q)
@@ -220,9 +221,9 @@ func TestPurge(t *testing.T) {
 	})
 }
 
-// TestConcurrentConsumers has every message deleted exactly once by consumers that race for it,
-// while senders still send.
-func TestConcurrentConsumers(t *testing.T) {
+// TestConcurrentConsumersShareTheMessages: each message is deleted once by consumers that compete
+// for it while senders still send.
+func TestConcurrentConsumersShareTheMessages(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		const messages, consumers = 500, 8
 		var mu sync.Mutex

@@ -12,7 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
-func TestVisibilityTimeout(t *testing.T) {
+func TestReceivedMessageIsHiddenUntilItsTimeout(t *testing.T) {
 	run(t, sqs.Config{VisibilityTimeout: 10 * time.Second}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "a")
 		first := receive(t, q)
@@ -39,8 +39,9 @@ func TestVisibilityTimeout(t *testing.T) {
 	})
 }
 
-// TestDue: the next change is that of a message in flight, unless there is none.
-func TestDue(t *testing.T) {
+// TestDueIsTheNextChange, which is the end of a visibility timeout as long as a message is in
+// flight.
+func TestDueIsTheNextChange(t *testing.T) {
 	run(t, sqs.Config{VisibilityTimeout: 10 * time.Second, Retention: time.Hour}, func(t *testing.T, q *sqs.Queue) {
 		if got := q.Due(); !got.IsZero() {
 			t.Errorf("an empty queue is due at %v, want never", got)
@@ -61,7 +62,7 @@ func TestDue(t *testing.T) {
 	})
 }
 
-func TestDeleteAfterTheTimeoutStillCounts(t *testing.T) {
+func TestDeleteWorksAfterTheTimeout(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "a")
 		send(t, q, "b")
@@ -77,7 +78,7 @@ func TestDeleteAfterTheTimeoutStillCounts(t *testing.T) {
 	})
 }
 
-func TestChangeVisibility(t *testing.T) {
+func TestChangeVisibilityMovesTheTimeout(t *testing.T) {
 	run(t, sqs.Config{VisibilityTimeout: 30 * time.Second}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "a")
 		m := receive(t, q)
@@ -96,7 +97,7 @@ func TestChangeVisibility(t *testing.T) {
 	})
 }
 
-func TestVisibilityIsBoundedFromTheReceipt(t *testing.T) {
+func TestVisibilityIsLimitedFromTheReceive(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "a")
 		m := receive(t, q)
@@ -116,7 +117,7 @@ func TestVisibilityIsBoundedFromTheReceipt(t *testing.T) {
 	})
 }
 
-func TestForeignReceipts(t *testing.T) {
+func TestForeignReceiptsAreRefused(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		other := sqs.NewQueue(sqs.Config{Name: "other"}, clock.New(1))
 		send(t, other, "a")
@@ -132,7 +133,7 @@ func TestForeignReceipts(t *testing.T) {
 	})
 }
 
-func TestLongPoll(t *testing.T) {
+func TestReceiveWaitsForAMessage(t *testing.T) {
 	run(t, sqs.Config{VisibilityTimeout: 5 * time.Second}, func(t *testing.T, q *sqs.Queue) {
 		poll := func(wait time.Duration) ([]string, time.Duration) {
 			start := time.Now()
@@ -151,7 +152,7 @@ func TestLongPoll(t *testing.T) {
 	})
 }
 
-func TestShorterVisibilityWakesThePoll(t *testing.T) {
+func TestShorterVisibilityWakesAReceive(t *testing.T) {
 	run(t, sqs.Config{VisibilityTimeout: time.Hour}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "a")
 		m := receive(t, q)
@@ -168,7 +169,7 @@ func TestShorterVisibilityWakesThePoll(t *testing.T) {
 	})
 }
 
-func TestPollEndsWithItsContext(t *testing.T) {
+func TestReceiveEndsWithItsContext(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -183,9 +184,8 @@ func TestPollEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestCompressedTime has hours of hiding pass in seconds, with every time in the messages told by
-// the fast clock.
-func TestCompressedTime(t *testing.T) {
+// TestTimesFollowACompressedClock: hours pass in seconds, and messages bear the times of the clock.
+func TestTimesFollowACompressedClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(3600)

@@ -76,7 +76,7 @@ func (s *Service) AddQueue(cfg Config) *Queue {
 	return q
 }
 
-// recordParked records that a message was stored where messages stay.
+// recordParked records that a dead-letter queue stored a message.
 func (s *Service) recordParked(q *Queue, m Message) {
 	reason := m.Attributes["reason"].StringValue
 	switch {
@@ -93,7 +93,7 @@ func (s *Service) recordParked(q *Queue, m Message) {
 
 // properties are those of AWS::SQS::Queue that the emulator acts on.
 type properties struct {
-	VisibilityTimeout, DelaySeconds, MessageRetentionPeriod *sam.Number
+	VisibilityTimeout, DelaySeconds, MessageRetentionPeriod sam.Number
 	FifoQueue                                               sam.Flag
 	RedrivePolicy                                           struct {
 		DeadLetterTargetArn string     `json:"deadLetterTargetArn"`
@@ -113,10 +113,8 @@ func (s *Service) Add(r sam.Resource) error {
 	}
 	cfg := Config{
 		ID: r.LogicalID, Name: r.Name, ARN: r.ARN,
-		VisibilityTimeout: seconds(p.VisibilityTimeout, 30*time.Second),
-		Delay:             seconds(p.DelaySeconds, 0),
-		Retention:         seconds(p.MessageRetentionPeriod, 4*24*time.Hour),
-		MaxReceiveCount:   int(p.RedrivePolicy.MaxReceiveCount),
+		VisibilityTimeout: p.VisibilityTimeout.Seconds(), Delay: p.DelaySeconds.Seconds(),
+		Retention: p.MessageRetentionPeriod.Seconds(), MaxReceiveCount: int(p.RedrivePolicy.MaxReceiveCount),
 	}
 	if s.options.Configure != nil {
 		s.options.Configure(&cfg)
@@ -128,19 +126,11 @@ func (s *Service) Add(r sam.Resource) error {
 	return nil
 }
 
-// seconds returns what n says, or SQS's default where the template says nothing.
-func seconds(n *sam.Number, byDefault time.Duration) time.Duration {
-	if n == nil {
-		return byDefault
-	}
-	return n.Seconds()
-}
-
 // Start connects each queue of the template with the dead-letter queue that its redrive policy
-// names. It is called once, when all queues are added and none is used yet.
+// names. Call it once, after the last Add and before the queues are used.
 func (s *Service) Start() error {
 	for _, r := range s.redrives {
-		deadLetter := s.byARN(r.target)
+		deadLetter := s.find(func(q *Queue) bool { return q.cfg.ARN == r.target })
 		if deadLetter == nil {
 			return fmt.Errorf("queue %s: dead-letter queue %s is %w", r.queue.ID(), r.target, target.ErrMissing)
 		}
@@ -153,10 +143,6 @@ func (s *Service) Start() error {
 		deadLetter.HoldDeadLetters()
 	}
 	return nil
-}
-
-func (s *Service) byARN(arn string) *Queue {
-	return s.find(func(q *Queue) bool { return q.cfg.ARN == arn })
 }
 
 // QueueAt returns the queue with a URL, or nil. Like SQS it looks at the path of the URL, whatever
@@ -186,8 +172,8 @@ func (s *Service) find(match func(*Queue) bool) *Queue {
 	return nil
 }
 
-// Pending counts the messages of queues with a consumer: those that the consumer can have now, and
-// those that it has or will have later.
+// Pending implements [clock.Pending]: it counts the messages of queues that a function polls, first
+// the visible ones, then those in flight or delayed.
 func (s *Service) Pending() (now, later int) {
 	for _, q := range s.queues {
 		if q.consumed.Load() {
@@ -198,8 +184,8 @@ func (s *Service) Pending() (now, later int) {
 	return now, later
 }
 
-// Due returns when the next message of a queue with a consumer changes by itself. Zero: there is
-// none.
+// Due implements [clock.Pending]: it returns the earliest [Queue.Due] of queues that a function
+// polls.
 func (s *Service) Due() time.Time {
 	var next time.Time
 	for _, q := range s.queues {

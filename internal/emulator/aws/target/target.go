@@ -55,7 +55,8 @@ type Directory struct {
 	targets map[string]Target
 }
 
-// NewDirectory returns an empty directory. A nil clock is real time; a nil observer receives nothing.
+// NewDirectory returns an empty directory. A nil clock is real time; a nil observer receives
+// nothing.
 func NewDirectory(c *clock.Clock, observer activity.Observer) *Directory {
 	c = cmp.Or(c, clock.New(1))
 	return &Directory{Clock: c, Recorder: activity.NewRecorder(observer, c.Now), targets: map[string]Target{}}
