@@ -1,11 +1,24 @@
-# SAM calls the build-<LogicalId> targets with ARTIFACTS_DIR set; `meterbridge local` calls them for this machine's architecture.
-# Everything is compiled with CGO_ENABLED=0 and -trimpath, so that tests, command and functions share the build cache.
-GOOS   ?= linux
-GOARCH ?= arm64
+# SAM calls the build-<LogicalId> targets with ARTIFACTS_DIR set; `meterbridge local` calls them with GOOS and GOARCH of this
+# machine on make's command line. Everything is compiled with CGO_ENABLED=0 and -trimpath, so that tests, command and functions
+# share the build cache.
+#
+# What is built does not depend on what the shell exports, on who owns the checkout, or on a go.work above it.
+unexport GOOS GOARCH GOARM64 GOEXPERIMENT
+export GO111MODULE := on
+export GOWORK      := off
+export GOFLAGS     := $(GOFLAGS) -buildvcs=false
 
+# The functions run on arm64, whatever GOOS and GOARCH the shell exports.
+typed      = $(if $(findstring command,$(origin $(1))),$($(1)),$(2))
+bootstrap  = GOOS=$(call typed,GOOS,linux) GOARCH=$(call typed,GOARCH,arm64) GOARM64=v8.0 GOFLAGS=-buildvcs=false CGO_ENABLED=0 \
+	go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o "$$ARTIFACTS_DIR/bootstrap" ./$(1)
+meterbridge = CGO_ENABLED=0 go build -buildvcs=false -trimpath -o bin/meterbridge ./cmd/meterbridge
+STATICCHECK = go tool -modfile=tools/go.mod staticcheck
+
+# Exported as they were typed: make would otherwise expand a $ in them.
 ENVIRONMENT ?= default
-STATICCHECK  = go tool -modfile=tools/go.mod staticcheck
-bootstrap    = GOOS=$(GOOS) GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o $(ARTIFACTS_DIR)/bootstrap ./$(1)
+override PARAMETERS := $(value PARAMETERS)
+export ENVIRONMENT PARAMETERS
 
 .PHONY: help run test soak verify verify-stripe tools lint bench fuzz deploy clean
 help: ## List the targets
@@ -13,13 +26,13 @@ help: ## List the targets
 
 run: ## Run the whole stack on this machine and send sample events through it (RUN='--once' or other flags)
 	@test -x bin/meterbridge || echo "Building meterbridge. The first build downloads and compiles for a minute or two."
-	@CGO_ENABLED=0 go build -trimpath -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local $(RUN)
+	@$(meterbridge) && exec bin/meterbridge local $(RUN)
 
 test: ## Run every test that needs only Go
 	CGO_ENABLED=0 go test -trimpath ./...
 
 soak: ## Send thousands of events through the stack with every fault (SOAK=3000 SEED=1)
-	@CGO_ENABLED=0 go build -trimpath -o bin/meterbridge ./cmd/meterbridge && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)
+	@$(meterbridge) && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)
 
 verify: ## Check against the SAM CLI, Runtime Interface Emulator, moto, event-ruler and Stripe's SDKs
 	@.ci/verify
@@ -45,10 +58,9 @@ bench: ## Run the benchmarks, and those of stripe-go and a hand-written function
 fuzz: ## Run every fuzz target for 30 s (FUZZTIME=2m for longer)
 	@.ci/fuzz
 
-deploy: ## Build and deploy to AWS with SAM (ENVIRONMENT=staging, PARAMETERS='LogLevel=DEBUG')
-	@.ci/deployable $(ENVIRONMENT)
-	sam build --config-env $(ENVIRONMENT)
-	sam deploy --config-env $(ENVIRONMENT) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
+deploy: ## Build and deploy to AWS with SAM (ENVIRONMENT=staging, PARAMETERS='LogLevel=DEBUG', DEPLOY='flags of sam deploy')
+	@.ci/deployable "$$ENVIRONMENT"
+	@CGO_ENABLED=0 go run -trimpath ./cmd/deploy $(DEPLOY)
 
 clean: ## Remove build output
 	rm -rf .aws-sam .meterbridge bin

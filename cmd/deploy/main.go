@@ -1,0 +1,103 @@
+// Command deploy is make deploy: it builds the stack and deploys it to AWS with the SAM CLI.
+//
+// The environment variable PARAMETERS holds template parameters, which win over those of
+// samconfig.toml, and ENVIRONMENT names the environment of that file. Arguments are passed on to
+// sam deploy. Run it in the folder of template.yaml.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/meterbridge/meterbridge/internal/deploy"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "make deploy: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, flags []string) error {
+	for _, flag := range flags {
+		name, _, _ := strings.Cut(flag, "=")
+		if slices.Contains([]string{"--parameter-overrides", "--stack-name", "--config-env", "--region", "--profile"}, name) {
+			return fmt.Errorf("%s cannot be given here: use PARAMETERS=…, ENVIRONMENT=… or samconfig.toml", name)
+		}
+	}
+	d, err := read()
+	if err != nil {
+		return err
+	}
+	parameters, err := d.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	overrides, err := parameters.Arguments()
+	if err != nil {
+		return err
+	}
+	if err := sam(ctx, "build", "--config-env", d.Environment.Name); err != nil {
+		return err
+	}
+	arguments := append([]string{"deploy", "--config-env", d.Environment.Name}, flags...)
+	if len(overrides) > 0 {
+		arguments = append(append(arguments, "--parameter-overrides"), overrides...)
+	}
+	if err := sam(ctx, arguments...); err != nil {
+		return fmt.Errorf("%w\nOnce the cause is mended, run make deploy again: it removes a stack whose first deployment was rolled back", err)
+	}
+	return nil
+}
+
+// read reads the files and the environment of this process.
+func read() (*deploy.Deployment, error) {
+	samconfig, configErr := os.ReadFile("samconfig.toml")
+	template, templateErr := os.ReadFile("template.yaml")
+	if err := errors.Join(configErr, templateErr); err != nil {
+		return nil, err
+	}
+	environment, err := deploy.ReadEnvironment(samconfig, cmp.Or(os.Getenv("ENVIRONMENT"), "default"))
+	if err != nil {
+		return nil, err
+	}
+	overrides, err := deploy.ParseParameters(os.Getenv("PARAMETERS"))
+	if err != nil {
+		return nil, fmt.Errorf("PARAMETERS: %w", err)
+	}
+	aws := deploy.FindAWS(environment.Region, environment.Profile)
+	region := cmp.Or(environment.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	if region == "" && aws != nil {
+		out, _ := aws(context.Background(), "configure", "get", "region")
+		region = strings.TrimSpace(string(out))
+	}
+	return &deploy.Deployment{
+		Environment: environment, Overrides: overrides, Template: template, Region: region, AWS: aws, Out: os.Stderr,
+	}, nil
+}
+
+// sam runs the SAM CLI without the variables of make, which must not reach the builds of functions.
+func sam(ctx context.Context, arguments ...string) error {
+	command := exec.CommandContext(ctx, "sam", arguments...)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains([]string{"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"}, name)
+	})
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("sam %s: %w", arguments[0], err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package main_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/deploy"
+)
+
+const root = "../.."
+
+// fakeSAM records its arguments, one call per line.
+const fakeSAM = `#!/bin/sh
+for argument in "$@"; do printf '%s\t' "$argument" >>"$RECORD"; done
+echo >>"$RECORD"
+`
+
+// fakeAWS has an account with the quota of a new one, in which no stack and no bus exists.
+const fakeAWS = `#!/bin/sh
+case "$1 $2" in
+"sts get-caller-identity") echo 123456789012 ;;
+"cloudformation describe-stacks") echo "Stack with id x does not exist" >&2; exit 254 ;;
+"logs describe-log-groups" | "cloudwatch list-dashboards") echo ;;
+"lambda get-account-settings") echo "10 10" ;;
+*) echo "An error occurred (ResourceNotFoundException) when calling it" >&2; exit 254 ;;
+esac
+`
+
+// makeDeploy runs make deploy with these words and variables, and returns the commands that sam was
+// called with and everything that was printed.
+func makeDeploy(t *testing.T, words []string, variables ...string) (commands [][]string, output string, err error) {
+	t.Helper()
+	programs := t.TempDir()
+	for name, script := range map[string]string{"sam": fakeSAM, "aws": fakeAWS} {
+		if err := os.WriteFile(filepath.Join(programs, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record := filepath.Join(programs, "record")
+	command := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-C", root, "deploy"}, words...)...)
+	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // of a make that runs this test
+		return strings.HasPrefix(variable, "MAKE") || strings.HasPrefix(variable, "MFLAGS=")
+	})
+	command.Env = append(append(command.Env, "PATH="+programs+":"+os.Getenv("PATH"), "RECORD="+record, "AWS_REGION=us-east-1"), variables...)
+	var out bytes.Buffer
+	command.Stdout, command.Stderr = &out, &out
+	err = command.Run()
+	recorded, _ := os.ReadFile(record)
+	for line := range strings.Lines(string(recorded)) {
+		commands = append(commands, strings.Split(strings.TrimRight(line, "\t\n"), "\t"))
+	}
+	return commands, out.String(), err
+}
+
+// For every environment of samconfig.toml, sam deploy gets its parameters and those of the command
+// line, which win.
+func TestMakeDeployMergesSamconfigAndCommandLine(t *testing.T) {
+	t.Parallel()
+	samconfig, err := os.ReadFile(filepath.Join(root, "samconfig.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"default", "staging", "prod"} {
+		environment, err := deploy.ReadEnvironment(samconfig, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := environment.Parameters.With(deploy.Parameters{"AlarmEmail": "a@example.com", "ArchiveDays": "3"})
+		commands, output, err := makeDeploy(t, []string{"ENVIRONMENT=" + name, "PARAMETERS=AlarmEmail=a@example.com ArchiveDays=3"})
+		if err != nil || len(commands) != 2 {
+			t.Errorf("%s: sam was called with %q (%v), want build and deploy:\n%s", name, commands, err, output)
+			continue
+		}
+		if diff := cmp.Diff([]string{"build", "--config-env", name}, commands[0]); diff != "" {
+			t.Errorf("%s: sam build: -want +got:\n%s", name, diff)
+		}
+		if diff := cmp.Diff([]string{"deploy", "--config-env", name, "--parameter-overrides"}, commands[1][:4]); diff != "" {
+			t.Errorf("%s: sam deploy: -want +got:\n%s", name, diff)
+		}
+		got, err := deploy.ParseParameters(strings.Join(commands[1][4:], " "))
+		if _, reserved := want["WebhookReservedConcurrency"]; reserved {
+			want["WebhookReservedConcurrency"] = "0" // the quota of the account is 10
+		}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: parameters: %v, -want +got:\n%s", name, err, diff)
+		}
+	}
+}
+
+func TestMakeDeployPassesValuesOnAsTheyWereTyped(t *testing.T) {
+	t.Parallel()
+	const typed = `FetchedTypes=a.b,c.d StripeApiVersion="2026 $HOME $(shell echo x) it's" AlarmEmail='"A, B" <a@example.com>'`
+	want := [][]string{{"build", "--config-env", "default"}, {
+		"deploy", "--config-env", "default", "--parameter-overrides",
+		`AlarmEmail="\"A, B\" <a@example.com>"`, "FetchedTypes=a.b,c.d", `StripeApiVersion="2026 $HOME $(shell echo x) it's"`,
+	}}
+	for name, give := range map[string]func() ([][]string, string, error){
+		"on make's command line": func() ([][]string, string, error) { return makeDeploy(t, []string{"PARAMETERS=" + typed}) },
+		"in the environment":     func() ([][]string, string, error) { return makeDeploy(t, nil, "PARAMETERS="+typed) },
+	} {
+		commands, output, err := give()
+		if diff := cmp.Diff(want, commands); err != nil || diff != "" {
+			t.Errorf("%s: %v, -want +got:\n%s\n%s", name, err, diff, output)
+		}
+	}
+}
+
+func TestMakeDeployWithoutParametersLeavesThemAlone(t *testing.T) {
+	t.Parallel()
+	commands, output, err := makeDeploy(t, []string{"DEPLOY=--no-confirm-changeset"}, "GOOS=plan9", "GOARCH=s390x", "GOFLAGS=-buildvcs=auto")
+	want := [][]string{{"build", "--config-env", "default"}, {"deploy", "--config-env", "default", "--no-confirm-changeset"}}
+	if diff := cmp.Diff(want, commands); err != nil || diff != "" {
+		t.Errorf("%v, -want +got:\n%s\n%s", err, diff, output)
+	}
+}
+
+func TestMakeDeployRefusesWhatItCouldNotMerge(t *testing.T) {
+	t.Parallel()
+	for want, words := range map[string][]string{
+		`PARAMETERS: "AlarmEmail" is not of the form`:  {"PARAMETERS=AlarmEmail a@example.com"},
+		"the template has no such parameter":           {"PARAMETERS=AlarmMail=a@example.com"},
+		"samconfig.toml has no environment production": {"ENVIRONMENT=production"},
+		"--parameter-overrides cannot be given here":   {"DEPLOY=--parameter-overrides A=b"},
+		"--stack-name cannot be given here":            {"DEPLOY=--stack-name=x"},
+	} {
+		commands, output, err := makeDeploy(t, words)
+		if err == nil || len(commands) > 0 || !strings.Contains(output, want) {
+			t.Errorf("%q: %v, sam was called with %q, want a refusal with %q:\n%s", words, err, commands, want, output)
+		}
+	}
+}

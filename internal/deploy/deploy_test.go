@@ -1,0 +1,298 @@
+package deploy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/deploy"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+)
+
+// account is an AWS account as the AWS CLI shows it.
+type account struct {
+	status     string            // of the stack; empty: there is none
+	parameters map[string]string // of the stack
+	bus        string            // physical name of the stack's bus
+	exists     []string          // services and names of resources that exist, in the stack or outside
+	quota      string            // what get-account-settings prints; empty: 1000 1000
+	denied     string            // a service that the account may not call
+	deleted    bool              // whether delete-stack was called
+}
+
+func (a *account) aws(_ context.Context, arguments ...string) ([]byte, error) {
+	name := ""
+	for i, argument := range arguments[:len(arguments)-1] {
+		if strings.HasSuffix(argument, "name") || strings.HasSuffix(argument, "name-prefix") {
+			name = arguments[i+1]
+		}
+	}
+	switch {
+	case arguments[0] == a.denied:
+		return nil, errors.New("An error occurred (AccessDeniedException) when calling an operation: not authorized")
+	case arguments[1] == "describe-stacks" && a.status == "":
+		return nil, errors.New("An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id meterbridge does not exist")
+	case arguments[1] == "describe-stacks":
+		var parameters []string
+		for key, value := range a.parameters {
+			parameters = append(parameters, fmt.Sprintf(`{"ParameterKey": %q, "ParameterValue": %q}`, key, value))
+		}
+		return fmt.Appendf(nil, `{"Stacks": [{"StackStatus": %q, "Parameters": [%s]}]}`, a.status, strings.Join(parameters, ",")), nil
+	case arguments[1] == "list-stack-resources":
+		return fmt.Appendf(nil, `[["AWS::Events::EventBus", %q], ["AWS::EventSchemas::Registry", "arn:aws:schemas:us-east-1:1:registry/meterbridge"]]`, a.bus), nil
+	case arguments[1] == "delete-stack":
+		a.deleted = true
+		return nil, nil
+	case arguments[1] == "wait":
+		return nil, nil
+	case arguments[1] == "get-account-settings" && a.quota != "":
+		return []byte(a.quota), nil
+	case arguments[1] == "get-account-settings":
+		return []byte("1000\t1000\n"), nil
+	case slices.Contains(a.exists, arguments[0]+" "+name):
+		return []byte(name + "\n"), nil
+	case arguments[1] == "describe-log-groups" || arguments[1] == "list-dashboards":
+		return []byte("\n"), nil // lists are empty
+	}
+	return nil, errors.New("An error occurred (ResourceNotFoundException) when calling an operation: there is none")
+}
+
+// plan plans a deployment of template.yaml and returns the parameters, what was said, and the
+// error.
+func plan(t *testing.T, a *account, environment, overrides deploy.Parameters) (deploy.Parameters, string, error) {
+	t.Helper()
+	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	d := &deploy.Deployment{
+		Environment: deploy.Environment{Name: "default", Stack: "meterbridge", Parameters: environment},
+		Overrides:   overrides, Template: template, Region: "us-east-1", Out: &out,
+	}
+	if a != nil {
+		d.AWS = a.aws
+	}
+	parameters, err := d.Plan(t.Context())
+	return parameters, out.String(), err
+}
+
+func TestBothLayersOfParametersAreDeployed(t *testing.T) {
+	t.Parallel()
+	got, _, err := plan(t, &account{},
+		deploy.Parameters{"KeepData": "Delete", "ArchiveDays": "7"}, deploy.Parameters{"AlarmEmail": "a@example.com", "ArchiveDays": "8"})
+	want := deploy.Parameters{"KeepData": "Delete", "ArchiveDays": "8", "AlarmEmail": "a@example.com"}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v, -want +got:\n%s", err, diff)
+	}
+}
+
+func TestParametersAreCheckedBeforeAnythingIsBuilt(t *testing.T) {
+	t.Parallel()
+	for name, overrides := range map[string]deploy.Parameters{
+		"the template has no such parameter": {"LogLvel": "DEBUG"},
+		"is not one of":                      {"LogLevel": "LOUD"},
+		"is greater than":                    {"SilenceAlarmHours": "25"},
+	} {
+		if _, _, err := plan(t, &account{}, nil, overrides); !errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v: %v, want ErrBlocked with %q", overrides, err, name)
+		}
+	}
+}
+
+// A stack that was deleted with KeepData=Retain left its bus.
+func TestKeptBusIsReportedBeforeTheDeployment(t *testing.T) {
+	t.Parallel()
+	a := &account{exists: []string{"events meterbridge", "events meterbridge-2"}}
+	_, _, err := plan(t, a, nil, nil)
+	if !errors.Is(err, deploy.ErrBlocked) {
+		t.Fatalf("got %v, want ErrBlocked", err)
+	}
+	for _, want := range []string{"event bus meterbridge exists", "make deploy PARAMETERS='BusName=meterbridge-3'", "docs/deploy.md"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q:\n%v", want, err)
+		}
+	}
+	parameters, _, err := plan(t, a, nil, deploy.Parameters{"BusName": "meterbridge-3"})
+	if err != nil || parameters["BusName"] != "meterbridge-3" {
+		t.Errorf("with another name: %v, %v", parameters, err)
+	}
+}
+
+func TestBusOfTheStackItselfIsNotInTheWay(t *testing.T) {
+	t.Parallel()
+	a := &account{status: "UPDATE_COMPLETE", bus: "other-bus", exists: []string{"events other-bus", "events meterbridge", "schemas meterbridge"}, parameters: map[string]string{
+		"BusName": "other-bus", "AParameterOfAnOlderVersion": "1",
+	}}
+	if _, _, err := plan(t, a, nil, nil); err != nil {
+		t.Errorf("the bus that the stack owns: %v", err)
+	}
+	if _, _, err := plan(t, a, nil, deploy.Parameters{"BusName": ""}); !errors.Is(err, deploy.ErrBlocked) {
+		t.Errorf("back to the name of the stack, which is taken: %v, want ErrBlocked", err)
+	}
+}
+
+// Every resource with a name of the template's own is looked for, and the error says how to delete
+// it.
+func TestEveryNameThatCanBeTakenIsLookedFor(t *testing.T) {
+	t.Parallel()
+	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := sam.Parse(template, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for _, resource := range parsed.Resources {
+		for property, value := range resource.Properties {
+			name, isText := value.(string)
+			if !isText || !slices.Contains(namingProperties[resource.Type], property) {
+				continue
+			}
+			taken++
+			_, _, err := plan(t, &account{exists: []string{services[resource.Type] + " " + name}}, nil, nil)
+			if !errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s named %s exists: %v, want ErrBlocked with the name", resource.LogicalID, name, err)
+			}
+		}
+		if _, known := namingProperties[resource.Type]; !known {
+			t.Errorf("%s is a %s: does that type have a name that can be taken?", resource.LogicalID, resource.Type)
+		}
+	}
+	if taken < 6 {
+		t.Errorf("found %d names, want at least 6", taken)
+	}
+}
+
+// namingProperties lists, for each type of the template, the property that names the resource, if
+// its name can be taken. The template leaves the names of the others to CloudFormation, which makes
+// them unique.
+var namingProperties = map[string][]string{
+	"AWS::CloudWatch::Alarm":         {"AlarmName"},
+	"AWS::CloudWatch::Dashboard":     {"DashboardName"},
+	"AWS::DynamoDB::Table":           {"TableName"},
+	"AWS::EventSchemas::Registry":    {"RegistryName"},
+	"AWS::EventSchemas::Schema":      nil, // belongs to the registry
+	"AWS::Events::Archive":           {"ArchiveName"},
+	"AWS::Events::EventBus":          {"Name"},
+	"AWS::Events::Rule":              {"Name"},
+	"AWS::IAM::Role":                 {"RoleName"},
+	"AWS::Logs::Delivery":            nil,
+	"AWS::Logs::DeliveryDestination": {"Name"},
+	"AWS::Logs::DeliverySource":      {"Name"},
+	"AWS::Logs::LogGroup":            {"LogGroupName"},
+	"AWS::Logs::ResourcePolicy":      nil, // is overwritten
+	"AWS::SQS::Queue":                {"QueueName"},
+	"AWS::SQS::QueuePolicy":          nil,
+	"AWS::SecretsManager::Secret":    {"Name"},
+	"AWS::Serverless::Function":      {"FunctionName"},
+	"AWS::Serverless::HttpApi":       nil, // names of APIs need not be unique
+}
+
+// services are the names that the AWS CLI has for the services of these types.
+var services = map[string]string{
+	"AWS::CloudWatch::Dashboard": "cloudwatch", "AWS::EventSchemas::Registry": "schemas", "AWS::Events::EventBus": "events",
+	"AWS::Logs::DeliveryDestination": "logs", "AWS::Logs::DeliverySource": "logs", "AWS::Logs::LogGroup": "logs",
+}
+
+func TestRolledBackFirstDeploymentIsRemoved(t *testing.T) {
+	t.Parallel()
+	for status, removed := range map[string]bool{
+		"ROLLBACK_COMPLETE": true, "ROLLBACK_FAILED": true,
+		"": false, "REVIEW_IN_PROGRESS": false, "CREATE_COMPLETE": false, "UPDATE_ROLLBACK_COMPLETE": false, "IMPORT_COMPLETE": false,
+	} {
+		a := &account{status: status}
+		_, said, err := plan(t, a, nil, nil)
+		if err != nil || a.deleted != removed || removed != strings.Contains(said, "is deleted now") {
+			t.Errorf("%s: deleted %t, said %q, %v, want deleted %t", status, a.deleted, said, err, removed)
+		}
+	}
+}
+
+func TestStacksThatCannotBeUpdatedAreExplained(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]string{
+		"DELETE_FAILED": "sam delete --stack-name meterbridge", "UPDATE_ROLLBACK_FAILED": "continue-update-rollback --stack-name meterbridge",
+		"UPDATE_IN_PROGRESS": "Wait", "DELETE_IN_PROGRESS": "Wait", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "Wait",
+	} {
+		a := &account{status: status}
+		if _, _, err := plan(t, a, nil, nil); !errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), want) || a.deleted {
+			t.Errorf("%s: %v, want ErrBlocked with %q", status, err, want)
+		}
+	}
+}
+
+func TestConcurrencyIsReservedOnlyWhereTheQuotaAllowsIt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		quota string
+		held  string // by the deployed stack; empty: no stack
+		ask   deploy.Parameters
+		want  string // value that is passed on; empty: none is
+		said  string
+	}{
+		"nothing asked":           {quota: "1000 900", said: "none is reserved for the webhook. The account's quota is 1000, of which 900"},
+		"exactly 100 remain":      {quota: "150 150", ask: deploy.Parameters{reserved: "50"}, want: "50", said: "leaves 100 of the account's quota of 150"},
+		"99 remain":               {quota: "149 149", ask: deploy.Parameters{reserved: "50"}, want: "0", said: "was not applied and stays at 0"},
+		"a new account":           {quota: "10 10", ask: deploy.Parameters{reserved: "50"}, want: "0", said: "The account's quota is 10"},
+		"others reserve the rest": {quota: "1000 120", ask: deploy.Parameters{reserved: "50"}, want: "0", said: "of which 120 are unreserved"},
+		"the stack's own counts":  {quota: "200 120", held: "50", ask: deploy.Parameters{reserved: "70"}, want: "70", said: "leaves 100"},
+		"more than it holds":      {quota: "200 120", held: "50", ask: deploy.Parameters{reserved: "71"}, want: "50", said: "stays at 50"},
+		"what it holds stays":     {quota: "100 20", held: "50", ask: deploy.Parameters{reserved: "50"}, want: "50", said: "50 stay reserved"},
+		"it gives some back":      {quota: "100 20", held: "50", ask: deploy.Parameters{reserved: "10"}, want: "10", said: "10 stay reserved"},
+		"not asked, and kept":     {quota: "100 20", held: "50", said: "50 stay reserved"},
+		"no answer":               {quota: "nonsense", ask: deploy.Parameters{reserved: "50"}, said: "quota could not be read"},
+	} {
+		a := &account{quota: test.quota}
+		if test.held != "" {
+			a.status, a.parameters = "UPDATE_COMPLETE", map[string]string{reserved: test.held}
+			a.bus, a.exists = "meterbridge", []string{"events meterbridge"}
+		}
+		got, said, err := plan(t, a, test.ask, nil)
+		if err != nil || got[reserved] != test.want || !strings.Contains(said, test.said) {
+			t.Errorf("%s: passed %q and said %q (%v), want %q and %q", name, got[reserved], said, err, test.want, test.said)
+		}
+	}
+}
+
+const reserved = "WebhookReservedConcurrency"
+
+// Without the AWS CLI, or without the permission to look, the deployment goes on and says what was
+// not checked.
+func TestWhatWasNotCheckedIsSaid(t *testing.T) {
+	t.Parallel()
+	asked, typed := deploy.Parameters{reserved: "50"}, deploy.Parameters{reserved: "60"}
+	for name, test := range map[string]struct {
+		account   *account
+		overrides deploy.Parameters
+		want      string
+		said      []string
+	}{
+		"no AWS CLI":          {nil, nil, "", []string{"The AWS CLI is not installed", "left out"}},
+		"no AWS CLI, typed":   {nil, typed, "60", []string{"not compared with the account's quota"}},
+		"no Lambda":           {&account{denied: "lambda"}, nil, "", []string{"quota could not be read (An error occurred (AccessDenied", "left out"}},
+		"no EventBridge":      {&account{denied: "events"}, nil, "50", []string{"not checked whether AWS::Events::EventBus meterbridge is in the way"}},
+		"no CloudFormation":   {&account{denied: "cloudformation"}, nil, "50", []string{"stack meterbridge could not be looked up"}},
+		"no log deliveries":   {&account{denied: "logs"}, nil, "50", []string{"AWS::Logs::LogGroup /aws/vendedlogs/", "AWS::Logs::DeliverySource meterbridge-bus-errors"}},
+		"everything is there": {&account{}, nil, "50", nil},
+	} {
+		got, said, err := plan(t, test.account, asked, test.overrides)
+		if err != nil || got[reserved] != test.want {
+			t.Errorf("%s: passed %q (%v), want %q", name, got[reserved], err, test.want)
+		}
+		for _, want := range test.said {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s: said %q, want %q", name, said, want)
+			}
+		}
+	}
+}

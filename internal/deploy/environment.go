@@ -1,0 +1,100 @@
+package deploy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// An Environment is one environment of samconfig.toml.
+type Environment struct {
+	Name       string     // such as staging
+	Stack      string     // name of the stack
+	Region     string     // empty: that of the AWS profile
+	Profile    string     // empty: the default profile
+	Parameters Parameters // parameter_overrides
+}
+
+// ReadEnvironment reads an environment from the text of a samconfig.toml, as SAM does: the settings
+// of the command deploy win over the global ones.
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
+//
+// The error says what the file lacks or which setting could not be read.
+func ReadEnvironment(samconfig []byte, name string) (Environment, error) {
+	var file map[string]any
+	if err := toml.Unmarshal(samconfig, &file); err != nil {
+		return Environment{}, fmt.Errorf("read samconfig.toml: %w", err)
+	}
+	commands, ok := file[name].(map[string]any)
+	if !ok {
+		return Environment{}, fmt.Errorf("samconfig.toml has no environment %s; it has %s", name, strings.Join(environments(file), ", "))
+	}
+	settings := map[string]any{}
+	for _, command := range []string{"global", "deploy"} {
+		section, _ := commands[command].(map[string]any)
+		parameters, _ := section["parameters"].(map[string]any)
+		for key, value := range parameters {
+			settings[key] = value
+		}
+	}
+	text := func(key string) string { value, _ := settings[key].(string); return value }
+	e := Environment{Name: name, Stack: text("stack_name"), Region: text("region"), Profile: text("profile")}
+	if e.Stack == "" {
+		return Environment{}, fmt.Errorf("environment %s of samconfig.toml has no stack_name", name)
+	}
+	var err error
+	if e.Parameters, err = overrides(settings["parameter_overrides"]); err != nil {
+		return Environment{}, fmt.Errorf("environment %s of samconfig.toml: parameter_overrides: %w", name, err)
+	}
+	return e, nil
+}
+
+func environments(file map[string]any) (names []string) {
+	for name, value := range file {
+		if _, ok := value.(map[string]any); ok {
+			names = append(names, name)
+		}
+	}
+	return slices.Sorted(slices.Values(names))
+}
+
+// overrides reads parameter_overrides in each form that SAM accepts, except references to files.
+func overrides(setting any) (Parameters, error) {
+	switch setting := setting.(type) {
+	case nil:
+		return Parameters{}, nil
+	case string:
+		if strings.HasPrefix(strings.TrimSpace(setting), "file://") {
+			return nil, fmt.Errorf("%s is a reference to a file, which make deploy does not read; list the parameters instead", setting)
+		}
+		return ParseParameters(setting)
+	case []any:
+		merged := Parameters{}
+		for _, item := range setting {
+			parameters, err := overrides(item)
+			if err != nil {
+				return nil, err
+			}
+			merged = merged.With(parameters)
+		}
+		return merged, nil
+	case map[string]any:
+		parameters := Parameters{}
+		for name, value := range setting {
+			list, isList := value.([]any)
+			if !isList {
+				list = []any{cmp.Or(value, any(""))}
+			}
+			var items []string
+			for _, item := range list {
+				items = append(items, strings.TrimSpace(fmt.Sprint(item)))
+			}
+			parameters[name] = strings.Join(items, ",")
+		}
+		return parameters, nil
+	}
+	return nil, fmt.Errorf("want a text, a list or a table, not %v", setting)
+}
