@@ -18,7 +18,7 @@ func lookup(env map[string]string) config.Lookup {
 	}
 }
 
-func TestLoadWebhook(t *testing.T) {
+func TestWebhookConfigurationIsRead(t *testing.T) {
 	t.Parallel()
 	got, err := config.LoadWebhook(lookup(map[string]string{
 		"EVENT_BUS_NAME": "bus", "SIGNING_SECRET_ID": " arn:secret\n", "SIGNATURE_TOLERANCE": "90s", "LOG_LEVEL": "debug",
@@ -34,7 +34,7 @@ func TestLoadWebhook(t *testing.T) {
 	}
 }
 
-func TestDefaults(t *testing.T) {
+func TestAbsentVariablesHaveDefaults(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
 		"EVENT_BUS_NAME": "bus", "API_KEY_SECRET_ID": "key", "SIGNING_SECRET_ID": "secret",
@@ -59,7 +59,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestAllFaultsInOneError(t *testing.T) {
+func TestAllFaultsAreInOneErrorWithoutValues(t *testing.T) {
 	t.Parallel()
 	const pasted = "sk_live_pasted_into_the_wrong_place"
 	_, err := config.LoadFetcher(lookup(map[string]string{
@@ -83,7 +83,7 @@ func TestAllFaultsInOneError(t *testing.T) {
 	}
 }
 
-func TestFaultsLeaveTheRestUsable(t *testing.T) {
+func TestFieldsWithoutAFaultAreSetBesideAnError(t *testing.T) {
 	t.Parallel()
 	got, err := config.LoadWebhook(lookup(map[string]string{"SIGNING_SECRET_ID": "secret"}))
 	if err == nil || got.SigningSecretID != "secret" {
@@ -91,7 +91,7 @@ func TestFaultsLeaveTheRestUsable(t *testing.T) {
 	}
 }
 
-func TestStripeAPIBase(t *testing.T) {
+func TestStripeAPIBaseIsAnHTTPSOriginOrLoopback(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ value, want, fault string }{
 		{value: "https://api.stripe.com/", want: "https://api.stripe.com"},
@@ -116,7 +116,7 @@ func TestStripeAPIBase(t *testing.T) {
 	}
 }
 
-func TestNumbersAndLevels(t *testing.T) {
+func TestUnusableNumbersAndLevelsAreFaults(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"NaN", "Inf", "five", "-0.1"} {
 		_, err := config.LoadFetcher(lookup(map[string]string{"STRIPE_RATE_LIMIT": value}))
@@ -138,7 +138,7 @@ func TestNumbersAndLevels(t *testing.T) {
 	}
 }
 
-func TestLoadReconciler(t *testing.T) {
+func TestReconcilerConfigurationIsRead(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
 		"EVENT_BUS_NAME": "bus", "API_KEY_SECRET_ID": "key", "LEDGER_TABLE": "ledger", "RECONCILE_TYPES": " a.b,c ,, a.b,",

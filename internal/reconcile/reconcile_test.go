@@ -20,15 +20,15 @@ import (
 
 var start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// account is Stripe, ledger and bus in one. Its list comes newest first, page by page.
+// account is Stripe, ledger and bus in one. It lists the newest events first, page by page.
 type account struct {
 	events   []*v2events.Event
 	listErr  error                      // after the last event
-	pageTime time.Duration              // what each event of a list takes
-	known    map[ledger.Event]bool      // what the ledger knows
+	pageTime time.Duration              // time for each event of a list
+	known    map[ledger.Event]bool      // events that the ledger knows
 	ledger   error                      // for every lookup
-	refuse   map[string]error           // by event id: what the bus says
-	windows  []v2events.EventListParams // what was listed
+	refuse   map[string]error           // errors of the bus, by event id
+	windows  []v2events.EventListParams // of the lists
 
 	stored []bus.Entry
 }
@@ -75,7 +75,7 @@ func (a *account) Put(_ context.Context, entries []bus.Entry) []error {
 	return results
 }
 
-// ids returns the ids of what is on the bus.
+// ids returns the ids of the events on the bus.
 func (a *account) ids() []string {
 	var ids []string
 	for _, e := range a.stored {
@@ -88,7 +88,7 @@ func (a *account) ids() []string {
 	return ids
 }
 
-// full returns an event that happened at a time.
+// full returns an event created at a time.
 func full(t testing.TB, id string, created time.Time) *v2events.Event {
 	t.Helper()
 	event, err := v2events.ParseEvent(fmt.Appendf(nil, `{"object":"v2.core.event", "id":%q,"type":"t","created":%q,`+
@@ -102,7 +102,7 @@ func full(t testing.TB, id string, created time.Time) *v2events.Event {
 
 func hour(n int) time.Time { return start.Add(time.Duration(n) * time.Hour) }
 
-func TestSweep(t *testing.T) {
+func TestSweepPutsMissingEventsOnTheBus(t *testing.T) {
 	t.Parallel()
 	a := &account{
 		events: []*v2events.Event{full(t, "evt_early", hour(-1)), full(t, "evt_1", hour(0)), full(t, "evt_2", hour(1)), full(t, "evt_late", hour(2))},
@@ -133,7 +133,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-func TestDryRun(t *testing.T) {
+func TestDryRunPutsNothingOnTheBus(t *testing.T) {
 	t.Parallel()
 	a := &account{events: []*v2events.Event{full(t, "evt_1", hour(0))}}
 	reported := 0
@@ -148,9 +148,9 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestSweepFails: whatever is not known to be on the bus makes the sweep fail, but for what no bus
-// will ever carry.
-func TestSweepFails(t *testing.T) {
+// An event that is not known to be on the bus makes the sweep fail, unless no bus will ever accept
+// it.
+func TestSweepFailsUnlessTheBusRefusesAnEvent(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	tests := map[string]struct {

@@ -9,7 +9,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-func TestThin(t *testing.T) {
+func TestThinFormKeepsEverythingButDataAndChanges(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ full, want string }{
 		"no data":          {`{"id":"evt_1"}`, `{"id":"evt_1"}`},
@@ -27,7 +27,7 @@ func TestThin(t *testing.T) {
 	}
 }
 
-// FuzzThin: the thin form of any full event is a thin event that says the same, and never holds
+// FuzzThin: the thin form of any full event is a thin event with the same members, and contains no
 // data.
 func FuzzThin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, full []byte) {
@@ -40,7 +40,7 @@ func FuzzThin(f *testing.F) {
 			t.Fatalf("thin form of %q: %v", full, err)
 		}
 		if got.Data != nil || got.Changes != nil || bytes.Contains(thin(event.Raw), []byte(`"data":`)) && !bytes.Contains(full, []byte(`"data":`)) {
-			t.Errorf("thin form of %q holds data: %q", full, got.Raw)
+			t.Errorf("thin form of %q contains data: %q", full, got.Raw)
 		}
 		want := event.ThinEvent
 		want.Raw, got.Raw = nil, nil

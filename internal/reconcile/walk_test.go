@@ -14,7 +14,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-func TestWalkGoesByTheHour(t *testing.T) {
+func TestWalkSweepsHourByHour(t *testing.T) {
 	t.Parallel()
 	a := &account{events: []*v2events.Event{full(t, "evt_1", hour(0)), full(t, "evt_2", hour(1)), full(t, "evt_3", hour(2).Add(time.Minute))}}
 	var reached []time.Time
@@ -34,8 +34,8 @@ func TestWalkGoesByTheHour(t *testing.T) {
 	}
 }
 
-// TestWalkStopsAtAFault: nothing counts as reached that is not on the bus.
-func TestWalkStopsAtAFault(t *testing.T) {
+// An event that is not on the bus does not count as reached.
+func TestWalkStopsAtAnError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	a := &account{
@@ -56,9 +56,8 @@ func TestWalkStopsAtAFault(t *testing.T) {
 	}
 }
 
-// TestWalkAlwaysGetsAhead: an hour with many times more events than one invocation can list is done
-// in a few.
-func TestWalkAlwaysGetsAhead(t *testing.T) {
+// An hour with many times more events than one invocation can list takes a few invocations.
+func TestWalkAdvancesThroughAnyNumberOfEvents(t *testing.T) {
 	t.Parallel()
 	for _, events := range []int{10, 400, 2000} {
 		synctest.Test(t, func(t *testing.T) {
@@ -76,7 +75,7 @@ func TestWalkAlwaysGetsAhead(t *testing.T) {
 				}
 				cancel()
 				if err != nil && !errors.Is(err, reconcile.ErrUnfinished) || !from.After(before) || (err == nil) != from.Equal(hour(1)) {
-					t.Fatalf("%d events: Walk = %v and reached %v, want it to get ahead", events, err, from)
+					t.Fatalf("%d events: Walk = %v and reached %v, want it to advance", events, err, from)
 				}
 			}
 			if fewest := events/300 + 1; invocations > 12*fewest {
@@ -93,7 +92,7 @@ func TestWalkAlwaysGetsAhead(t *testing.T) {
 	}
 }
 
-func TestWalkIsCancelled(t *testing.T) {
+func TestCancelledWalkReturnsItsError(t *testing.T) {
 	t.Parallel()
 	a := &account{events: []*v2events.Event{full(t, "evt_1", hour(0))}}
 	ctx, cancel := context.WithCancel(t.Context())

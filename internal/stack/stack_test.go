@@ -23,7 +23,7 @@ var all = stack.Addresses{
 	RuleDeadLetters: "https://sqs.test/1/rule-dead", Ledger: "ledger",
 }
 
-func TestReadOutputs(t *testing.T) {
+func TestOutputsOfBothCommandsAreRead(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		text string
