@@ -16,20 +16,21 @@ import (
 // The names of the environment variables. The template sets each of them for the functions that
 // read it.
 const (
-	EventBusName       = "EVENT_BUS_NAME"
-	SigningSecretID    = "SIGNING_SECRET_ID"
-	APIKeySecretID     = "API_KEY_SECRET_ID"
-	FetchQueueURL      = "FETCH_QUEUE_URL"
-	DeadLetterQueueURL = "DEAD_LETTER_QUEUE_URL"
-	LedgerTable        = "LEDGER_TABLE"
-	StripeAPIBase      = "STRIPE_API_BASE"
-	StripeAPIVersion   = "STRIPE_API_VERSION"
-	StripeRateLimit    = "STRIPE_RATE_LIMIT"
-	SignatureTolerance = "SIGNATURE_TOLERANCE"
-	ReconcileTypes     = "RECONCILE_TYPES"
-	ReconcileLookback  = "RECONCILE_LOOKBACK"
-	ReconcileContexts  = "RECONCILE_CONTEXTS"
-	LogLevel           = "LOG_LEVEL"
+	EventBusName        = "EVENT_BUS_NAME"
+	SigningSecretID     = "SIGNING_SECRET_ID"
+	APIKeySecretID      = "API_KEY_SECRET_ID"
+	FetchQueueURL       = "FETCH_QUEUE_URL"
+	DeadLetterQueueURL  = "DEAD_LETTER_QUEUE_URL"
+	LedgerTable         = "LEDGER_TABLE"
+	StripeAPIBase       = "STRIPE_API_BASE"
+	StripeAPIVersion    = "STRIPE_API_VERSION"
+	StripeRateLimit     = "STRIPE_RATE_LIMIT"
+	SignatureTolerance  = "SIGNATURE_TOLERANCE"
+	PreviousSecretHours = "PREVIOUS_SECRET_HOURS"
+	ReconcileTypes      = "RECONCILE_TYPES"
+	ReconcileLookback   = "RECONCILE_LOOKBACK"
+	ReconcileContexts   = "RECONCILE_CONTEXTS"
+	LogLevel            = "LOG_LEVEL"
 )
 
 // The values for variables that are absent or empty. Stripe's own defaults are in [stripeapi] and
@@ -40,6 +41,13 @@ const (
 	// number of instances times this value must stay below 25: the template runs at most four
 	// fetchers.
 	DefaultStripeRateLimit = 5
+
+	// DefaultPreviousSecretFor is how long Stripe, at most, signs with the old secret too after a
+	// secret is rolled (https://docs.stripe.com/webhooks/signature).
+	DefaultPreviousSecretFor = 24 * time.Hour
+
+	// MaxPreviousSecretFor bounds how long a replaced secret can stay valid.
+	MaxPreviousSecretFor = 7 * 24 * time.Hour
 
 	// DefaultReconcileLookback is how long Stripe tries to deliver an event.
 	DefaultReconcileLookback = 72 * time.Hour
@@ -57,6 +65,7 @@ type Webhook struct {
 	EventBusName       string        // EVENT_BUS_NAME, required
 	SigningSecretID    string        // SIGNING_SECRET_ID, required: name or ARN
 	SignatureTolerance time.Duration // SIGNATURE_TOLERANCE, above zero
+	PreviousSecretFor  time.Duration // PREVIOUS_SECRET_HOURS: how long the previous signing secret is valid once there is a newer one; 0 is not at all
 	LogLevel           slog.Level    // LOG_LEVEL; INFO if absent
 }
 
@@ -69,6 +78,7 @@ func LoadWebhook(lookup Lookup) (Webhook, error) {
 		EventBusName:       r.required(EventBusName, "the name or ARN of the event bus"),
 		SigningSecretID:    r.required(SigningSecretID, "the name or ARN of the secret that holds Stripe's signing secret"),
 		SignatureTolerance: r.duration(SignatureTolerance, stripesig.DefaultTolerance),
+		PreviousSecretFor:  r.hours(PreviousSecretHours, DefaultPreviousSecretFor, MaxPreviousSecretFor),
 		LogLevel:           r.level(LogLevel),
 	}
 	return c, r.err()

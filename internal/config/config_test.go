@@ -21,13 +21,15 @@ func lookup(env map[string]string) config.Lookup {
 func TestWebhookConfigurationIsRead(t *testing.T) {
 	t.Parallel()
 	got, err := config.LoadWebhook(lookup(map[string]string{
-		"EVENT_BUS_NAME": "bus", "SIGNING_SECRET_ID": " arn:secret\n", "SIGNATURE_TOLERANCE": "90s", "LOG_LEVEL": "debug",
+		"EVENT_BUS_NAME": "bus", "SIGNING_SECRET_ID": " arn:secret\n", "SIGNATURE_TOLERANCE": "90s", "PREVIOUS_SECRET_HOURS": "168",
+		"LOG_LEVEL": "debug",
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := config.Webhook{
-		EventBusName: "bus", SigningSecretID: "arn:secret", SignatureTolerance: 90 * time.Second, LogLevel: slog.LevelDebug,
+		EventBusName: "bus", SigningSecretID: "arn:secret", SignatureTolerance: 90 * time.Second, PreviousSecretFor: 168 * time.Hour,
+		LogLevel: slog.LevelDebug,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -54,8 +56,8 @@ func TestAbsentVariablesHaveDefaults(t *testing.T) {
 		t.Errorf("fetcher: -want +got:\n%s", diff)
 	}
 	webhook, err := config.LoadWebhook(lookup(env))
-	if err != nil || webhook.SignatureTolerance != 5*time.Minute || webhook.LogLevel != slog.LevelInfo {
-		t.Errorf("webhook = %+v, %v, want a tolerance of 5m and level INFO", webhook, err)
+	if err != nil || webhook.SignatureTolerance != 5*time.Minute || webhook.PreviousSecretFor != 24*time.Hour || webhook.LogLevel != slog.LevelInfo {
+		t.Errorf("webhook = %+v, %v, want a tolerance of 5m, 24h for the previous secret and level INFO", webhook, err)
 	}
 }
 
@@ -128,6 +130,18 @@ func TestUnusableNumbersAndLevelsAreFaults(t *testing.T) {
 		_, err := config.LoadWebhook(lookup(map[string]string{"SIGNATURE_TOLERANCE": value}))
 		if !strings.Contains(err.Error(), "SIGNATURE_TOLERANCE is unusable") {
 			t.Errorf("SIGNATURE_TOLERANCE=%s was accepted", value)
+		}
+	}
+	for value, want := range map[string]time.Duration{"0": 0, "1": time.Hour, "168": 168 * time.Hour} {
+		got, err := config.LoadWebhook(lookup(map[string]string{"PREVIOUS_SECRET_HOURS": value}))
+		if got.PreviousSecretFor != want || strings.Contains(err.Error(), "PREVIOUS_SECRET_HOURS") {
+			t.Errorf("PREVIOUS_SECRET_HOURS=%s gave %v and %v, want %v", value, got.PreviousSecretFor, err, want)
+		}
+	}
+	for _, value := range []string{"-1", "169", "1.5", "24h", "1e2", "for ever"} {
+		got, err := config.LoadWebhook(lookup(map[string]string{"PREVIOUS_SECRET_HOURS": value}))
+		if got.PreviousSecretFor != 0 || !strings.Contains(err.Error(), "PREVIOUS_SECRET_HOURS is unusable: want a whole number of hours from 0 to 168") {
+			t.Errorf("PREVIOUS_SECRET_HOURS=%s gave %v and %v, want a fault", value, got.PreviousSecretFor, err)
 		}
 	}
 	for value, want := range map[string]slog.Level{"DEBUG": -4, "info": 0, "WARN": 4, "Error": 8} {

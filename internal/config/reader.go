@@ -105,6 +105,16 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 	return d
 }
 
+// hours reads a whole number of hours from 0 to most.
+func (r *reader) hours(name string, fallback, most time.Duration) time.Duration {
+	hours, err := strconv.Atoi(r.value(name, strconv.Itoa(int(fallback/time.Hour))))
+	if last := int(most / time.Hour); err != nil || hours < 0 || hours > last {
+		r.fault(name, "unusable", fmt.Sprintf("a whole number of hours from 0 to %d", last))
+		return 0
+	}
+	return time.Duration(hours) * time.Hour
+}
+
 func (r *reader) lookback(name string) time.Duration {
 	d := r.duration(name, DefaultReconcileLookback)
 	if d > MaxReconcileLookback {
