@@ -17,6 +17,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
 	"github.com/meterbridge/meterbridge/internal/stack"
+	"github.com/meterbridge/meterbridge/internal/transport"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -183,7 +184,7 @@ func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 	version, _ := p.env(config.StripeAPIVersion)
 	api, err := stripeapi.New(stripeapi.Key(key), &stripeapi.Options{
 		BaseURL: base, APIVersion: version,
-		HTTPClient: &http.Client{Transport: pace.Transport(http.DefaultTransport, perSecond), Timeout: stripeapi.DefaultTimeout},
+		HTTPClient: &http.Client{Transport: pace.Transport(transport.New(0), perSecond), Timeout: stripeapi.DefaultTimeout},
 	})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
+	"github.com/meterbridge/meterbridge/internal/transport"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -55,6 +56,9 @@ func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time,
 	return samples, nil
 }
 
+// webhookClient delivers the samples.
+var webhookClient = &http.Client{Transport: transport.New(0)}
+
 // send delivers the sample as Stripe would and returns the status and the body of the answer.
 func (s sample) send(ctx context.Context, url string) (int, string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(s.body))
@@ -64,7 +68,7 @@ func (s sample) send(ctx context.Context, url string) (int, string, error) {
 	request.Header.Set("Content-Type", s.contentType)
 	request.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
 	request.Header.Set(stripesig.Header, s.signature)
-	response, err := http.DefaultClient.Do(request)
+	response, err := webhookClient.Do(request)
 	if err != nil {
 		return 0, "", err
 	}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/transport"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -52,10 +52,9 @@ func (h *Handler) get(ctx context.Context, thin *v2events.ThinEvent) (*v2events.
 // NewTransport returns a transport that keeps a connection for each request in flight; the default
 // transport keeps two.
 func NewTransport() http.RoundTripper {
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
-		MaxIdleConnsPerHost: maxConcurrent, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: maxShare,
-	}
+	t := transport.New(maxConcurrent)
+	t.TLSHandshakeTimeout = maxShare
+	return t
 }
 
 // BuildClients returns a build for a [secret.Cache] that holds the API keys. The clients leave

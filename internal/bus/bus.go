@@ -3,8 +3,9 @@
 // [Bus.Put] stores any number of [Entry] values. PutEvents answers 200 even if it refused entries,
 // so neither the HTTP status nor the SDK's retries can be relied on: Put checks the result of each
 // entry and sends again only those that failed for a temporary reason. Requests are packed by count
-// and by EventBridge's own way of counting bytes, and an entry that makes EventBridge refuse the
-// whole request is separated from the others.
+// and by EventBridge's own way of counting bytes. If EventBridge refuses a request as a whole, no
+// entry is blamed for the others: a request that is too large is halved, and one that is invalid or
+// denied is sent entry by entry.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 package bus
 
@@ -13,9 +14,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/smithy-go"
@@ -24,10 +29,12 @@ import (
 )
 
 // Limits of one PutEvents request. EventBridge requires less than 1 MB in total and does not say
-// whether that is 10⁶ or 2²⁰ bytes; this is below both.
+// whether that is 10⁶ or 2²⁰ bytes, and some regions may still have 256 KB. A request up to this
+// size is sent; if EventBridge takes less, it is halved, and a single entry is [ErrTooLarge].
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
 const (
 	MaxEntries      = 10
-	DefaultMaxBytes = 999_999
+	DefaultMaxBytes = 1_000_000
 )
 
 // Client is the part of an EventBridge client that a Bus needs; [*eventbridge.Client] has it.
@@ -38,7 +45,7 @@ type Client interface {
 // Options adjusts a [Bus]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	// MaxBytes bounds the bytes that EventBridge counts for one request; zero means
-	// [DefaultMaxBytes]. Regions where the limit is still 256 KB need that.
+	// [DefaultMaxBytes].
 	MaxBytes int
 
 	// Attempts is the number of times an entry is sent if EventBridge refuses it for a temporary
@@ -129,8 +136,10 @@ func (p *put) admit() []int {
 	return admitted
 }
 
-// send makes one request. If EventBridge refuses it as a whole, a single entry may be the cause, so
-// each is then sent alone.
+// send makes one request, or several if EventBridge refuses it as a whole. Then half of it may be
+// small enough, or a single entry may be what is invalid or denied: an IAM condition on
+// events:source compares the sources of all entries at once.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
 func (p *put) send(ctx context.Context, part []int) {
 	input := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, 0, len(part))}
 	for _, i := range part {
@@ -140,9 +149,9 @@ func (p *put) send(ctx context.Context, part []int) {
 	if err != nil {
 		err = requestError(err)
 	}
-	if errors.Is(err, ErrInvalid) && len(part) > 1 {
-		for n := range part {
-			p.send(ctx, part[n:n+1])
+	if smaller := divide(part, err); len(smaller) > 1 {
+		for _, part := range smaller {
+			p.send(ctx, part)
 		}
 		return
 	}
@@ -152,6 +161,18 @@ func (p *put) send(ctx context.Context, part []int) {
 			p.results[i] = result(output.Entries, n)
 		}
 	}
+}
+
+// divide returns the smaller requests to send after one has failed with err; fewer than two mean
+// that its entries have failed with err.
+func divide(part []int, err error) [][]int {
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return slices.Collect(slices.Chunk(part, (len(part)+1)/2))
+	case errors.Is(err, ErrInvalid), errors.Is(err, errDenied):
+		return slices.Collect(slices.Chunk(part, 1))
+	}
+	return nil
 }
 
 // result reads the answer for the entry at position n of its request.
@@ -196,7 +217,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // Reasons an entry will never be stored, however often it is sent. Every other error may be
 // temporary.
 var (
-	// ErrTooLarge means that the entry alone is over the limit of a request. It was not sent.
+	// ErrTooLarge means that the entry alone is over the limit of a request: over Options.MaxBytes,
+	// and then it was not sent, or refused by EventBridge for its size.
 	ErrTooLarge = errors.New("bus: entry is too large")
 	// ErrInvalid means that EventBridge rejected the entry itself, for example because its detail
 	// type is too long.
@@ -205,6 +227,12 @@ var (
 
 // errUnconfirmed is the result of an entry that EventBridge neither stored nor refused.
 var errUnconfirmed = errors.New("put events: entry was not confirmed")
+
+// errDenied means that IAM denied a whole request.
+var errDenied = errors.New("put events: request was denied")
+
+// codeValidation is the code of a request that EventBridge cannot read or does not accept.
+const codeValidation = "ValidationException"
 
 // EntryError is EventBridge's refusal of one entry.
 type EntryError struct {
@@ -215,10 +243,13 @@ type EntryError struct {
 // Error returns the code and EventBridge's message.
 func (e *EntryError) Error() string { return fmt.Sprintf("put events: %s: %s", e.Code, e.Message) }
 
-// Is reports whether target is [ErrInvalid] and EventBridge rejected the entry itself.
+// Is reports whether target is [ErrInvalid] or [ErrTooLarge] and EventBridge rejected the entry
+// itself for that.
 func (e *EntryError) Is(target error) bool {
-	switch e.Code {
-	case "InvalidArgument", "MalformedDetail", "ValidationException":
+	switch {
+	case strings.Contains(e.Code, "TooLarge"):
+		return target == ErrTooLarge
+	case e.Code == "InvalidArgument", e.Code == "MalformedDetail", e.Code == codeValidation:
 		return target == ErrInvalid
 	}
 	return false
@@ -236,10 +267,25 @@ func (e *EntryError) Retryable() bool {
 
 // requestError returns the error for each entry of a request that failed as a whole, after the
 // SDK's retries.
+//
+// EventBridge refuses a request for its size either with 413 and no body, and so without a code, or
+// with a ValidationException that says so: https://github.com/boto/boto3/issues/3411 and
+// https://github.com/awslabs/aws-service-catalog-puppet/issues/563 show one each.
 func requestError(err error) error {
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() == "ValidationException" {
-		return &EntryError{Code: api.ErrorCode(), Message: api.ErrorMessage()}
+	var code, message string
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		code, message = api.ErrorCode(), api.ErrorMessage()
+	}
+	response, _ := errors.AsType[*awshttp.ResponseError](err)
+	switch {
+	case response != nil && response.HTTPStatusCode() == http.StatusRequestEntityTooLarge,
+		strings.Contains(code, "TooLarge"),
+		code == codeValidation && strings.Contains(message, "size of the entries"):
+		return fmt.Errorf("%w: put events: %w", ErrTooLarge, err)
+	case code == codeValidation:
+		return &EntryError{Code: code, Message: message}
+	case code == "AccessDeniedException", code == "AccessDenied":
+		return fmt.Errorf("%w: %w", errDenied, err)
 	}
 	return fmt.Errorf("put events: %w", err)
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,43 @@ func TestImportsPointDown(t *testing.T) {
 
 func mayUseSDK(name string) bool {
 	return strings.HasPrefix(name, "internal/") || path.Base(name) == "main.go" || strings.HasSuffix(name, "_test.go")
+}
+
+// Every HTTP client of the service uses a transport of package transport, which finds out that a
+// connection is dead. The emulators are clients on loopback only, and pkg/ has a transport of its own.
+func TestHTTPClientsPingTheirConnections(t *testing.T) {
+	t.Parallel()
+	for name, file := range goFiles(t, parser.SkipObjectResolution) {
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "pkg/") || strings.HasPrefix(name, "internal/emulator/") ||
+			strings.HasPrefix(name, "internal/testbed/") || strings.HasPrefix(name, "internal/transport/") {
+			continue
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				if isIdent(n.X, "http") && slices.Contains([]string{"DefaultTransport", "DefaultClient", "Transport", "Get", "Post"}, n.Sel.Name) {
+					t.Errorf("%s uses http.%s instead of package transport", name, n.Sel.Name)
+				}
+			case *ast.CompositeLit:
+				if of, _ := n.Type.(*ast.SelectorExpr); of != nil && of.Sel.Name == "Client" && isIdent(of.X, "http") && !hasMember(n, "Transport") {
+					t.Errorf("%s makes an http.Client without a transport", name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+func isIdent(e ast.Expr, name string) bool {
+	ident, _ := e.(*ast.Ident)
+	return ident != nil && ident.Name == name
+}
+
+func hasMember(literal *ast.CompositeLit, name string) bool {
+	return slices.ContainsFunc(literal.Elts, func(e ast.Expr) bool {
+		pair, _ := e.(*ast.KeyValueExpr)
+		return pair != nil && isIdent(pair.Key, name)
+	})
 }
 
 // Every exported name of pkg/ has a doc comment, because users read it on a documentation site.

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/meterbridge/meterbridge/internal/transport"
 )
 
 // Reasons an operator's machine has no access to AWS. The texts say what to do.
@@ -16,13 +18,18 @@ var (
 	ErrCredentials = errors.New("stack: no AWS credentials: log in as for the aws command (aws sso login, aws configure) or set AWS_PROFILE")
 )
 
+// httpClient returns the SDK's own client, with pings on its connections.
+func httpClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(transport.Ping)
+}
+
 // OperatorConfig returns the configuration that the aws command would use on this machine:
 // environment, profiles, single sign-on. It checks that there are credentials, so that a command
 // without them fails before it has changed anything. Errors are [ErrRegion], [ErrCredentials] and
 // those of reading the profiles.
 // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 func OperatorConfig(ctx context.Context) (aws.Config, error) {
-	c, err := config.LoadDefaultConfig(ctx)
+	c, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
 	}
@@ -57,7 +64,7 @@ func FunctionConfig() (aws.Config, error) {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return env.Credentials, nil
 		}),
-		HTTPClient:       awshttp.NewBuildableClient(),
+		HTTPClient:       httpClient(),
 		RetryMaxAttempts: env.RetryMaxAttempts,
 		RetryMode:        env.RetryMode,
 		ConfigSources:    []any{env},

@@ -6,10 +6,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/meterbridge/meterbridge/internal/stack"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
 // The tests set environment variables and so cannot run in parallel.
@@ -79,5 +83,26 @@ func TestOperatorConfigRequiresRegionAndCredentials(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "nobody")
 	if _, err := stack.OperatorConfig(t.Context()); err == nil {
 		t.Error("a profile that does not exist: no error")
+	}
+}
+
+func TestClientsGiveUpADeadConnection(t *testing.T) {
+	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+		t.Setenv(name, "us-east-1")
+	}
+	forFunction, err := stack.FunctionConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	forOperator, err := stack.OperatorConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, client := range map[string]aws.HTTPClient{"function": forFunction.HTTPClient, "operator": forOperator.HTTPClient} {
+		t.Run(name, func(t *testing.T) {
+			relay := testbed.NewRelay(t)
+			trusting := client.(*awshttp.BuildableClient).WithTransportOptions(func(t *http.Transport) { t.TLSClientConfig = relay.TLS.Clone() })
+			relay.CheckRecovery(t, trusting, 1500*time.Millisecond)
+		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/stack"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
+	"github.com/meterbridge/meterbridge/internal/transport"
 )
 
 func main() {
@@ -48,7 +48,7 @@ func wire(lookup config.Lookup, service aws.Config, out io.Writer, now func() ti
 	return reconciler.New(reconciler.Parts{
 		Config: c,
 		Keyring: secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID,
-			reconciler.BuildClients(c, http.DefaultTransport), &secret.Options{
+			reconciler.BuildClients(c, transport.New(0)), &secret.Options{
 				Now: now, OnStale: metrics.OnError(log, telemetry.SecretStale, "API key is stale"),
 			}),
 		Ledger:  ledger.New(dynamodb.NewFromConfig(service), c.LedgerTable, &ledger.Options{Now: now}),

@@ -1,0 +1,147 @@
+package testbed
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A Relay passes connections on to a server that speaks HTTP/2. It can drop all packets of the
+// connections that are open, as a NAT gateway does with those that it has forgotten: neither side
+// is told.
+type Relay struct {
+	URL string      // of the server, through the relay
+	TLS *tls.Config // trusts the server
+
+	server *httptest.Server
+	dials  atomic.Int32
+
+	mu   sync.Mutex
+	dead *atomic.Bool // of the connections that are open
+}
+
+// NewRelay starts a server that answers 200 to everything, and a relay to it, for the duration of
+// a test.
+func NewRelay(t testing.TB) *Relay {
+	t.Helper()
+	r := &Relay{dead: new(atomic.Bool)}
+	r.server = httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		if request.ProtoMajor != 2 {
+			t.Errorf("request over %s, want HTTP/2", request.Proto)
+		}
+	}))
+	r.server.EnableHTTP2 = true
+	r.server.StartTLS()
+	t.Cleanup(r.server.Close)
+	r.TLS = r.server.Client().Transport.(*http.Transport).TLSClientConfig
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	r.URL = "https://" + listener.Addr().String()
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			r.dials.Add(1)
+			go r.pass(t, client)
+		}
+	}()
+	return r
+}
+
+// pass copies the packets of one connection until it is dropped.
+func (r *Relay) pass(t testing.TB, client net.Conn) {
+	server, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	t.Cleanup(func() { _, _ = client.Close(), server.Close() })
+	r.mu.Lock()
+	dead := r.dead
+	r.mu.Unlock()
+	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
+		go func() { _, _ = io.Copy(way[1], swallowing{way[0], dead}) }()
+	}
+}
+
+// swallowing reads what a connection receives until it is dead, and then nothing.
+type swallowing struct {
+	io.Reader
+	dead *atomic.Bool
+}
+
+// Read implements [io.Reader].
+func (s swallowing) Read(p []byte) (int, error) {
+	for {
+		n, err := s.Reader.Read(p)
+		if err != nil || !s.dead.Load() {
+			return n, err
+		}
+	}
+}
+
+// Swallow drops all packets of the connections that are open now.
+func (r *Relay) Swallow() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dead.Store(true)
+	r.dead = new(atomic.Bool)
+}
+
+// Doer sends HTTP requests; [*http.Client] and the AWS SDK's clients are Doers.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// CheckRecovery checks that a client which trusts r.TLS does not stay on a dead connection: of the
+// requests after the packets are swallowed, each with a timeout, the one after next is answered
+// over a new connection.
+func (r *Relay) CheckRecovery(t testing.TB, client Doer, timeout time.Duration) {
+	t.Helper()
+	get := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err == nil {
+			err = response.Body.Close()
+		}
+		return err
+	}
+	if err := get(); err != nil {
+		t.Fatalf("request through the relay: %v", err)
+	}
+	r.Swallow()
+	if err := get(); err == nil {
+		t.Fatal("a request on a dead connection was answered")
+	}
+	var faults []string
+	for range 2 {
+		err := get()
+		if err == nil {
+			if n := r.dials.Load(); n != 2 {
+				t.Errorf("%d connections, want a second one", n)
+			}
+			return
+		}
+		faults = append(faults, errors.Unwrap(err).Error())
+	}
+	t.Errorf("the two requests after a time-out fail too: %s", strings.Join(faults, "; "))
+}
