@@ -48,9 +48,6 @@ type Item map[string]Value
 // Text returns a string value.
 func Text(s string) Value { return Value{kind: String, scalar: s} }
 
-// Type returns the value's type.
-func (v Value) Type() Type { return v.kind }
-
 // Scalar returns the content of a string, number, binary or boolean value, and the empty string for
 // other types.
 func (v Value) Scalar() string { return v.scalar }

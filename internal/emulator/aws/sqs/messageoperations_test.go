@@ -9,17 +9,17 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sdk "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sdktest"
-	emulated "github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
 func TestBatchesReportEntryByEntry(t *testing.T) {
 	t.Parallel()
 	q, client := newService(t)
-	sent, err := client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{
+	sent, err := client.SendMessageBatch(t.Context(), &sdk.SendMessageBatchInput{
 		QueueUrl: aws.String(fetchURL), Entries: []types.SendMessageBatchRequestEntry{
 			{Id: aws.String("good"), MessageBody: aws.String("a")},
 			{Id: aws.String("bad"), MessageBody: aws.String("\x00")},
@@ -35,7 +35,7 @@ func TestBatchesReportEntryByEntry(t *testing.T) {
 	}
 
 	receipt := receiveOne(t, client).ReceiptHandle
-	changed, err := client.ChangeMessageVisibilityBatch(t.Context(), &sqs.ChangeMessageVisibilityBatchInput{
+	changed, err := client.ChangeMessageVisibilityBatch(t.Context(), &sdk.ChangeMessageVisibilityBatchInput{
 		QueueUrl: aws.String(fetchURL), Entries: []types.ChangeMessageVisibilityBatchRequestEntry{
 			{Id: aws.String("good"), ReceiptHandle: receipt, VisibilityTimeout: 60},
 			{Id: aws.String("bad"), ReceiptHandle: aws.String("bogus"), VisibilityTimeout: 60},
@@ -46,7 +46,7 @@ func TestBatchesReportEntryByEntry(t *testing.T) {
 	}
 	wantBatch(t, "ChangeMessageVisibilityBatch", changed.Failed, "bad ReceiptHandleIsInvalid")
 
-	deleted, err := client.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{
+	deleted, err := client.DeleteMessageBatch(t.Context(), &sdk.DeleteMessageBatchInput{
 		QueueUrl: aws.String(fetchURL), Entries: []types.DeleteMessageBatchRequestEntry{
 			{Id: aws.String("good"), ReceiptHandle: receipt}, {Id: aws.String("bad"), ReceiptHandle: aws.String("bogus")},
 		},
@@ -55,7 +55,7 @@ func TestBatchesReportEntryByEntry(t *testing.T) {
 		t.Fatalf("DeleteMessageBatch: %v", err)
 	}
 	wantBatch(t, "DeleteMessageBatch", deleted.Failed, "bad ReceiptHandleIsInvalid")
-	if got := q.Stats(); got != (emulated.Stats{}) {
+	if got := q.Stats(); got != (sqs.Stats{}) {
 		t.Errorf("queue: %+v, want it empty", got)
 	}
 }
@@ -100,12 +100,12 @@ func TestInvalidBatchIsRefusedAsAWhole(t *testing.T) {
 		{"bad id", entries(1, "a b"), new(*types.InvalidBatchEntryId)},
 		{"too large together", entries(1<<19+1, "a", "b"), new(*types.BatchRequestTooLong)},
 	} {
-		_, err := client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: aws.String(fetchURL), Entries: tt.entries})
+		_, err := client.SendMessageBatch(t.Context(), &sdk.SendMessageBatchInput{QueueUrl: aws.String(fetchURL), Entries: tt.entries})
 		if !errors.As(err, tt.want) {
 			t.Errorf("%s: %v, want %T", tt.name, err, tt.want)
 		}
 	}
-	out, err := client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: aws.String(fetchURL), Entries: entries(1<<19, "a", "b")})
+	out, err := client.SendMessageBatch(t.Context(), &sdk.SendMessageBatchInput{QueueUrl: aws.String(fetchURL), Entries: entries(1<<19, "a", "b")})
 	if err != nil || len(out.Successful) != 2 {
 		t.Errorf("exactly 1 MiB together: %+v, %v; want both stored", out, err)
 	}
@@ -116,21 +116,21 @@ func TestInvalidSendMessageIsRefused(t *testing.T) {
 	_, client := newService(t)
 	for _, tt := range []struct {
 		name string
-		in   sqs.SendMessageInput
+		in   sdk.SendMessageInput
 		want string
 	}{
-		{"empty body", sqs.SendMessageInput{MessageBody: aws.String("")}, "MissingParameter"},
-		{"control character", sqs.SendMessageInput{MessageBody: aws.String("\x00")}, "InvalidMessageContents"},
-		{"too large", sqs.SendMessageInput{MessageBody: aws.String(strings.Repeat("a", 1<<20+1))}, "InvalidParameterValue"},
-		{"delay", sqs.SendMessageInput{MessageBody: aws.String("a"), DelaySeconds: 901}, "InvalidParameterValue"},
-		{"deduplication id", sqs.SendMessageInput{MessageBody: aws.String("a"), MessageDeduplicationId: aws.String("d")}, "InvalidParameterValue"},
-		{"attribute", sqs.SendMessageInput{MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{
+		{"empty body", sdk.SendMessageInput{MessageBody: aws.String("")}, "MissingParameter"},
+		{"control character", sdk.SendMessageInput{MessageBody: aws.String("\x00")}, "InvalidMessageContents"},
+		{"too large", sdk.SendMessageInput{MessageBody: aws.String(strings.Repeat("a", 1<<20+1))}, "InvalidParameterValue"},
+		{"delay", sdk.SendMessageInput{MessageBody: aws.String("a"), DelaySeconds: 901}, "InvalidParameterValue"},
+		{"deduplication id", sdk.SendMessageInput{MessageBody: aws.String("a"), MessageDeduplicationId: aws.String("d")}, "InvalidParameterValue"},
+		{"attribute", sdk.SendMessageInput{MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{
 			"AWS.x": {DataType: aws.String("String"), StringValue: aws.String("v")},
 		}}, "InvalidParameterValue"},
-		{"system attribute", sqs.SendMessageInput{MessageBody: aws.String("a"), MessageSystemAttributes: map[string]types.MessageSystemAttributeValue{
+		{"system attribute", sdk.SendMessageInput{MessageBody: aws.String("a"), MessageSystemAttributes: map[string]types.MessageSystemAttributeValue{
 			"SenderId": {DataType: aws.String("String"), StringValue: aws.String("v")},
 		}}, "InvalidParameterValue"},
-		{"list values", sqs.SendMessageInput{MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{
+		{"list values", sdk.SendMessageInput{MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{
 			"x": {DataType: aws.String("String"), StringListValues: []string{"v"}},
 		}}, "ValidationException"},
 	} {
@@ -146,9 +146,9 @@ func TestInvalidSendMessageIsRefused(t *testing.T) {
 func TestReceiveReturnsTheAttributesAskedFor(t *testing.T) {
 	t.Parallel()
 	q, client := newService(t)
-	attribute := emulated.Attribute{DataType: "String", StringValue: "v"}
-	attributes := map[string]emulated.Attribute{"mb.reason": attribute, "mb.status": attribute, "other": attribute}
-	if _, err := q.Send(emulated.Message{Body: "a", Attributes: attributes}); err != nil {
+	attribute := sqs.Attribute{DataType: "String", StringValue: "v"}
+	attributes := map[string]sqs.Attribute{"mb.reason": attribute, "mb.status": attribute, "other": attribute}
+	if _, err := q.Send(sqs.Message{Body: "a", Attributes: attributes}); err != nil {
 		t.Fatalf("Send: %v", err)
 	}
 	for _, tt := range []struct {
@@ -161,7 +161,7 @@ func TestReceiveReturnsTheAttributesAskedFor(t *testing.T) {
 		{[]string{".*"}, []string{"mb.reason", "mb.status", "other"}},
 		{[]string{"All"}, []string{"mb.reason", "mb.status", "other"}},
 	} {
-		out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+		out, err := client.ReceiveMessage(t.Context(), &sdk.ReceiveMessageInput{
 			QueueUrl: aws.String(fetchURL), MessageAttributeNames: tt.filter,
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{"SenderId"},
 		})
@@ -187,12 +187,12 @@ func TestReceiveReturnsTheAttributesAskedFor(t *testing.T) {
 func TestChangeMessageVisibilityThroughTheSDK(t *testing.T) {
 	t.Parallel()
 	q, client := newService(t)
-	if _, err := q.Send(emulated.Message{Body: "a"}); err != nil {
+	if _, err := q.Send(sqs.Message{Body: "a"}); err != nil {
 		t.Fatalf("Send: %v", err)
 	}
 	receipt := receiveOne(t, client).ReceiptHandle
 	change := func(receipt *string, seconds int32) error {
-		_, err := client.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+		_, err := client.ChangeMessageVisibility(t.Context(), &sdk.ChangeMessageVisibilityInput{
 			QueueUrl: aws.String(fetchURL), ReceiptHandle: receipt, VisibilityTimeout: seconds,
 		})
 		return err
@@ -204,7 +204,7 @@ func TestChangeMessageVisibilityThroughTheSDK(t *testing.T) {
 	if err := change(receipt, 0); err != nil {
 		t.Errorf("to 0: %v", err)
 	}
-	if got := q.Stats(); got != (emulated.Stats{Visible: 1}) {
+	if got := q.Stats(); got != (sqs.Stats{Visible: 1}) {
 		t.Errorf("queue: %+v, want the message visible at once", got)
 	}
 	if err := change(receipt, 30); !errors.As(err, new(*types.MessageNotInflight)) {
@@ -215,7 +215,7 @@ func TestChangeMessageVisibilityThroughTheSDK(t *testing.T) {
 func TestInvalidReceiveMessageIsRefused(t *testing.T) {
 	t.Parallel()
 	_, client := newService(t)
-	for name, in := range map[string]*sqs.ReceiveMessageInput{
+	for name, in := range map[string]*sdk.ReceiveMessageInput{
 		"too many messages": {MaxNumberOfMessages: 11},
 		"negative number":   {MaxNumberOfMessages: -1},
 		"wait too long":     {WaitTimeSeconds: 21},
