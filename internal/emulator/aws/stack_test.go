@@ -59,19 +59,18 @@ type running struct {
 // this binary.
 func open(t *testing.T, resources string) *running {
 	t.Helper()
-	r, err := tryOpen(t, resources)
+	r, err := tryOpen(t, resources, &emulator.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func tryOpen(t *testing.T, resources string) (*running, error) {
+func tryOpen(t *testing.T, resources string, opts *emulator.Options) (*running, error) {
 	t.Helper()
 	r := &running{t: t}
-	stack, err := emulator.Open(t.Context(), &emulator.Options{
-		Template: write(t, resources), Listen: "127.0.0.1:0", Observer: &r.History,
-	})
+	opts.Template, opts.Listen, opts.Observer = write(t, resources), "127.0.0.1:0", &r.History
+	stack, err := emulator.Open(t.Context(), opts)
 	if err == nil {
 		r.Stack = stack
 		t.Cleanup(stack.Close)
@@ -233,6 +232,45 @@ func TestFastForwardSkipsVisibilityTimeouts(t *testing.T) {
 	}
 }
 
+// TestSchedulesRunByThemselves unless the stack is unscheduled; then RunSchedules runs them.
+func TestSchedulesRunByThemselves(t *testing.T) {
+	t.Parallel()
+	const resources = `
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {NAME: f}}
+      Events:
+        New: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), Input: '"new"'}}
+        Old: {Type: Schedule, Properties: {Schedule: rate(2 minutes), Input: '"old"'}}
+`
+	for _, unscheduled := range []bool{false, true} {
+		r, err := tryOpen(t, resources, &emulator.Options{ClockFactor: 6000, Unscheduled: unscheduled})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unscheduled {
+			if got := r.RunSchedules(); len(got) != 2 || !r.Scheduled() {
+				t.Errorf("RunSchedules = %q, want both schedules", got)
+			}
+			r.wait(r.WaitIdle)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for _, want := range []string{`f got "new"`, `f got "old"`} {
+			for !strings.Contains(r.Text(activity.Logged), want) {
+				if ctx.Err() != nil {
+					t.Fatalf("unscheduled %t: %s never happened:\n%s", unscheduled, want, r.Text(activity.Logged))
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+		if got := len(r.Steps(activity.Invoked)); unscheduled && got != 2 {
+			t.Errorf("%d invocations of an unscheduled stack, want the two of RunSchedules", got)
+		}
+	}
+}
+
 // TestOnlyTheAccessKeyOfTheStackIsAccepted: the secrets are for the functions of this stack alone.
 func TestOnlyTheAccessKeyOfTheStackIsAccepted(t *testing.T) {
 	t.Parallel()
@@ -279,7 +317,7 @@ func TestResourceThatCannotBeRunIsAnError(t *testing.T) {
 		"schedule":                 {"{Type: AWS::Scheduler::Schedule, Properties: {ScheduleExpression: hourly, Target: {Arn: 'arn:aws:sns:us-east-1:000000000000:x'}}}", "hourly"},
 		"property of a wrong type": {"{Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: soon}}", "soon"},
 	} {
-		_, err := tryOpen(t, "  Odd: "+tt.resource+"\n")
+		_, err := tryOpen(t, "  Odd: "+tt.resource+"\n", &emulator.Options{})
 		if err == nil || !strings.Contains(err.Error(), "template.yaml:5: Odd (AWS::") || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: Open = %v, want an error that names template.yaml:5, Odd and %s", name, err, tt.want)
 		}

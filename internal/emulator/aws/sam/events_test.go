@@ -26,7 +26,7 @@ Resources:
         Plan: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), State: DISABLED, Input: x}}
         Named: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), Name: own}}
         Rule: {Type: EventBridgeRule, Properties: {EventBusName: !GetAtt Bus.Arn, Pattern: {source: [a]}, InputPath: $.detail, DeadLetterConfig: {Type: SQS}}}
-        Rate: {Type: Schedule, Properties: {Schedule: rate(2 minutes)}}
+        Rate: {Type: Schedule, Properties: {Schedule: rate(2 minutes), State: DISABLED}}
         Bucket: {Type: S3, Properties: {Bucket: b}}
 `), nil)
 	if err != nil {
@@ -47,7 +47,7 @@ Resources:
 		}},
 		{LogicalID: "FPost", Type: sam.Route, Properties: object{"Method": "POST", "Path": "/in", "FunctionArn": function}, Name: "FPost"},
 		{LogicalID: "FRate", Type: "AWS::Events::Rule", Name: "meterbridge-FRate", ARN: "arn:aws:events:us-east-1:000000000000:rule/meterbridge-FRate",
-			Properties: object{"ScheduleExpression": "rate(2 minutes)", "Targets": []any{object{"Id": "FRate", "Arn": function}}}},
+			Properties: object{"ScheduleExpression": "rate(2 minutes)", "State": "DISABLED", "Targets": []any{object{"Id": "FRate", "Arn": function}}}},
 		{LogicalID: "FRule", Type: "AWS::Events::Rule", Name: "meterbridge-FRule", ARN: "arn:aws:events:us-east-1:000000000000:rule/bus/meterbridge-FRule",
 			Properties: object{
 				"EventBusName": "arn:aws:events:us-east-1:000000000000:event-bus/bus", "EventPattern": object{"source": []any{"a"}},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/scheduler"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
@@ -38,9 +39,9 @@ func (r *recorder) count(part string) int {
 	return len(slices.DeleteFunc(slices.Clone(r.bodies), func(body string) bool { return !strings.Contains(body, part) }))
 }
 
-// newService returns a service whose schedules deliver to the recorder.
-func newService(r *recorder) *scheduler.Service {
-	directory := target.NewDirectory(nil, &r.History)
+// newService returns a service whose schedules deliver to the recorder. A nil clock is real time.
+func newService(r *recorder, c *clock.Clock) *scheduler.Service {
+	directory := target.NewDirectory(c, &r.History)
 	directory.Add(recorderARN, r)
 	return scheduler.New(directory)
 }
@@ -56,11 +57,12 @@ func schedule(id, expression, input string, pairs ...string) sam.Resource {
 	return sam.Resource{LogicalID: id, ARN: "arn:" + id, Properties: properties}
 }
 
+// TestSchedulesRunAtTheirRate by the clock, on which here an hour takes a minute.
 func TestSchedulesRunAtTheirRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &recorder{}
-		s := newService(r)
+		r, c := &recorder{}, clock.New(60)
+		s := newService(r, c)
 		for _, resource := range []sam.Resource{
 			schedule("EveryMinute", "rate(1 minute)", "minute <aws.scheduler.scheduled-time> <aws.scheduler.schedule-arn>"),
 			schedule("EveryTwoHours", "rate(2 hours)", "hours"),
@@ -71,9 +73,9 @@ func TestSchedulesRunAtTheirRate(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		started := time.Now()
+		started := c.Now()
 		s.Start()
-		time.Sleep(4*time.Hour + time.Second)
+		time.Sleep(4*time.Minute + time.Second/2)
 		s.Close()
 		for input, want := range map[string]int{"minute": 240, "hours": 2, "days": 0, "off": 0} {
 			if got := r.count(input); got != want {
@@ -91,7 +93,7 @@ func TestSchedulesRunAtTheirRate(t *testing.T) {
 func TestRunAllRunsWhatIsEnabled(t *testing.T) {
 	t.Parallel()
 	r := &recorder{}
-	s := newService(r)
+	s := newService(r, nil)
 	for _, resource := range []sam.Resource{
 		schedule("Rate", "rate(1 minute)", "rate"), schedule("Off", "rate(1 minute)", "off", "State", "DISABLED"),
 		schedule("Yearly", "cron(0 0 1 1 ? *)", "yearly"),
@@ -115,7 +117,7 @@ func TestRunAllRunsWhatIsEnabled(t *testing.T) {
 func TestExpressionThatIsNotARateIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, expression := range []string{"rate(1 minutes)", "rate(2 minute)", "rate(0 minutes)", "rate(5 weeks)", "rate(-1 hours)", "hourly", ""} {
-		err := newService(&recorder{}).Add(schedule("S", expression, "x"))
+		err := newService(&recorder{}, nil).Add(schedule("S", expression, "x"))
 		if err == nil || !strings.Contains(err.Error(), expression) {
 			t.Errorf("%q: Add = %v, want an error that quotes the expression", expression, err)
 		}
