@@ -131,6 +131,17 @@ func (r *running) wait(idle func(context.Context) error) {
 	}
 }
 
+// waitLog waits until a function has printed a text. An instance's last lines can come after its
+// answer.
+func (r *running) waitLog(want string) {
+	r.t.Helper()
+	for started := time.Now(); !strings.Contains(r.Text(activity.Logged), want); time.Sleep(5 * time.Millisecond) {
+		if time.Since(started) > time.Minute {
+			r.t.Fatalf("the log lacks %s:\n%s", want, r.Text(activity.Logged))
+		}
+	}
+}
+
 // TestServicesWorkTogether takes a request through a route, a function, a bus, a rule, a queue and
 // a mapping to another function.
 func TestServicesWorkTogether(t *testing.T) {
@@ -173,9 +184,7 @@ func TestServicesWorkTogether(t *testing.T) {
 	r.put("b", `{"id":"evt_2"}`)
 	r.wait(r.WaitIdle)
 	for _, want := range []string{"front got {", `"body":"\"evt_1\""`, `Back: back got {"id":"evt_2"}`} {
-		if !strings.Contains(r.Text(activity.Logged), want) {
-			t.Errorf("log lacks %s:\n%s", want, r.Text(activity.Logged))
-		}
+		r.waitLog(want)
 	}
 }
 
@@ -255,15 +264,8 @@ func TestSchedulesRunByThemselves(t *testing.T) {
 			}
 			r.wait(r.WaitIdle)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
 		for _, want := range []string{`f got "new"`, `f got "old"`} {
-			for !strings.Contains(r.Text(activity.Logged), want) {
-				if ctx.Err() != nil {
-					t.Fatalf("unscheduled %t: %s never happened:\n%s", unscheduled, want, r.Text(activity.Logged))
-				}
-				time.Sleep(5 * time.Millisecond)
-			}
+			r.waitLog(want)
 		}
 		if got := len(r.Steps(activity.Invoked)); unscheduled && got != 2 {
 			t.Errorf("%d invocations of an unscheduled stack, want the two of RunSchedules", got)

@@ -126,13 +126,9 @@ func (b *bed) waitIdle() {
 // its answer.
 func (b *bed) waitLog(want string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
-	defer cancel()
-	for !strings.Contains(b.Text(activity.Logged), want) {
-		select {
-		case <-ctx.Done():
+	for started := time.Now(); !strings.Contains(b.Text(activity.Logged), want); time.Sleep(5 * time.Millisecond) {
+		if time.Since(started) > time.Minute {
 			b.t.Fatalf("the log lacks %q:\n%s", want, b.Text(activity.Logged))
-		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
