@@ -20,6 +20,34 @@ func TestReadmeShowsTheCommands(t *testing.T) {
 	}
 }
 
+var listedPath = regexp.MustCompile(`(?m)^((?:pkg|functions|internal|cmd|examples|schemas|verify|bench)/[^\s<]*)`)
+
+// CONTRIBUTING.md lists every package folder of pkg/, internal/ and internal/emulator/, and no folder that does
+// not exist.
+func TestContributingListsEveryRoom(t *testing.T) {
+	t.Parallel()
+	listed := map[string]bool{}
+	for _, match := range listedPath.FindAllStringSubmatch(read(t, "CONTRIBUTING.md"), -1) {
+		folder := strings.TrimSuffix(match[1], "/")
+		listed[folder] = true
+		if _, err := fs.Stat(repository, folder); err != nil {
+			t.Errorf("CONTRIBUTING.md lists %s: %v", folder, err)
+		}
+	}
+	for _, parent := range []string{"pkg", "internal", "internal/emulator"} {
+		entries, err := fs.ReadDir(repository, parent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			folder := path.Join(parent, entry.Name())
+			if entry.IsDir() && folder != "pkg/internal" && folder != "internal/emulator" && !listed[folder] {
+				t.Errorf("CONTRIBUTING.md does not list %s", folder)
+			}
+		}
+	}
+}
+
 var (
 	// namedTest matches `package.TestName` and `TestName`, as the pages write them.
 	namedTest = regexp.MustCompile("`(?:(\\w+)\\.)?((?:Test|Fuzz)[A-Z]\\w*)`")
