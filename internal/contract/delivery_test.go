@@ -166,7 +166,7 @@ func emittedSources(t *testing.T, parsed *sam.Template) []string {
 			PolicyDocument struct {
 				Statement []struct {
 					Condition struct {
-						StringEquals map[string][]string
+						Sources map[string][]string `json:"ForAllValues:StringEquals"`
 					}
 				}
 			}
@@ -175,7 +175,7 @@ func emittedSources(t *testing.T, parsed *sam.Template) []string {
 	properties(t, parsed, "FetcherRole", &role)
 	var sources []string
 	for _, statement := range role.Policies[0].PolicyDocument.Statement {
-		sources = append(sources, statement.Condition.StringEquals["events:source"]...)
+		sources = append(sources, statement.Condition.Sources["events:source"]...)
 	}
 	return sources
 }

@@ -84,11 +84,11 @@ func registered(t *testing.T) map[string]openapi.Document {
 // section returns the YAML of the registry.
 func section(documents map[string]openapi.Document) string {
 	var b strings.Builder
-	b.WriteString("\n  SchemaRegistry:\n    Type: AWS::EventSchemas::Registry\n    Properties:\n      RegistryName: !Ref AWS::StackName\n")
+	b.WriteString("\n  SchemaRegistry:\n    Type: AWS::EventSchemas::Registry\n    Condition: HasSchemas\n    Properties:\n      RegistryName: !Ref AWS::StackName\n")
 	b.WriteString("      Description: Schemas of the typed events on the bus, to generate bindings from.\n")
 	for _, name := range slices.Sorted(maps.Keys(documents)) {
 		document := documents[name]
-		fmt.Fprintf(&b, "\n  %sSchema:\n    Type: AWS::EventSchemas::Schema\n    Properties:\n", document.Name)
+		fmt.Fprintf(&b, "\n  %sSchema:\n    Type: AWS::EventSchemas::Schema\n    Condition: HasSchemas\n    Properties:\n", document.Name)
 		fmt.Fprintf(&b, "      RegistryName: !GetAtt SchemaRegistry.RegistryName\n      SchemaName: %q\n      Type: OpenApi3\n      Content: >-\n", name)
 		for line := range strings.Lines(wrap(string(document.Content), 120)) {
 			b.WriteString("        " + line)

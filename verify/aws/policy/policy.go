@@ -1,8 +1,10 @@
 // Package policy evaluates IAM policy documents, as far as Meterbridge's template uses them:
-// effects, actions, resources, service principals and string conditions. Anything else is an error,
-// never a permission. [Parse] reads a document, and [Allows] evaluates several.
+// effects, actions, resources, service principals and string conditions on keys with one value or
+// with several. Anything else is an error, never a permission. [Parse] reads a document, and
+// [Allows] evaluates several.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 package policy
 
 import (
@@ -10,6 +12,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -44,8 +47,13 @@ type Call struct {
 	Service  string // principal, for resource-based policies; otherwise empty
 	Action   string
 	Resource string
-	Context  map[string]string // condition keys
+	Context  map[string]Strings // values of condition keys, whose names are in lower case; a key without values is absent
 }
+
+// multivalued are the condition keys of a request that can have several values: PutEvents carries
+// up to ten entries, and AWS does not document whether the request is evaluated once, with the
+// sources of all, or once for each entry.
+var multivalued = []string{"aws:calledvia", "aws:principalservicenameslist", "aws:tagkeys", "events:detail-type", "events:source"}
 
 // Parse reads a document. A member that [Statement] lacks, such as NotAction, is an error.
 func Parse(raw []byte) (*Document, error) {
@@ -89,21 +97,53 @@ func (s Statement) applies(c Call) (bool, error) {
 	return action && resource && principal && conditions, err
 }
 
-// conditions reports whether all conditions are met. A condition on a key that the call lacks is
-// not met.
-func (s Statement) conditions(context map[string]string) (bool, error) {
+// conditions reports whether all conditions are met.
+func (s Statement) conditions(context map[string]Strings) (bool, error) {
 	met := true
 	for operator, keys := range s.Condition {
 		for key, wanted := range keys {
-			value, present := context[key]
-			compare, err := comparison(operator)
+			one, err := condition(operator, strings.ToLower(key), wanted, context)
 			if err != nil {
 				return false, err
 			}
-			met = met && present && slices.ContainsFunc(wanted, func(want string) bool { return compare(want, value) })
+			met = met && one
 		}
 	}
 	return met, nil
+}
+
+// condition evaluates an operator for one key. An operator for single values fails on a key that
+// can have several, because AWS does not say what it does there, and a set operator fails on a key
+// that has one value, where AWS advises against it.
+func condition(operator, key string, wanted Strings, context map[string]Strings) (bool, error) {
+	values := context[key]
+	if operator == "Null" {
+		absent, err := strconv.ParseBool(strings.Join(wanted, ","))
+		return absent == (len(values) == 0), err
+	}
+	set, name, isSet := strings.Cut(operator, ":")
+	if !isSet {
+		name = operator
+	}
+	compare, err := comparison(name)
+	if err != nil {
+		return false, err
+	}
+	matches := func(value string) bool {
+		return slices.ContainsFunc(wanted, func(want string) bool { return compare(want, value) })
+	}
+	several := slices.Contains(multivalued, key)
+	switch {
+	case !several && len(values) > 1:
+		return false, fmt.Errorf("%s has several values %q, but is not known as a key that can", key, values)
+	case several != isSet:
+		return false, fmt.Errorf("%s cannot be used with %s: its number of values is not the operator's", operator, key)
+	case !isSet || set == "ForAnyValue":
+		return slices.ContainsFunc(values, matches), nil
+	case set == "ForAllValues": // which also holds for no value at all
+		return !slices.ContainsFunc(values, func(value string) bool { return !matches(value) }), nil
+	}
+	return false, fmt.Errorf("unknown condition operator %s", operator)
 }
 
 func comparison(operator string) (func(want, value string) bool, error) {

@@ -24,15 +24,15 @@ func TestAllows(t *testing.T) {
 		"a star crosses slashes": {statement(`{"Effect":"Allow","Action":["events:*"],"Resource":["arn:*"]}`), policy.Call{Action: "events:PutRule", Resource: bus}, true},
 		"brackets are literal":   {statement(`{"Effect":"Allow","Action":"a:[b]","Resource":"*"}`), policy.Call{Action: "a:b", Resource: bus}, false},
 		"condition holds": {
-			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"events:source":["x","y"]}}}`),
-			policy.Call{Action: "a:b", Resource: bus, Context: map[string]string{"events:source": "y"}}, true,
+			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":["x","y"]}}}`),
+			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:sourceaccount": {"y"}}}, true,
 		},
 		"condition fails": {
-			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"events:source":"x"}}}`),
-			policy.Call{Action: "a:b", Resource: bus, Context: map[string]string{"events:source": "X"}}, false,
+			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":"x"}}}`),
+			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:sourceaccount": {"X"}}}, false,
 		},
 		"condition without a value": {
-			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"events:source":"*"}}}`),
+			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"aws:SourceAccount":"*"}}}`),
 			policy.Call{Action: "a:b", Resource: bus}, false,
 		},
 		"principal": {
@@ -63,7 +63,71 @@ func TestUnknownElementsAreErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if allowed, err := policy.Allows([]*policy.Document{document}, policy.Call{Action: "a:b", Context: map[string]string{"a": "0"}}); err == nil || allowed {
+	if allowed, err := policy.Allows([]*policy.Document{document}, policy.Call{Action: "a:b", Context: map[string]policy.Strings{"a": {"0"}}}); err == nil || allowed {
 		t.Errorf("unknown condition operator: %t, %v, want an error", allowed, err)
 	}
+}
+
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func TestMultivaluedConditions(t *testing.T) {
+	t.Parallel()
+	const (
+		all  = `"ForAllValues:StringEquals":{"events:source":["x","y"]}`
+		some = `"ForAnyValue:StringLike":{"events:source":["x*"]}`
+		set  = `"Null":{"events:source":"false"}`
+	)
+	for name, test := range map[string]struct {
+		conditions string
+		sources    policy.Strings
+		want       bool
+	}{
+		"all of one":                        {all, policy.Strings{"x"}, true},
+		"all of two":                        {all, policy.Strings{"y", "x"}, true},
+		"all, the same twice":               {all, policy.Strings{"x", "x"}, true},
+		"all, but one is another":           {all, policy.Strings{"x", "z"}, false},
+		"all, none of them":                 {all, policy.Strings{"z"}, false},
+		"all of nothing holds":              {all, nil, true},
+		"all of nothing, which Null denies": {all + "," + set, nil, false},
+		"all, with Null":                    {all + "," + set, policy.Strings{"x", "y"}, true},
+		"some":                              {some, policy.Strings{"z", "xy"}, true},
+		"some, but none is":                 {some, policy.Strings{"z", "y"}, false},
+		"some of nothing":                   {some, nil, false},
+		"Null true, and there is none":      {`"Null":{"events:source":"true"}`, nil, true},
+		"Null true, and there is one":       {`"Null":{"events:source":"true"}`, policy.Strings{"x"}, false},
+	} {
+		got, err := evaluate(t, test.conditions, map[string]policy.Strings{"events:source": test.sources})
+		if err != nil || got != test.want {
+			t.Errorf("%s: %t, %v, want %t", name, got, err, test.want)
+		}
+	}
+}
+
+func TestOperatorsThatDoNotFitTheirKeyAreErrors(t *testing.T) {
+	t.Parallel()
+	for conditions, context := range map[string]map[string]policy.Strings{
+		`"StringEquals":{"events:source":"x"}`:                  {"events:source": {"x"}},
+		`"StringLike":{"events:source":"*"}`:                    {"events:source": {"x", "y"}},
+		`"StringEquals":{"events:detail-type":"x"}`:             {},
+		`"ForAllValues:StringEquals":{"aws:SourceAccount":"x"}`: {"aws:sourceaccount": {"x"}},
+		`"StringEquals":{"aws:SourceAccount":"x"}`:              {"aws:sourceaccount": {"x", "y"}},
+		`"ForNoValue:StringEquals":{"events:source":"x"}`:       {"events:source": {"x"}},
+		`"ForAllValues:NumericEquals":{"events:source":"1"}`:    {"events:source": {"1"}},
+		`"StringEqualsIfExists":{"aws:SourceAccount":"x"}`:      {},
+		`"Null":{"events:source":"maybe"}`:                      {},
+		`"Null":{"events:source":["true","false"]}`:             {},
+	} {
+		if allowed, err := evaluate(t, conditions, context); err == nil || allowed {
+			t.Errorf("%s for %v: %t, %v, want an error", conditions, context, allowed, err)
+		}
+	}
+}
+
+// evaluate reports whether a statement with these conditions applies in a context.
+func evaluate(t *testing.T, conditions string, context map[string]policy.Strings) (bool, error) {
+	t.Helper()
+	document, err := policy.Parse([]byte(`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{` + conditions + `}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Allows([]*policy.Document{document}, policy.Call{Action: "events:PutEvents", Resource: "bus", Context: context})
 }

@@ -30,9 +30,9 @@ func TestOnlyRulesMaySendToQueues(t *testing.T) {
 		} {
 			t.Run(queue+"/"+sender.verdict+"/"+sender.name, func(t *testing.T) {
 				t.Parallel()
-				call := policy.Call{Service: sender.service, Action: sender.action, Resource: s.arn(t, queue), Context: map[string]string{}}
+				call := policy.Call{Service: sender.service, Action: sender.action, Resource: s.arn(t, queue), Context: map[string]policy.Strings{}}
 				if sender.source != "" {
-					call.Context["aws:SourceArn"] = sender.source
+					call.Context["aws:sourcearn"] = policy.Strings{sender.source}
 				}
 				allowed, err := policy.Allows(documents, call)
 				if err != nil || allowed != (sender.verdict == "allowed") {
@@ -57,11 +57,39 @@ func TestOnlyItsServiceMayAssumeARole(t *testing.T) {
 			wanted = "scheduler.amazonaws.com"
 		}
 		for _, service := range []string{"lambda.amazonaws.com", "scheduler.amazonaws.com", "events.amazonaws.com", "ec2.amazonaws.com", ""} {
-			call := policy.Call{Service: service, Action: "sts:AssumeRole", Resource: resource.ARN, Context: map[string]string{"aws:SourceAccount": "000000000000"}}
+			call := policy.Call{Service: service, Action: "sts:AssumeRole", Resource: resource.ARN, Context: map[string]policy.Strings{"aws:sourceaccount": {"000000000000"}}}
 			allowed, err := policy.Allows([]*policy.Document{document}, call)
 			if err != nil || allowed != (service == wanted) {
 				t.Errorf("%s by %q: allowed %t, %v", role, service, allowed, err)
 			}
+		}
+	}
+}
+
+// Only CloudWatch's delivery of the bus's own error logs may write to their log group.
+func TestOnlyTheDeliveryOfTheBusMayWriteItsLogs(t *testing.T) {
+	t.Parallel()
+	s := readStack(t)
+	resource, _ := s.Resource("BusLogs")
+	documents := []*policy.Document{parse(t, resource.Properties["ResourcePolicyDocument"])}
+	source, _ := s.Resource("BusLogSource")
+	for _, test := range []struct {
+		name, service, account, source, action string
+		want                                   bool
+	}{
+		{"the delivery", "delivery.logs.amazonaws.com", "000000000000", source.ARN, "logs:PutLogEvents", true},
+		{"a new stream", "delivery.logs.amazonaws.com", "000000000000", source.ARN, "logs:CreateLogStream", true},
+		{"another delivery", "delivery.logs.amazonaws.com", "000000000000", source.ARN + "-2", "logs:PutLogEvents", false},
+		{"another account", "delivery.logs.amazonaws.com", "111111111111", source.ARN, "logs:PutLogEvents", false},
+		{"another service", "events.amazonaws.com", "000000000000", source.ARN, "logs:PutLogEvents", false},
+		{"a read", "delivery.logs.amazonaws.com", "000000000000", source.ARN, "logs:GetLogEvents", false},
+	} {
+		call := policy.Call{Service: test.service, Action: test.action, Resource: s.arn(t, "BusLogs"), Context: map[string]policy.Strings{
+			"aws:sourceaccount": {test.account}, "aws:sourcearn": {test.source},
+		}}
+		allowed, err := policy.Allows(documents, call)
+		if err != nil || allowed != test.want {
+			t.Errorf("%s: %t, %v, want %t", test.name, allowed, err, test.want)
 		}
 	}
 }

@@ -146,6 +146,35 @@ func TestRolesMayDoNothingElse(t *testing.T) {
 	t.Logf("tried %d calls", tried)
 }
 
+// AWS does not document whether PutEvents is evaluated once for all entries, whose sources are then
+// the values of events:source, or once for each entry. A batch is allowed under both readings if
+// every source is, and denied under the first if one is not, or if there is none.
+func TestBatchesOfEventsAreJudgedByAllTheirSources(t *testing.T) {
+	t.Parallel()
+	s := readStack(t)
+	for role, allowed := range map[string][]string{
+		"WebhookRole":    {"stripe.thin", "stripe.snapshot"},
+		"FetcherRole":    {"stripe.event", "stripe.failure"},
+		"ReconcilerRole": {"stripe.thin"},
+	} {
+		const call = "events:PutEvents EventBus "
+		own := strings.Join(allowed, ",")
+		for _, batch := range append(allowed, own, allowed[0]+","+own, strings.Repeat(allowed[0]+",", 9)+allowed[0]) {
+			if !s.allows(t, role, call+batch) {
+				t.Errorf("%s may not put a batch of %s", role, batch)
+			}
+		}
+		for _, source := range sources {
+			if batch := own + "," + source; !slices.Contains(allowed, source) && s.allows(t, role, call+batch) {
+				t.Errorf("%s may put a batch of %s", role, batch)
+			}
+		}
+		if s.allows(t, role, "events:PutEvents EventBus") {
+			t.Errorf("%s may put a batch without a source", role)
+		}
+	}
+}
+
 // TestRolesMayDoNothingElse would miss an action that it does not try.
 func TestEveryActionOfThePoliciesIsTried(t *testing.T) {
 	t.Parallel()
@@ -219,9 +248,9 @@ func (s *stack) calls() []string {
 func (s *stack) allows(t *testing.T, role, call string) bool {
 	t.Helper()
 	words := strings.Split(call, " ")
-	c := policy.Call{Action: words[0], Resource: s.arn(t, words[1]), Context: map[string]string{}}
+	c := policy.Call{Action: words[0], Resource: s.arn(t, words[1]), Context: map[string]policy.Strings{}}
 	if len(words) > 2 {
-		c.Context["events:source"] = words[2]
+		c.Context["events:source"] = strings.Split(words[2], ",")
 	}
 	allowed, err := policy.Allows(s.documents(t, role), c)
 	if err != nil {
