@@ -29,6 +29,7 @@ var (
 type delivery struct {
 	message   events.SQSMessage
 	receives  int       // number of receives by SQS's count, this one included
+	sent      time.Time // when the message came to the queue; zero if unknown
 	firstSeen time.Time // when the event came to the bus or, if that is unknown, to the queue
 
 	thin    *v2events.ThinEvent // nil if malformed
@@ -39,6 +40,14 @@ type delivery struct {
 	report  *v2events.MeterErrorReport // the report in full; nil if its type is not a meter type
 	err     error                      // why it is not emitted; nil so far
 	verdict verdict                    // set by settle
+}
+
+// age returns how long the message has been in the queue, or 0 if that is unknown.
+func (d *delivery) age(now time.Time) time.Duration {
+	if d.sent.IsZero() {
+		return 0
+	}
+	return now.Sub(d.sent)
 }
 
 // envelope is the part of an EventBridge event that the fetcher reads.
@@ -55,7 +64,8 @@ func open(message events.SQSMessage) *delivery {
 		d.receives = n
 	}
 	if ms, err := strconv.ParseInt(message.Attributes["SentTimestamp"], 10, 64); err == nil {
-		d.firstSeen = time.UnixMilli(ms).UTC()
+		d.sent = time.UnixMilli(ms).UTC()
+		d.firstSeen = d.sent
 	}
 	var e envelope
 	if err := json.Unmarshal([]byte(message.Body), &e); err != nil {

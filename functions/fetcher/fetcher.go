@@ -172,7 +172,7 @@ func (h *Handler) publish(ctx context.Context, share time.Duration, deliveries [
 
 // settle decides about a delivery and acts on the verdict.
 func (h *Handler) settle(ctx context.Context, d *delivery) {
-	d.verdict = judge(d.err, d.tries())
+	d.verdict = judge(d.err, d.tries(), d.age(h.parts.Now()))
 	if d.verdict.outcome == parked {
 		if err := h.park(ctx, d); err != nil {
 			d.verdict, d.err = verdict{deferred, "not_parked"}, errors.Join(d.err, err)

@@ -83,7 +83,7 @@ func record(messageID, detail string) events.SQSMessage {
 func message(messageID, body string) events.SQSMessage {
 	return events.SQSMessage{
 		MessageId: messageID, ReceiptHandle: "receipt of " + messageID, Body: body,
-		Attributes: map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": "1700000000000"},
+		Attributes: map[string]string{"ApproximateReceiveCount": "1"},
 	}
 }
 

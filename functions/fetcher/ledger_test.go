@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -181,6 +182,25 @@ func TestNothingIsFetchedWithoutTheLedger(t *testing.T) {
 	_, metrics := b.Output(t)
 	if metrics.Sum("Deferred", "ledger") != 1 {
 		t.Errorf("metrics %v, want Deferred by ledger once", metrics)
+	}
+}
+
+// A ledger that never answers uses up no tries, so the message would otherwise be deleted by the queue after its
+// 14 days, without a letter.
+func TestMessageIsParkedBeforeItExpiresThoughTheLedgerIsDown(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, known)
+	b.Fail("dynamodb", &awsjson.Error{Code: "ProvisionedThroughputExceededException"})
+	for parked, age := range []time.Duration{maxAge - time.Hour, maxAge} {
+		m := record("m", thin("evt_1", meterType))
+		m.Attributes["SentTimestamp"] = fmt.Sprint(start.Add(-age).UnixMilli())
+		failed, letters := b.run(t, m), b.Letters(t)
+		if len(failed) != 1-parked || len(letters) != parked {
+			t.Errorf("after %v: failed items %v and letters %v, want %d parked", age, failed, letters, parked)
+		}
+		if parked == 1 && !strings.Contains(fmt.Sprintf("%+v", letters), "ledger") {
+			t.Errorf("the letter %+v does not give the reason", letters)
+		}
 	}
 }
 

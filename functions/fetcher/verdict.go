@@ -95,9 +95,15 @@ const (
 	maxTries         = 50
 )
 
-// judge returns the verdict on a delivery that ended with err. An error it does not know defers the
-// delivery.
-func judge(err error, tries int) verdict {
+// maxAge is the age at which a message is parked whatever defers it, those failures included that do
+// not count as tries. The queue deletes a message after 14 days, without a trace. A letter that the
+// fetcher sends has 14 days of its own, while one that SQS moves keeps the age of its message:
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+const maxAge = 13 * 24 * time.Hour
+
+// judge returns the verdict on a delivery that ended with err, after this many tries, of a message
+// of this age. An error it does not know defers the delivery.
+func judge(err error, tries int, age time.Duration) verdict {
 	if err == nil {
 		return verdict{emitted, ""}
 	}
@@ -113,7 +119,8 @@ func judge(err error, tries int) verdict {
 		v.outcome = deferred
 	}
 	tried := v.reason != reasonHeld && v.reason != reasonNoTime && v.reason != reasonLedger // else Stripe was not asked
-	if v.outcome == deferred && tried && (tries >= maxTries || doubted && tries >= maxDoubtfulTries) {
+	expires := age >= maxAge && v.reason != reasonHeld                                      // a held event is with another delivery
+	if v.outcome == deferred && (expires || tried && (tries >= maxTries || doubted && tries >= maxDoubtfulTries)) {
 		v.outcome = parked
 	}
 	return v

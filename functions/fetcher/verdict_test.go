@@ -63,8 +63,59 @@ func TestEachErrorHasItsVerdict(t *testing.T) {
 		{errLedger, 999, verdict{deferred, "ledger"}},
 	}
 	for _, tt := range tests {
-		if got := judge(tt.err, tt.receives); got != tt.want {
+		if got := judge(tt.err, tt.receives, time.Hour); got != tt.want {
 			t.Errorf("judge(%v, %d) = %v, want %v", tt.err, tt.receives, got, tt.want)
+		}
+	}
+}
+
+// Nothing is left to expire in the queue, where it would vanish without a letter.
+func TestMessagesAreParkedBeforeTheQueueDeletesThem(t *testing.T) {
+	t.Parallel()
+	retention := queueSetting(t, "FetchQueue", "MessageRetentionPeriod")
+	if left := retention - maxAge; left < 4*lastDelay {
+		t.Errorf("a message is parked after %v, and deleted after %v: want time for several receives in between, at most %v apart", maxAge, retention, lastDelay)
+	}
+	for _, err := range []error{errLedger, errTime, stripeapi.ErrUnavailable, stripeapi.ErrAuthentication, errNotStored, errors.New("never seen before")} {
+		if got := judge(err, 1, maxAge-time.Second); got.outcome != deferred {
+			t.Errorf("judge(%v) a second before the limit = %v, want it deferred", err, got)
+		}
+		if got := judge(err, 1, maxAge); got.outcome != parked || got.reason == "" {
+			t.Errorf("judge(%v) at the limit = %v, want it parked with its reason", err, got)
+		}
+	}
+	if got := judge(fmt.Errorf("%w: %w", errLedger, ledger.ErrHeld), 1, maxAge); got.outcome != deferred {
+		t.Errorf("an event that another delivery works on: %v, want it deferred", got)
+	}
+	if got := judge(nil, 1, maxAge); got.outcome != emitted {
+		t.Errorf("an event that was emitted: %v", got)
+	}
+}
+
+// A letter that SQS moves keeps the age of its message, so what it used up in the queue is missing
+// in DeadLetters.
+func TestLettersThatSQSMovesCanBeRedrivenForAWeek(t *testing.T) {
+	t.Parallel()
+	crashing := time.Duration(maxReceives(t)) * queueSetting(t, "FetchQueue", "VisibilityTimeout")
+	left := queueSetting(t, "DeadLetters", "MessageRetentionPeriod") - crashing
+	if crashing < 4*24*time.Hour || left < 7*24*time.Hour {
+		t.Errorf("a batch that crashes the function every time is given up after %v, and its letters last %v more, want four days and a week", crashing, left)
+	}
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("%.1f days", left.Hours()/24),
+		fmt.Sprintf("%d days", int(maxAge.Hours()/24)),
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("operations.md does not say %q", want)
+		}
+	}
+	for _, queue := range []string{"DeadLetters", "RuleDeadLetters"} {
+		if got := queueSetting(t, queue, "MessageRetentionPeriod"); got != 14*24*time.Hour {
+			t.Errorf("%s keeps letters for %v, want the 14 days that SQS allows", queue, got)
 		}
 	}
 }
@@ -97,6 +148,33 @@ func TestBackoffDoublesUpToAnHour(t *testing.T) {
 // almostOne is the random number for the shortest waits.
 const almostOne = 0.999999999
 
+// inFlight is the number of messages of a queue that may be in flight; deferred messages are, until their wait
+// ends: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html.
+const inFlight = 120_000
+
+// In an outage of Stripe's every request defers a message, for up to an hour.
+func TestDeferredMessagesFitIntoTheQueue(t *testing.T) {
+	t.Parallel()
+	var instances, rate float64
+	parameters := template(t).Parameters
+	if _, err := fmt.Sscan(parameters["FetcherConcurrency"]+" "+parameters["StripeRateLimit"], &instances, &rate); err != nil {
+		t.Fatal(err)
+	}
+	if waiting := instances * rate * lastDelay.Seconds(); waiting == 0 || waiting > inFlight {
+		t.Errorf("with the defaults %v messages wait at once, want at most %d", waiting, inFlight)
+	}
+	most := fmt.Sprintf("%d requests per second", int(inFlight/lastDelay.Seconds()))
+	for _, page := range []string{"docs/operations.md", "template.yaml"} {
+		text, err := os.ReadFile("../../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), most) {
+			t.Errorf("%s does not say that at most %s may be made", page, most)
+		}
+	}
+}
+
 // The queue's limit is far higher, so that a function that cannot start does not use up an event's
 // tries.
 func TestTheFetcherGivesUpBeforeTheQueue(t *testing.T) {
@@ -109,6 +187,22 @@ func TestTheFetcherGivesUpBeforeTheQueue(t *testing.T) {
 // maxReceives returns how often the template's queue delivers a message before SQS gives it up.
 func maxReceives(t *testing.T) int {
 	t.Helper()
+	policy, _ := queueProperties(t, "FetchQueue")["RedrivePolicy"].(map[string]any)
+	var n int
+	if _, err := fmt.Sscan(fmt.Sprint(policy["maxReceiveCount"]), &n); err != nil {
+		t.Fatalf("maxReceiveCount of FetchQueue: %v", err)
+	}
+	return n
+}
+
+func queueProperties(t *testing.T, queue string) map[string]any {
+	t.Helper()
+	resource, _ := template(t).Resource(queue)
+	return resource.Properties
+}
+
+func template(t *testing.T) *sam.Template {
+	t.Helper()
 	source, err := os.ReadFile("../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -117,13 +211,17 @@ func maxReceives(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	queue, _ := parsed.Resource("FetchQueue")
-	policy, _ := queue.Properties["RedrivePolicy"].(map[string]any)
-	var n int
-	if _, err := fmt.Sscan(fmt.Sprint(policy["maxReceiveCount"]), &n); err != nil {
-		t.Fatalf("maxReceiveCount of FetchQueue: %v", err)
+	return parsed
+}
+
+// queueSetting returns a property of one of the template's queues, which is in seconds.
+func queueSetting(t *testing.T, queue, property string) time.Duration {
+	t.Helper()
+	seconds, ok := queueProperties(t, queue)[property].(int)
+	if !ok || seconds == 0 {
+		t.Fatalf("%s has no %s", queue, property)
 	}
-	return n
+	return time.Duration(seconds) * time.Second
 }
 
 // All tries take a day at least, whatever the reason and however short the waits.

@@ -9,6 +9,7 @@ package deploy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,10 @@ func (d *Deployment) Plan(ctx context.Context) (Parameters, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCeilings(template); err != nil {
+		return nil, err
+	}
+	d.warnOfFlight(template)
 	if d.AWS == nil {
 		d.say("The AWS CLI is not installed, so nothing was checked in the account: neither whether something of the same name is in the way nor the Lambda quota.")
 		return d.withoutQuota(parameters, deployed), nil
@@ -78,6 +83,69 @@ func (d *Deployment) resolve(given, deployed Parameters) (*sam.Template, error) 
 		return nil, fmt.Errorf("%w: %w", ErrBlocked, err)
 	}
 	return template, nil
+}
+
+// Limits that neither CloudFormation's parameters nor SAM can express.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const (
+	maxPattern     = 2048    // characters of an event pattern
+	maxEnvironment = 4096    // bytes of a function's environment
+	maxInFlight    = 120_000 // messages of a queue in flight, those included that wait to be tried again
+	longestWait    = 3600    // seconds that a deferred message waits at most
+)
+
+// checkCeilings looks for rules and functions that AWS would refuse because FetchedTypes or
+// ReconcileContexts is too long.
+func checkCeilings(template *sam.Template) error {
+	var faults []string
+	for _, r := range template.Resources {
+		switch r.Type {
+		case "AWS::Events::Rule":
+			pattern, err := json.Marshal(r.Properties["EventPattern"])
+			if err != nil {
+				return err
+			}
+			if len(pattern) > maxPattern {
+				faults = append(faults, fmt.Sprintf("the pattern of %s has %d characters, and EventBridge allows %d: shorten FetchedTypes, and add a rule of your own for the other types",
+					r.LogicalID, len(pattern), maxPattern))
+			}
+		case "AWS::Serverless::Function":
+			if size := environmentSize(r); size > maxEnvironment {
+				faults = append(faults, fmt.Sprintf("the environment of %s has %d bytes, and Lambda allows %d: shorten FetchedTypes or ReconcileContexts",
+					r.LogicalID, size, maxEnvironment))
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("%w: %s", ErrBlocked, strings.Join(faults, "\n"))
+	}
+	return nil
+}
+
+// environmentSize returns the size of a function's environment as JSON, which is more than AWS
+// counts.
+func environmentSize(r sam.Resource) int {
+	environment, _ := r.Properties["Environment"].(map[string]any)
+	encoded, err := json.Marshal(environment["Variables"])
+	if err != nil {
+		return 0
+	}
+	return len(encoded)
+}
+
+// warnOfFlight warns if the messages that are deferred in an hour of failures do not fit into the
+// queue. Nothing is lost then, but nothing is tried either until some of them are visible again.
+func (d *Deployment) warnOfFlight(template *sam.Template) {
+	instances, _ := strconv.ParseFloat(template.Parameters["FetcherConcurrency"], 64)
+	rate, _ := strconv.ParseFloat(template.Parameters["StripeRateLimit"], 64)
+	switch waiting := instances * rate * longestWait; {
+	case rate == 0:
+		d.say("StripeRateLimit=0 sets no limit. If Stripe fails for an hour while more than %d events wait, the queue delivers nothing until their waits end.", maxInFlight)
+	case waiting > maxInFlight:
+		d.say("FetcherConcurrency × StripeRateLimit is %.0f requests per second. If Stripe fails for an hour, %.0f events wait, more than the %d that SQS allows in flight:\n"+
+			"the queue then delivers nothing until their waits end. At most %d per second avoids that.", instances*rate, waiting, maxInFlight, maxInFlight/longestWait)
+	}
 }
 
 const reserved = "WebhookReservedConcurrency"

@@ -107,6 +107,41 @@ func TestParametersAreCheckedBeforeAnythingIsBuilt(t *testing.T) {
 	}
 }
 
+// Neither CloudFormation's parameters nor SAM can express these limits, so AWS would find them
+// exceeded after minutes.
+func TestTypesAndAccountsThatAWSWouldRefuseAreReported(t *testing.T) {
+	t.Parallel()
+	many := func(item string, length int) string {
+		return strings.TrimSuffix(strings.Repeat(item+",", length/(len(item)+1)), ",")
+	}
+	const eventType = "v1.billing.meter.no_meter_found"
+	for want, overrides := range map[string]deploy.Parameters{
+		"":                                  {"FetchedTypes": many(eventType, 1700), "ReconcileContexts": many("acct_1234567890abcdef", 1500)},
+		"the pattern of FetchRule has":      {"FetchedTypes": many(eventType, 2048)},
+		"environment of ReconcilerFunction": {"ReconcileContexts": many("acct_1234567890abcdef", 4096)},
+	} {
+		_, _, err := plan(t, &account{}, nil, overrides)
+		if want == "" && err != nil || want != "" && (!errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v\ngave %v, want %q", overrides, err, want)
+		}
+	}
+}
+
+func TestMoreMessagesThanFitIntoTheQueueAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	for overrides, want := range map[[2]string]string{
+		{"4", "5"}: "", {"6", "5"}: "", {"33", "1"}: "",
+		{"8", "5"}:  "144000 events wait, more than the 120000 that SQS allows in flight",
+		{"34", "1"}: "At most 33 per second",
+		{"4", "0"}:  "StripeRateLimit=0 sets no limit",
+	} {
+		_, said, err := plan(t, &account{}, nil, deploy.Parameters{"FetcherConcurrency": overrides[0], "StripeRateLimit": overrides[1]})
+		if err != nil || !strings.Contains(said, want) || want == "" && strings.Contains(said, "SQS") {
+			t.Errorf("%v: said %q, %v, want %q", overrides, said, err, want)
+		}
+	}
+}
+
 // A stack that was deleted with KeepData=Retain left its bus.
 func TestKeptBusIsReportedBeforeTheDeployment(t *testing.T) {
 	t.Parallel()
