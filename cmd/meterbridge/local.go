@@ -20,6 +20,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
+	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -130,8 +131,13 @@ func (f localFlags) check(p process) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, realStripe := p.env("STRIPE_API_KEY")
+	key, realStripe := p.env("STRIPE_API_KEY")
+	if err := f.checkSecrets(key); err != nil {
+		return nil, err
+	}
 	switch {
+	case strings.Contains(parameters["FetchedTypes"], "*"):
+		return nil, errors.New("--parameter FetchedTypes: types match exactly, so that a wildcard fetches nothing: give each event type in full")
 	case parameters["StripeApiBase"] != "":
 		return nil, errors.New("--parameter StripeApiBase: use --stripe-api, which also works without a key")
 	case f.once && (f.noSamples || f.stripeAPI != "" || realStripe):
@@ -139,6 +145,22 @@ func (f localFlags) check(p process) (map[string]string, error) {
 			"leave out --no-samples and --stripe-api, and unset STRIPE_API_KEY")
 	}
 	return parameters, nil
+}
+
+// checkSecrets returns an error if a secret cannot be one of Stripe's, as the functions would.
+func (f localFlags) checkSecrets(key string) error {
+	if f.signingSecret != "" {
+		if err := secret.CheckSigningSecret(f.signingSecret); err != nil {
+			return fmt.Errorf("--signing-secret: signing secret %w", err)
+		}
+	}
+	if key == "" {
+		return nil // see openStripe
+	}
+	if _, err := secret.ParseAPIKeys(secret.Value{ID: "STRIPE_API_KEY", Current: key}); err != nil {
+		return err
+	}
+	return nil
 }
 
 // session is one run of the command.

@@ -63,7 +63,7 @@ func TestFunctionsFetchWithTheGivenKey(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() {
 		args := []string{"local", "--listen", "127.0.0.1:0", "--template", filepath.Join(root(t), "template.yaml"),
-			"--signing-secret", "whsec_test", "--stripe-api", stripe.URL}
+			"--signing-secret", "whsec_test_0123456789abcdef0123", "--stripe-api", stripe.URL}
 		ended <- run(ctx, args, process{env: env, stdout: io.Discard, stderr: writer})
 		writer.Close()
 	}()
@@ -81,7 +81,7 @@ func TestFunctionsFetchWithTheGivenKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set(stripesig.Header, stripesig.Secret("whsec_test").Sign([]byte(body), time.Now()))
+	request.Header.Set(stripesig.Header, stripesig.Secret("whsec_test_0123456789abcdef0123").Sign([]byte(body), time.Now()))
 	if response, err := http.DefaultClient.Do(request); err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("delivery: %v, %v", response, err)
 	}

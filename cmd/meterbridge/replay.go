@@ -16,6 +16,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
+	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/stack"
 	"github.com/meterbridge/meterbridge/internal/transport"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
@@ -179,6 +180,9 @@ func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 	key, _ := p.env("STRIPE_API_KEY")
 	if key == "" {
 		return nil, errors.New("no API key: set STRIPE_API_KEY to a key that may read events, rk_… or sk_…")
+	}
+	if err := secret.CheckAPIKey(key); err != nil {
+		return nil, fmt.Errorf("STRIPE_API_KEY: API key %w", err)
 	}
 	base, _ := p.env(config.StripeAPIBase)
 	version, _ := p.env(config.StripeAPIVersion)

@@ -61,7 +61,7 @@ func newBed(t testing.TB, stripe http.HandlerFunc) bed {
 	metrics := b.Metrics("fetcher")
 	clients := BuildClients(config.Fetcher{StripeAPIBase: "https://stripe.test"}, b.HTTP)
 	keyring := secret.New(secretsmanager.NewFromConfig(b.AWS), testbed.APIKey, clients, &secret.Options{
-		Now: b.Now, OnStale: metrics.OnError(b.Log(), telemetry.SecretStale, "API key is stale"),
+		Now: b.Now, OnStale: metrics.OnError(b.Log(), telemetry.SecretStale, "", "API key is stale"),
 	})
 	if _, err := keyring.Get(t.Context()); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/secret"
 )
 
 // origin is Stripe as a transport. It fails the test if a request, which carries the key, leaves
@@ -62,7 +63,7 @@ func FuzzBatch(f *testing.F) {
 		if !json.Valid(payload) {
 			return // Lambda hands over nothing else, and the library's decoder does not look at what follows a value
 		}
-		clients, err := BuildClients(config.Fetcher{StripeAPIBase: "https://stripe.test"}, origin{t})(apiKey, "")
+		clients, err := BuildClients(config.Fetcher{StripeAPIBase: "https://stripe.test"}, origin{t})(secret.Value{Current: apiKey})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,8 +64,8 @@ func BuildClients(c config.Fetcher, transport http.RoundTripper) secret.Build[Cl
 		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: maxShare,
 		HTTPClient: &http.Client{Transport: transport},
 	}
-	return func(current, _ string) (Clients, error) {
-		keys, err := secret.ParseAPIKeys(current)
+	return func(value secret.Value) (Clients, error) {
+		keys, err := secret.ParseAPIKeys(value)
 		if err != nil {
 			return Clients{}, err
 		}

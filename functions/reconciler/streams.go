@@ -100,8 +100,8 @@ func BuildClients(c config.Reconciler, transport http.RoundTripper) secret.Build
 		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion,
 		HTTPClient: &http.Client{Transport: pace.Transport(transport, c.StripeRateLimit)},
 	}
-	return func(current, _ string) ([]Client, error) {
-		keys, err := secret.ParseAPIKeys(current)
+	return func(value secret.Value) ([]Client, error) {
+		keys, err := secret.ParseAPIKeys(value)
 		if err != nil {
 			return nil, err
 		}

@@ -29,10 +29,14 @@ var (
 	badEncoding      = answer{http.StatusBadRequest, "bad_encoding", slog.LevelWarn, telemetry.RequestRefused, "encoding"}
 	notAnEvent       = answer{http.StatusBadRequest, "not_an_event", slog.LevelError, telemetry.NotAnEvent, ""}
 
-	// notStored is the answer even if EventBridge will never accept the entry, for example because
-	// its type is longer than 128 characters: the event is authentic, and a 4xx would lose it
-	// silently. With a 5xx Stripe retries for three days and shows the failure, and the alarm on
-	// 5xx fires in the meantime.
+	// tooLargeForBus is the answer to an authentic event that is larger than EventBridge accepts. No
+	// retry can make it smaller.
+	tooLargeForBus = answer{http.StatusRequestEntityTooLarge, "too_large", slog.LevelError, telemetry.TooLarge, ""}
+
+	// notStored is the answer even if EventBridge does not accept the entry for another reason, for
+	// example because its type is longer than 128 characters: the event is authentic, and a 4xx
+	// would lose it silently. With a 5xx Stripe retries for three days and shows the failure, and
+	// the alarm on 5xx fires in the meantime.
 	notStored = answer{http.StatusServiceUnavailable, "not_stored", slog.LevelError, telemetry.NotStored, ""}
 )
 

@@ -28,10 +28,10 @@ func (m *memory) Put(_ context.Context, entries []bus.Entry) []error {
 }
 
 // fixed is a secret that never changes.
-type fixed struct{ *stripesig.Verifier }
+type fixed struct{ *Verifier }
 
-func (f fixed) Get(context.Context) (*stripesig.Verifier, error)    { return f.Verifier, nil }
-func (f fixed) Refresh(context.Context) (*stripesig.Verifier, bool) { return f.Verifier, true }
+func (f fixed) Get(context.Context) (*Verifier, error)    { return f.Verifier, nil }
+func (f fixed) Refresh(context.Context) (*Verifier, bool) { return f.Verifier, true }
 
 func newMemoryHandler(tb testing.TB, s stripesig.Secret) (lambdahttp.Handler, *memory) {
 	tb.Helper()
@@ -42,7 +42,7 @@ func newMemoryHandler(tb testing.TB, s stripesig.Secret) (lambdahttp.Handler, *m
 	}
 	stored := new(memory)
 	h := New(Parts{
-		Verifiers: fixed{verifier}, Bus: stored,
+		Verifiers: fixed{&Verifier{current: verifier, now: clock}}, Bus: stored,
 		Log: telemetry.NewLogger(io.Discard, slog.LevelInfo), Metrics: telemetry.NewMetrics(io.Discard, "bus", "webhook", slog.LevelInfo, clock),
 	})
 	return h.Handle, stored

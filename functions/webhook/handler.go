@@ -10,18 +10,16 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/lambdahttp"
-	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// maxBody is in bytes, over a hundred times the size of a thin event. It bounds the work a stranger
-// can cause.
-const maxBody = 256 << 10
+// maxBody is in bytes. It bounds the work a stranger can cause, and no larger body fits into an entry
+// of the bus.
+const maxBody = bus.DefaultMaxBytes
 
 // Parts is everything a [Handler] works with. All fields are required.
 type Parts struct {
@@ -29,25 +27,6 @@ type Parts struct {
 	Bus       Bus
 	Log       *slog.Logger
 	Metrics   *telemetry.Metrics
-}
-
-// Verifiers supplies the verifier for the current signing secrets; a [secret.Cache] with
-// [BuildVerifier] is one.
-type Verifiers interface {
-	Get(context.Context) (*stripesig.Verifier, error)
-	Refresh(context.Context) (*stripesig.Verifier, bool)
-}
-
-// BuildVerifier returns a build for a [secret.Cache] that holds the signing secrets of one URL. See
-// [stripesig.Options] for tolerance and now.
-func BuildVerifier(tolerance time.Duration, now func() time.Time) secret.Build[*stripesig.Verifier] {
-	return func(current, previous string) (*stripesig.Verifier, error) {
-		secrets, err := secret.SigningSecrets(current, previous)
-		if err != nil {
-			return nil, err
-		}
-		return stripesig.NewVerifier(secrets, &stripesig.Options{Tolerance: tolerance, Now: now})
-	}
 }
 
 // Bus stores events; [*bus.Bus] is one.
@@ -81,8 +60,12 @@ func (h *Handler) decide(ctx context.Context, r *lambdahttp.Request) decision {
 	if err != nil {
 		return decision{answer: badEncoding, err: err}
 	}
-	if err := h.verify(ctx, body, r.Header(stripesig.Header)); err != nil {
+	byPrevious, err := h.verify(ctx, body, r.Header(stripesig.Header))
+	if err != nil {
 		return decision{answer: unverified(err), err: err}
+	}
+	if byPrevious {
+		h.parts.Metrics.Count(telemetry.PreviousSecretUsed, 1)
 	}
 	event, err := classify(body)
 	if err != nil {
@@ -90,27 +73,31 @@ func (h *Handler) decide(ctx context.Context, r *lambdahttp.Request) decision {
 	}
 	entry := event.entry()
 	entry.TraceHeader = telemetry.TraceHeader(ctx)
-	if err := h.parts.Bus.Put(ctx, []bus.Entry{entry})[0]; err != nil {
+	switch err := h.parts.Bus.Put(ctx, []bus.Entry{entry})[0]; {
+	case errors.Is(err, bus.ErrTooLarge):
+		return decision{answer: tooLargeForBus, event: event, err: err}
+	case err != nil:
 		return decision{answer: notStored, event: event, err: err}
 	}
 	return decision{answer: stored, event: event}
 }
 
-// verify reads the secret once more if no signature matches, since the secret may have been
-// rotated. The cache limits how often forged requests can trigger that.
-func (h *Handler) verify(ctx context.Context, body []byte, header string) error {
+// verify reports whether a body is authentic, and whether by the previous secret only. In both
+// doubtful cases it reads the secret once more, since that may have been rotated: if no signature
+// matches, and if only the previous secret does, which an operator may have ended. The cache limits
+// how often forged requests can trigger that.
+func (h *Handler) verify(ctx context.Context, body []byte, header string) (byPrevious bool, err error) {
 	verifier, err := h.parts.Verifiers.Get(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	_, err = verifier.Verify(body, header)
-	if !errors.Is(err, stripesig.ErrMismatch) {
-		return err
+	byPrevious, err = verifier.verify(body, header)
+	if !byPrevious && !errors.Is(err, stripesig.ErrMismatch) {
+		return false, err
 	}
 	rotated, ok := h.parts.Verifiers.Refresh(ctx)
 	if !ok {
-		return err
+		return byPrevious, err
 	}
-	_, err = rotated.Verify(body, header)
-	return err
+	return rotated.verify(body, header)
 }

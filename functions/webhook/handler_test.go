@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 	"github.com/meterbridge/meterbridge/internal/lambdahttp"
@@ -28,8 +29,8 @@ import (
 
 // The bed fails a test whose logs contain one of these.
 const (
-	signingSecret = stripesig.Secret("whsec_marker_secret")
-	rolledSecret  = stripesig.Secret("whsec_marker_rolled")
+	signingSecret = stripesig.Secret("whsec_marker_secret_0123456789abcdef")
+	rolledSecret  = stripesig.Secret("whsec_marker_rolled_0123456789abcdef")
 )
 
 const thinBody = `{"id":"evt_test_1", "object":"v2.core.event", "type":"v1.billing.meter.error_report_triggered",` +
@@ -49,8 +50,10 @@ func newWebhook(t testing.TB) webhook {
 	b := testbed.New(t, nil)
 	b.PutSecret(t, testbed.SigningSecret, string(signingSecret))
 	metrics := b.Metrics("webhook")
-	verifiers := secret.New(secretsmanager.NewFromConfig(b.AWS), testbed.SigningSecret, BuildVerifier(stripesig.DefaultTolerance, b.Now),
-		&secret.Options{Now: b.Now, OnStale: metrics.OnError(b.Log(), telemetry.SecretStale, "signing secret is stale")})
+	unusable := metrics.OnError(b.Log(), telemetry.SecretUnusable, "signing_secret", "signing secret is unusable")
+	c := config.Webhook{SignatureTolerance: stripesig.DefaultTolerance, PreviousSecretFor: 24 * time.Hour}
+	verifiers := secret.New(secretsmanager.NewFromConfig(b.AWS), testbed.SigningSecret, BuildVerifier(c, b.Now, unusable),
+		&secret.Options{Now: b.Now, OnStale: metrics.OnError(b.Log(), telemetry.SecretStale, "", "signing secret is stale"), OnUnusable: unusable})
 	if _, err := verifiers.Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +105,9 @@ func (w webhook) deliver(t *testing.T, event any) (int, string) {
 	return response.StatusCode, body.Code
 }
 
+// largest is the size of the largest body of [padded] that fits into an entry, beside source and type.
+const largest = 1_000_000 - len("stripe.thin") - len("t")
+
 // padded returns an authentic thin event of n bytes.
 func padded(n int) string {
 	const head, tail = `{"id":"evt_1","object":"v2.core.event","type":"t","pad":"`, `"}`
@@ -149,6 +155,10 @@ func TestRefusedDeliveryStoresNothing(t *testing.T) {
 		{"no id", delivery(`{"object":"v2.core.event","type":"t"}`), 400, "not_an_event", "NotAnEvent", nil},
 		{"no type", delivery(`{"id":"evt_1","object":"event","type":""}`), 400, "not_an_event", "NotAnEvent", nil},
 		{"type is not a string", delivery(`{"id":"evt_1","object":"event","type":1}`), 400, "not_an_event", "NotAnEvent", nil},
+		{"one byte more than an entry has room for", delivery(padded(largest + 1)), 413, "too_large", "TooLarge", nil},
+		{"as large as a body may be", delivery(padded(maxBody)), 413, "too_large", "TooLarge", nil},
+		{"signed for after the function's clock", signedWith(signingSecret.Sign([]byte(thinBody), start.Add(5*time.Minute+time.Second)), thinBody), 400, "invalid_signature", "SignatureInvalid", "future"},
+		{"signed for years ahead", signedWith(signingSecret.Sign([]byte(thinBody), start.AddDate(3, 0, 0)), thinBody), 400, "invalid_signature", "SignatureInvalid", "future"},
 		{"type too long for the bus", delivery(`{"id":"evt_1","object":"event","type":"` + strings.Repeat("t", 129) + `"}`), 503, "not_stored", "NotStored", nil},
 	}
 	for _, tt := range tests {
@@ -198,8 +208,9 @@ func TestAuthenticEventIsStoredByteForByte(t *testing.T) {
 		{"base64", encoded(delivery(thinBody)), thin},
 		{"REST API, other case", rest, thin},
 		{"oldest admissible", signedWith(signingSecret.Sign([]byte(thinBody), start.Add(-5*time.Minute)), thinBody), thin},
+		{"furthest admissible ahead", signedWith(signingSecret.Sign([]byte(thinBody), start.Add(5*time.Minute)), thinBody), thin},
 		{"two signatures while rolling", signedWith(rolledSecret.Sign([]byte(thinBody), start)+","+strings.SplitN(signingSecret.Sign([]byte(thinBody), start), ",", 2)[1], thinBody), thin},
-		{"largest", delivery(padded(maxBody)), plain("stripe.thin", "t", padded(maxBody))},
+		{"largest", delivery(padded(largest)), plain("stripe.thin", "t", padded(largest))},
 		{"snapshot", delivery(snapshot), plain("stripe.snapshot", "invoice.paid", snapshot, "in_1")},
 		{"snapshot without data", delivery(`{"object":"event","id":"e","type":"t"}`), plain("stripe.snapshot", "t", `{"object":"event","id":"e","type":"t"}`)},
 		{"related object null", delivery(bare("null")), odd("null")},

@@ -7,6 +7,7 @@ package config
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
@@ -145,8 +146,11 @@ func LoadReconciler(lookup Lookup) (Reconciler, error) {
 		StripeRateLimit:   r.rate(StripeRateLimit, DefaultStripeRateLimit),
 		LogLevel:          r.level(LogLevel),
 	}
-	if len(c.ReconcileTypes) == 0 {
+	switch {
+	case len(c.ReconcileTypes) == 0:
 		r.fault(ReconcileTypes, "missing", "event types, separated by commas")
+	case strings.Contains(strings.Join(c.ReconcileTypes, ","), "*"): // FetchRule, which has the same types, would match nothing
+		r.fault(ReconcileTypes, "unusable", "event types in full, without wildcards: parameter FetchedTypes has them")
 	}
 	return c, r.err()
 }

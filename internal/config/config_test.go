@@ -177,3 +177,17 @@ func TestReconcilerConfigurationIsRead(t *testing.T) {
 		}
 	}
 }
+
+func TestWildcardAmongTheTypesIsAFault(t *testing.T) {
+	t.Parallel()
+	for _, types := range []string{"*", "v1.billing.*", "a.b,v1.*.no_meter_found"} {
+		_, err := config.LoadReconciler(lookup(map[string]string{"RECONCILE_TYPES": types}))
+		if !strings.Contains(err.Error(), "RECONCILE_TYPES is unusable") || !strings.Contains(err.Error(), "parameter FetchedTypes") {
+			t.Errorf("RECONCILE_TYPES=%s: %v, want a fault that names the parameter", types, err)
+		}
+	}
+	_, err := config.LoadReconciler(lookup(map[string]string{"RECONCILE_TYPES": "v2.core.account[requirements].updated"}))
+	if strings.Contains(err.Error(), "RECONCILE_TYPES") {
+		t.Errorf("a type with brackets: %v", err)
+	}
+}

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	signingSecret stripesig.Secret = "whsec_test_of_the_local_stack"
+	signingSecret stripesig.Secret = "whsec_test_of_the_local_stack_0123"
 	apiKey        string           = "sk_test_of_the_local_stack"
 )
 

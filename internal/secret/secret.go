@@ -4,8 +4,11 @@
 // A [Cache] holds one secret in the form in which it is used, such as a verifier or a client, made
 // by a [Build]. It reads the secret again when the value is five minutes old, and keeps the old
 // value if that fails. [Cache.Refresh] reads it at once, for a value that has stopped working, but
-// not so often that forged requests could run up a bill. An empty or malformed secret never
-// replaces a good one and is never returned. No error contains any part of a secret.
+// not so often that forged requests could run up a bill.
+//
+// [SigningSecrets] and [ParseAPIKeys] read the text of a secret. Text that cannot be a secret, such
+// as the null that a script stored, is [ErrUnusable]: it never replaces a good value and is never
+// returned. Errors name the secret and contain no part of it.
 package secret
 
 import (
@@ -16,12 +19,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"golang.org/x/sync/singleflight"
 )
 
-// ErrUnusable means that a secret is binary or empty, or that its text is malformed.
+// ErrUnusable means that a secret is binary or empty, or that its text is not of the form that
+// Stripe's secrets have.
 var ErrUnusable = errors.New("secret: unusable value")
 
 // Client is the part of a Secrets Manager client that a Cache needs; [*secretsmanager.Client] has
@@ -45,14 +50,24 @@ type Options struct {
 	// be safe for concurrent use. Nil means no report.
 	OnStale func(error)
 
+	// OnUnusable is called with every [ErrUnusable] of a read, whether or not an old value is kept.
+	// It must be safe for concurrent use. Nil means no report.
+	OnUnusable func(error)
+
 	// Now is the clock; nil means [time.Now].
 	Now func() time.Time
 }
 
-// A Build makes the cached value from the texts of a secret: the version staged AWSCURRENT and the
-// one staged AWSPREVIOUS, which is "" if there is none. Both are passed as stored. After an error
-// the value is not used.
-type Build[T any] func(current, previous string) (T, error)
+// A Value is what Secrets Manager has of a secret. The texts are as stored.
+type Value struct {
+	ID       string    // name or ARN of the secret, as it is configured
+	Current  string    // the version staged AWSCURRENT
+	Previous string    // the version staged AWSPREVIOUS; "" if there is none
+	Since    time.Time // when the current version was created; zero if that is unknown
+}
+
+// A Build makes the cached value from a secret. After an error the value is not used.
+type Build[T any] func(Value) (T, error)
 
 // A Cache holds one secret. It is safe for concurrent use.
 type Cache[T any] struct {
@@ -80,6 +95,9 @@ func New[T any](client Client, id string, build Build[T], opts *Options) *Cache[
 	c.opts.Timeout = cmp.Or(c.opts.Timeout, 3*time.Second)
 	if c.opts.OnStale == nil {
 		c.opts.OnStale = func(error) {}
+	}
+	if c.opts.OnUnusable == nil {
+		c.opts.OnUnusable = func(error) {}
 	}
 	if c.opts.Now == nil {
 		c.opts.Now = time.Now
@@ -134,6 +152,9 @@ func (c *Cache[T]) load(ctx context.Context) (T, error) {
 		defer cancel()
 		began := c.opts.Now()
 		value, err := c.fetch(ctx)
+		if errors.Is(err, ErrUnusable) {
+			c.opts.OnUnusable(err)
+		}
 		if kept := c.keep(value, err, began); kept {
 			c.opts.OnStale(err)
 		}
@@ -167,24 +188,25 @@ func (c *Cache[T]) keep(value T, err error, began time.Time) (stale bool) {
 
 func (c *Cache[T]) fetch(ctx context.Context) (T, error) {
 	var none T
-	current, err := c.read(ctx, "AWSCURRENT")
+	current, since, err := c.read(ctx, "AWSCURRENT")
 	if err != nil {
 		return none, err
 	}
-	previous, err := c.read(ctx, "AWSPREVIOUS")
-	if _, absent := errors.AsType[*types.ResourceNotFoundException](err); err != nil && !absent {
+	previous, _, err := c.read(ctx, "AWSPREVIOUS")
+	_, absent := errors.AsType[*types.ResourceNotFoundException](err)
+	if err != nil && !absent && !errors.Is(err, ErrUnusable) { // an unusable one counts as none
 		return none, err
 	}
-	return c.build(current, previous)
+	return c.build(Value{c.id, current, previous, since})
 }
 
-func (c *Cache[T]) read(ctx context.Context, stage string) (string, error) {
+func (c *Cache[T]) read(ctx context.Context, stage string) (text string, created time.Time, err error) {
 	output, err := c.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &c.id, VersionStage: &stage})
 	if err != nil {
-		return "", fmt.Errorf("read secret: %s: %w", stage, err)
+		return "", time.Time{}, fmt.Errorf("read secret: %s: %w", stage, err)
 	}
 	if output.SecretString == nil {
-		return "", fmt.Errorf("%w: %s is binary", ErrUnusable, stage)
+		return "", time.Time{}, fmt.Errorf("%w: secret %s: %s is binary", ErrUnusable, c.id, stage)
 	}
-	return *output.SecretString, nil
+	return *output.SecretString, aws.ToTime(output.CreatedDate), nil
 }

@@ -3,7 +3,6 @@ package secret_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/secret"
 )
@@ -23,6 +21,9 @@ var (
 	errMalformed = errors.New("malformed")
 	errAbsent    = &types.ResourceNotFoundException{Message: aws.String("no value has that stage")}
 )
+
+// created is when every version was created.
+var created = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
 // store is a Secrets Manager with one secret. Every answer takes a second in the bubble.
 type store struct {
@@ -53,7 +54,7 @@ func (s *store) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecret
 	case *value == "binary":
 		return &secretsmanager.GetSecretValueOutput{SecretBinary: []byte{1}}, nil
 	}
-	return &secretsmanager.GetSecretValueOutput{SecretString: value}, nil
+	return &secretsmanager.GetSecretValueOutput{SecretString: value, CreatedDate: aws.Time(created)}, nil
 }
 
 func (s *store) set(current, previous string, fail error) {
@@ -62,11 +63,11 @@ func (s *store) set(current, previous string, fail error) {
 	s.current, s.previous, s.fail = current, previous, fail
 }
 
-func build(current, previous string) (string, error) {
-	if strings.HasPrefix(current, "bad") {
+func build(v secret.Value) (string, error) {
+	if strings.HasPrefix(v.Current, "bad") {
 		return "", errMalformed
 	}
-	return current + "/" + previous, nil
+	return v.Current + "/" + v.Previous, nil
 }
 
 func newCache(s *store, stale *[]error) *secret.Cache[string] {
@@ -252,76 +253,45 @@ func TestReadEndsAfterThreeSeconds(t *testing.T) {
 	})
 }
 
-func TestErrorsContainNoSecret(t *testing.T) {
+func TestBuildGetsBothVersionsAndTheCreationOfTheCurrentOne(t *testing.T) {
 	t.Parallel()
-	const hidden = "hidden_8c1f"
-	_, signing := secret.SigningSecrets(`["whsec_`+hidden+`", " `+hidden+`"]`, "")
-	_, object := secret.SigningSecrets(`{"whsec":"`+hidden+`"}`, "")
-	_, keys := secret.ParseAPIKeys(`{"live":{"key":"` + hidden + `"}}`)
-	for _, err := range []error{signing, object, keys} {
-		if !errors.Is(err, secret.ErrUnusable) || strings.Contains(fmt.Sprintf("%+v", err), hidden) {
-			t.Errorf("error %v, want %v without the secret", err, secret.ErrUnusable)
+	synctest.Test(t, func(t *testing.T) {
+		for previous, want := range map[string]string{"a": "a", "": "", "binary": ""} {
+			built := secret.Value{}
+			c := secret.New(&store{current: "b", previous: previous}, "secret-id", func(v secret.Value) (string, error) {
+				built = v
+				return "", nil
+			}, nil)
+			if _, err := c.Get(t.Context()); err != nil || built != (secret.Value{ID: "secret-id", Current: "b", Previous: want, Since: created}) {
+				t.Errorf("previous %q: built from %+v, %v", previous, built, err)
+			}
 		}
-	}
+	})
 }
 
-func TestSigningSecrets(t *testing.T) {
+func TestUnusableSecretIsReportedWithAndWithoutAnOldValue(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name, current, previous string
-		want                    []string
-	}{
-		{name: "plain", current: "whsec_a", want: []string{"whsec_a"}},
-		{name: "with a line break around it", current: "whsec_a\n", want: []string{"whsec_a"}},
-		{name: "several", current: ` ["whsec_a","whsec_b"] `, want: []string{"whsec_a", "whsec_b"}},
-		{name: "rotation", current: "whsec_b", previous: `["whsec_a"]`, want: []string{"whsec_b", "whsec_a"}},
-		{name: "unusable previous", current: "whsec_b", previous: "{}", want: []string{"whsec_b"}},
-		{name: "empty"},
-		{name: "white space", current: " \n"},
-		{name: "only a previous one", previous: "whsec_a"},
-		{name: "no secret in the array", current: "[]"},
-		{name: "empty secret in the array", current: `["whsec_a",""]`},
-		{name: "null in the array", current: `["whsec_a",null]`},
-		{name: "not strings", current: `[1]`},
-		{name: "not JSON", current: `["whsec_a"`},
-		{name: "inner white space", current: "whsec_a whsec_b"},
-	}
-	for _, tt := range tests {
-		got, err := secret.SigningSecrets(tt.current, tt.previous)
-		var texts []string
-		for _, s := range got {
-			texts = append(texts, string(s))
+	synctest.Test(t, func(t *testing.T) {
+		var reported []error
+		s := &store{current: "null"}
+		c := secret.New(s, "secret-id", func(v secret.Value) (secret.Signing, error) { return secret.SigningSecrets(v) },
+			&secret.Options{OnUnusable: func(err error) { reported = append(reported, err) }})
+		if _, err := c.Get(t.Context()); !errors.Is(err, secret.ErrUnusable) || len(reported) != 1 {
+			t.Errorf("Get = %v, reported %v; want %v, once", err, reported, secret.ErrUnusable)
 		}
-		if diff := cmp.Diff(tt.want, texts); diff != "" {
-			t.Errorf("%s: -want +got:\n%s", tt.name, diff)
+		s.set("whsec_0123456789abcdef01234567", "", nil)
+		if _, err := c.Get(t.Context()); err != nil || len(reported) != 1 {
+			t.Errorf("Get = %v, reported %v; want nothing more", err, reported)
 		}
-		if errors.Is(err, secret.ErrUnusable) != (tt.want == nil) {
-			t.Errorf("%s: error %v, want %v: %v", tt.name, err, secret.ErrUnusable, tt.want == nil)
+		s.set("binary", "", nil)
+		time.Sleep(5 * time.Minute)
+		if _, err := c.Get(t.Context()); err != nil || len(reported) != 2 {
+			t.Errorf("Get = %v, reported %v; want the old value and a report", err, reported)
 		}
-	}
-}
-
-func TestParseAPIKeys(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, text string
-		live, test string
-	}{
-		{name: "plain", text: "rk_test_1\n", live: "rk_test_1", test: "rk_test_1"},
-		{name: "by mode", text: `{"live":"rk_live_1","test":"rk_test_1"}`, live: "rk_live_1", test: "rk_test_1"},
-		{name: "one mode", text: `{"live":"rk_live_1","note":1}`, live: "rk_live_1"},
-		{name: "empty"},
-		{name: "no mode", text: `{}`},
-		{name: "not strings", text: `{"live":1}`},
-		{name: "not JSON", text: `{"live":"rk_live_1"`},
-	}
-	for _, tt := range tests {
-		got, err := secret.ParseAPIKeys(tt.text)
-		if string(got.Live) != tt.live || string(got.Test) != tt.test {
-			t.Errorf("%s: live %q and test %q, want %q and %q", tt.name, string(got.Live), string(got.Test), tt.live, tt.test)
+		s.set("", "", errDown)
+		time.Sleep(5 * time.Minute)
+		if _, err := c.Get(t.Context()); err != nil || len(reported) != 2 {
+			t.Errorf("Get = %v, reported %v; want nothing more", err, reported)
 		}
-		if none := tt.live == "" && tt.test == ""; errors.Is(err, secret.ErrUnusable) != none {
-			t.Errorf("%s: error %v, want %v: %v", tt.name, err, secret.ErrUnusable, none)
-		}
-	}
+	})
 }

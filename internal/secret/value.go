@@ -13,57 +13,171 @@ import (
 // ErrNoKey means that there is no API key for an event's mode.
 var ErrNoKey = errors.New("secret: no API key for this mode")
 
-// SigningSecrets parses the signing secrets of one URL: a plain secret, or a JSON array of several
-// if more than one event destination points at the URL. Those of current come first. Those of
-// previous are extras during a rotation, left out if they are malformed. The error is
-// [ErrUnusable].
-func SigningSecrets(current, previous string) ([]stripesig.Secret, error) {
-	secrets, err := signingSecrets(current)
-	if err != nil {
-		return nil, err
+// Signing are the signing secrets of one URL.
+type Signing struct {
+	Current     []stripesig.Secret // at least one
+	Previous    []stripesig.Secret // those of the previous version; none if there is none, or one of them is unusable
+	PreviousErr error              // why Previous is empty although there is a previous version: ErrUnusable
+}
+
+// SigningSecrets reads the signing secrets of one URL: in each version a plain secret, or a JSON
+// array of several if more than one event destination points at the URL. The error is [ErrUnusable],
+// also if only one of the current secrets is unusable.
+func SigningSecrets(v Value) (Signing, error) {
+	var s Signing
+	var err error
+	if s.Current, err = signingSecrets(v.ID, v.Current); err != nil {
+		return Signing{}, err
 	}
-	if earlier, err := signingSecrets(previous); err == nil {
-		secrets = append(secrets, earlier...)
+	if v.Previous != "" {
+		s.Previous, s.PreviousErr = signingSecrets(v.ID+", previous version", v.Previous)
+	}
+	return s, nil
+}
+
+func signingSecrets(name, text string) ([]stripesig.Secret, error) {
+	texts, array := []string{text}, strings.TrimSpace(text)
+	if strings.HasPrefix(array, "[") {
+		var members []*string // nil stands for null, which a string would take for ""
+		if json.Unmarshal([]byte(array), &members) != nil || len(members) == 0 {
+			return nil, fmt.Errorf("%w: signing secret %s: not of the form whsec_…, nor a JSON array of such texts", ErrUnusable, name)
+		}
+		texts = make([]string, len(members))
+		for i, member := range members {
+			if member != nil {
+				texts[i] = *member
+			}
+		}
+	}
+	secrets := make([]stripesig.Secret, 0, len(texts))
+	for i, text := range texts {
+		if err := CheckSigningSecret(text); err != nil {
+			if len(texts) > 1 {
+				name = fmt.Sprintf("%s, %d of %d", name, i+1, len(texts))
+			}
+			return nil, fmt.Errorf("%w: signing secret %s: %w", ErrUnusable, name, err)
+		}
+		secrets = append(secrets, stripesig.Secret(text))
 	}
 	return secrets, nil
 }
 
-func signingSecrets(text string) ([]stripesig.Secret, error) {
-	text = strings.TrimSpace(text)
-	texts := []string{text}
-	if strings.HasPrefix(text, "[") && json.Unmarshal([]byte(text), &texts) != nil || strings.HasPrefix(text, "{") {
-		return nil, fmt.Errorf("%w: want a signing secret or a JSON array of them", ErrUnusable)
+// The form of a signing secret. Stripe guarantees no more than the prefix
+// (https://docs.stripe.com/webhooks#verify-official-libraries). The secrets of endpoints and event
+// destinations have 32 letters and digits after it, and those of the Stripe CLI 64; a shorter text
+// is cut off, and an attacker could try all of the shortest. The alphabet is that of base64, in both
+// variants, so that longer and newer secrets pass.
+const (
+	signingPrefix      = "whsec_"
+	leastSigningSecret = 24
+)
+
+// CheckSigningSecret returns an error unless text has the form of one of Stripe's signing secrets.
+// It guards against what is stored by mistake: anyone can sign with a text such as null. The error
+// contains nothing of the text.
+func CheckSigningSecret(text string) error {
+	random, ok := strings.CutPrefix(text, signingPrefix)
+	if ok && len(random) >= leastSigningSecret && inAlphabet(random) {
+		return nil
 	}
-	secrets := make([]stripesig.Secret, 0, len(texts))
-	for _, t := range texts {
-		secrets = append(secrets, stripesig.Secret(t))
+	return fmt.Errorf("not of the form whsec_…: %s", mistake(text))
+}
+
+// CheckAPIKey returns an error unless text has the form of a secret, restricted or organization key.
+// The error contains nothing of the text. https://docs.stripe.com/keys and
+// https://docs.stripe.com/keys/organization-api-keys
+func CheckAPIKey(text string) error {
+	secret := strings.HasPrefix(text, "sk_") || strings.HasPrefix(text, "rk_")
+	if secret && inAlphabet(text) && modeOf(text) != "" {
+		return nil
 	}
-	if _, err := stripesig.NewVerifier(secrets, nil); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
+	return fmt.Errorf("not of the form sk_live_…, sk_test_…, sk_org_… or rk_…: %s", mistake(text))
+}
+
+// modeOf returns the first of the words test, live and org that a key contains, followed by more;
+// "" if there is none.
+func modeOf(key string) string {
+	words := strings.Split(key, "_")
+	for i, word := range words[1:] {
+		if (word == "test" || word == "live" || word == "org") && strings.Join(words[i+2:], "") != "" {
+			return word
+		}
 	}
-	return secrets, nil
+	return ""
+}
+
+func inAlphabet(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("+/=_-", c)
+	})
+}
+
+// mistake says how a text that is not a secret may have come about.
+func mistake(text string) string {
+	switch trimmed := strings.TrimSpace(text); {
+	case trimmed == "":
+		return "it is empty"
+	case trimmed != text:
+		return "it has white space or a line break around it: store it without, with printf %s instead of echo"
+	case strings.ContainsAny(text[:1]+text[len(text)-1:], "\"'`"):
+		return "it is in quotes: store it without them, with jq -r"
+	case strings.EqualFold(text, "null"), strings.EqualFold(text, "undefined"), strings.EqualFold(text, "none"), strings.EqualFold(text, "nil"):
+		return "it is the word that a tool prints for a missing value"
+	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
+		return "it is a JSON document"
+	case strings.Contains(text, "://"):
+		return "it is a URL"
+	case strings.HasPrefix(text, "pk_"):
+		return "it is a publishable key"
+	case strings.HasPrefix(text, "sk_"), strings.HasPrefix(text, "rk_"):
+		return "it begins like an API key, which does not belong here or is cut off"
+	case strings.HasPrefix(text, signingPrefix):
+		return "it begins like a signing secret, and is cut off or has other characters in it"
+	}
+	return "it does not begin like one"
 }
 
 // APIKeys are the API keys by mode. If the secret names modes, one may be empty; if it does not,
 // both are the same.
 type APIKeys struct {
-	Live stripeapi.Key `json:"live"`
-	Test stripeapi.Key `json:"test"`
+	Live stripeapi.Key
+	Test stripeapi.Key
 }
 
-// ParseAPIKeys parses a plain key, which serves both modes, or {"live": …, "test": …} with at least
-// one of them. The error is [ErrUnusable].
-func ParseAPIKeys(text string) (APIKeys, error) {
-	text = strings.TrimSpace(text)
-	keys := APIKeys{Live: stripeapi.Key(text), Test: stripeapi.Key(text)}
-	if strings.HasPrefix(text, "{") {
-		keys = APIKeys{}
-		if json.Unmarshal([]byte(text), &keys) != nil {
-			return APIKeys{}, fmt.Errorf(`%w: want an API key or {"live": …, "test": …}`, ErrUnusable)
+// ParseAPIKeys reads a plain key, which serves both modes, or {"live": …, "test": …} with at least
+// one of them. Other members are ignored, as is the previous version. The error is [ErrUnusable].
+func ParseAPIKeys(v Value) (APIKeys, error) {
+	if !strings.HasPrefix(strings.TrimSpace(v.Current), "{") {
+		if err := CheckAPIKey(v.Current); err != nil {
+			return APIKeys{}, fmt.Errorf("%w: API key %s: %w", ErrUnusable, v.ID, err)
 		}
+		return APIKeys{Live: stripeapi.Key(v.Current), Test: stripeapi.Key(v.Current)}, nil
+	}
+	var members map[string]json.RawMessage // matches names exactly, which decoding into a struct would not
+	if json.Unmarshal([]byte(v.Current), &members) != nil {
+		return APIKeys{}, fmt.Errorf(`%w: API key %s: neither a key nor {"live": …, "test": …}`, ErrUnusable, v.ID)
+	}
+	var keys APIKeys
+	for mode, key := range map[string]*stripeapi.Key{"live": &keys.Live, "test": &keys.Test} {
+		raw, ok := members[mode]
+		if !ok {
+			continue
+		}
+		var text string // "" if the value is null
+		if json.Unmarshal(raw, &text) != nil {
+			return APIKeys{}, fmt.Errorf("%w: API key %s, member %s: not a text", ErrUnusable, v.ID, mode)
+		}
+		err := CheckAPIKey(text)
+		if other := modeOf(text); err == nil && other != "org" && other != mode {
+			err = fmt.Errorf("it is a key for mode %s", other)
+		}
+		if err != nil {
+			return APIKeys{}, fmt.Errorf("%w: API key %s, member %s: %w", ErrUnusable, v.ID, mode, err)
+		}
+		*key = stripeapi.Key(text)
 	}
 	if keys == (APIKeys{}) {
-		return APIKeys{}, fmt.Errorf("%w: it contains no API key", ErrUnusable)
+		return APIKeys{}, fmt.Errorf(`%w: API key %s: it has neither a member live nor a member test`, ErrUnusable, v.ID)
 	}
 	return keys, nil
 }

@@ -22,14 +22,17 @@ const (
 // A Metric is the name of a metric. The template's alarms and dashboard use these names.
 type Metric string
 
-// The metrics of the webhook. All count requests, but for SecretStale.
+// The metrics of the webhook. All but the last two count requests.
 const (
-	Stored           Metric = "Stored"           // answered 200: the event is on the bus
-	SignatureInvalid Metric = "SignatureInvalid" // not authentic, by reason
-	RequestRefused   Metric = "RequestRefused"   // not a delivery from Stripe, by reason
-	NotAnEvent       Metric = "NotAnEvent"       // authentic, but not an event
-	NotStored        Metric = "NotStored"        // answered 503: Stripe will redeliver
-	SecretStale      Metric = "SecretStale"      // failed reads of a secret after which an old value is kept; all functions
+	Stored             Metric = "Stored"             // answered 200: the event is on the bus
+	SignatureInvalid   Metric = "SignatureInvalid"   // not authentic, by reason
+	RequestRefused     Metric = "RequestRefused"     // not a delivery from Stripe, by reason
+	NotAnEvent         Metric = "NotAnEvent"         // authentic, but not an event
+	TooLarge           Metric = "TooLarge"           // authentic, but larger than EventBridge accepts: answered 413
+	NotStored          Metric = "NotStored"          // answered 503: Stripe will redeliver
+	PreviousSecretUsed Metric = "PreviousSecretUsed" // authentic by the previous signing secret only
+	SecretStale        Metric = "SecretStale"        // failed reads of a secret after which an old value is kept; all functions
+	SecretUnusable     Metric = "SecretUnusable"     // reads of a secret that cannot be one, by reason: which secret; all functions
 )
 
 // The metrics of the fetcher.
@@ -95,11 +98,12 @@ func (m *Metrics) CountCode(metric Metric, code string, n int64) {
 	}
 }
 
-// OnError returns a function that logs an error as a warning with that message and counts it.
-func (m *Metrics) OnError(log *slog.Logger, metric Metric, message string) func(error) {
+// OnError returns a function that logs an error as a warning with that message and counts it, also
+// under a reason unless that is "".
+func (m *Metrics) OnError(log *slog.Logger, metric Metric, reason, message string) func(error) {
 	return func(err error) {
 		log.Warn(message, slog.String("error", err.Error()))
-		m.Count(metric, 1)
+		m.CountReason(metric, reason, 1)
 	}
 }
 

@@ -20,9 +20,9 @@ import (
 
 // The versions of the signing secret, in the order in which it is rotated.
 const (
-	firstSecret  stripesig.Secret = "whsec_first_of_the_checks"
-	secondSecret stripesig.Secret = "whsec_second_of_the_checks"
-	thirdSecret  stripesig.Secret = "whsec_third_of_the_checks"
+	firstSecret  stripesig.Secret = "whsec_first_of_the_checks_012345"
+	secondSecret stripesig.Secret = "whsec_second_of_the_checks_01234"
+	thirdSecret  stripesig.Secret = "whsec_third_of_the_checks_012345"
 )
 
 // apiKey is accepted by the Stripe sandbox.

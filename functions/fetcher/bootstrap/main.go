@@ -45,7 +45,9 @@ func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.
 	metrics := telemetry.NewMetrics(out, c.EventBusName, "fetcher", c.LogLevel, now)
 	keyring := secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID,
 		fetcher.BuildClients(c, fetcher.NewTransport()), &secret.Options{
-			Now: now, OnStale: metrics.OnError(log, telemetry.SecretStale, "API key is stale"),
+			Now:        now,
+			OnStale:    metrics.OnError(log, telemetry.SecretStale, "", "API key is stale"),
+			OnUnusable: metrics.OnError(log, telemetry.SecretUnusable, "api_key", "API key is unusable"),
 		})
 	if c.APIKeySecretID != "" {
 		_, secretErr := keyring.Get(ctx)

@@ -62,9 +62,14 @@ func TestStartReportsEveryFaultOfTheConfiguration(t *testing.T) {
 
 func TestStartRequiresAUsableAPIKey(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{" ", "{}", `{"live":""}`} {
-		if _, err := start(t, testbed.New(t, nil), nil, key); !errors.Is(err, secret.ErrUnusable) {
-			t.Errorf("start with key %q: %v, want %v", key, err, secret.ErrUnusable)
+	for _, key := range []string{" ", "{}", `{"live":""}`, "null", "rk_test_marker_\n", "pk_test_marker_", "whsec_marker_0123456789abcdef0123"} {
+		b := testbed.New(t, nil)
+		_, err := start(t, b, nil, key)
+		if !errors.Is(err, secret.ErrUnusable) || !strings.Contains(err.Error(), "API key "+testbed.APIKey) || strings.Contains(err.Error(), "marker_") {
+			t.Errorf("start with key %q: %v, want %v, with the secret's name and without its text", key, err, secret.ErrUnusable)
+		}
+		if logs, metrics := b.Output(t); len(logs) != 1 || metrics.Sum("SecretUnusable", "api_key") != 1 {
+			t.Errorf("start with key %q: log %v and metrics %v, want a line of each", key, logs, metrics)
 		}
 	}
 }

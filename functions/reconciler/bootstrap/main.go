@@ -49,7 +49,9 @@ func wire(lookup config.Lookup, service aws.Config, out io.Writer, now func() ti
 		Config: c,
 		Keyring: secret.New(secretsmanager.NewFromConfig(service), c.APIKeySecretID,
 			reconciler.BuildClients(c, transport.New(0)), &secret.Options{
-				Now: now, OnStale: metrics.OnError(log, telemetry.SecretStale, "API key is stale"),
+				Now:        now,
+				OnStale:    metrics.OnError(log, telemetry.SecretStale, "", "API key is stale"),
+				OnUnusable: metrics.OnError(log, telemetry.SecretUnusable, "api_key", "API key is unusable"),
 			}),
 		Ledger:  ledger.New(dynamodb.NewFromConfig(service), c.LedgerTable, &ledger.Options{Now: now}),
 		Bus:     bus.New(eventbridge.NewFromConfig(service), c.EventBusName, nil),

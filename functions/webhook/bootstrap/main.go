@@ -44,9 +44,11 @@ func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.
 	c, err := config.LoadWebhook(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)
 	metrics := telemetry.NewMetrics(out, c.EventBusName, "webhook", c.LogLevel, now)
+	unusable := metrics.OnError(log, telemetry.SecretUnusable, "signing_secret", "signing secret is unusable")
 	verifiers := secret.New(secretsmanager.NewFromConfig(service), c.SigningSecretID,
-		webhook.BuildVerifier(c.SignatureTolerance, now), &secret.Options{
-			Now: now, OnStale: metrics.OnError(log, telemetry.SecretStale, "signing secret is stale"),
+		webhook.BuildVerifier(c, now, unusable), &secret.Options{
+			Now: now, OnUnusable: unusable,
+			OnStale: metrics.OnError(log, telemetry.SecretStale, "", "signing secret is stale"),
 		})
 	if c.SigningSecretID != "" {
 		_, secretErr := verifiers.Get(ctx)

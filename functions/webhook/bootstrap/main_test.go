@@ -30,7 +30,7 @@ func start(t *testing.T, b *testbed.Bed, changes map[string]string, value string
 
 func TestDeliveryReachesTheBus(t *testing.T) {
 	t.Parallel()
-	const signing = stripesig.Secret("whsec_marker")
+	const signing = stripesig.Secret("whsec_marker_0123456789abcdef0123")
 	b := testbed.New(t, nil)
 	h, err := start(t, b, nil, string(signing))
 	if err != nil {
@@ -66,9 +66,14 @@ func TestStartReportsEveryFaultOfTheConfiguration(t *testing.T) {
 
 func TestStartRequiresAUsableSigningSecret(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{" ", "[]", `[""]`, "{}"} {
-		if _, err := start(t, testbed.New(t, nil), nil, value); !errors.Is(err, secret.ErrUnusable) {
-			t.Errorf("start with secret %q: %v, want %v", value, err, secret.ErrUnusable)
+	for _, value := range []string{" ", "[]", `[""]`, "{}", "null", `"whsec_marker_0123456789abcdef0123"`, "rk_test_marker_0123456789abcdef0123"} {
+		b := testbed.New(t, nil)
+		_, err := start(t, b, nil, value)
+		if !errors.Is(err, secret.ErrUnusable) || !strings.Contains(err.Error(), "signing secret "+testbed.SigningSecret) || strings.Contains(err.Error(), "marker_") {
+			t.Errorf("start with secret %q: %v, want %v, with the secret's name and without its text", value, err, secret.ErrUnusable)
+		}
+		if logs, metrics := b.Output(t); len(logs) != 1 || metrics.Sum("SecretUnusable", "signing_secret") != 1 {
+			t.Errorf("start with secret %q: log %v and metrics %v, want a line of each", value, logs, metrics)
 		}
 	}
 }
