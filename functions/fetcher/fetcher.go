@@ -170,12 +170,14 @@ func (h *Handler) publish(ctx context.Context, share time.Duration, deliveries [
 	}
 }
 
-// settle decides about a delivery and acts on the verdict.
+// settle decides about a delivery and acts on the verdict. The ledger is written last: whatever a
+// crash before it has left undone is done by the redelivery of the message, which the ledger would
+// otherwise refuse as a duplicate.
 func (h *Handler) settle(ctx context.Context, d *delivery) {
 	d.verdict = judge(d.err, d.tries(), d.age(h.parts.Now()))
 	if d.verdict.outcome == parked {
-		if err := h.park(ctx, d); err != nil {
-			d.verdict, d.err = verdict{deferred, "not_parked"}, errors.Join(d.err, err)
+		if reason, err := h.giveUp(ctx, d); err != nil {
+			d.verdict, d.err = verdict{deferred, reason}, errors.Join(d.err, err)
 		}
 	}
 	delay := h.delay(d)
@@ -184,9 +186,6 @@ func (h *Handler) settle(ctx context.Context, d *delivery) {
 	}
 	if d.claim != nil {
 		h.sideEffect(ctx, d, "ledger", h.record(ctx, d, delay))
-	}
-	if d.verdict.outcome == parked {
-		h.sideEffect(ctx, d, "announce", h.announce(ctx, d)) // last: a bus that does not answer uses up the remaining time
 	}
 	h.log(ctx, d)
 }

@@ -420,16 +420,39 @@ func TestRecordIsDeferredIfParkingFails(t *testing.T) {
 	}
 }
 
-func TestRecordStaysParkedIfTheAnnouncementFails(t *testing.T) {
+// A record is not given up while the bus does not accept its announcement, unless it never will or the
+// queue would delete the message.
+func TestRecordIsParkedOnceItIsAnnounced(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, known)
-	b.Refuse("AccessDeniedException", testbed.Source(bus.SourceFailure))
-	if got := b.run(t, record("m", `{"id":"evt_1","type":"t"}`)); len(got) != 0 || len(b.Letters(t)) != 1 {
-		t.Errorf("failed items %v with %d parked, want none with 1", got, len(b.Letters(t)))
-	}
-	_, metrics := b.Output(t)
-	if metrics.Sum("SideEffectFailed", "announce") != 1 || metrics.Sum("Parked", "malformed") != 1 {
-		t.Errorf("metrics %v, want SideEffectFailed by announce and Parked by malformed", metrics)
+	old := record("m", `{"id":"evt_1","type":"t"}`)
+	old.Attributes["SentTimestamp"] = fmt.Sprint(start.Add(-maxAge).UnixMilli())
+	for name, tt := range map[string]struct {
+		code   string
+		record events.SQSMessage
+		parked bool
+	}{
+		"temporary":                       {"InternalFailure", record("m", `{"id":"evt_1","type":"t"}`), false},
+		"an operator can end it":          {"AccessDeniedException", record("m", `{"id":"evt_1","type":"t"}`), false},
+		"for good":                        {"InvalidArgument", record("m", `{"id":"evt_1","type":"t"}`), true},
+		"for almost as long as SQS keeps": {"AccessDeniedException", old, true},
+	} {
+		b := newBed(t, known)
+		b.Refuse(tt.code, testbed.Source(bus.SourceFailure))
+		failed, letters := b.run(t, tt.record), b.Letters(t)
+		_, metrics := b.Output(t)
+		if parked := len(failed) == 0 && len(letters) == 1 && metrics.Sum("SideEffectFailed", "announce") == 1; parked != tt.parked {
+			t.Errorf("%s: failed items %v with letters %v and metrics %v, want parked %v", name, failed, letters, metrics, tt.parked)
+		}
+		if deferred := len(letters) == 0 && metrics.Sum("Deferred", "not_announced") == 1; deferred == tt.parked {
+			t.Errorf("%s: letters %v and metrics %v, want deferred %v", name, letters, metrics, !tt.parked)
+		}
+		b.Accept()
+		tt.record.Attributes["ApproximateReceiveCount"] = "2"
+		if !tt.parked {
+			if failed := b.run(t, tt.record); len(failed) != 0 || len(b.Letters(t)) != 1 || len(b.Events()) != 1 {
+				t.Errorf("%s, then accepted: failed items %v, letters %v, bus %v, want one of each", name, failed, b.Letters(t), b.Events())
+			}
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
@@ -81,16 +82,40 @@ func (f *failure) entry() (bus.Entry, error) {
 	return e, nil
 }
 
+// giveUp announces the failure of a delivery and then parks it. If the bus or the queue does not
+// accept that now, it returns the reason for which the delivery is deferred and tried again: nothing
+// is parked without an announcement. If a crash follows the announcement, the redelivery announces
+// the failure again; subscribers recognize it by the event's id.
+func (h *Handler) giveUp(ctx context.Context, d *delivery) (reason string, err error) {
+	switch err := h.announce(ctx, d); {
+	case err == nil:
+	case errors.Is(err, bus.ErrTooLarge), errors.Is(err, bus.ErrInvalid), d.age(h.parts.Now()) >= maxAge:
+		h.sideEffect(ctx, d, "announce", err) // waiting would not help, or the queue would delete the message
+	default:
+		return "not_announced", err
+	}
+	if err := h.park(ctx, d); err != nil {
+		return "not_parked", err
+	}
+	return "", nil
+}
+
 // park puts a delivery into the dead-letter queue, where an operator finds it.
 func (h *Handler) park(ctx context.Context, d *delivery) error {
 	failure := d.failure(d.verdict.reason)
 	return h.parts.DeadLetters.Park(ctx, d.message.Body, failure.attributes())
 }
 
-// announce puts the failure of a parked delivery on the bus. A record without an event id is not
-// announced: it may be one of our own announcements, sent here by a rule that matches too much, and
-// would cause the next one, forever.
+// announce puts the failure of a delivery on the bus, in half of the time that is left: a bus that
+// does not answer must not use up what the rest needs. A record without an event id is not announced:
+// it may be one of our own announcements, sent here by a rule that matches too much, and would cause
+// the next one, forever.
 func (h *Handler) announce(ctx context.Context, d *delivery) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = pace.Leave(ctx, deadline.Sub(h.parts.Now())/2)
+		defer cancel()
+	}
 	failure := d.failure(d.verdict.reason)
 	if failure.EventID == "" {
 		return nil

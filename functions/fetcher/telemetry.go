@@ -37,8 +37,8 @@ func (h *Handler) log(ctx context.Context, d *delivery) {
 }
 
 // sideEffect logs and counts a failure that does not change the verdict: a message that could not
-// be deferred is redelivered when its visibility timeout ends, and a missing announcement or ledger
-// record loses no event.
+// be deferred is redelivered when its visibility timeout ends, and a missing ledger record loses no
+// event. An announcement is missing only if the bus will never accept it, or has not for 13 days.
 func (h *Handler) sideEffect(ctx context.Context, d *delivery, what string, err error) {
 	if err == nil {
 		return

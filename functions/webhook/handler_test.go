@@ -346,3 +346,20 @@ func TestTraceHeaderIsPassedOn(t *testing.T) {
 		t.Errorf("stored %v, want trace header Root=1-2", w.Events())
 	}
 }
+
+// TestCrashPoints: the table in docs/reliability.md has the webhook's calls, and says what follows.
+func TestCrashPoints(t *testing.T) {
+	t.Parallel()
+	for after, stored := range []int{1, 2} {
+		w := newWebhook(t)
+		crashing := w.Crash(after, nil)
+		_, _ = w.deliver(t, delivery(thinBody)) // an answer that Stripe does not get
+		if diff := cmp.Diff(testbed.CrashPoints(t, "../../docs/reliability.md", "webhook: stored"), crashing.Calls()); after > 0 && diff != "" {
+			t.Errorf("calls in the table of crash points (-) and of the code (+):\n%s", diff)
+		}
+		w.Crash(-1, nil)
+		if status, _ := w.deliver(t, delivery(thinBody)); status != 200 || len(w.Events()) != stored {
+			t.Errorf("crash after %d calls: status %d and %d events on the bus, want 200 and %d", after, status, len(w.Events()), stored)
+		}
+	}
+}

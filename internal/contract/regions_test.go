@@ -107,7 +107,7 @@ func TestFetchedTypesAreRefusedWithWildcards(t *testing.T) {
 	t.Parallel()
 	for value, ok := range map[string]bool{
 		"*": false, "v1.billing.*": false, "v1.billing.meter.no_meter_found,*": false, "v1.billing.meter.?": false, `{"prefix":"v1"}`: false, "v1.%": false,
-		"v1.billing.meter.no_meter_found": true, "v1.a, v2.b": true, "v1.a,v2.b": true, "v2.core.event_destination.ping": true, "v2.a-b.c": true,
+		"v1.billing.meter.no_meter_found": true, "v1.a, v2.b": true, "v1.a,v2.b": true, "v2.core.event_destination.ping": true, "v2.a-b.c": true, "v2.core.account[requirements].updated": true,
 	} {
 		_, err := sam.Parse([]byte(read(t, "template.yaml")), &sam.Options{Parameters: map[string]string{"FetchedTypes": value}})
 		if (err == nil) != ok {

@@ -52,8 +52,8 @@ func TestBinaryBodyIsVerified(t *testing.T) {
 	if status != http.StatusOK {
 		t.Errorf("answered %d %s, want 200\n%s", status, answer, h.Text(activity.Logged))
 	}
-	if status := h.deliverSigned(append(body, make([]byte, 256<<10)...)); status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a body over 256 KiB: answered %d, want 413", status)
+	if status := h.deliverSigned(append(body, make([]byte, 1_000_000)...)); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body over 1,000,000 bytes: answered %d, want 413", status)
 	}
 }
 
