@@ -10,11 +10,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// Object is the value of the "object" member of every v1 event.
-const Object = "event"
-
-// thinObject is what v2 events have instead.
-const thinObject = "v2.core.event"
+// Object is the value of the "object" member of every v1 event: "event".
+const Object = eventjson.SnapshotObject
 
 // The ways in which bytes can fail to be an event. Package v2events returns the same values.
 var (
@@ -117,7 +114,7 @@ func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:
 		return r.Err()
-	case object == thinObject:
+	case object == eventjson.ThinObject:
 		return fmt.Errorf("%w: a thin event; parse it with v2events.ParseThinEvent", ErrObject)
 	case object != Object:
 		return fmt.Errorf("%w: %q member is not %q", ErrObject, "object", Object)

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/internal/eventjson"
+	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
 // ErrEnvelope says that a JSON object is neither an event nor an envelope with one.
@@ -30,19 +32,23 @@ type Envelope struct {
 	ID string
 	// Source is who put the event into the carrier; Type is the event type as the carrier tells it.
 	Source, Type string
-	// Object is the payload's "object": "v2.core.event" for ParseThinEvent and ParseEvent, "event" for v1events.ParseEvent.
+	// Time is when the carrier accepted the event. It is zero if the carrier gave no time, or none in RFC 3339.
+	Time time.Time
+	// Object is the payload's "object" member: [Object] for [ParseThinEvent] and [ParseEvent], [v1events.Object] for
+	// [v1events.ParseEvent].
 	Object string
 	// Payload is the event.
 	Payload json.RawMessage
 }
 
-// partnerSource begins the source of every event that Stripe itself puts on an EventBridge bus.
-const partnerSource = "aws.partner/stripe.com/"
+// PartnerSourcePrefix begins the source of every event that Stripe's own EventBridge destination puts on a bus. The
+// destination's id follows it. AWS lets nobody else use such a source.
+const PartnerSourcePrefix = "aws.partner/stripe.com/"
 
 // FromStripe reports whether Stripe itself put the event on an EventBridge bus. AWS lets nobody else use such a source,
 // so the bus vouches for the event; there is no signature.
 func (e Envelope) FromStripe() bool {
-	return e.Carrier == CarrierEventBridge && strings.HasPrefix(e.Source, partnerSource)
+	return e.Carrier == CarrierEventBridge && strings.HasPrefix(e.Source, PartnerSourcePrefix)
 }
 
 // UnwrapEnvelope finds the event in what an EventBridge rule, Azure Event Grid or a webhook delivers, in the order of
@@ -59,10 +65,10 @@ func UnwrapEnvelope(body []byte) (*Envelope, error) {
 	var event *eventjson.Reader
 	switch {
 	case r.Has("detail"):
-		e = Envelope{Carrier: CarrierEventBridge, Type: r.OptionalString("detail-type"), Payload: r.RawObject("detail")}
+		e = Envelope{Carrier: CarrierEventBridge, Type: r.OptionalString("detail-type"), Time: r.TimeOrZero("time"), Payload: r.RawObject("detail")}
 		event = r.Object("detail")
 	case r.Has("specversion") && r.Has("data"):
-		e = Envelope{Carrier: CarrierCloudEvents, Type: r.OptionalString("type"), Payload: r.RawObject("data")}
+		e = Envelope{Carrier: CarrierCloudEvents, Type: r.OptionalString("type"), Time: r.TimeOrZero("time"), Payload: r.RawObject("data")}
 		event = r.Object("data")
 	default:
 		return unwrapBare(r, body)
@@ -75,7 +81,7 @@ func UnwrapEnvelope(body []byte) (*Envelope, error) {
 }
 
 func unwrapBare(r *eventjson.Reader, body []byte) (*Envelope, error) {
-	if r.Kind("object") != "a string" || r.String("object") != Object && r.String("object") != snapshotObject {
+	if r.Kind("object") != "a string" || r.String("object") != Object && r.String("object") != v1events.Object {
 		return nil, fmt.Errorf("%w: no %q, no %q with %q, no known %q", ErrEnvelope, "detail", "specversion", "data", "object")
 	}
 	e := Envelope{Carrier: CarrierNone, Type: r.OptionalString("type"), Object: r.String("object"), Payload: bytes.Clone(body)}

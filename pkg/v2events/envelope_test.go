@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,12 +14,13 @@ import (
 
 func TestUnwrapEnvelope(t *testing.T) {
 	t.Parallel()
-	const partner = "aws.partner/stripe.com/ed_test_61R2"
-	envelopes := fixtures(t, "envelopes")
+	const partner = v2events.PartnerSourcePrefix + "ed_test_61R2"
+	envelopes, newYear := fixtures(t, "envelopes"), time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	want := map[string]v2events.Envelope{
 		"native": {
 			Carrier: v2events.CarrierEventBridge, ID: "3d2a3c1e-0000-4000-8000-000000000000", Source: partner,
 			Type: "v1.billing.meter.error_report_triggered", Object: v2events.Object, Payload: detail(t, envelopes["native"]),
+			Time: time.Date(2024, 8, 28, 20, 54, 13, 0, time.UTC),
 		},
 		"native_snapshot": {
 			Carrier: v2events.CarrierEventBridge, ID: "4", Source: partner, Type: "customer.created", Object: "event",
@@ -26,11 +28,11 @@ func TestUnwrapEnvelope(t *testing.T) {
 		},
 		"ours": {
 			Carrier: v2events.CarrierEventBridge, ID: "5", Source: "stripe.thin", Type: "v2.core.event_destination.ping", Object: v2events.Object,
-			Payload: detail(t, envelopes["ours"]),
+			Payload: detail(t, envelopes["ours"]), Time: newYear,
 		},
 		"eventgrid": {
 			Carrier: v2events.CarrierCloudEvents, ID: "6", Source: "/providers/stripe/ed_test_61R2", Type: "v1.billing.meter.no_meter_found",
-			Object: v2events.Object, Payload: member(t, envelopes["eventgrid"], "data"),
+			Object: v2events.Object, Payload: member(t, envelopes["eventgrid"], "data"), Time: newYear,
 		},
 		"bare":          {Carrier: v2events.CarrierNone, Type: "a.b", Object: v2events.Object, Payload: envelopes["bare"]},
 		"bare_snapshot": {Carrier: v2events.CarrierNone, Type: "customer.created", Object: "event", Payload: envelopes["bare_snapshot"]},
@@ -72,6 +74,26 @@ func TestUnwrapEnvelopeInOrder(t *testing.T) {
 	} {
 		if got, err := v2events.UnwrapEnvelope([]byte(body)); err != nil || got.Carrier != want {
 			t.Errorf("UnwrapEnvelope(%s) = %+v, %v; want %s", body, got, err, want)
+		}
+	}
+}
+
+// A carrier's time is a convenience, so an odd one must not cost the event.
+func TestUnwrapEnvelopeToleratesAnyTime(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Time{
+		`"2025-01-01T00:00:00.5Z"`:        time.Date(2025, 1, 1, 0, 0, 0, 5e8, time.UTC),
+		`"2025-01-01T0:00:00Z"`:           {},
+		`"yesterday"`:                     {},
+		`1735689600`:                      {},
+		`null`:                            {},
+		`{"time":"2025-01-01T00:00:00Z"}`: {},
+		`"2025-01-01T00:00:00Z","detail-type":"a.b"`:   time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC),
+		`"\u0032025-01-01T00:00:00Z","detail-type":""`: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		body := `{"detail":{"object":"event"},"time":` + text + `}`
+		if got, err := v2events.UnwrapEnvelope([]byte(body)); err != nil || !got.Time.Equal(want) {
+			t.Errorf("UnwrapEnvelope(%s) = %+v, %v; want the time %v", body, got, err, want)
 		}
 	}
 }

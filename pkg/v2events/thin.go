@@ -7,13 +7,11 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/internal/eventjson"
+	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
-// Object is the value of the "object" member of every v2 event, thin or full.
-const Object = "v2.core.event"
-
-// snapshotObject is what v1 snapshot events have instead.
-const snapshotObject = "event"
+// Object is the value of the "object" member of every v2 event, thin or full: "v2.core.event".
+const Object = eventjson.ThinObject
 
 // The ways in which bytes can fail to be an event. Package v1events returns the same values.
 var (
@@ -119,7 +117,7 @@ func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:
 		return r.Err()
-	case object == snapshotObject:
+	case object == v1events.Object:
 		return fmt.Errorf("%w: a v1 snapshot event; parse it with v1events.ParseEvent or v1events.ConstructEvent", ErrObject)
 	case object != Object:
 		return fmt.Errorf("%w: %q member is not %q", ErrObject, "object", Object)

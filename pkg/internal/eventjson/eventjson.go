@@ -17,6 +17,12 @@ import (
 // MaxDepth is the number of objects and arrays that may be nested in each other. Stripe's events use about ten.
 const MaxDepth = 100
 
+// The values of the "object" member by which the two kinds of event are told apart.
+const (
+	ThinObject     = "v2.core.event"
+	SnapshotObject = "event"
+)
+
 // The errors of this package. Packages that parse events export them under their own name.
 var (
 	ErrSyntax = errors.New("stripe event: not one strict JSON object")

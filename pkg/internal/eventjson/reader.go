@@ -74,14 +74,30 @@ func (r *Reader) Time(name string) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	text := unquote(value)
-	t, err := time.Parse(time.RFC3339, text)
-	// The time package also takes an hour of one digit and a comma before the fraction.
-	if err != nil || text[len("2006-01-02T15")] != ':' || text[len("2006-01-02T15:04:05")] == ',' {
+	t, ok := parseTime(unquote(value))
+	if !ok {
 		r.Fail(name, "not an RFC 3339 date and time")
-		return time.Time{}
 	}
 	return t
+}
+
+// TimeOrZero reads an RFC 3339 date and time; whatever else the member holds reads as the zero time.
+func (r *Reader) TimeOrZero(name string) time.Time {
+	value, ok := r.find(name)
+	if !ok || kindOf(value) != "a string" {
+		return time.Time{}
+	}
+	t, _ := parseTime(unquote(value))
+	return t
+}
+
+// parseTime is strict: the time package also accepts an hour of one digit and a comma before the fraction.
+func parseTime(text string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || text[len("2006-01-02T15")] != ':' || text[len("2006-01-02T15:04:05")] == ',' {
+		return time.Time{}, false
+	}
+	return t, true
 }
 
 // Int reads a whole number of at most 64 bits. Some of Stripe's int64 fields travel as strings, so "12" reads as 12.
