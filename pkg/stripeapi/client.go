@@ -13,72 +13,93 @@ import (
 	"time"
 )
 
-// What an Options value of zero stands for.
+// The values that the zero fields of [Options] stand for. [DefaultAPIVersion] is in version.go.
 const (
 	// DefaultBaseURL is Stripe's API.
 	DefaultBaseURL = "https://api.stripe.com"
-	// DefaultAPIVersion is the Stripe-Version that this package was written against.
-	// See https://docs.stripe.com/api/versioning.
-	DefaultAPIVersion = "2026-09-30.endive"
 	// DefaultUserAgent names this module and where to find it.
 	DefaultUserAgent = "Meterbridge/1 (+https://github.com/meterbridge/meterbridge)"
 	// DefaultMaxRetries is the number of tries after the first.
 	DefaultMaxRetries = 2
-	// DefaultBudget bounds one Do: all tries and the waits between them.
+	// DefaultBudget bounds one call: all tries and the waits between them.
 	DefaultBudget = 30 * time.Second
 	// DefaultTimeout bounds one try when Options.HTTPClient is nil.
 	DefaultTimeout = 20 * time.Second
-	// DefaultMaxBody is the number of bytes that an answer may have.
+	// DefaultMaxBody is the largest response body, in bytes.
 	DefaultMaxBody = 16 << 20
 )
 
 // maxRedirects is generous: Stripe's API does not redirect.
 const maxRedirects = 3
 
-// ErrOptions says that New was given a key or an option it cannot work with. The text lists every fault and holds no key.
+// ErrOptions means that a key or an option is unusable. The text lists every fault and contains no
+// key.
 var ErrOptions = errors.New("stripeapi: unusable options")
 
-// Options adjust a Client. The zero value, or a nil *Options, is the safe default.
+// Options adjust a [Client]. The zero value, like a nil pointer, is the safe default.
 type Options struct {
-	// BaseURL is the origin that gets the key, with an optional path in front of Stripe's own. It must be https;
-	// plain http is accepted for localhost and loopback addresses, where stand-ins run. Default DefaultBaseURL.
+	// BaseURL is the origin that receives the key, optionally with a path in front of Stripe's own.
+	// It must be https; plain http is accepted for localhost and loopback addresses only. It must
+	// not end in /v1 or /v2, which belong to the path of each [Request]. Default: [DefaultBaseURL].
 	BaseURL string
-	// APIVersion is sent as Stripe-Version with every request. Default DefaultAPIVersion.
+	// APIVersion is sent as Stripe-Version with every request. Default: [DefaultAPIVersion].
 	APIVersion string
-	// UserAgent is sent with every request. Default DefaultUserAgent.
+	// UserAgent is sent with every request. Default: [DefaultUserAgent].
 	UserAgent string
-	// HTTPClient sends the requests. It is copied, and its CheckRedirect is replaced. Its Timeout bounds each try.
-	// Default: a client with DefaultTimeout over http.DefaultTransport.
+	// HTTPClient sends the requests. It is copied, and the copy's CheckRedirect is replaced. Its
+	// Timeout bounds each try. Default: a client with [DefaultTimeout] over
+	// [http.DefaultTransport].
 	HTTPClient *http.Client
-	// MaxRetries is the number of tries after the first; zero stands for DefaultMaxRetries, a negative number for none.
+	// MaxRetries is the number of tries after the first. Zero means [DefaultMaxRetries], a negative
+	// number none.
 	MaxRetries int
-	// Budget bounds one Do in time, tries and waits together; a caller's nearer deadline wins. Zero stands for
-	// DefaultBudget; a negative duration is an error.
+	// Budget bounds one call in time, tries and waits together; a nearer deadline of the caller
+	// wins. Zero means [DefaultBudget]; a negative duration is an error.
 	Budget time.Duration
-	// MaxBody is the number of bytes that an answer may have. A longer one is an ErrTooLarge, never cut. Zero stands for
-	// DefaultMaxBody; a negative number is an error.
+	// MaxBody is the largest response body, in bytes. A longer one is [ErrTooLarge], never
+	// truncated. Zero means [DefaultMaxBody]; a negative number is an error.
 	MaxBody int64
-	// Logger gets what Stripe says in Stripe-Notice headers, at level Warn. Default: they are dropped.
+	// Logger receives what Stripe says in Stripe-Notice headers, at level Warn. Default: discarded.
 	Logger *slog.Logger
 }
 
 // Client sends requests with one key to one origin. It is immutable and safe for concurrent use.
+//
+// The zero Client has no key and no origin: it sends nothing and fails every request with
+// [ErrRequest].
 type Client struct {
-	base      *url.URL
-	http      *http.Client
-	authorize func(http.Header)   // holds the key: a closure is opaque to fmt, %#v included
-	redact    func(string) string // removes the key from what a server echoes
-	version   string
-	agent     string
-	context   string
-	retries   int
-	budget    time.Duration
-	maxBody   int64
-	logger    *slog.Logger
-	jitter    func() float64 // uniform in [0, 1)
+	base       *url.URL
+	http       *http.Client
+	key        credential
+	version    string
+	agent      string
+	context    string
+	retries    int
+	budget     time.Duration
+	maxBody    int64
+	logger     *slog.Logger
+	jitter     func() float64 // uniform in [0, 1)
+	idempotent string         // the idempotency key of RequestOptions
+	header     http.Header    // that of RequestOptions
+	observe    func(*Response)
+	fault      error // unusable RequestOptions; every request reports it
 }
 
-// New returns a Client for the key. It reports all faults of key and options together, as an ErrOptions.
+// credential holds a key. Closures are opaque to fmt, %#v included.
+type credential struct {
+	authorize func(http.Header)
+	redact    func(string) string // removes the key from what a server echoes
+}
+
+func (k Key) credential() credential {
+	return credential{
+		authorize: func(h http.Header) { h.Set("Authorization", "Bearer "+string(k)) },
+		redact:    func(s string) string { return strings.ReplaceAll(s, string(k), redacted) },
+	}
+}
+
+// New returns a [Client] for the key. It reports all faults of key and options together, as
+// [ErrOptions].
 func New(key Key, opts *Options) (*Client, error) {
 	var o Options
 	if opts != nil {
@@ -90,16 +111,15 @@ func New(key Key, opts *Options) (*Client, error) {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	c := &Client{
-		base:      base,
-		authorize: func(h http.Header) { h.Set("Authorization", "Bearer "+string(key)) },
-		redact:    func(s string) string { return strings.ReplaceAll(s, string(key), redacted) },
-		version:   o.APIVersion,
-		agent:     o.UserAgent,
-		retries:   max(o.MaxRetries, 0),
-		budget:    o.Budget,
-		maxBody:   o.MaxBody,
-		logger:    o.Logger,
-		jitter:    rand.Float64,
+		base:    base,
+		key:     key.credential(),
+		version: o.APIVersion,
+		agent:   o.UserAgent,
+		retries: max(o.MaxRetries, 0),
+		budget:  o.Budget,
+		maxBody: o.MaxBody,
+		logger:  o.Logger,
+		jitter:  rand.Float64,
 	}
 	hc := *o.HTTPClient
 	hc.CheckRedirect = c.checkRedirect
@@ -107,12 +127,69 @@ func New(key Key, opts *Options) (*Client, error) {
 	return c, nil
 }
 
-// InContext returns a Client that sends stripeContext as Stripe-Context wherever a Request has no Context of its own.
-// An empty stripeContext means the key's own account. See https://docs.stripe.com/context.
+// InContext returns a [Client] that sends stripeContext as Stripe-Context with every request that
+// has no Context of its own. An empty stripeContext means the key's own account: no header is sent.
+// A [Context] converts to the string. See https://docs.stripe.com/context.
 func (c *Client) InContext(stripeContext string) *Client {
-	bound := *c
+	bound := c.clone()
 	bound.context = stripeContext
-	return &bound
+	return bound
+}
+
+// RequestOptions change what a [Client] sends; see [Client.With]. The zero value changes nothing.
+type RequestOptions struct {
+	// Key replaces the Client's key.
+	Key Key
+	// APIVersion replaces the Client's Stripe-Version.
+	APIVersion string
+	// MaxRetries replaces the number of tries after the first, unless it is zero. A negative number
+	// means none.
+	MaxRetries int
+	// IdempotencyKey, of at most 255 characters, is sent with each POST and DELETE that has none of
+	// its own, in place of a random one. Stripe answers a second, different request under the same
+	// key with [ErrIdempotency], so use a Client with a key for a single request.
+	IdempotencyKey string
+	// Header has further headers to send, such as Stripe-Account; see [Request].Header.
+	Header http.Header
+	// OnResponse is called with every successful response before the call returns. A list calls it
+	// once for each page. It must be safe for concurrent use if the Client is used concurrently. A
+	// failed call describes its response in its [*Error].
+	OnResponse func(*Response)
+}
+
+// With returns a [Client] that sends its requests with o. Its methods fail with [ErrRequest], and
+// send nothing, if o is unusable.
+func (c *Client) With(o RequestOptions) *Client {
+	changed := c.clone()
+	if err := o.check(); err != nil {
+		changed.fault = err
+	}
+	if o.Key != "" {
+		changed.key = o.Key.credential()
+	}
+	if o.MaxRetries != 0 {
+		changed.retries = max(o.MaxRetries, 0)
+	}
+	changed.version = cmp.Or(o.APIVersion, changed.version)
+	changed.idempotent = cmp.Or(o.IdempotencyKey, changed.idempotent)
+	changed.header = mergeHeaders(changed.header, o.Header)
+	if o.OnResponse != nil {
+		changed.observe = o.OnResponse
+	}
+	return changed
+}
+
+func (o RequestOptions) check() error {
+	return checkSent(o.Key, o.APIVersion, o.IdempotencyKey, o.Header)
+}
+
+// clone copies c; a nil Client copies as the zero one.
+func (c *Client) clone() *Client {
+	if c == nil {
+		return new(Client)
+	}
+	changed := *c
+	return &changed
 }
 
 func (o Options) withDefaults() Options {
@@ -130,10 +207,10 @@ func (o Options) withDefaults() Options {
 func (o Options) check() error {
 	var faults []error
 	if !printable(o.APIVersion) {
-		faults = append(faults, errors.New("APIVersion holds a control or non-ASCII character"))
+		faults = append(faults, errors.New("APIVersion contains a control or non-ASCII character"))
 	}
 	if !printable(o.UserAgent) {
-		faults = append(faults, errors.New("UserAgent holds a control or non-ASCII character"))
+		faults = append(faults, errors.New("UserAgent contains a control or non-ASCII character"))
 	}
 	if o.Budget < 0 {
 		faults = append(faults, errors.New("negative Budget"))
@@ -144,7 +221,7 @@ func (o Options) check() error {
 	return errors.Join(faults...)
 }
 
-// parseBase accepts an origin, with an optional path, to which a key may be sent.
+// parseBase accepts an origin, optionally with a path, to which a key may be sent.
 func parseBase(base string) (*url.URL, error) {
 	u, err := url.Parse(base)
 	switch {
@@ -167,8 +244,8 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// checkRedirect keeps the key within its origin: net/http alone would take it to another port or a sub-domain. Returning
-// the redirect itself, rather than an error, keeps its status for the caller.
+// checkRedirect keeps the key within its origin: net/http alone would send it to another port or a
+// subdomain. Returning the redirect itself, rather than an error, keeps its status for the caller.
 func (c *Client) checkRedirect(next *http.Request, via []*http.Request) error {
 	if via[0].Method != http.MethodGet || !sameOrigin(c.base, next.URL) || len(via) > maxRedirects {
 		return http.ErrUseLastResponse

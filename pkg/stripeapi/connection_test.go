@@ -17,7 +17,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// A Lambda that was frozen finds its kept-alive connections closed by the other side. Here the server closes them.
+// A Lambda that was frozen finds its kept-alive connections closed by the other side. Here the
+// server closes them.
 func TestDeadKeepAlive(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -65,7 +66,8 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
-// Real handshakes that fail: the client distrusts the server, and the server wants a certificate of the client.
+// Real handshakes that fail: the client distrusts the server, and the server wants a certificate of
+// the client.
 func TestTLSFaultsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -11,38 +11,64 @@ import (
 	"sync/atomic"
 )
 
-// Do sends a request, again where that is safe and may help, and returns the JSON object that Stripe answered.
+// Response is a successful answer of Stripe's.
+type Response struct {
+	// Status is the HTTP status, 200 to 299.
+	Status int
+	// RequestID finds the request in Stripe's dashboard and support ("req_…").
+	RequestID string
+	// Header has the headers of the answer.
+	Header http.Header
+	// Body is the JSON object that Stripe answered.
+	Body json.RawMessage
+}
+
+// Do sends a request, retries it where that is safe and may help, and returns the JSON object that
+// Stripe answered. [Client.Send] returns status and headers too.
 //
-// Its errors are ErrUnsafePath and ErrRequest for what was never sent and *Error for everything else. When the context
-// or the budget ended the call, the *Error also matches the context's error.
+// Its errors are [ErrUnsafePath] and [ErrRequest] for what was never sent and [*Error] for
+// everything else. When the context or the budget ended the call, the [*Error] also matches the
+// context's error.
 func (c *Client) Do(ctx context.Context, r Request) (json.RawMessage, error) {
+	response, err := c.Send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return response.Body, nil
+}
+
+// Send does what [Client.Do] does and returns the whole [Response].
+func (c *Client) Send(ctx context.Context, r Request) (*Response, error) {
 	k, err := c.prepare(r)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.budget)
 	defer cancel()
-	body, fault := c.try(ctx, k)
+	response, fault := c.try(ctx, k)
 	if fault != nil {
 		return nil, fault
 	}
-	return body, nil
+	if c.observe != nil {
+		c.observe(response)
+	}
+	return response, nil
 }
 
 // try sends the call until it succeeds or trying again would be wrong or useless.
-func (c *Client) try(ctx context.Context, k *call) (json.RawMessage, *Error) {
+func (c *Client) try(ctx context.Context, k *call) (*Response, *Error) {
 	spare := k.repeatable()
 	for retries := 0; ; {
-		body, fault := c.once(ctx, k)
+		response, fault := c.once(ctx, k)
 		switch {
 		case fault == nil:
-			return body, nil
+			return response, nil
 		case ctx.Err() != nil:
 			return nil, fault
 		case spare && fault.stale:
 			spare = false
 			continue
-		case retries == c.retries || !fault.again():
+		case retries == k.retries || !fault.again():
 			return nil, fault
 		}
 		retries++
@@ -53,7 +79,7 @@ func (c *Client) try(ctx context.Context, k *call) (json.RawMessage, *Error) {
 }
 
 // once sends the call one time.
-func (c *Client) once(ctx context.Context, k *call) (json.RawMessage, *Error) {
+func (c *Client) once(ctx context.Context, k *call) (*Response, *Error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &Error{cause: err}
 	}
@@ -66,16 +92,17 @@ func (c *Client) once(ctx context.Context, k *call) (json.RawMessage, *Error) {
 		return nil, &Error{cause: err, stale: reused.Load() && broken(err)}
 	}
 	defer func() { _ = resp.Body.Close() }() // nothing can be lost: the body was read or given up
-	c.logNotice(ctx, resp.Header)
-	return c.read(resp)
+	c.logNotice(ctx, k, resp.Header)
+	return c.read(k, resp)
 }
 
 // read tells success from failure and keeps status and request id whatever the body is.
-func (c *Client) read(resp *http.Response) (json.RawMessage, *Error) {
+func (c *Client) read(k *call, resp *http.Response) (*Response, *Error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	fault := &Error{
 		Status:    resp.StatusCode,
 		RequestID: resp.Header.Get("Request-Id"),
+		Header:    redactHeaders(resp.Header, k.redact),
 		cause:     err,
 		advice:    resp.Header.Get("Stripe-Should-Retry"),
 	}
@@ -85,28 +112,39 @@ func (c *Client) read(resp *http.Response) (json.RawMessage, *Error) {
 		fault.large = true
 		fault.Message = "body is over the size limit"
 	case !success:
-		fault.Body = []byte(c.redact(string(body)))
+		fault.Body = []byte(k.redact(string(body)))
 		fault.decode(fault.Body)
 	case err != nil:
 		fault.Message = "body broke off"
 	case !isObject(body):
-		fault.Body = []byte(c.redact(string(body)))
+		fault.Body = []byte(k.redact(string(body)))
 		fault.Message = "body is not a JSON object"
 	default:
-		return body, nil
+		return &Response{fault.Status, fault.RequestID, resp.Header, body}, nil
 	}
 	return nil, fault
+}
+
+// redactHeaders copies headers and removes the key, in case a server echoes it.
+func redactHeaders(h http.Header, redact func(string) string) http.Header {
+	h = h.Clone()
+	for _, values := range h {
+		for i := range values {
+			values[i] = redact(values[i])
+		}
+	}
+	return h
 }
 
 func isObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && json.Valid(body)
 }
 
-// logNotice passes on what Stripe wants developers to read, such as a deprecation.
+// logNotice logs what Stripe wants developers to read, such as a deprecation.
 // See https://docs.stripe.com/changelog.
-func (c *Client) logNotice(ctx context.Context, h http.Header) {
+func (c *Client) logNotice(ctx context.Context, k *call, h http.Header) {
 	if notice := h.Get("Stripe-Notice"); notice != "" {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "stripe notice",
-			slog.String("notice", c.redact(notice)), slog.String("request_id", h.Get("Request-Id")))
+			slog.String("notice", k.redact(notice)), slog.String("request_id", h.Get("Request-Id")))
 	}
 }

@@ -1,29 +1,44 @@
-// Package stripeapi sends requests to Stripe's API, v1 and v2, and sees to what is the same for all of them: the key and
-// where it may go, versions and contexts, idempotency keys, retries within a budget, typed errors and safe paths.
+// Package stripeapi sends requests to Stripe's API, v1 and v2.
 //
-//	api, err := stripeapi.New("rk_test_…", nil)
-//	id, err := stripeapi.SanitizeID("evt_test_1")
-//	body, err := api.Do(ctx, stripeapi.Request{Method: http.MethodGet, Path: "/v2/core/events/" + id})
-//	if errors.Is(err, stripeapi.ErrNotFound) {
-//		// older than 30 days, or of another account or mode
-//	}
-//
-// Packages v2events and v1events build on it and are what most programs call.
+// [New] makes a [Client] for a key, and [Client.Do] sends a [Request] and returns the JSON that
+// Stripe answered. The client takes care of what all requests have in common: the key and where it
+// may go, versions and contexts, idempotency keys, retries within a budget, typed errors and safe
+// paths. The package example retrieves an event and tells a missing one from other failures. Most
+// programs call packages v2events and v1events, which build on this one.
 //
 // # The key
 //
-// The key is sent to the origin of Options.BaseURL and to nothing else. Paths and page URLs from Stripe's answers and
-// from events are joined to that origin and refused with ErrUnsafePath if they would leave it; a redirect is followed
-// only for a GET and only within the origin. The key is kept where no print of a Client or Key can reach it.
+// The key is sent to the origin of [Options].BaseURL and nowhere else. Paths and page URLs from
+// Stripe's answers and from events are joined to that origin and refused with [ErrUnsafePath] if
+// they would leave it. A redirect is followed only for a GET and only within the origin. Printing a
+// [Client], a [Key] or an [Error] never shows the key, not even one that a server echoed.
+//
+// # Options of one request
+//
+// A [Request] can replace the key, the version, the context and the number of retries, and add
+// headers. For methods that do not take a Request, such as those of v2events, [Client.With] makes a
+// Client that sends the same: here the status and request id of a success are read as well.
+//
+//	api = api.With(stripeapi.RequestOptions{
+//		IdempotencyKey: "job-17",
+//		OnResponse:     func(r *stripeapi.Response) { log.Print(r.Status, r.RequestID) },
+//	})
 //
 // # Retries
 //
-// The rule is the one of Stripe's Python SDK: connection faults (but not TLS ones), status 409 and 5xx are tried again,
-// 429 is not, and a Stripe-Should-Retry header outranks both. The wait before retry n is half a second doubled n-1 times,
-// at most 5 s, times a random factor between ½ and 1, and never under half a second. It ends with the context.
-// No retry starts that Options.Budget or the context's deadline would cut off before it begins.
-// A kept-alive connection that turns out dead, as happens after a Lambda was frozen, costs one more try that is not
+// The rule is that of Stripe's Python SDK: connection faults (but not TLS ones) and the statuses
+// 409 and 5xx are retried, 429 is not, and a Stripe-Should-Retry header overrides both. The wait
+// before retry n is half a second doubled n-1 times, at most 5 s, times a random factor between ½
+// and 1, and never under half a second. It ends with the context. A retry that [Options].Budget or
+// the context's deadline would cut off during its wait is not started. A kept-alive connection that
+// turns out to be dead, as happens after a Lambda was frozen, costs one more try that is not
 // counted, if the request is a GET or has an idempotency key.
+//
+// # Compatibility
+//
+// Packages of this module follow semantic versioning. New fields, constants and methods are added
+// in minor versions, so use field names in composite literals. [DefaultAPIVersion] follows Stripe's
+// releases and changes in minor versions too; set [Options].APIVersion to pin it.
 //
 // See https://docs.stripe.com/api and https://docs.stripe.com/api-v2-overview.
 package stripeapi

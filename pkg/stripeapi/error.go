@@ -8,37 +8,76 @@ import (
 	"strings"
 )
 
-// What an Error is, for errors.Is. Exactly one fits each Error. The status decides, then the code.
+// The classes of an [*Error], for [errors.Is]. Exactly one matches each error; the status decides
+// first, then the type and the code.
 var (
-	ErrAuthentication = errors.New("stripeapi: authentication failed")            // 401: no such key, or expired
+	ErrAuthentication = errors.New("stripeapi: authentication failed")            // 401: the key is unknown or expired
 	ErrPermission     = errors.New("stripeapi: permission denied")                // 403: the key may not do this
 	ErrNotFound       = errors.New("stripeapi: not found")                        // 404: unknown, expired, or of another account or mode
 	ErrInvalid        = errors.New("stripeapi: invalid request")                  // 400 and other 4xx
 	ErrConflict       = errors.New("stripeapi: conflict")                         // 409: another request holds the object
 	ErrIdempotency    = errors.New("stripeapi: idempotency key used differently") // 400 or 409 of that type or code
 	ErrRateLimited    = errors.New("stripeapi: rate limited")                     // 429, or 400 with code rate_limit
-	ErrUnavailable    = errors.New("stripeapi: unavailable")                      // 5xx, or no whole answer at all
+	ErrUnavailable    = errors.New("stripeapi: unavailable")                      // 5xx, or no complete answer
 	ErrResponse       = errors.New("stripeapi: unusable response")                // 2xx that is not a JSON object, or a redirect
 	ErrTooLarge       = errors.New("stripeapi: response too large")               // 2xx with more than Options.MaxBody bytes
 )
 
+// The values of [Error].Type that Stripe documents. The set is open.
+const (
+	ErrorTypeAPI            = "api_error"             // v1: a fault of Stripe's
+	ErrorTypeCard           = "card_error"            // v1: a card was declined
+	ErrorTypeIdempotency    = "idempotency_error"     // v1 and v2
+	ErrorTypeInvalidRequest = "invalid_request_error" // v1
+
+	ErrorTypeAlreadyCanceled               = "already_canceled"
+	ErrorTypeBlockedByStripe               = "blocked_by_stripe"
+	ErrorTypeCannotProceed                 = "cannot_proceed"
+	ErrorTypeCapabilityNotEnabled          = "capability_not_enabled"
+	ErrorTypeControlledByAlternateResource = "controlled_by_alternate_resource"
+	ErrorTypeFeatureNotEnabled             = "feature_not_enabled"
+	ErrorTypeFinancialAccountNotOpen       = "financial_account_not_open"
+	ErrorTypeFXQuoteNeedsRefresh           = "fx_quote_needs_refresh"
+	ErrorTypeInsufficientFunds             = "insufficient_funds"
+	ErrorTypeInvalidPaymentMethod          = "invalid_payment_method"
+	ErrorTypeInvalidPayoutMethod           = "invalid_payout_method"
+	ErrorTypeInvalidVaultedCredential      = "invalid_vaulted_credential"
+	ErrorTypeNotCancelable                 = "not_cancelable"
+	ErrorTypeQuotaExceeded                 = "quota_exceeded"
+	ErrorTypeRateLimit                     = "rate_limit"
+	ErrorTypeRecipientNotNotifiable        = "recipient_not_notifiable"
+	ErrorTypeTemporarySessionExpired       = "temporary_session_expired"
+	ErrorTypeVerificationAttemptFailed     = "verification_attempt_failed"
+	ErrorTypeVerificationExpired           = "verification_expired"
+	ErrorTypeVerificationNotInitiated      = "verification_not_initiated"
+)
+
 // Error is an answer of Stripe's that is not a success, or the lack of an answer.
 //
-// Type, Code, Param and Message are what the body told, if it was one of Stripe's; v2 errors usually have no type.
-// See https://docs.stripe.com/api/errors and https://docs.stripe.com/api-v2-overview#errors.
+// Type to RequestLogURL are what the body says, if it is one of Stripe's; further members, which
+// depend on the type, are in Body. See https://docs.stripe.com/api/errors and
+// https://docs.stripe.com/api-v2-overview#errors.
 type Error struct {
 	// Status is the HTTP status; 0 if no answer came.
 	Status int
-	// Type is the class of a v1 error, such as "invalid_request_error".
+	// Type is the class of the error, such as [ErrorTypeInvalidRequest]. Many v2 errors have none.
 	Type string
 	// Code is for programs, such as "resource_missing" or "not_found".
 	Code string
 	// Param names the parameter at fault.
 	Param string
-	// Message is for people.
+	// Message is for developers.
 	Message string
+	// UserMessage may be shown to end users. Few errors have one.
+	UserMessage string
+	// DocURL leads to the documentation of Code.
+	DocURL string
+	// RequestLogURL leads to the request in Stripe's dashboard.
+	RequestLogURL string
 	// RequestID finds the request in Stripe's dashboard and support ("req_…").
 	RequestID string
+	// Header has the headers of the answer; nil if no answer came.
+	Header http.Header
 	// Body is what was received, JSON or not. Do not log it: it may quote the request.
 	Body []byte
 
@@ -48,7 +87,7 @@ type Error struct {
 	stale  bool   // a connection kept alive from an earlier request died before an answer
 }
 
-// Error tells status, code, message and request id, or what kept the answer away.
+// Error returns status, code, message and request id, or why no answer came.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("stripe: ")
@@ -74,14 +113,15 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Is reports whether target is the sentinel that classifies e.
+// Is reports whether target is the class of e, such as [ErrNotFound].
 func (e *Error) Is(target error) bool { return target == e.class() }
 
-// Unwrap returns the connection fault or the end of the context, if that is what kept the answer away.
+// Unwrap returns the connection fault or the context's error, if that is why no answer came.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Retryable reports whether the same request may succeed later: no whole answer, 409, 429, 5xx, a 2xx that was not
-// JSON, or Stripe's own word for it. It is meant for queues; Do itself retries less (see the package comment).
+// Retryable reports whether the same request may succeed later: after no complete answer, 409, 429,
+// 5xx or a 2xx that is not JSON, or because Stripe says so. It is meant for queues; [Client.Do]
+// itself retries less, see the package comment.
 func (e *Error) Retryable() bool {
 	switch e.class() {
 	case ErrConflict, ErrRateLimited, ErrUnavailable, ErrResponse:
@@ -101,7 +141,6 @@ func (e *Error) class() error {
 	case http.StatusTooManyRequests:
 		return ErrRateLimited
 	}
-	const idempotency = "idempotency_error"
 	switch {
 	case e.Status >= 500, e.noAnswer():
 		return ErrUnavailable
@@ -109,11 +148,11 @@ func (e *Error) class() error {
 		return ErrTooLarge
 	case e.Status < 400:
 		return ErrResponse
-	case e.Type == idempotency, e.Code == idempotency:
+	case e.Type == ErrorTypeIdempotency, e.Code == ErrorTypeIdempotency:
 		return ErrIdempotency
 	case e.Status == http.StatusConflict:
 		return ErrConflict
-	case e.Type == "rate_limit", e.Code == "rate_limit":
+	case e.Type == ErrorTypeRateLimit, e.Code == ErrorTypeRateLimit:
 		return ErrRateLimited
 	}
 	return ErrInvalid
@@ -122,13 +161,16 @@ func (e *Error) class() error {
 // noAnswer reports whether there is no answer, or one that broke off.
 func (e *Error) noAnswer() bool { return e.Status == 0 || e.Status < 400 && e.cause != nil }
 
-// decode fills in what a body of Stripe's says. Each member counts alone: an odd one does not hide the others.
+// decode fills in what a body of Stripe's says. An odd member does not hide the others.
 func (e *Error) decode(body []byte) {
 	var envelope struct{ Error map[string]json.RawMessage }
 	if json.Unmarshal(body, &envelope) != nil {
 		return
 	}
-	for name, field := range map[string]*string{"type": &e.Type, "code": &e.Code, "param": &e.Param, "message": &e.Message} {
+	for name, field := range map[string]*string{
+		"type": &e.Type, "code": &e.Code, "param": &e.Param, "message": &e.Message,
+		"user_message": &e.UserMessage, "doc_url": &e.DocURL, "request_log_url": &e.RequestLogURL,
+	} {
 		if json.Unmarshal(envelope.Error[name], field) != nil {
 			*field = ""
 		}

@@ -21,7 +21,7 @@ var classes = []error{
 
 // v1Error and v2Error are the two shapes of Stripe's error bodies.
 const (
-	v1Error = `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"id","message":"No such event: 'evt_x'","doc_url":"https://docs.stripe.com/error-codes"}}`
+	v1Error = `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"id","message":"No such event: 'evt_x'","doc_url":"https://docs.stripe.com/error-codes","request_log_url":"https://dashboard.stripe.com/logs/req_1"}}`
 	v2Error = `{"error":{"code":"not_found","message":"Not found.","user_message":null}}`
 )
 
@@ -35,7 +35,8 @@ var errorCases = map[string]struct {
 }{
 	"v1 not found": {
 		answer(404, v1Error), stripeapi.ErrNotFound, false,
-		stripeapi.Error{Status: 404, Type: "invalid_request_error", Code: "resource_missing", Param: "id", Message: "No such event: 'evt_x'", RequestID: "req_1"},
+		stripeapi.Error{Status: 404, Type: "invalid_request_error", Code: "resource_missing", Param: "id", Message: "No such event: 'evt_x'", RequestID: "req_1",
+			DocURL: "https://docs.stripe.com/error-codes", RequestLogURL: "https://dashboard.stripe.com/logs/req_1"},
 		`stripe: status 404 invalid_request_error resource_missing id: "No such event: 'evt_x'" [req_1]`,
 	},
 	"v2 not found": {
@@ -56,6 +57,7 @@ var errorCases = map[string]struct {
 	"conflict":           {answer(409, `{"error":{"code":"lock_timeout"}}`), stripeapi.ErrConflict, true, stripeapi.Error{Status: 409, Code: "lock_timeout", RequestID: "req_1"}, ""},
 	"status before code": {answer(401, `{"error":{"code":"rate_limit"}}`), stripeapi.ErrAuthentication, false, stripeapi.Error{Status: 401, Code: "rate_limit", RequestID: "req_1"}, ""},
 	"Stripe says retry":  {answer(400, `{}`, "Stripe-Should-Retry", "true"), stripeapi.ErrInvalid, true, stripeapi.Error{Status: 400, RequestID: "req_1"}, ""},
+	"v2 type":            {answer(400, `{"error":{"type":"quota_exceeded","code":"quota_exceeded","user_message":"Too many."}}`), stripeapi.ErrInvalid, false, stripeapi.Error{Status: 400, Type: stripeapi.ErrorTypeQuotaExceeded, Code: "quota_exceeded", UserMessage: "Too many.", RequestID: "req_1"}, "stripe: status 400 quota_exceeded quota_exceeded [req_1]"},
 	"unavailable":        {answer(503, `{"error":{"message":"Down."}}`), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 503, Message: "Down.", RequestID: "req_1"}, ""},
 	"HTML of a proxy":    {answer(502, "<html>Bad gateway"), stripeapi.ErrUnavailable, true, stripeapi.Error{Status: 502, RequestID: "req_1"}, "stripe: status 502 [req_1]"},
 	"no body":            {answer(404, ""), stripeapi.ErrNotFound, false, stripeapi.Error{Status: 404, RequestID: "req_1"}, ""},
@@ -97,8 +99,11 @@ func TestErrors(t *testing.T) {
 			if got.Retryable() != tc.retryable {
 				t.Errorf("%v: Retryable = %v, want %v", err, got.Retryable(), tc.retryable)
 			}
-			if diff := cmp.Diff(&tc.want, got, cmpopts.IgnoreUnexported(stripeapi.Error{}), cmpopts.IgnoreFields(stripeapi.Error{}, "Body")); diff != "" {
+			if diff := cmp.Diff(&tc.want, got, cmpopts.IgnoreUnexported(stripeapi.Error{}), cmpopts.IgnoreFields(stripeapi.Error{}, "Body", "Header")); diff != "" {
 				t.Errorf("Error (-want +got):\n%s", diff)
+			}
+			if got.Header.Get("Request-Id") != got.RequestID {
+				t.Errorf("the error has the headers %v, want those of the answer", got.Header)
 			}
 			if tc.text != "" && err.Error() != tc.text {
 				t.Errorf("Error() = %s, want %s", err, tc.text)

@@ -11,9 +11,10 @@ import (
 // redacted is what every rendering of a Key shows.
 const redacted = "[redacted Stripe key]"
 
-// Key is a secret ("sk_…"), restricted ("rk_…") or organisation key. It shows as a fixed text when it is formatted, logged
-// or encoded; only a conversion to string reveals it. Two ways around that are the language's own: fmt's %p, and a map
-// whose keys are Keys, which encoding/json writes as they are.
+// Key is a secret ("sk_…"), restricted ("rk_…") or organisation key. It is replaced by a fixed text
+// wherever it is formatted, logged or encoded; only a conversion to string reveals it. Go itself
+// has two ways around that: fmt's %p, and a map whose keys are Keys, which [encoding/json] writes
+// as they are.
 //
 // See https://docs.stripe.com/keys.
 type Key string
@@ -27,19 +28,19 @@ func (Key) GoString() string { return redacted }
 // Format writes a fixed text whatever the verb.
 func (Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
 
-// MarshalText returns a fixed text, for encoding/json, encoding/xml and others.
+// MarshalText returns a fixed text, for [encoding/json], [encoding/xml] and others.
 func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue returns a fixed text.
 func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// check says what is wrong with a key, without a trace of it in the text.
+// check says what is wrong with a key; no part of the key is in the text.
 func (k Key) check() error {
 	switch s := string(k); {
 	case s == "":
 		return errors.New("key is empty")
 	case !printable(s) || strings.Contains(s, " "):
-		return errors.New("key holds a space, a line break or another character that no key has; trim it where it is read")
+		return errors.New("key contains a space, a line break or another character that no key has; trim it where it is read")
 	case strings.HasPrefix(s, "pk_"):
 		return errors.New("key is publishable; the API needs a secret (sk_…) or restricted (rk_…) one")
 	case strings.HasPrefix(s, "whsec_"):
@@ -48,7 +49,8 @@ func (k Key) check() error {
 	return nil
 }
 
-// printable reports whether s is safe as a header value: visible ASCII and spaces, so no line can be smuggled in.
+// printable reports whether s is safe as a header value: visible ASCII and spaces, so that it
+// cannot smuggle in a line.
 func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

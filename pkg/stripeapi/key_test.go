@@ -28,6 +28,8 @@ func TestKeyIsNeverShown(t *testing.T) {
 	values := map[string]any{
 		"key": testKey, "pointer": new(testKey), "slice": []stripeapi.Key{testKey}, "map": map[string]stripeapi.Key{"k": testKey},
 		"struct": struct{ Key stripeapi.Key }{testKey}, "client": client, "client in a struct": struct{ c any }{*client},
+		"request":           stripeapi.Request{Key: testKey},
+		"client with a key": struct{ c any }{*client.With(stripeapi.RequestOptions{Key: "rk_test_hush5678"})},
 	}
 	for name, value := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%b", "%t", "%U", "%5.2s", "%!"} {
@@ -44,6 +46,7 @@ func TestKeyIsNeverShown(t *testing.T) {
 		}
 		mustHide(t, name+" in JSON", string(encoded))
 	}
+	mustHide(t, "options", fmt.Sprintf("%v %+v %#v", stripeapi.RequestOptions{Key: testKey}, stripeapi.RequestOptions{Key: testKey}, stripeapi.RequestOptions{Key: testKey}))
 	type config struct{ Key stripeapi.Key }
 	encoded, err := xml.Marshal(config{testKey})
 	if err != nil {
@@ -110,12 +113,14 @@ func TestNewAcceptsLoopback(t *testing.T) {
 	}
 }
 
-// A server, or a proxy in front of it, that echoes the request must not get the key into an error or a log.
+// A server, or a proxy in front of it, that echoes the request must not get the key into an error
+// or a log.
 func TestEchoedKeyIsRedacted(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		echo := r.Header.Get("Authorization")
 		w.Header().Set("Stripe-Notice", "seen "+echo)
+		w.Header().Set("X-Echo", echo)
 		w.WriteHeader(http.StatusTeapot)
 		fmt.Fprintf(w, `{"error":{"message":%q,"code":%q}}`, echo, echo)
 	}))
@@ -125,13 +130,15 @@ func TestEchoedKeyIsRedacted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/balance"})
-	var fault *stripeapi.Error
-	if !errors.As(err, &fault) || !strings.Contains(log.String(), "seen") {
-		t.Fatalf("Do = %v, log %q; want an Error and the notice", err, log.String())
+	for _, key := range []stripeapi.Key{"", "rk_test_hush5678"} {
+		_, err = client.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/balance", Key: key})
+		var fault *stripeapi.Error
+		if !errors.As(err, &fault) || !strings.Contains(log.String(), "seen") || fault.Header.Get("X-Echo") == "" {
+			t.Fatalf("Do = %v, log %q; want an Error, the notice and the header", err, log.String())
+		}
+		mustHide(t, "error", fmt.Sprintf("%v %+v %s %v", err, *fault, fault.Body, fault.Header))
+		mustHide(t, "log", log.String())
 	}
-	mustHide(t, "error", fmt.Sprintf("%v %+v %s", err, *fault, fault.Body))
-	mustHide(t, "log", log.String())
 }
 
 func mustHide(t *testing.T, what, shown string) {

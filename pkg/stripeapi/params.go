@@ -7,24 +7,28 @@ import (
 	"time"
 )
 
-// Params are the parameters of a query, or of a v1 form body, under the names in Stripe's documentation. A value is a
-// string, bool, int, int64, time.Time, []string, map[string]string or another Params. Nil, the zero time.Time and empty
-// collections are left out; everything else is sent, the empty string too, by which v1 unsets a value.
+// Params are the parameters of a query, or of a v1 form body, under the names in Stripe's
+// documentation. A value is a string, bool, int, int64, [time.Time], []string, map[string]string or
+// another Params. Nil, the zero [time.Time] and empty collections are left out; everything else is
+// sent, including the empty string, with which v1 unsets a value.
 //
-// Nested names are written the way Stripe reads them: created[gte], types[0].
+// Nested names are written as Stripe reads them: created[gte], types[0].
 type Params map[string]any
 
-// V1 encodes for /v1, where a time is a number of Unix seconds. A value of another type is an ErrRequest.
+// V1 encodes for /v1, where a time is a number of Unix seconds. A value of another type is
+// [ErrRequest].
 func (p Params) V1() (url.Values, error) {
 	return p.encode(func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) })
 }
 
-// V2 encodes for /v2, where a time is RFC 3339 in UTC with as many digits as it needs. A value of another type is an ErrRequest.
+// V2 encodes for /v2, where a time is RFC 3339 in UTC with as many digits as it needs. A value of
+// another type is [ErrRequest].
 func (p Params) V2() (url.Values, error) {
 	return p.encode(func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) })
 }
 
-// Optional returns nil for the zero value of T and v otherwise, so that Params leaves out what was not set.
+// Optional returns nil for the zero value of T and v otherwise, so that [Params] leaves out what
+// was not set.
 func Optional[T comparable](v T) any {
 	var zero T
 	if v == zero {

@@ -8,15 +8,17 @@ import (
 )
 
 var (
-	// ErrUnsafePath says that a path or URL leaves the API's origin or is ambiguous: another scheme or host, "//host",
-	// a backslash, "." or ".." or empty segments, control characters, spaces, a fragment, anything but /v1/… and /v2/….
+	// ErrUnsafePath means that a path or URL leaves the API's origin or is ambiguous: it has
+	// another scheme or host, "//host", a backslash, a segment that is empty, "." or "..", a
+	// control character, a space or a fragment, or it begins neither with /v1/ nor with /v2/.
 	ErrUnsafePath = errors.New("stripeapi: unsafe path")
-	// ErrID says that an id is empty, "." or "..", or holds a control character.
+	// ErrID means that an id is empty, "." or "..", or contains a control character.
 	ErrID = errors.New("stripeapi: unusable id")
 )
 
-// SanitizeID escapes an id for use as one element of a path, as Stripe's SDKs do (url.QueryEscape). An id that would
-// change which resource the path means – empty, "." or ".." – or that holds a control character is an ErrID.
+// SanitizeID escapes an id for use as one element of a path, with [url.QueryEscape] as Stripe's
+// SDKs do. An id that would change which resource the path names, because it is empty, "." or "..",
+// or that contains a control character is [ErrID].
 func SanitizeID(id string) (string, error) {
 	switch {
 	case id == "":
@@ -24,35 +26,36 @@ func SanitizeID(id string) (string, error) {
 	case id == ".", id == "..":
 		return "", fmt.Errorf("%w: a dot segment", ErrID)
 	case strings.ContainsFunc(id, isControl):
-		return "", fmt.Errorf("%w: holds a control character", ErrID)
+		return "", fmt.Errorf("%w: contains a control character", ErrID)
 	}
 	return url.QueryEscape(id), nil
 }
 
 func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r <= 0x9f }
 
-// resolve joins a path, or a page or related-object URL that Stripe sent, to the base. Escapes survive as they are.
-func (c *Client) resolve(path string, query url.Values) (*url.URL, error) {
+// resolve joins a path, or a page or related-object URL from Stripe, to the base, and reports
+// whether it is one of API v2. Escapes stay as they are.
+func (c *Client) resolve(path string, query url.Values) (u *url.URL, v2 bool, err error) {
 	ref, err := parseReference(path)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if ref.Host != "" && !sameOrigin(c.base, ref) {
-		return nil, fmt.Errorf("%w: another origin", ErrUnsafePath)
+		return nil, false, fmt.Errorf("%w: another origin", ErrUnsafePath)
 	}
 	escaped := strings.TrimPrefix(ref.EscapedPath(), c.base.Path)
 	decoded, err := checkPath(escaped)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	u := *c.base
-	u.Path, u.RawPath = c.base.Path+decoded, c.base.Path+escaped
-	u.RawQuery = joinQuery(ref.RawQuery, query.Encode())
-	return &u, nil
+	joined := *c.base
+	joined.Path, joined.RawPath = c.base.Path+decoded, c.base.Path+escaped
+	joined.RawQuery = mergeQuery(ref.RawQuery, query)
+	return &joined, strings.HasPrefix(escaped, "/v2/"), nil
 }
 
-// parseReference parses what may be a URL, strictly: browsers and proxies read backslashes, spaces and "//" in ways of
-// their own, and a raw space or line break would end up in the request line.
+// parseReference parses what may be a URL, strictly: browsers and proxies disagree on backslashes,
+// spaces and "//", and a raw space or line break would end up in the request line.
 func parseReference(s string) (*url.URL, error) {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' || s[i] == '\\' || s[i] == '#' {
@@ -71,8 +74,8 @@ func parseReference(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkPath looks at the path twice, escaped and decoded, because servers and proxies differ in when they decode. It
-// returns the decoded path.
+// checkPath looks at the path twice, escaped and decoded, because servers and proxies differ in
+// when they decode. It returns the decoded path.
 func checkPath(escaped string) (string, error) {
 	if !strings.HasPrefix(escaped, "/v1/") && !strings.HasPrefix(escaped, "/v2/") {
 		return "", fmt.Errorf("%w: it begins neither with /v1/ nor with /v2/", ErrUnsafePath)
@@ -93,11 +96,37 @@ func checkPath(escaped string) (string, error) {
 	return decoded, nil
 }
 
-func joinQuery(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
+// mergeQuery adds query to a raw query, of which it drops what query sets anew. The rest of the raw
+// query stays as it is, to the byte: a page URL is Stripe's own.
+func mergeQuery(raw string, query url.Values) string {
+	if len(query) == 0 {
+		return raw
 	}
-	return a + "&" + b
+	set := make(map[string]bool, len(query))
+	for name, values := range query {
+		set[parameter(name)] = set[parameter(name)] || len(values) > 0
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(name); pair != "" && (err != nil || !set[parameter(decoded)]) {
+			kept = append(kept, pair)
+		}
+	}
+	if encoded := query.Encode(); encoded != "" {
+		kept = append(kept, encoded)
+	}
+	return strings.Join(kept, "&")
+}
+
+// parameter returns the name of a parameter without an array index: "types" for types[0] and
+// types[].
+func parameter(name string) string {
+	open := strings.LastIndexByte(name, '[')
+	if open < 0 || !strings.HasSuffix(name, "]") || strings.Trim(name[open:], "[0123456789]") != "" {
+		return name
+	}
+	return name[:open]
 }
 
 func sameOrigin(a, b *url.URL) bool {

@@ -1,11 +1,13 @@
 package stripeapi_test
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,7 +116,11 @@ func TestSafePathsSurvive(t *testing.T) {
 		{"https://api.stripe.com", "/v1/events", "", "https://api.stripe.com/v1/events"},
 		{"https://api.stripe.com/", "/v2/core/events/a%2Fb+c%20d", "", "https://api.stripe.com/v2/core/events/a%2Fb+c%20d"},
 		{"https://api.stripe.com", "/v2/core/accounts/acct_1?include=configuration.merchant", "", "https://api.stripe.com/v2/core/accounts/acct_1?include=configuration.merchant"},
-		{"https://api.stripe.com", "/v2/core/events?page=page_2&limit=20", "limit=3", "https://api.stripe.com/v2/core/events?page=page_2&limit=20&limit=3"},
+		{"https://api.stripe.com", "/v2/core/events?page=page_2&limit=20", "limit=3", "https://api.stripe.com/v2/core/events?page=page_2&limit=3"},
+		{"https://api.stripe.com", "/v1/x?foo=bar&%66oo=baz&a=1;b&c", "foo=new", "https://api.stripe.com/v1/x?a=1;b&c&foo=new"},
+		{"https://api.stripe.com", "/v1/x?expand[]=a&expand[0]=b&x", "expand[0]=c", "https://api.stripe.com/v1/x?x&expand%5B0%5D=c"},
+		{"https://api.stripe.com", "/v1/x?created[gte]=1&created[lt]=2", "created[lt]=3", "https://api.stripe.com/v1/x?created[gte]=1&created%5Blt%5D=3"},
+		{"https://api.stripe.com", "/v1/x?a[b]=1&a=2&[0]=3&%zz=4", "a=5", "https://api.stripe.com/v1/x?a[b]=1&[0]=3&%zz=4&a=5"},
 		{"https://api.stripe.com", "/v1/x", "a=b", "https://api.stripe.com/v1/x?a=b"},
 		{"https://api.stripe.com", "https://api.stripe.com/v2/core/events?page=2", "", "https://api.stripe.com/v2/core/events?page=2"},
 		{"https://api.stripe.com", "https://API.stripe.com:443/v2/core/events", "", "https://api.stripe.com/v2/core/events"},
@@ -139,7 +145,8 @@ func TestSafePathsSurvive(t *testing.T) {
 	}
 }
 
-// FuzzPath: whatever a payload names as path, a request goes to the configured origin and below its path, or nowhere.
+// FuzzPath: whatever a payload names as path, a request goes to the configured origin and below its
+// path, or nowhere.
 func FuzzPath(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, path string) {
@@ -167,6 +174,46 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
+// FuzzRequest: a request whose parts may be anything is sent with exactly these parts, or is
+// refused with an error that names no key.
+func FuzzRequest(f *testing.F) {
+	requireSeeds(f)
+	f.Fuzz(func(t *testing.T, path, query, header, value, key string) {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		r := stripeapi.Request{
+			Method: http.MethodPost, Path: path, Query: values, Key: stripeapi.Key(key), IdempotencyKey: value, Context: value, APIVersion: value,
+			Header: http.Header{header: {value}},
+		}
+		sent := 0
+		client := newClient(t, stripeapi.Options{HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			sent++
+			got, err := url.ParseQuery(r.URL.RawQuery)
+			for name, want := range values {
+				if err == nil && !slices.Equal(got[name], want) {
+					t.Errorf("%s with %v was sent as %s", path, values, r.URL)
+				}
+			}
+			if want := "Bearer " + cmp.Or(key, string(testKey)); r.Header.Get("Authorization") != want || len(r.Header["Authorization"]) != 1 {
+				t.Errorf("Authorization is %q, want %q", r.Header["Authorization"], want)
+			}
+			if r.Host != "api.stripe.com" || r.Header.Get(header) != value || strings.ContainsAny(header+value, "\r\n") {
+				t.Errorf("%q: %q was sent to %s as %v", header, value, r.Host, r.Header)
+			}
+			return answer(http.StatusOK, `{}`), nil
+		})}})
+		_, err = client.Do(t.Context(), r)
+		if refused := errors.Is(err, stripeapi.ErrUnsafePath) || errors.Is(err, stripeapi.ErrRequest); refused == (sent == 1) || !refused && err != nil {
+			t.Errorf("Do(%+v) = %v after %d requests", r, err, sent)
+		}
+		if err != nil && len(key) > 12 && strings.Contains(err.Error(), key) && !strings.Contains(header, key) {
+			t.Errorf("Do = %v, which shows the key %q", err, key)
+		}
+	})
+}
+
 // FuzzSanitizeID: an id becomes one path element that reads back as the id, or an ErrID.
 func FuzzSanitizeID(f *testing.F) {
 	requireSeeds(f)
@@ -185,7 +232,8 @@ func FuzzSanitizeID(f *testing.F) {
 	})
 }
 
-// requireSeeds fails a fuzz target whose committed corpus is gone, since it would still pass, having tried nothing.
+// requireSeeds fails a fuzz target whose committed corpus is gone, since it would still pass,
+// having tried nothing.
 func requireSeeds(f *testing.F) {
 	f.Helper()
 	dir := filepath.Join("testdata", "fuzz", f.Name())

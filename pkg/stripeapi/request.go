@@ -2,6 +2,7 @@ package stripeapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -10,46 +11,65 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
-// ErrRequest says that a Request cannot be sent as it is written. Nothing was sent.
+// ErrRequest means that a [Request] cannot be sent as it is written. Nothing was sent.
 var ErrRequest = errors.New("stripeapi: unusable request")
 
-// maxIdempotencyKey is Stripe's bound, in characters.
+// maxIdempotencyKey is Stripe's limit, in characters.
 const maxIdempotencyKey = 255
 
-// Request is one call of Stripe's API.
+// Request is one call of Stripe's API. Fields left zero take the [Client]'s values.
 type Request struct {
 	// Method is GET, POST or DELETE.
 	Method string
-	// Path begins with /v1/ or /v2/, is already escaped (see SanitizeID) and may carry a query. A page or related-object
-	// URL that Stripe sent is accepted as it is, if it stays within the origin.
+	// Path begins with /v1/ or /v2/, is already escaped (see [SanitizeID]) and may have a query. A
+	// page or related-object URL from Stripe is accepted as it is if it stays within the origin.
 	Path string
-	// Query is added to the query in Path.
+	// Query is added to the query in Path. A parameter in both is sent once, with Query's value; an
+	// array in Query replaces the whole array in Path.
 	Query url.Values
-	// Body is sent with POST: for v2 anything that encoding/json encodes, for v1 (Form) a url.Values. Nil sends none.
+	// Body is sent with POST: for v2 anything that [encoding/json] encodes, for v1 (see Form) a
+	// [url.Values]. Nil sends none.
 	Body any
-	// Context is sent as Stripe-Context; "" means that of the Client. See https://docs.stripe.com/context.
+	// Context is sent as Stripe-Context; "" means the Client's. A [Context] converts to it. See
+	// https://docs.stripe.com/context.
 	Context string
-	// Trigger is sent as Stripe-Request-Trigger, such as "event=evt_…": which event made us call. Optional.
+	// NoContext sends no Stripe-Context, whatever the Client's: the request is for the key's own
+	// account. It excludes Context.
+	NoContext bool
+	// Trigger, such as "event=evt_…", is sent as Stripe-Request-Trigger: the event that caused the
+	// request. Optional.
 	Trigger string
-	// IdempotencyKey of at most 255 characters makes a POST or DELETE safe to repeat. By default a POST, and a DELETE
-	// of v2, gets a random UUID. All tries of one Do share the key. See https://docs.stripe.com/api/idempotent_requests.
+	// IdempotencyKey, of at most 255 characters, makes a POST or DELETE safe to repeat. By default
+	// a POST, and a DELETE of v2, has a random UUID. All tries of one call share the key. See
+	// https://docs.stripe.com/api/idempotent_requests.
 	IdempotencyKey string
-	// Form says that Body is form-encoded, as v1 wants it, and not JSON, as v2 does.
+	// Form means that Body is form-encoded, as v1 expects it, and not JSON, as v2 does.
 	Form bool
+	// Key replaces the Client's key for this request.
+	Key Key
+	// APIVersion replaces the Client's Stripe-Version for this request.
+	APIVersion string
+	// MaxRetries replaces the Client's number of tries after the first, unless it is zero. A
+	// negative number means none.
+	MaxRetries int
+	// Header has further headers, such as Stripe-Account. It cannot set the ones that the other
+	// fields stand for, nor those that frame the message, such as Host and Content-Length.
+	Header http.Header
 }
 
 // call is a Request made ready: checked, encoded, and the same for every try.
 type call struct {
-	method string
-	url    *url.URL
-	header http.Header
-	body   []byte
+	method  string
+	url     *url.URL
+	header  http.Header
+	body    []byte
+	retries int
+	redact  func(string) string
 }
 
-// repeatable reports whether Stripe would do the work once even if it got the call twice.
+// repeatable reports whether Stripe would do the work once even if it received the call twice.
 func (k *call) repeatable() bool {
 	return k.method == http.MethodGet || k.header.Get("Idempotency-Key") != ""
 }
@@ -66,29 +86,49 @@ func (k *call) request(ctx context.Context) *http.Request {
 }
 
 func (c *Client) prepare(r Request) (*call, error) {
-	u, err := c.resolve(r.Path, r.Query)
+	if c == nil || c.base == nil {
+		return nil, fmt.Errorf("%w: the Client has no key; make one with New", ErrRequest)
+	}
+	u, v2, err := c.resolve(r.Path, r.Query)
 	if err != nil {
 		return nil, err
 	}
-	if r.Context == "" {
-		r.Context = c.context
+	if r.IdempotencyKey == "" && r.Method != http.MethodGet {
+		r.IdempotencyKey = c.idempotent
 	}
-	if r.IdempotencyKey == "" && wantsKey(r) {
+	if r.IdempotencyKey == "" && r.wantsIdempotencyKey(v2) {
 		r.IdempotencyKey = newUUID()
 	}
-	if err := r.check(); err != nil {
+	if err := errors.Join(c.fault, r.check()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	body, contentType, err := r.encodeBody()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
-	h := http.Header{"Accept": {"application/json"}}
-	c.authorize(h)
+	k := &call{method: r.Method, url: u, body: body, retries: c.retries}
+	if r.MaxRetries != 0 {
+		k.retries = max(r.MaxRetries, 0)
+	}
+	k.header, k.redact = c.headers(r, contentType)
+	return k, nil
+}
+
+// headers returns the headers of a request that was checked, and what removes its key from a text.
+func (c *Client) headers(r Request, contentType string) (http.Header, func(string) string) {
+	key := c.key
+	if r.Key != "" {
+		key = r.Key.credential()
+	}
+	if r.Context == "" && !r.NoContext {
+		r.Context = c.context
+	}
+	h := mergeHeaders(http.Header{"Accept": {"application/json"}, "User-Agent": {c.agent}}, c.header)
+	h = mergeHeaders(h, r.Header)
+	key.authorize(h)
 	for name, value := range map[string]string{
 		"Content-Type":           contentType,
-		"User-Agent":             c.agent,
-		"Stripe-Version":         c.version,
+		"Stripe-Version":         cmp.Or(r.APIVersion, c.version),
 		"Stripe-Context":         r.Context,
 		"Stripe-Request-Trigger": r.Trigger,
 		"Idempotency-Key":        r.IdempotencyKey,
@@ -97,12 +137,13 @@ func (c *Client) prepare(r Request) (*call, error) {
 			h.Set(name, value)
 		}
 	}
-	return &call{method: r.Method, url: u, header: h, body: body}, nil
+	return h, key.redact
 }
 
-// wantsKey follows Stripe's python and node SDKs: repeating a v1 DELETE is harmless without a key.
-func wantsKey(r Request) bool {
-	return r.Method == http.MethodPost || r.Method == http.MethodDelete && strings.Contains(r.Path, "/v2/")
+// wantsIdempotencyKey follows Stripe's Python and Node SDKs: repeating a v1 DELETE is harmless
+// without a key.
+func (r Request) wantsIdempotencyKey(v2 bool) bool {
+	return r.Method == http.MethodPost || r.Method == http.MethodDelete && v2
 }
 
 func (r Request) check() error {
@@ -113,12 +154,25 @@ func (r Request) check() error {
 		return errors.New("only POST has a body; use Query")
 	case r.IdempotencyKey != "" && r.Method == http.MethodGet:
 		return errors.New("a GET has no idempotency key")
-	case len(r.IdempotencyKey) > maxIdempotencyKey:
-		return fmt.Errorf("idempotency key is longer than %d characters", maxIdempotencyKey)
-	case !printable(r.Context), !printable(r.Trigger), !printable(r.IdempotencyKey):
-		return errors.New("context, trigger or idempotency key holds a control or non-ASCII character")
+	case r.NoContext && r.Context != "":
+		return errors.New("NoContext excludes Context")
+	case !printable(r.Context), !printable(r.Trigger):
+		return errors.New("context or trigger contains a control or non-ASCII character")
 	}
-	return nil
+	return checkSent(r.Key, r.APIVersion, r.IdempotencyKey, r.Header)
+}
+
+// checkSent checks what both a Request and RequestOptions can set. Zero values are fine.
+func checkSent(key Key, version, idempotencyKey string, header http.Header) error {
+	switch {
+	case len(idempotencyKey) > maxIdempotencyKey:
+		return fmt.Errorf("idempotency key is longer than %d characters", maxIdempotencyKey)
+	case !printable(idempotencyKey), !printable(version):
+		return errors.New("idempotency key or API version contains a control or non-ASCII character")
+	case key != "" && key.check() != nil:
+		return key.check()
+	}
+	return checkHeaders(header)
 }
 
 func (r Request) encodeBody() (body []byte, contentType string, err error) {

@@ -26,7 +26,8 @@ type attempt struct {
 	broken bool          // the body breaks off
 }
 
-// network plays attempts one after the other, the last for ever, and notes when each began and with which key.
+// network plays attempts one after the other, the last for ever, and notes when each began and with
+// which key.
 type network struct {
 	attempts []attempt
 	begun    []time.Duration
@@ -156,6 +157,16 @@ func TestRetryCounts(t *testing.T) {
 			_, err := c.Do(t.Context(), get)
 			if len(n.begun) != want || !errors.Is(err, ErrUnavailable) {
 				t.Errorf("MaxRetries %d: %d tries, %v; want %d, %v", maxRetries, len(n.begun), err, want, ErrUnavailable)
+			}
+		})
+	}
+	for _, tc := range []struct{ request, client, want int }{{0, 0, 3}, {-1, 0, 1}, {4, 0, 5}, {0, 4, 5}, {0, -1, 1}, {1, 4, 2}, {1, -1, 2}} {
+		inBubble(t, Options{}, []attempt{{status: 503}}, func(t *testing.T, c *Client, n *network) {
+			r := get
+			r.MaxRetries = tc.request
+			_, err := c.With(RequestOptions{MaxRetries: tc.client}).Do(t.Context(), r)
+			if len(n.begun) != tc.want || !errors.Is(err, ErrUnavailable) {
+				t.Errorf("MaxRetries %d over %d: %d tries, %v; want %d", tc.request, tc.client, len(n.begun), err, tc.want)
 			}
 		})
 	}

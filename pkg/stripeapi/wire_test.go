@@ -86,6 +86,33 @@ var wireCases = map[string]struct {
 		stripeapi.Request{Method: http.MethodDelete, Path: "/v2/core/event_destinations/ed_1"},
 		received{"DELETE /v2/core/event_destinations/ed_1", headers("Idempotency-Key", generated), ""},
 	},
+	"DELETE of v1 below a path that looks like v2": { // D4
+		stripeapi.Request{Method: http.MethodDelete, Path: "/v1/x/v2/core"},
+		received{"DELETE /v1/x/v2/core", headers(), ""},
+	},
+	"DELETE of v2 with a key of its own": {
+		stripeapi.Request{Method: http.MethodDelete, Path: "/v2/core/event_destinations/ed_1", IdempotencyKey: "mine"},
+		received{"DELETE /v2/core/event_destinations/ed_1", headers("Idempotency-Key", "mine"), ""},
+	},
+	"DELETE of v1 with a key of its own": {
+		stripeapi.Request{Method: http.MethodDelete, Path: "/v1/webhook_endpoints/we_1", IdempotencyKey: "mine"},
+		received{"DELETE /v1/webhook_endpoints/we_1", headers("Idempotency-Key", "mine"), ""},
+	},
+	"a parameter in path and query": { // D5
+		stripeapi.Request{Method: http.MethodGet, Path: "/v1/x?foo=bar", Query: url.Values{"foo": {"bar"}}},
+		received{"GET /v1/x?foo=bar", headers(), ""},
+	},
+	"another key, version and header": {
+		stripeapi.Request{
+			Method: http.MethodGet, Path: "/v1/x", Key: "rk_test_other", APIVersion: "2025-01-27.acacia",
+			Header: http.Header{"stripe-account": {"acct_1"}, "X-Two": {"a", "b"}},
+		},
+		received{"GET /v1/x", func() http.Header {
+			h := headers("Authorization", "Bearer rk_test_other", "Stripe-Version", "2025-01-27.acacia", "Stripe-Account", "acct_1")
+			h["X-Two"] = []string{"a", "b"}
+			return h
+		}(), ""},
+	},
 	"DELETE of v1": {
 		stripeapi.Request{Method: http.MethodDelete, Path: "/v1/webhook_endpoints/we_1"},
 		received{"DELETE /v1/webhook_endpoints/we_1", headers(), ""},
@@ -139,24 +166,139 @@ func TestUnusableRequests(t *testing.T) {
 	client := newClient(t, stripeapi.Options{HTTPClient: &http.Client{Transport: refuseAll{t}}})
 	const path = "/v2/core/events"
 	for name, r := range map[string]stripeapi.Request{
-		"no method":              {Path: path},
-		"unused method":          {Method: http.MethodPatch, Path: path},
-		"smuggled method":        {Method: "GET / HTTP/1.1\r\nX: y", Path: path},
-		"GET with a body":        {Method: http.MethodGet, Path: path, Body: struct{}{}},
-		"GET with a key":         {Method: http.MethodGet, Path: path, IdempotencyKey: "k"},
-		"context with a newline": {Method: http.MethodGet, Path: path, Context: "acct_1\r\nX: y"},
-		"context with a null":    {Method: http.MethodGet, Path: path, Context: "acct_1\x00"},
-		"context not ASCII":      {Method: http.MethodGet, Path: path, Context: "acct_é"},
-		"trigger with a newline": {Method: http.MethodGet, Path: path, Trigger: "event=\n"},
-		"key with a newline":     {Method: http.MethodPost, Path: path, IdempotencyKey: "a\nb"},
-		"long key":               {Method: http.MethodPost, Path: path, IdempotencyKey: strings.Repeat("k", 256)},
-		"form that is no values": {Method: http.MethodPost, Path: "/v1/x", Body: map[string]string{}, Form: true},
-		"values without form":    {Method: http.MethodPost, Path: "/v1/x", Body: url.Values{}},
-		"body that has no JSON":  {Method: http.MethodPost, Path: path, Body: func() {}},
+		"no method":                   {Path: path},
+		"unused method":               {Method: http.MethodPatch, Path: path},
+		"smuggled method":             {Method: "GET / HTTP/1.1\r\nX: y", Path: path},
+		"GET with a body":             {Method: http.MethodGet, Path: path, Body: struct{}{}},
+		"GET with a key":              {Method: http.MethodGet, Path: path, IdempotencyKey: "k"},
+		"context with a newline":      {Method: http.MethodGet, Path: path, Context: "acct_1\r\nX: y"},
+		"context with a null":         {Method: http.MethodGet, Path: path, Context: "acct_1\x00"},
+		"context not ASCII":           {Method: http.MethodGet, Path: path, Context: "acct_é"},
+		"trigger with a newline":      {Method: http.MethodGet, Path: path, Trigger: "event=\n"},
+		"key with a newline":          {Method: http.MethodPost, Path: path, IdempotencyKey: "a\nb"},
+		"long key":                    {Method: http.MethodPost, Path: path, IdempotencyKey: strings.Repeat("k", 256)},
+		"GET with a context and none": {Method: http.MethodGet, Path: path, Context: "acct_1", NoContext: true},
+		"publishable key":             {Method: http.MethodGet, Path: path, Key: "pk_test_hush"},
+		"key with a space":            {Method: http.MethodGet, Path: path, Key: "sk_test_hush "},
+		"version with a newline":      {Method: http.MethodGet, Path: path, APIVersion: "2025-01-27\r\nX: y"},
+		"header without a name":       {Method: http.MethodGet, Path: path, Header: http.Header{"": {"x"}}},
+		"header name with a colon":    {Method: http.MethodGet, Path: path, Header: http.Header{"X:": {"x"}}},
+		"header value with a newline": {Method: http.MethodGet, Path: path, Header: http.Header{"X": {"a", "hush\nY: z"}}},
+		"header that is the key":      {Method: http.MethodGet, Path: path, Header: http.Header{"authorization": {"Bearer hush"}}},
+		"header that is the version":  {Method: http.MethodGet, Path: path, Header: http.Header{"Stripe-Version": {"x"}}},
+		"header that frames the body": {Method: http.MethodPost, Path: path, Header: http.Header{"content-length": {"1"}}},
+		"header that is the host":     {Method: http.MethodGet, Path: path, Header: http.Header{"Host": {"evil.example"}}},
+		"form that is no values":      {Method: http.MethodPost, Path: "/v1/x", Body: map[string]string{}, Form: true},
+		"values without form":         {Method: http.MethodPost, Path: "/v1/x", Body: url.Values{}},
+		"body that has no JSON":       {Method: http.MethodPost, Path: path, Body: func() {}},
 	} {
-		if body, err := client.Do(t.Context(), r); body != nil || !errors.Is(err, stripeapi.ErrRequest) {
+		body, err := client.Do(t.Context(), r)
+		if body != nil || !errors.Is(err, stripeapi.ErrRequest) {
 			t.Errorf("%s: Do = %s, %v; want nil, %v", name, body, err, stripeapi.ErrRequest)
+		} else {
+			mustHide(t, name, err.Error())
 		}
+	}
+}
+
+// The client's options and a request's are used alike, and the request's win.
+func TestOptionsOfOneRequest(t *testing.T) {
+	t.Parallel()
+	base, got := record(t)
+	client := newClient(t, stripeapi.Options{BaseURL: base}).InContext("acct_client").With(stripeapi.RequestOptions{
+		Key: "rk_test_client", APIVersion: "2025-01-01.client", IdempotencyKey: "client", Header: http.Header{"x-a": {"client"}, "x-b": {"client"}},
+	})
+	changed := client.With(stripeapi.RequestOptions{IdempotencyKey: "changed", Header: http.Header{"X-A": {"changed"}}})
+	const path = "/v2/core/event_destinations/ed_1"
+	for name, tc := range map[string]struct {
+		client  *stripeapi.Client
+		request stripeapi.Request
+		want    http.Header
+	}{
+		"the client's": {
+			client, stripeapi.Request{Method: http.MethodDelete, Path: path},
+			headers("Authorization", "Bearer rk_test_client", "Stripe-Version", "2025-01-01.client", "Idempotency-Key", "client", "Stripe-Context", "acct_client", "X-A", "client", "X-B", "client"),
+		},
+		"a GET has no idempotency key": {
+			client, stripeapi.Request{Method: http.MethodGet, Path: path},
+			headers("Authorization", "Bearer rk_test_client", "Stripe-Version", "2025-01-01.client", "Stripe-Context", "acct_client", "X-A", "client", "X-B", "client"),
+		},
+		"the request's": {
+			client, stripeapi.Request{
+				Method: http.MethodDelete, Path: path, Key: "rk_test_request", APIVersion: "2025-01-01.request", IdempotencyKey: "request",
+				Context: "acct_request", Header: http.Header{"X-A": {"request"}},
+			},
+			headers("Authorization", "Bearer rk_test_request", "Stripe-Version", "2025-01-01.request", "Idempotency-Key", "request", "Stripe-Context", "acct_request", "X-A", "request", "X-B", "client"),
+		},
+		"the context cleared": {
+			client, stripeapi.Request{Method: http.MethodGet, Path: path, NoContext: true},
+			headers("Authorization", "Bearer rk_test_client", "Stripe-Version", "2025-01-01.client", "X-A", "client", "X-B", "client"),
+		},
+		"options over options": {
+			changed, stripeapi.Request{Method: http.MethodDelete, Path: path, NoContext: true},
+			headers("Authorization", "Bearer rk_test_client", "Stripe-Version", "2025-01-01.client", "Idempotency-Key", "changed", "X-A", "changed", "X-B", "client"),
+		},
+	} {
+		if _, err := tc.client.Do(t.Context(), tc.request); err != nil {
+			t.Errorf("%s: Do = %v", name, err)
+		}
+		if diff := cmp.Diff(tc.want, got.Header); diff != "" {
+			t.Errorf("%s: headers (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestUnusableOptionsFailEveryRequest(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, stripeapi.Options{HTTPClient: &http.Client{Transport: refuseAll{t}}})
+	for name, o := range map[string]stripeapi.RequestOptions{
+		"key":             {Key: "whsec_hush"},
+		"version":         {APIVersion: "a\nb"},
+		"idempotency key": {IdempotencyKey: strings.Repeat("k", 256)},
+		"header":          {Header: http.Header{"Authorization": {"hush"}}},
+	} {
+		_, err := client.With(o).InContext("acct_1").With(stripeapi.RequestOptions{}).Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/x"})
+		if !errors.Is(err, stripeapi.ErrRequest) {
+			t.Errorf("%s: Do = %v, want %v", name, err, stripeapi.ErrRequest)
+		} else {
+			mustHide(t, name, err.Error())
+		}
+	}
+}
+
+func TestZeroClientSendsNothing(t *testing.T) {
+	t.Parallel()
+	var none *stripeapi.Client
+	for _, client := range []*stripeapi.Client{none, new(stripeapi.Client), none.InContext("acct_1"), none.With(stripeapi.RequestOptions{Key: testKey})} {
+		if body, err := client.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/x"}); body != nil || !errors.Is(err, stripeapi.ErrRequest) {
+			t.Errorf("Do = %s, %v; want %v", body, err, stripeapi.ErrRequest)
+		}
+	}
+}
+
+func TestSuccessHasStatusAndHeaders(t *testing.T) {
+	t.Parallel()
+	status := http.StatusOK
+	client := newClient(t, stripeapi.Options{MaxRetries: -1, HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		return answer(status, `{"id":"x"}`, "Stripe-Version", "2025-01-27.acacia"), nil
+	})}})
+	var seen []*stripeapi.Response
+	observed := client.With(stripeapi.RequestOptions{OnResponse: func(r *stripeapi.Response) { seen = append(seen, r) }})
+	r := stripeapi.Request{Method: http.MethodGet, Path: "/v1/x"}
+	want := &stripeapi.Response{
+		Status: 200, RequestID: "req_1", Body: []byte(`{"id":"x"}`),
+		Header: http.Header{"Request-Id": {"req_1"}, "Stripe-Version": {"2025-01-27.acacia"}},
+	}
+	got, err := observed.Send(t.Context(), r)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("Send = %v (-want +got):\n%s", err, diff)
+	}
+	status = http.StatusNotFound
+	if got, err := observed.Send(t.Context(), r); got != nil || !errors.Is(err, stripeapi.ErrNotFound) {
+		t.Errorf("Send = %v, %v; want nil, %v", got, err, stripeapi.ErrNotFound)
+	}
+	if diff := cmp.Diff([]*stripeapi.Response{want}, seen); diff != "" {
+		t.Errorf("OnResponse saw (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,0 +1,72 @@
+package stripeapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// ownHeaders are the headers that Request.Header cannot set, with what sets them instead.
+var ownHeaders = map[string]string{
+	"Authorization":          "Key does",
+	"Stripe-Version":         "APIVersion does",
+	"Stripe-Context":         "Context does",
+	"Stripe-Request-Trigger": "Trigger does",
+	"Idempotency-Key":        "IdempotencyKey does",
+	"Content-Type":           "Form does",
+	"User-Agent":             "Options.UserAgent does",
+	"Host":                   "Options.BaseURL does",
+	"Accept-Encoding":        "net/http does",
+	"Connection":             "net/http does",
+	"Content-Length":         "net/http does",
+	"Expect":                 "net/http does",
+	"Te":                     "net/http does",
+	"Trailer":                "net/http does",
+	"Transfer-Encoding":      "net/http does",
+	"Upgrade":                "net/http does",
+}
+
+// checkHeaders refuses names and values that could smuggle in another header, and the names that
+// have a field of their own. A value may be a secret, so no text contains one.
+func checkHeaders(h http.Header) error {
+	for name, values := range h {
+		if !isToken(name) {
+			return fmt.Errorf("%q is not the name of a header", name)
+		}
+		if owner, owned := ownHeaders[textproto.CanonicalMIMEHeaderKey(name)]; owned {
+			return fmt.Errorf("header %s cannot be set: %s that", name, owner)
+		}
+		for _, value := range values {
+			if !printable(value) {
+				return fmt.Errorf("header %s contains a control or non-ASCII character", name)
+			}
+		}
+	}
+	return nil
+}
+
+// isToken reports whether s is a token of RFC 9110, section 5.6.2.
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// mergeHeaders returns the headers of both; where both have a name, those of above win. It keeps
+// neither.
+func mergeHeaders(below, above http.Header) http.Header {
+	merged := below.Clone()
+	if merged == nil {
+		merged = make(http.Header, len(above))
+	}
+	for name, values := range above {
+		merged[textproto.CanonicalMIMEHeaderKey(name)] = append([]string(nil), values...)
+	}
+	return merged
+}
