@@ -1,6 +1,7 @@
 //go:build !race
 
-// The race detector makes sync.Pool drop items at random, so allocations can be counted only without it.
+// The race detector makes sync.Pool drop items at random, so allocations can be counted only
+// without it.
 
 package stripesig
 
@@ -26,6 +27,10 @@ func TestVerifyAllocations(t *testing.T) {
 		got := testing.AllocsPerRun(200, func() { _, _ = v.Verify(payload, c.header) })
 		if got != c.want {
 			t.Errorf("%s: Verify allocates %v times, want %v", c.name, got, c.want)
+		}
+		got = testing.AllocsPerRun(200, func() { _, _ = v.VerifyAt(payload, c.header, fixedClock()) })
+		if got != c.want {
+			t.Errorf("%s: VerifyAt allocates %v times, want %v", c.name, got, c.want)
 		}
 	}
 }

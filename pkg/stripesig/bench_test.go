@@ -40,7 +40,8 @@ func BenchmarkVerifyParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkRefuse is what a forger can make Verify spend before any secret is used, and with the longest header.
+// BenchmarkRefuse is what a forger can make Verify spend before any secret is used, and with the
+// longest header.
 func BenchmarkRefuse(b *testing.B) {
 	payload := bytes.Repeat([]byte("x"), 500)
 	for _, c := range []struct{ name, header string }{

@@ -81,6 +81,25 @@ func Example() {
 	// Output: 400 not verified
 }
 
+// A delivery that waited in a queue is verified against the time at which it was received.
+func ExampleVerifier_VerifyAt() {
+	receivedAt := time.Unix(1700000000, 0)
+	header := stripesig.Secret("whsec_example").Sign([]byte("{}"), receivedAt)
+
+	verifier, err := stripesig.NewVerifier([]stripesig.Secret{"whsec_example"}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = verifier.Verify([]byte("{}"), header)
+	fmt.Println(err)
+	_, err = verifier.VerifyAt([]byte("{}"), header, receivedAt)
+	fmt.Println(err)
+	// Output:
+	// stripesig: signed longer ago than the tolerance
+	// <nil>
+}
+
 func ExampleSecret_Sign() {
 	fmt.Println(stripesig.Secret("whsec_test_secret").Sign([]byte("{}"), time.Unix(1700000000, 0)))
 	// Output: t=1700000000,v1=ceb8863f7208fa249a6cd8f951e993c7563412aca65866f6272283debe143ab3

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// requireSeeds fails a fuzz target whose committed corpus is gone, since it would still pass, having tried nothing.
+// requireSeeds fails a fuzz target whose committed corpus is gone, since it would still pass,
+// having tried nothing.
 func requireSeeds(f *testing.F) {
 	f.Helper()
 	dir := filepath.Join("testdata", "fuzz", f.Name())
@@ -21,7 +22,8 @@ func requireSeeds(f *testing.F) {
 	}
 }
 
-// FuzzSignVerify: what Sign makes, Verify accepts, and one flipped bit of the payload or the signature is a mismatch.
+// FuzzSignVerify: what Sign makes, Verify accepts, and one flipped bit of the payload or the
+// signature is a mismatch.
 func FuzzSignVerify(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, secret string, payload []byte, seconds int64, bit uint) {
@@ -70,7 +72,8 @@ func flipDigit(digits string, bit uint) string {
 	return string(b)
 }
 
-// FuzzVerify: a header that was not signed is refused, for a known reason, with no result and without being shown.
+// FuzzVerify: a header that was not signed is refused, for a known reason, with no result and
+// without being shown.
 func FuzzVerify(f *testing.F) {
 	requireSeeds(f)
 	v := newVerifier(f, &Options{Now: fixedClock})
@@ -90,8 +93,31 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzParseHeader: the parser agrees with a plain model of Stripe's Python, and a header that it accepts can be written
-// back as an equivalent one.
+// FuzzVerifyAt: the time of receipt has the effect of a clock that stands still there, and
+// NoTolerance never finds a delivery too old.
+func FuzzVerifyAt(f *testing.F) {
+	requireSeeds(f)
+	f.Fuzz(func(t *testing.T, payload []byte, header string, received int64, tolerance, maxFuture int64) {
+		receivedAt := time.Unix(max(-maxSeconds, min(received, maxSeconds)), 0)
+		opts := Options{Tolerance: time.Duration(tolerance), MaxFuture: time.Duration(maxFuture)}
+		if opts.Tolerance < 0 || opts.MaxFuture < 0 || receivedAt.IsZero() {
+			return
+		}
+		opts.Now = func() time.Time { return receivedAt }
+		want, wantErr := newVerifier(t, &opts).Verify(payload, header)
+		opts.Now = nil
+		got, err := newVerifier(t, &opts).VerifyAt(payload, header, receivedAt)
+		if got != want || !errors.Is(err, errors.Unwrap(wantErr)) || (err == nil) != (wantErr == nil) {
+			t.Errorf("VerifyAt(%q, %q, %v) = %+v, %v; want %+v, %v", payload, header, receivedAt, got, err, want, wantErr)
+		}
+		if opts.Tolerance == NoTolerance && errors.Is(err, ErrExpired) {
+			t.Errorf("VerifyAt(%q, %q, %v) with no tolerance = %v", payload, header, receivedAt, err)
+		}
+	})
+}
+
+// FuzzParseHeader: the parser agrees with a plain model of Stripe's Python, and a header that it
+// accepts can be written back as an equivalent one.
 func FuzzParseHeader(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, header string) {
@@ -117,7 +143,8 @@ func FuzzParseHeader(f *testing.F) {
 
 var decimal = regexp.MustCompile(`^-?[0-9]+$`)
 
-// modelParse is the list comprehensions of stripe-python's parser, with our bounds and our grammar of t around it.
+// modelParse is the list comprehensions of stripe-python's parser, with our bounds and our grammar
+// of t around it.
 func modelParse(header string) (h signatureHeader, err error) {
 	var times, signatures []string
 	for _, item := range strings.Split(header, ",") {

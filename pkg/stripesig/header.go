@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Bounds on what an unauthenticated caller can make Verify read. Stripe's own headers hold about 150 bytes and one
-// v1 signature for each active secret.
+// Bounds on what an unauthenticated caller can make Verify read. Stripe's own headers have about
+// 150 bytes and one v1 signature for each active secret.
 const (
 	maxHeaderLen  = 8 << 10
 	maxSignatures = 32
 )
 
-// maxSeconds is the last Unix time that a time.Time holds; time.Unix wraps silently beyond it. Times before 1970 are
-// bounded alike.
+// maxSeconds is the last Unix time that a time.Time can represent; time.Unix wraps silently beyond
+// it. Times before 1970 are bounded alike.
 const maxSeconds = math.MaxInt64 - 62_135_596_800
 
 // signatureHeader is a parsed header. The array keeps it, and so Verify, off the heap.
@@ -47,8 +47,8 @@ func (h *signatureHeader) parse(header string) error {
 	return nil
 }
 
-// add takes in one item and reports whether it is well formed. Items other than t and v1 always are, and so is any t
-// with a value after the first.
+// add reads one item and reports whether it is well formed. Items other than t and v1 always are,
+// and so is any t with a value after the first.
 func (h *signatureHeader) add(item string) bool {
 	name, value, hasValue := strings.Cut(item, "=")
 	value, _, _ = strings.Cut(value, "=")
@@ -65,7 +65,8 @@ func (h *signatureHeader) add(item string) bool {
 	return h.timed
 }
 
-// parseSeconds reads decimal digits after at most a minus sign. strconv.ParseInt would take a "+" as well.
+// parseSeconds reads decimal digits after at most a minus sign. strconv.ParseInt would accept a "+"
+// as well.
 func parseSeconds(value string) (seconds int64, ok bool) {
 	digits := strings.TrimPrefix(value, "-")
 	for _, c := range []byte(digits) {

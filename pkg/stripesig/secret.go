@@ -21,12 +21,14 @@ const redacted = "[redacted]"
 // A Secret is the signing secret of one event destination, complete with its "whsec_" prefix.
 // It prints, logs and marshals as "[redacted]"; string(s) is the way to its text.
 //
-// Three things are beyond the reach of its methods. fmt calls none on an unexported struct field, nor for %p, and
-// encoding/json calls none on a map key; so give a struct that holds a Secret an exported field or a Format of its own.
+// There are three ways around its methods: fmt calls none on an unexported struct field, nor for
+// %p, and [encoding/json] calls none on a map key. So keep a Secret in an exported field, or give
+// the struct a Format method of its own.
 type Secret string
 
-// Sign returns the value of the [Header] that Stripe would send with payload at the time at, which counts in whole
-// seconds. It exists for tests and for tools that stand in for Stripe. An empty secret signs, but no Verifier takes it.
+// Sign returns the value of the [Header] that Stripe would send with payload at the time at, which
+// counts in whole seconds. It exists for tests and for tools that stand in for Stripe. An empty
+// secret signs, but no [Verifier] accepts it.
 func (s Secret) Sign(payload []byte, at time.Time) string {
 	seconds := at.Unix()
 	return formatHeader(seconds, s.newState().signature(seconds, payload))
@@ -46,7 +48,7 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 var (
 	errEmpty = errors.New("is empty")
-	errSpace = errors.New("holds white space or a control character, perhaps a trailing newline")
+	errSpace = errors.New("contains white space or a control character, perhaps a trailing newline")
 )
 
 // check refuses what cannot be a signing secret.
@@ -60,8 +62,9 @@ func (s Secret) check() error {
 	return nil
 }
 
-// macState computes signatures under one secret, one at a time. It is kept and reused because hashing the key is a
-// third of the work for a small body, and because whatever is handed to a hash.Hash lives on the heap.
+// macState computes signatures under one secret, one at a time. It is reused because hashing the
+// key is a third of the work for a small body, and because whatever is passed to a hash.Hash
+// escapes to the heap.
 type macState struct {
 	mac hash.Hash
 	buf [sha256.Size + 2*sha256.Size]byte // the sum, then its digits
@@ -75,7 +78,8 @@ func (s Secret) newPool() *sync.Pool {
 	return &sync.Pool{New: func() any { return s.newState() }}
 }
 
-// signature returns the lower-case hexadecimal MAC of "<seconds>.<payload>", valid until the next call.
+// signature returns the lower-case hexadecimal MAC of "<seconds>.<payload>", valid until the next
+// call.
 func (m *macState) signature(seconds int64, payload []byte) []byte {
 	m.mac.Reset()
 	m.mac.Write(append(strconv.AppendInt(m.buf[:0], seconds, 10), '.'))

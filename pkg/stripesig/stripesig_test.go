@@ -43,7 +43,8 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestSignGolden compares with signatures that testdata/golden.py computed by Python's hmac and by openssl.
+// TestSignGolden compares with signatures that testdata/golden.py computed by Python's hmac and by
+// openssl.
 func TestSignGolden(t *testing.T) {
 	t.Parallel()
 	type golden struct {
@@ -102,6 +103,64 @@ func TestAgeBoundary(t *testing.T) {
 	}
 }
 
+// A delivery that waited in a queue is judged by its age on receipt, whatever the clock says now.
+func TestVerifyAtMeasuresAgeAtReceipt(t *testing.T) {
+	t.Parallel()
+	signed := time.Unix(at, 0)
+	v := newVerifier(t, &Options{MaxFuture: time.Minute, Now: func() time.Time { return signed.Add(1000 * time.Hour) }})
+	for _, c := range []struct {
+		receivedAt time.Time
+		want       error
+	}{
+		{signed, nil},
+		{signed.Add(DefaultTolerance), nil},
+		{signed.Add(DefaultTolerance + time.Nanosecond), ErrExpired},
+		{signed.Add(-time.Minute), nil},
+		{signed.Add(-time.Minute - time.Nanosecond), ErrFuture},
+		{time.Time{}, ErrExpired}, // no time of receipt: the clock's
+	} {
+		got, err := v.VerifyAt([]byte(goldenPayload), goldenT+","+good, c.receivedAt)
+		if !errors.Is(err, c.want) || err == nil && !got.SignedAt.Equal(signed) {
+			t.Errorf("VerifyAt(%v) = %+v, %v; want %v", c.receivedAt, got, err, c.want)
+		}
+	}
+	if _, err := v.VerifyAt([]byte(goldenPayload), goldenT+",v1="+wrong, signed); !errors.Is(err, ErrMismatch) {
+		t.Errorf("VerifyAt of a forgery = %v, want %v", err, ErrMismatch)
+	}
+	if _, err := new(Verifier).VerifyAt([]byte(goldenPayload), goldenT+","+good, signed); !errors.Is(err, ErrSecret) {
+		t.Errorf("VerifyAt of the zero Verifier = %v, want %v", err, ErrSecret)
+	}
+}
+
+func TestNoToleranceAcceptsAnyAge(t *testing.T) {
+	t.Parallel()
+	for _, seconds := range []int64{at, 0, -1, -maxSeconds} {
+		header := goldenSecret.Sign([]byte(goldenPayload), time.Unix(seconds, 0))
+		v := newVerifier(t, &Options{Tolerance: NoTolerance, Now: func() time.Time { return time.Unix(maxSeconds, 0) }})
+		if _, err := v.Verify([]byte(goldenPayload), header); err != nil {
+			t.Errorf("Verify of a signature of Unix time %d = %v, want nil", seconds, err)
+		}
+		almost := newVerifier(t, &Options{Tolerance: NoTolerance - 1, Now: func() time.Time { return time.Unix(maxSeconds, 0) }})
+		if _, err := almost.Verify([]byte(goldenPayload), header); !errors.Is(err, ErrExpired) {
+			t.Errorf("one nanosecond less than no tolerance: Verify = %v, want %v", err, ErrExpired)
+		}
+	}
+	v := newVerifier(t, &Options{Tolerance: NoTolerance, MaxFuture: time.Minute, Now: func() time.Time { return time.Unix(at-61, 0) }})
+	if _, err := v.Verify([]byte(goldenPayload), goldenT+","+good); !errors.Is(err, ErrFuture) {
+		t.Errorf("no tolerance, but a bound on the future: Verify = %v, want %v", err, ErrFuture)
+	}
+}
+
+// Some senders sign empty bodies; whether one means anything is for the parser to say.
+func TestEmptySignedPayloadVerifies(t *testing.T) {
+	t.Parallel()
+	for _, payload := range [][]byte{nil, {}} {
+		if _, err := newVerifier(t, &Options{Now: fixedClock}).Verify(payload, goldenSecret.Sign(payload, fixedClock())); err != nil {
+			t.Errorf("Verify of an empty payload = %v, want nil", err)
+		}
+	}
+}
+
 func TestNewVerifierRefuses(t *testing.T) {
 	t.Parallel()
 	one := []Secret{goldenSecret}
@@ -114,7 +173,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 		{"nil secrets", nil, nil, "stripesig: no usable signing secret: none given"},
 		{"empty", []Secret{goldenSecret, ""}, nil, "stripesig: no usable signing secret: secret 2 of 2 is empty"},
 		{"newline", []Secret{"whsec_hush\n"}, nil, "stripesig: no usable signing secret: secret 1 of 1 " +
-			"holds white space or a control character, perhaps a trailing newline"},
+			"contains white space or a control character, perhaps a trailing newline"},
 		{"tolerance", one, &Options{Tolerance: -time.Second}, "make verifier: negative duration: tolerance -1s, max future 0s"},
 		{"max future", one, &Options{MaxFuture: -1}, "make verifier: negative duration: tolerance 0s, max future -1ns"},
 	} {
@@ -160,7 +219,8 @@ func TestDefaultClock(t *testing.T) {
 	}
 }
 
-// TestVerifyConcurrently gives each goroutine its own payload, so that states shared by mistake would mix signatures.
+// TestVerifyConcurrently gives each goroutine its own payload, so that states shared by mistake
+// would mix signatures.
 func TestVerifyConcurrently(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, &Options{Now: fixedClock})

@@ -63,8 +63,8 @@ var errorNames = map[string]error{
 	"ErrSecret":      ErrSecret,
 }
 
-// TestVectorsAreCurrent fails when vectors.json is not what the tables below make. Run it with STRIPESIG_WRITE_VECTORS=1
-// to write the file.
+// TestVectorsAreCurrent fails when vectors.json is not what the tables below make. Run it with
+// STRIPESIG_WRITE_VECTORS=1 to write the file.
 func TestVectorsAreCurrent(t *testing.T) {
 	t.Parallel()
 	want := encodeVectors(t)
@@ -115,8 +115,8 @@ func base(name, header, want string) vector {
 	}
 }
 
-// timeVectors are about the header as a whole and its t. With signatureVectors, they settle each case in which Stripe's
-// own libraries disagree.
+// timeVectors are about the header as a whole and its t. With signatureVectors, they settle each
+// case in which Stripe's own libraries disagree.
 func timeVectors() []vector {
 	old := goldenSecret.Sign([]byte(goldenPayload), time.Unix(-at, 0))
 	zero := goldenSecret.Sign([]byte(goldenPayload), time.Unix(0, 0))
