@@ -1,20 +1,20 @@
 // Package eventjson reads the JSON of Stripe's events so that every reader of the same bytes sees the same values.
 //
-// encoding/json does not promise that: it matches names whatever their case, keeps the last of two equal names and
-// replaces bytes that are not UTF-8. An attacker who cannot forge a signature could still profit where two readers of
-// one signed body disagree, so this package refuses such bodies. The grammar itself is left to encoding/json.
+// encoding/json does not promise that: it matches names whatever their case, keeps the last of two
+// equal names and replaces bytes that are not UTF-8. An attacker who cannot forge a signature could
+// still profit where two readers of one signed body disagree, so this package refuses such bodies. It
+// accepts nothing that encoding/json refuses; a fuzz target holds it to that.
 package eventjson
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// MaxDepth is the number of objects and arrays that may be nested in each other. Stripe's events use about ten.
+// MaxDepth is how deep objects and arrays may be nested. Stripe's events use about ten levels.
 const MaxDepth = 100
 
 // The values of the "object" member by which the two kinds of event are told apart.
@@ -30,94 +30,46 @@ var (
 	ErrField  = errors.New("stripe event: invalid field")
 )
 
-// Parse checks that data is exactly one JSON object, in UTF-8, without duplicate names at any level and nested at most
-// MaxDepth deep, and returns a Reader of its members. Any other data is an ErrSyntax whose text never quotes it.
+// Parse checks that data is exactly one JSON object, in UTF-8, without duplicate names at any level and
+// nested at most [MaxDepth] deep, and returns a [Reader] of its members. Any other data is [ErrSyntax],
+// with a text that never quotes it.
 //
 // The Reader copies data, so the caller may reuse it.
 func Parse(data []byte) (*Reader, error) {
-	switch {
-	case !utf8.Valid(data):
+	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("%w: bytes that are not UTF-8", ErrSyntax)
-	case !json.Valid(data):
-		return nil, fmt.Errorf("%w: invalid JSON", ErrSyntax)
 	}
-	text := string(data)
-	text = text[skipSpace(text, 0):]
-	if text[0] != '{' {
-		return nil, fmt.Errorf("%w: %s at the top level", ErrSyntax, kindOf(text))
-	}
-	if err := check(text); err != nil {
+	d := &document{text: string(data)}
+	d.root.document = d
+	d.root.members = d.members[:0]
+	s := scanner{text: d.text, root: &d.root}
+	if err := s.document(); err != nil {
 		return nil, err
 	}
-	r := &Reader{members: split(text)}
-	r.root = r
-	return r, nil
+	d.used = min(len(d.root.members), len(d.members))
+	return &d.root, nil
 }
 
-// check walks valid JSON once and refuses deep nesting and duplicate names.
-func check(text string) error {
-	open := make([]names, 0, 8)
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '{', '[':
-			if len(open) == MaxDepth {
-				return fmt.Errorf("%w: nested more than %d deep", ErrSyntax, MaxDepth)
-			}
-			open = append(open, names{})
-		case '}', ']':
-			open = open[:len(open)-1]
-		case '"':
-			end := stringEnd(text, i)
-			// In valid JSON only a name is followed by a colon.
-			if text[skipSpace(text, end)] == ':' && !open[len(open)-1].add(unquote(text[i:end])) {
-				return fmt.Errorf("%w: a name occurs twice in one object", ErrSyntax)
-			}
-			i = end - 1
-		}
-	}
-	return nil
-}
-
-// fewNames is the size up to which comparing names one by one beats hashing them.
-const fewNames = 16
-
-// names are those met so far in one open object. The array spares a small object any allocation; the map keeps one with
-// very many names from costing quadratic time.
-type names struct {
-	few  [fewNames]string
-	n    int
-	many map[string]struct{}
-}
-
-// add notes a name and reports whether it is new.
-func (s *names) add(name string) bool {
-	if s.n < fewNames {
-		if slices.Contains(s.few[:s.n], name) {
-			return false
-		}
-		s.few[s.n] = name
-		s.n++
-		return true
-	}
-	if s.many == nil {
-		s.many = make(map[string]struct{}, 2*fewNames)
-		for _, known := range s.few {
-			s.many[known] = struct{}{}
-		}
-	}
-	if _, known := s.many[name]; known {
-		return false
-	}
-	s.many[name] = struct{}{}
-	return true
+// document is what reading one document needs. One allocation holds it all for documents of the size
+// of a thin event.
+type document struct {
+	text    string
+	root    Reader
+	fault   error     // the first, or all of them if they are collected
+	faults  int       // how many fault reports
+	collect bool      // whether all faults are collected
+	lenient bool      // whether members may be missing or null
+	nested  [3]Reader // for nested objects
+	opened  int       // of nested
+	members [20]member
+	used    int // of members
 }
 
 // member is one name of an object and the text of its value, without space around it.
 type member struct{ name, value string }
 
-// split cuts a valid object into its members.
-func split(object string) []member {
-	members := make([]member, 0, min(1+len(object)/20, 12)) // about right for Stripe's, which spares growing
+// split cuts a valid object into its members and appends them.
+func split(members []member, object string) []member {
 	for i := skipSpace(object, 1); object[i] != '}'; {
 		nameEnd := stringEnd(object, i)
 		start := skipSpace(object, skipSpace(object, nameEnd)+1)
@@ -155,7 +107,7 @@ func skipSpace(text string, i int) int {
 	return i
 }
 
-// stringEnd returns the index after the string that opens at i.
+// stringEnd returns the index after the valid string that opens at i.
 func stringEnd(text string, i int) int {
 	for i++; text[i] != '"'; i++ {
 		if text[i] == '\\' {
@@ -189,8 +141,8 @@ func valueEnd(text string, i int) int {
 	}
 }
 
-// literalEnd returns the index after the number, true, false or null that begins at i. Something always follows it: at
-// least the end of the object around it.
+// literalEnd returns the index after the number, true, false or null that begins at i. Something
+// always follows it: at least the end of the object around it.
 func literalEnd(text string, i int) int {
 	for ; ; i++ {
 		switch text[i] {

@@ -38,6 +38,7 @@ func TestParseRefuses(t *testing.T) {
 		"duplicate after an object": {`{"a":1,"b":{"a":1},"a":2}`, "occurs twice"},
 		"duplicate among many":      {wide(40, `"k3":0`), "occurs twice"},
 		"duplicate at the seam":     {wide(fewNames, `"k0":0`), "occurs twice"},
+		"duplicate among open ones": {strings.Repeat(`{"a":0,"b":0,"c":0,"d":`, 30) + wide(3, `"k1":0`) + strings.Repeat("}", 30), "occurs twice"},
 		"too deep":                  {deep(MaxDepth), "deep"},
 		"far too deep":              {deep(5000), "deep"},
 	} {
@@ -55,10 +56,35 @@ func TestParseRefuses(t *testing.T) {
 		"colon in a string":     `{"a":["b:","b:"],"c":"\":"}`,
 		"just deep enough":      deep(MaxDepth - 1),
 		"many names":            wide(5000, `"last":0`),
+		"many open names":       strings.Repeat(`{"a":0,"b":0,"c":0,"d":`, 30) + wide(30, `"last":0`) + strings.Repeat("}", 30),
+		"names after an object": `{"a":` + wide(40, `"last":0`) + `,"b":{"a":0}}`,
 		"space everywhere":      " {\r\n\"a\" : [ 1 , { } , [ ] ] ,\t\"b\" : null } \n",
 	} {
 		if _, err := Parse([]byte(data)); err != nil {
 			t.Errorf("%s: Parse(%.80q) = %v", name, data, err)
+		}
+	}
+}
+
+// Every construct of JSON's grammar is accepted or refused as encoding/json does.
+func TestGrammarIsThatOfEncodingJSON(t *testing.T) {
+	t.Parallel()
+	values := []string{
+		`0`, `-0`, `-1`, `10`, `1.5`, `-0.25`, `1e3`, `1E+3`, `1e-30`, `1.5e2`, `123456789012345678901234567890`,
+		``, `-`, `+1`, `01`, `-01`, `1.`, `.5`, `1.e3`, `1e`, `1e+`, `0x1`, `1_0`, `Infinity`, `NaN`, `- 1`,
+		`true`, `false`, `null`, `tru`, `True`, `nul`, `falsey`, `n`, `t`, `f`,
+		`""`, `"a"`, `"\""`, `"\\"`, `"\/\b\f\n\r\t"`, `"\u00e9"`, `"\uD83D\uDE00"`, `"\ud800"`, `"é"`,
+		`"`, `"a`, `"\`, `"\x"`, `"\u12"`, `"\u12g4"`, `"\u123`, "\"\t\"", "\"\x1f\"", "\"\x7f\"", `'a'`,
+		`[]`, `[ ]`, `[1]`, `[1,2]`, `[[],{}]`, `[`, `[1`, `[1,`, `[1,]`, `[,1]`, `[1 2]`, `]`, `[1}`,
+		`{}`, `{ }`, `{"a":1}`, `{"a":1,"b":{"a":2}}`, `{`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `{,}`, `{a:1}`, `{"a" 1}`, `{"a":1 "b":2}`, `{1:2}`, `{"a":1]`, `{"a\x":1}`,
+		"\v1", "\u00a01", "\xc2\x851",
+	}
+	for _, value := range values {
+		for _, document := range []string{`{"v":` + value + `}`, ` {"v":[` + value + ` ] } `, value} {
+			_, err := Parse([]byte(document))
+			if want := strict([]byte(document)); (err == nil) != want {
+				t.Errorf("Parse(%q) = %v, but encoding/json accepts an object: %v", document, err, want)
+			}
 		}
 	}
 }
@@ -75,7 +101,7 @@ func wide(n int, last string) string {
 
 const sample = `{"text":"a\u00e9\n","empty":"","yes":true,"no":false,"null":null,"n":12,"quoted":"-7","plus":"+7","float":1e3,"half":0.5,
 	"huge":9223372036854775808,"wide":1e300,"time":"2025-10-04T15:13:32.232083866Z","comma":"2025-10-04T15:13:32,5Z","hour":"2025-10-04T5:13:32.5Z",
-	"o":{"in":{"x":1}},"bare":{},"list":[{"x":"1"},{"x":2}],"mixed":[{},3]}`
+	"o":{"in":{"x":1}},"esc":{"a\"b":"\\","x":7},"bare":{},"list":[{"x":"1"},{"x":2}],"mixed":[{},3]}`
 
 func TestReaderReads(t *testing.T) {
 	t.Parallel()
@@ -91,6 +117,7 @@ func TestReaderReads(t *testing.T) {
 		"time":               r.Time("time").Equal(created),
 		"object":             r.Object("o").Object("in").Int("x") == 1,
 		"no object":          r.OptionalObject("null") == nil && r.OptionalObject("absent") == nil && r.OptionalObject("bare") == nil,
+		"nested escapes":     r.OptionalObject("esc").String("a\"b") == `\` && r.OptionalObject("esc").Int("x") == 7,
 		"objects":            r.Objects("list")[1].Int("x") == 2,
 		"raw object":         string(r.RawObject("o")) == `{"in":{"x":1}}`,
 		"optional raw":       string(r.OptionalRawObject("bare")) == `{}` && r.OptionalRawObject("null") == nil,
@@ -144,6 +171,66 @@ func TestReaderFaults(t *testing.T) {
 		if err := r.Err(); !errors.Is(err, ErrField) || err.Error() != ErrField.Error()+": "+tc.want {
 			t.Errorf("fault = %v, want %v: %s", err, ErrField, tc.want)
 		}
+	}
+}
+
+func TestMissingMembersCanBeAllowed(t *testing.T) {
+	t.Parallel()
+	r := parse(t, `{"null":null,"list":[null,{"n":-1}],"wrong":1,"time":"2025-10-04T15:13:32Z","later":"soon"}`)
+	r.AllowMissing()
+	for name, ok := range map[string]bool{
+		"strings":        r.String("absent") == "" && r.String("null") == "",
+		"numbers":        r.Int("absent") == 0 && r.Int("null") == 0,
+		"times":          r.Time("absent").IsZero() && r.Time("null").IsZero() && !r.Time("time").IsZero(),
+		"objects":        r.Object("absent").Object("null").String("x") == "" && r.Objects("absent") == nil && r.Objects("null") == nil,
+		"null in a list": len(r.Objects("list")) == 2 && r.Objects("list")[0].Int("n") == 0,
+		"a zero time":    r.TimeOrZero("wrong").IsZero() && r.TimeOrZero("later").IsZero() && !r.TimeOrZero("time").IsZero(),
+	} {
+		if !ok {
+			t.Errorf("%s are read wrongly", name)
+		}
+	}
+	n := r.Objects("list")[1].Int("n")
+	if r.Require("n", n >= 0, "negative"); r.Err() != nil {
+		t.Errorf("missing members and odd values are faults: %v", r.Err())
+	}
+	if r.String("wrong"); !errors.Is(r.Err(), ErrField) {
+		t.Errorf("a wrong type: %v, want %v", r.Err(), ErrField)
+	}
+}
+
+func TestFaultsCanBeCollected(t *testing.T) {
+	t.Parallel()
+	r := parse(t, `{"n":-1,"list":[null]}`)
+	r.CollectFaults()
+	r.Require("n", r.Int("n") >= 0, "negative")
+	r.Objects("list")
+	for range 2 * maxFaults {
+		r.String("absent")
+	}
+	want := ErrField.Error() + ": n: negative; list[0]: null where an object is due" + strings.Repeat("; absent: missing", maxFaults-2)
+	if err := r.Err(); !errors.Is(err, ErrField) || err.Error() != want {
+		t.Errorf("Err = %v, want %s", err, want)
+	}
+}
+
+// Documents larger than the memory that is set aside read like small ones.
+func TestLargeDocumentsRead(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 50 {
+		b.WriteString(`,"o` + strconv.Itoa(i) + `":{"a":` + strconv.Itoa(i) + `,"b":{"c":[{"d":` + strconv.Itoa(i) + `}]}}`)
+	}
+	r := parse(t, "{"+b.String()[1:]+"}")
+	for i := range 50 {
+		o := r.Object("o" + strconv.Itoa(i))
+		d := o.Object("b").Objects("c")[0].Int("d")
+		if a := o.Int("a"); a != int64(i) || d != int64(i) {
+			t.Errorf("object %d reads as %d, %d", i, a, d)
+		}
+	}
+	if err := r.Err(); err != nil {
+		t.Error(err)
 	}
 }
 

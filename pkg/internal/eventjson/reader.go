@@ -8,25 +8,53 @@ import (
 	"time"
 )
 
-// Reader reads the members of one object. Its methods never fail on their own: the first fault of a document is kept for
-// Err, and every read of the faulty member gives the zero value. A nil Reader stands for an absent object.
+// Reader reads the members of one object. Its methods never fail on their own: the first fault of a
+// document is kept for [Reader.Err], and every read of the faulty member gives the zero value. A nil
+// Reader stands for an absent object, of which only the Optional methods and those that return none may
+// be asked.
 //
-// Unless a method says otherwise the member must be present and not null. A Reader is not safe for concurrent use.
+// Unless a method says otherwise the member must be present and not null. A Reader is not safe for
+// concurrent use.
 type Reader struct {
-	members []member
-	parent  *Reader
-	name    string
-	root    *Reader // of the document
-	fault   error   // the document's first, in the root only
+	document *document
+	parent   *Reader
+	name     string // in parent
+	members  []member
 }
 
-// Err returns the first fault met in the whole document: an ErrField that names the member's path, or nil.
-func (r *Reader) Err() error { return r.root.fault }
+// maxFaults bounds what a report lists, since whoever wrote the document chooses how many there are.
+const maxFaults = 20
 
-// Fail keeps an ErrField for the named member unless an earlier fault is known.
+// CollectFaults makes [Reader.Err] report all faults of the document met from now on, up to a limit,
+// instead of the first.
+func (r *Reader) CollectFaults() { r.document.collect = true }
+
+// AllowMissing makes a member that is missing or null read as the zero value from now on. A member of
+// the wrong kind stays a fault.
+func (r *Reader) AllowMissing() { r.document.lenient = true }
+
+// Require keeps an [ErrField] for the named member if a condition on its value does not hold, unless
+// missing members are allowed: then values are not judged either.
+func (r *Reader) Require(name string, holds bool, problem string) {
+	if !holds && !r.document.lenient {
+		r.Fail(name, problem)
+	}
+}
+
+// Err returns the first fault met in the whole document: an [ErrField] that names the member's path,
+// or nil.
+func (r *Reader) Err() error { return r.document.fault }
+
+// Fail keeps an [ErrField] for the named member unless an earlier fault is known.
 func (r *Reader) Fail(name, problem string) {
-	if r.root.fault == nil {
-		r.root.fault = fmt.Errorf("%w: %s: %s", ErrField, r.path(name), problem)
+	d := r.document
+	switch {
+	case d.fault == nil:
+		d.fault = fmt.Errorf("%w: %s: %s", ErrField, r.path(name), problem)
+		d.faults = 1
+	case d.collect && d.faults < maxFaults:
+		d.fault = fmt.Errorf("%w; %s: %s", d.fault, r.path(name), problem)
+		d.faults++
 	}
 }
 
@@ -112,6 +140,7 @@ func (r *Reader) Int(name string) int64 {
 	n, err := parseInt(value)
 	if err != nil {
 		r.Fail(name, "not a whole number of 64 bits")
+		return 0
 	}
 	return n
 }
@@ -165,21 +194,23 @@ func (r *Reader) OptionalObject(name string) *Reader {
 	return nil
 }
 
-// Objects reads an array whose elements are objects. The result is not nil.
+// Objects reads an array whose elements are objects. The result is nil only if there is no array.
 func (r *Reader) Objects(name string) []*Reader {
 	value, ok := r.want(name, "an array")
 	if !ok {
-		return []*Reader{}
+		return nil
 	}
 	list := elements(value)
-	objects := make([]*Reader, 0, len(list))
+	objects := make([]*Reader, len(list))
 	for i, element := range list {
 		at := name + "[" + strconv.Itoa(i) + "]"
 		if element[0] != '{' {
-			r.Fail(at, kindOf(element)+" where an object is due")
-			return []*Reader{}
+			if element != "null" || !r.document.lenient {
+				r.Fail(at, kindOf(element)+" where an object is due")
+			}
+			element = "{}"
 		}
-		objects = append(objects, r.child(at, element))
+		objects[i] = r.child(at, element)
 	}
 	return objects
 }
@@ -243,6 +274,8 @@ func (r *Reader) find(name string) (string, bool) {
 func (r *Reader) want(name, kind string) (string, bool) {
 	value, ok := r.find(name)
 	switch {
+	case r.document.lenient && (!ok || value == "null"):
+		return "", false
 	case !ok:
 		r.Fail(name, "missing")
 		return "", false
@@ -253,8 +286,20 @@ func (r *Reader) want(name, kind string) (string, bool) {
 	return value, true
 }
 
+// child returns a Reader of a nested object.
 func (r *Reader) child(name, object string) *Reader {
-	return &Reader{members: split(object), parent: r, name: name, root: r.root}
+	d := r.document
+	var child *Reader
+	if d.opened < len(d.nested) {
+		child = &d.nested[d.opened]
+		d.opened++
+	} else {
+		child = new(Reader)
+	}
+	free := d.members[d.used:d.used]
+	*child = Reader{document: d, parent: r, name: name, members: split(free, object)}
+	d.used = min(d.used+len(child.members), len(d.members))
+	return child
 }
 
 func (r *Reader) path(name string) string {
