@@ -12,30 +12,46 @@ import (
 const eventsPath = "/v1/events"
 
 var (
-	// ErrMismatch says that Stripe answered with another event than was asked for.
+	// ErrMismatch means that Stripe answered with an event other than the one asked for.
 	ErrMismatch = errors.New("v1events: answer is about something else")
-	// ErrParams says that parameters were refused before anything was sent. The text says what to change.
+	// ErrParams means that parameters were refused before anything was sent. The text says what to
+	// change.
 	ErrParams = errors.New("v1events: unusable parameters")
-	// ErrPageLoop says that a list claims to go on but does not advance, so it would never end.
+	// ErrPageLoop means that a list claims to go on but does not advance, so it would never end.
 	ErrPageLoop = errors.New("v1events: list does not advance")
 )
 
-// Client reads v1 events. It is immutable and safe for concurrent use.
+// Client reads v1 events. It is immutable and safe for concurrent use. The zero Client has no key: it
+// sends nothing and fails every call with [stripeapi.ErrRequest].
 //
-// Its methods return the errors of stripeapi.Client.Do and, for answers that are not what they should be, those of
-// ParseEvent and ErrMismatch.
+// Its methods return the errors of [stripeapi.Client.Do] and, for answers that are not what they should
+// be, those of [ParseEvent] and [ErrMismatch].
 type Client struct{ api *stripeapi.Client }
 
-// NewClient returns a Client over api.
+// New returns a [Client] for a key. Its error and options are those of [stripeapi.New].
+func New(key stripeapi.Key, opts *stripeapi.Options) (*Client, error) {
+	api, err := stripeapi.New(key, opts)
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(api), nil
+}
+
+// NewClient returns a [Client] that sends its requests with api.
 func NewClient(api *stripeapi.Client) *Client { return &Client{api} }
 
-// InContext returns a Client for another account or path of accounts; see stripeapi.Client.InContext.
+// InContext returns a [Client] for another account or path of accounts; see
+// [stripeapi.Client.InContext].
 func (c *Client) InContext(stripeContext string) *Client {
 	return &Client{c.api.InContext(stripeContext)}
 }
 
-// Retrieve returns the event with the id. Stripe keeps events for 30 days; after that, and for an event of another
-// account or mode, the error is stripeapi.ErrNotFound. See https://docs.stripe.com/api/events/retrieve.
+// With returns a [Client] whose requests are sent with o; see [stripeapi.Client.With].
+func (c *Client) With(o stripeapi.RequestOptions) *Client { return &Client{c.api.With(o)} }
+
+// Retrieve returns the event with the id. Stripe keeps events for 30 days; after that, and for an event of
+// another account or mode, the error is [stripeapi.ErrNotFound].
+// See https://docs.stripe.com/api/events/retrieve.
 func (c *Client) Retrieve(ctx context.Context, id string) (*Event, error) {
 	element, err := stripeapi.SanitizeID(id)
 	if err != nil {

@@ -28,8 +28,8 @@ type exchange struct {
 	answer  string
 }
 
-// play serves the exchanges in order and returns a Client for them. A request that differs, comes too much or stays away
-// fails the test.
+// play serves the exchanges in order and returns a Client for them. A request that differs, is one too many
+// or is never made fails the test.
 func play(t *testing.T, script ...exchange) *v1events.Client {
 	t.Helper()
 	var mu sync.Mutex
@@ -169,6 +169,66 @@ func TestListBackwards(t *testing.T) {
 	).List(t.Context(), v1events.ListParams{EndingBefore: "evt_1"}))
 	if diff := cmp.Diff([]string{"evt_2", "evt_3", "evt_4", "evt_5"}, ids); diff != "" || err != nil {
 		t.Errorf("List: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestPagesAreReadOneByOneAndResumed(t *testing.T) {
+	t.Parallel()
+	after, before := url.Values{"starting_after": {"evt_8"}, "limit": {"2"}}, url.Values{"ending_before": {"evt_7"}}
+	client := play(t,
+		exchange{path: "/v1/events", query: url.Values{"limit": {"2"}}, answer: page(true, "evt_9", "evt_8")},
+		exchange{path: "/v1/events", query: after, answer: page(false, "evt_7")}, // in another process
+		exchange{path: "/v1/events", query: before, answer: page(false, "evt_9", "evt_8")},
+		exchange{path: "/v1/events", status: http.StatusUnauthorized},
+	)
+	var cursor string
+	for page, err := range client.Pages(t.Context(), v1events.ListParams{Limit: 2}) {
+		if err != nil || len(page.Data) != 2 || !page.HasMore {
+			t.Fatalf("first page = %+v, %v", page, err)
+		}
+		cursor = page.Data[1].ID
+		break
+	}
+	for page, err := range client.Pages(t.Context(), v1events.ListParams{Limit: 2, StartingAfter: cursor}) {
+		if err != nil || len(page.Data) != 1 || page.Data[0].ID != "evt_7" || page.HasMore {
+			t.Errorf("second page = %+v, %v", page, err)
+		}
+	}
+	for page, err := range client.Pages(t.Context(), v1events.ListParams{EndingBefore: "evt_7"}) {
+		if err != nil || len(page.Data) != 2 || page.Data[0].ID != "evt_8" {
+			t.Errorf("page towards newer events = %+v, %v; want the oldest first", page, err)
+		}
+	}
+	for page, err := range client.Pages(t.Context(), v1events.ListParams{}) {
+		if page != nil || !errors.Is(err, stripeapi.ErrAuthentication) {
+			t.Errorf("Pages = %v, %v; want nil, %v", page, err, stripeapi.ErrAuthentication)
+		}
+	}
+	for page, err := range client.Pages(t.Context(), v1events.ListParams{Limit: -1}) {
+		if page != nil || !errors.Is(err, v1events.ErrParams) {
+			t.Errorf("Pages = %v, %v; want nil, %v", page, err, v1events.ErrParams)
+		}
+	}
+}
+
+func TestClientsAreMadeFromAKey(t *testing.T) {
+	t.Parallel()
+	if c, err := v1events.New("rk_test_1", nil); c == nil || err != nil {
+		t.Errorf("New = %v, %v", c, err)
+	}
+	if c, err := v1events.New("", nil); c != nil || !errors.Is(err, stripeapi.ErrOptions) {
+		t.Errorf("New without a key = %v, %v; want nil, %v", c, err, stripeapi.ErrOptions)
+	}
+	for _, zero := range []*v1events.Client{{}, new(v1events.Client).InContext("acct_1").With(stripeapi.RequestOptions{})} {
+		if e, err := zero.Retrieve(t.Context(), "evt_1"); e != nil || !errors.Is(err, stripeapi.ErrRequest) {
+			t.Errorf("Retrieve of the zero Client = %v, %v; want nil, %v", e, err, stripeapi.ErrRequest)
+		}
+	}
+	var id string
+	client := play(t, exchange{path: "/v1/events/evt_1", answer: event("evt_1")})
+	observed := client.With(stripeapi.RequestOptions{OnResponse: func(r *stripeapi.Response) { id = string(r.Body) }})
+	if _, err := observed.Retrieve(t.Context(), "evt_1"); err != nil || id != event("evt_1") {
+		t.Errorf("Retrieve = %v, and %q was observed", err, id)
 	}
 }
 

@@ -13,13 +13,13 @@ import (
 // Object is the value of the "object" member of every v1 event: "event".
 const Object = eventjson.SnapshotObject
 
-// The ways in which bytes can fail to be an event. Package v2events returns the same values.
+// The reasons why bytes are not an event. Package v2events returns the same values.
 var (
-	// ErrSyntax says that the bytes are not one JSON object in UTF-8 without duplicate names.
+	// ErrSyntax means that the bytes are not one JSON object in UTF-8 without duplicate names.
 	ErrSyntax = eventjson.ErrSyntax
-	// ErrObject says that the JSON is an object of another kind, for instance a thin event.
+	// ErrObject means that the JSON is an object of another kind, for instance a thin event.
 	ErrObject = eventjson.ErrObject
-	// ErrField says that a required member is missing or that a member has the wrong type.
+	// ErrField means that a required member is missing or that a member has the wrong type.
 	ErrField = eventjson.ErrField
 )
 
@@ -27,11 +27,11 @@ var (
 //
 // See https://docs.stripe.com/api/events/object.
 type Event struct {
-	// ID identifies the event ("evt_…"). Stripe may deliver one event several times: this is what to deduplicate by.
+	// ID identifies the event ("evt_…"). Stripe may deliver an event several times; deduplicate by ID.
 	ID string
 	// Object is "event".
 	Object string
-	// APIVersion is the version that Data is written in.
+	// APIVersion is the version of Data.Object's shape. Any version is accepted.
 	APIVersion string
 	// Created is when it happened, in whole seconds and UTC.
 	Created time.Time
@@ -39,7 +39,7 @@ type Event struct {
 	Type string
 	// Livemode is false for events of a sandbox.
 	Livemode bool
-	// PendingWebhooks is the number of deliveries that are still to succeed.
+	// PendingWebhooks is the number of deliveries that have not succeeded yet.
 	PendingWebhooks int64
 	// Request is the API request that caused the event, if one did.
 	Request *Request
@@ -53,33 +53,42 @@ type Event struct {
 	Raw json.RawMessage
 }
 
-// Data is the object that an event is about, as it was then.
+// Data is the object that an event is about, as it was when the event happened.
 type Data struct {
 	// Object is the object's JSON.
 	Object json.RawMessage
-	// PreviousAttributes has the former values of what changed; nil except in events about updates.
+	// PreviousAttributes has the former values of the attributes that changed; nil except in events about
+	// updates.
 	PreviousAttributes json.RawMessage
 }
 
-// Request identifies an API request. Before 2017 Stripe told the id alone.
+// Request identifies an API request. Before 2017 Stripe sent the id alone.
 type Request struct {
 	ID             string
 	IdempotencyKey string
 }
 
-// ConstructEvent verifies a delivery and then parses it. Its errors are those of Verifier.Verify and ParseEvent; nothing
-// is parsed before it is verified.
+// ConstructEvent verifies a webhook delivery and then parses it; nothing is parsed before it is verified.
+// payload is the exact body and header the value of [stripesig.Header]. Its errors are those of
+// [stripesig.Verifier.Verify] and [ParseEvent]. A nil verifier refuses everything with
+// [stripesig.ErrSecret].
+//
+// Unlike stripe-go's, it accepts a snapshot of any API version: the object in it stays raw JSON, so no
+// shape is assumed. Compare [Event].APIVersion before decoding it.
 //
 // See https://docs.stripe.com/webhooks#verify-events.
 func ConstructEvent(payload []byte, header string, verifier *stripesig.Verifier) (*Event, error) {
+	if verifier == nil {
+		verifier = new(stripesig.Verifier)
+	}
 	if _, err := verifier.Verify(payload, header); err != nil {
 		return nil, err
 	}
 	return ParseEvent(payload)
 }
 
-// ParseEvent parses a v1 event whose origin needs no signature, such as one that an EventBridge bus or Stripe's API
-// delivered. Its errors are ErrSyntax, ErrObject and ErrField.
+// ParseEvent parses a v1 event whose origin needs no signature, such as one from an EventBridge bus or
+// from Stripe's API. Its errors are [ErrSyntax], [ErrObject] and [ErrField].
 func ParseEvent(body []byte) (*Event, error) {
 	r, err := eventjson.Parse(body)
 	if err != nil {
@@ -109,7 +118,8 @@ func ParseEvent(body []byte) (*Event, error) {
 	return &e, nil
 }
 
-// checkObject comes before every other check, so that a body of another kind is told as that and not by its first odd field.
+// checkObject comes before every other check, so that a body of another kind is reported as the wrong
+// kind, not by its first odd field.
 func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:
@@ -133,7 +143,7 @@ func readRequest(r *eventjson.Reader) *Request {
 	return &Request{ID: o.OptionalString("id"), IdempotencyKey: o.OptionalString("idempotency_key")}
 }
 
-// MarshalJSON returns Raw: an Event is what Stripe sent.
+// MarshalJSON returns Raw: an [Event] is what Stripe sent.
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.Raw == nil {
 		return []byte("null"), nil
@@ -141,7 +151,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return e.Raw, nil
 }
 
-// UnmarshalJSON is ParseEvent.
+// UnmarshalJSON does what [ParseEvent] does.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	parsed, err := ParseEvent(data)
 	if err != nil {

@@ -116,14 +116,29 @@ func TestConstructEvent(t *testing.T) {
 		"thin":              {thin, secret.Sign(thin, now), v1events.ErrObject},
 		"thin and forged":   {thin, "t=1,v1=00", stripesig.ErrMismatch},
 		"junk, but genuine": {junk, secret.Sign(junk, now), v1events.ErrSyntax},
+		"empty and genuine": {nil, secret.Sign(nil, now), v1events.ErrSyntax},
 	} {
 		got, err := v1events.ConstructEvent(tc.payload, tc.header, verifier)
 		if !errors.Is(err, tc.want) || (got == nil) != (tc.want != nil) {
 			t.Errorf("%s: ConstructEvent = %v, %v; want %v", name, got, err, tc.want)
 		}
 	}
+	if got, err := v1events.ConstructEvent(payload, secret.Sign(payload, now), nil); got != nil || !errors.Is(err, stripesig.ErrSecret) {
+		t.Errorf("without a verifier: ConstructEvent = %v, %v; want %v", got, err, stripesig.ErrSecret)
+	}
 	if _, err := v2events.ParseThinEvent(payload); !errors.Is(err, v1events.ErrObject) {
 		t.Errorf("ParseThinEvent of a snapshot = %v, want the same %v", err, v1events.ErrObject)
+	}
+}
+
+// The object stays raw JSON, so that no shape is assumed and no version can be the wrong one.
+func TestSnapshotsOfAnyVersionAreAccepted(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{`"2011-01-01"`, `"2026-10-28.endive"`, `"2031-04-01.unheard_of"`, `""`, `null`} {
+		body := `{"id":"evt_1","object":"event","api_version":` + version + `,"created":1,"data":{"object":{}},"livemode":false,"type":"a.b"}`
+		if e, err := v1events.ParseEvent([]byte(body)); err != nil || e.APIVersion != strings.Trim(version, `"nul`) {
+			t.Errorf("ParseEvent of version %s = %+v, %v", version, e, err)
+		}
 	}
 }
 

@@ -15,9 +15,9 @@ import (
 
 // Stripe's bounds for a list.
 const (
-	// MaxListTypes is the number of event types that one list may ask for.
+	// MaxListTypes is the largest number of event types that one list may ask for.
 	MaxListTypes = 20
-	// MaxListLimit is the number of events that one page may have.
+	// MaxListLimit is the largest number of events per page.
 	MaxListLimit = 100
 )
 
@@ -25,25 +25,28 @@ const (
 type ListParams struct {
 	// Created keeps events that happened in this range.
 	Created Range
-	// DeliverySuccess keeps events that were delivered to all webhook endpoints (true) or not (false).
+	// DeliverySuccess keeps events that were delivered to all webhook endpoints (true) or were not
+	// (false).
 	DeliverySuccess *bool
-	// StartingAfter and EndingBefore are event ids to go on from, one or the other: towards older events from the
-	// former, towards newer ones from the latter.
+	// StartingAfter and EndingBefore are event ids to continue from, one or the other: StartingAfter
+	// towards older events, EndingBefore towards newer ones.
 	StartingAfter, EndingBefore string
-	// Limit is the number of events per page, not of the whole list, at most MaxListLimit; zero leaves it to Stripe.
+	// Limit is the number of events per page, not of the whole list, at most [MaxListLimit]; zero means
+	// Stripe's default.
 	Limit int
-	// Type keeps events of one type, or of several with a wildcard: "invoice.*". Types keeps events of the types listed,
-	// at most MaxListTypes. One or the other.
+	// Type keeps events of one type, or of several with a wildcard: "invoice.*". Types keeps events of the
+	// types listed, at most [MaxListTypes]. One or the other.
 	Type  string
 	Types []string
 	// Expand names members of Stripe's answer to expand, such as "data.data.object.customer".
 	Expand []string
-	// Context is the account, or path of accounts, whose events to list.
+	// Context is the account, or path of accounts, whose events to list. A [stripeapi.Context] converts
+	// to it.
 	Context string
 }
 
-// Range bounds a time. Zero times are no bound. Stripe's v1 events happen at whole seconds, and a bound between two
-// seconds is sent as the whole second that means the same.
+// Range bounds a time. A zero time is no bound. Stripe's v1 events happen at whole seconds, and a bound
+// between two seconds is sent as the whole second that means the same.
 type Range struct{ GT, GTE, LT, LTE time.Time }
 
 func (r Range) params() stripeapi.Params {
@@ -58,33 +61,56 @@ func ceil(t time.Time) time.Time {
 	return t.Truncate(time.Second).Add(time.Second)
 }
 
-// List returns the events that p chooses, newest first, or, with EndingBefore, from there on towards the newest. It is
-// lazy: a page is requested when the range gets to it, and ranging again asks Stripe again. An error is the last pair:
-// one of Client's, ErrParams or ErrPageLoop.
+// List returns the events that p chooses, newest first, or, with EndingBefore, from there on towards the
+// newest. It is lazy: a page is requested when the range reaches it, and ranging again asks Stripe again.
+// An error is the last pair: one of [Client]'s, [ErrParams] or [ErrPageLoop].
 //
 // See https://docs.stripe.com/api/events/list and https://docs.stripe.com/api/pagination/auto.
 func (c *Client) List(ctx context.Context, p ListParams) iter.Seq2[*Event, error] {
-	if err := p.check(); err != nil {
-		return refused(fmt.Errorf("list events: %w: %w", ErrParams, err))
-	}
-	p.Types, p.Expand = slices.Clone(p.Types), slices.Clone(p.Expand)
+	pages := c.Pages(ctx, p)
 	return func(yield func(*Event, error) bool) {
-		seen := make(map[string]bool)
-		for p := p; ; {
-			events, more, err := c.page(ctx, p)
+		for page, err := range pages {
 			if err != nil {
-				yield(nil, fmt.Errorf("list events: %w", err))
+				yield(nil, err)
 				return
 			}
-			for _, event := range events {
+			for _, event := range page.Data {
 				if !yield(event, nil) {
 					return
 				}
 			}
-			if !more {
+		}
+	}
+}
+
+// Page is one page of a list.
+type Page struct {
+	// Data has the events in the order in which the list goes on.
+	Data []*Event
+	// HasMore reports whether another page follows. To go on later, or in another process, pass the id of
+	// the last event as StartingAfter, or as EndingBefore if that is the direction of the list.
+	HasMore bool
+}
+
+// Pages returns the events that p chooses page by page, in the order and with the errors of
+// [Client.List].
+func (c *Client) Pages(ctx context.Context, p ListParams) iter.Seq2[*Page, error] {
+	if err := p.check(); err != nil {
+		return refused(fmt.Errorf("list events: %w: %w", ErrParams, err))
+	}
+	p.Types, p.Expand = slices.Clone(p.Types), slices.Clone(p.Expand)
+	return func(yield func(*Page, error) bool) {
+		seen := make(map[string]bool)
+		for p := p; ; {
+			page, err := c.page(ctx, p)
+			if err != nil {
+				yield(nil, fmt.Errorf("list events: %w", err))
 				return
 			}
-			last := lastID(events)
+			if !yield(page, nil) || !page.HasMore {
+				return
+			}
+			last := lastID(page.Data)
 			if last == "" || seen[last] {
 				yield(nil, fmt.Errorf("list events: %w", ErrPageLoop))
 				return
@@ -95,8 +121,9 @@ func (c *Client) List(ctx context.Context, p ListParams) iter.Seq2[*Event, error
 	}
 }
 
-func refused(err error) iter.Seq2[*Event, error] {
-	return func(yield func(*Event, error) bool) { yield(nil, err) }
+// refused is the list of a call whose parameters are unusable.
+func refused(err error) iter.Seq2[*Page, error] {
+	return func(yield func(*Page, error) bool) { yield(nil, err) }
 }
 
 func lastID(page []*Event) string {
@@ -115,35 +142,35 @@ func (p *ListParams) goOnFrom(id string) {
 	}
 }
 
-// page reads one page, in the order in which the list goes: Stripe always answers newest first.
-func (c *Client) page(ctx context.Context, p ListParams) (events []*Event, more bool, err error) {
+// page reads one page and puts it in the order of the list: Stripe always answers newest first.
+func (c *Client) page(ctx context.Context, p ListParams) (*Page, error) {
 	query, err := p.params().V1()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	body, err := c.api.Do(ctx, stripeapi.Request{Method: http.MethodGet, Path: eventsPath, Query: query, Context: p.Context})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	doc, err := eventjson.Parse(body)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	elements, more := doc.RawArray("data"), doc.Bool("has_more")
+	elements, page := doc.RawArray("data"), &Page{HasMore: doc.Bool("has_more")}
 	if err := doc.Err(); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	for _, element := range elements {
 		event, err := ParseEvent(element)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		events = append(events, event)
+		page.Data = append(page.Data, event)
 	}
 	if p.EndingBefore != "" {
-		slices.Reverse(events)
+		slices.Reverse(page.Data)
 	}
-	return events, more, nil
+	return page, nil
 }
 
 func (p ListParams) params() stripeapi.Params {
@@ -167,7 +194,7 @@ func (p ListParams) check() error {
 	case p.Type != "" && len(p.Types) > 0:
 		return errors.New("type and types exclude each other; put the one type into types")
 	case len(p.Types) > MaxListTypes:
-		return fmt.Errorf("%d types, but Stripe takes %d at a time; split the list or use a wildcard type", len(p.Types), MaxListTypes)
+		return fmt.Errorf("%d types, but Stripe accepts %d at a time; split the list or use a wildcard type", len(p.Types), MaxListTypes)
 	case p.StartingAfter != "" && p.EndingBefore != "":
 		return errors.New("starting after and ending before exclude each other; a list goes one way")
 	case p.Limit < 0 || p.Limit > MaxListLimit:
