@@ -119,38 +119,3 @@ func (h *EventHandler) route(eventType string) HandlerFunc {
 	h.closed = true
 	return h.callbacks[eventType]
 }
-
-// KnownType reports whether an event type is among the generally available ones of Stripe's SDKs for API version
-// 2026-07-29.dahlia. The set is open: false says nothing against a type.
-//
-// See https://docs.stripe.com/api/v2/core/events/event-types.
-func KnownType(eventType string) bool {
-	switch eventType {
-	case "v1.billing.meter.error_report_triggered",
-		"v1.billing.meter.no_meter_found",
-		"v2.commerce.product_catalog.imports.failed",
-		"v2.commerce.product_catalog.imports.processing",
-		"v2.commerce.product_catalog.imports.succeeded",
-		"v2.commerce.product_catalog.imports.succeeded_with_errors",
-		"v2.core.account.closed",
-		"v2.core.account.created",
-		"v2.core.account.updated",
-		"v2.core.account[configuration.customer].capability_status_updated",
-		"v2.core.account[configuration.customer].updated",
-		"v2.core.account[configuration.merchant].capability_status_updated",
-		"v2.core.account[configuration.merchant].updated",
-		"v2.core.account[configuration.recipient].capability_status_updated",
-		"v2.core.account[configuration.recipient].updated",
-		"v2.core.account[defaults].updated",
-		"v2.core.account[future_requirements].updated",
-		"v2.core.account[identity].updated",
-		"v2.core.account[requirements].updated",
-		"v2.core.account_link.returned",
-		"v2.core.account_person.created",
-		"v2.core.account_person.deleted",
-		"v2.core.account_person.updated",
-		"v2.core.event_destination.ping":
-		return true
-	}
-	return false
-}

@@ -210,15 +210,3 @@ func TestOnKind(t *testing.T) {
 		t.Errorf("the callback was called %d times, want 1", reports)
 	}
 }
-
-func TestKnownType(t *testing.T) {
-	t.Parallel()
-	for eventType, want := range map[string]bool{
-		v2events.MeterErrorReportTriggered.Type(): true, v2events.MeterNotFound.Type(): true, v2events.EventDestinationPing.Type(): true,
-		"v2.core.account[requirements].updated": true, "v1.billing.meter.created": false, "": false,
-	} {
-		if got := v2events.KnownType(eventType); got != want {
-			t.Errorf("KnownType(%q) = %v, want %v", eventType, got, want)
-		}
-	}
-}
