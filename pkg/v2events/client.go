@@ -8,42 +8,59 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/meterbridge/meterbridge/pkg/internal/eventjson"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
 const eventsPath = "/v2/core/events"
 
 var (
-	// ErrMismatch says that Stripe answered with another event, or object, than was asked for.
+	// ErrMismatch means that Stripe answered with an event or object other than the one asked for.
 	ErrMismatch = errors.New("v2events: answer is about something else")
-	// ErrNoRelatedObject says that an event names no related object.
+	// ErrNoRelatedObject means that an event names no related object.
 	ErrNoRelatedObject = errors.New("v2events: event has no related object")
 )
 
-// Client reads events and manages event destinations. It is immutable and safe for concurrent use.
+// Client reads events and manages event destinations. It is immutable and safe for concurrent use. The
+// zero Client has no key: it sends nothing and fails every call with [stripeapi.ErrRequest].
 //
-// Its methods return the errors of stripeapi.Client.Do and, for answers that are not what they should be, those of
-// ParseEvent and ErrMismatch.
+// Its methods return the errors of [stripeapi.Client.Do] and, for answers that are not what they should
+// be, those of [ParseEvent] and [ErrMismatch].
 type Client struct{ api *stripeapi.Client }
 
-// NewClient returns a Client over api.
+// New returns a [Client] for a key. Its error and options are those of [stripeapi.New].
+func New(key stripeapi.Key, opts *stripeapi.Options) (*Client, error) {
+	api, err := stripeapi.New(key, opts)
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(api), nil
+}
+
+// NewClient returns a [Client] that sends its requests with api.
 func NewClient(api *stripeapi.Client) *Client { return &Client{api} }
 
-// InContext returns a Client for another account or path of accounts; see stripeapi.Client.InContext.
+// InContext returns a [Client] for another account or path of accounts; see
+// [stripeapi.Client.InContext].
 func (c *Client) InContext(stripeContext string) *Client {
 	return &Client{c.api.InContext(stripeContext)}
 }
 
-// Retrieve returns the full event with the id. Stripe keeps events for 30 days; after that, and for an event of another
-// account or mode, the error is stripeapi.ErrNotFound. See https://docs.stripe.com/api/v2/core/events/retrieve.
+// With returns a [Client] whose requests are sent with o; see [stripeapi.Client.With].
+func (c *Client) With(o stripeapi.RequestOptions) *Client { return &Client{c.api.With(o)} }
+
+// Retrieve returns the full event with the id. Stripe keeps events for 30 days; after that, and for an
+// event of another account or mode, the error is [stripeapi.ErrNotFound].
+// See https://docs.stripe.com/api/v2/core/events/retrieve.
 func (c *Client) Retrieve(ctx context.Context, id string) (*Event, error) {
 	return c.get(ctx, id, stripeapi.Request{})
 }
 
-// Fetch returns the full event behind a notification, read in the notification's context. An answer with another id or
-// type is an ErrMismatch.
+// Fetch returns the full event behind a notification. The notification's context decides, not the
+// Client's: without one, the event is read in the key's own account. An answer with another id or type is
+// [ErrMismatch].
 func (c *Client) Fetch(ctx context.Context, thin *ThinEvent) (*Event, error) {
-	event, err := c.get(ctx, thin.ID, onBehalf(thin))
+	event, err := c.get(ctx, thin.ID, causedBy(thin))
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +70,7 @@ func (c *Client) Fetch(ctx context.Context, thin *ThinEvent) (*Event, error) {
 	return event, nil
 }
 
-// get reads one event and makes sure that it is the one. r brings what else the request carries.
+// get reads one event and makes sure that it is the right one. r has the other parts of the request.
 func (c *Client) get(ctx context.Context, id string, r stripeapi.Request) (*Event, error) {
 	element, err := stripeapi.SanitizeID(id)
 	if err != nil {
@@ -74,13 +91,14 @@ func (c *Client) get(ctx context.Context, id string, r stripeapi.Request) (*Even
 	return event, nil
 }
 
-// RelatedObject returns the object that a notification is about as JSON, v1 or v2, read in the notification's context.
-// Without one the error is ErrNoRelatedObject; a URL that leaves Stripe's origin is a stripeapi.ErrUnsafePath.
+// RelatedObject returns the object that a notification is about as JSON, v1 or v2, read in the context
+// that [Client.Fetch] reads the event in. [RelatedObjectAs] decodes it. If there is none the error is
+// [ErrNoRelatedObject]; a URL that leaves Stripe's origin is [stripeapi.ErrUnsafePath].
 func (c *Client) RelatedObject(ctx context.Context, thin *ThinEvent) (json.RawMessage, error) {
 	if thin.RelatedObject == nil || thin.RelatedObject.URL == "" {
 		return nil, ErrNoRelatedObject
 	}
-	r := onBehalf(thin)
+	r := causedBy(thin)
 	r.Method, r.Path = http.MethodGet, thin.RelatedObject.URL
 	body, err := c.api.Do(ctx, r)
 	if err != nil {
@@ -89,8 +107,32 @@ func (c *Client) RelatedObject(ctx context.Context, thin *ThinEvent) (json.RawMe
 	return body, nil
 }
 
-// onBehalf is what every request that an event causes carries: the event's context, and its id for attribution, as
-// Stripe's SDKs send them. The id is escaped because it may hold anything.
-func onBehalf(thin *ThinEvent) stripeapi.Request {
-	return stripeapi.Request{Context: thin.Context, Trigger: "event=" + url.QueryEscape(thin.ID)}
+// RelatedObjectAs returns the object that a notification is about, decoded into T by [encoding/json]:
+// [Meter] or a type of your own. Beside the errors of [Client.RelatedObject] it returns [ErrSyntax],
+// [ErrField] for a member of the wrong type, and what T's own UnmarshalJSON returns: for a [Meter],
+// [ErrObject] if the object is of another kind.
+func RelatedObjectAs[T any](ctx context.Context, c *Client, thin *ThinEvent) (*T, error) {
+	body, err := c.RelatedObject(ctx, thin)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := eventjson.Parse(body); err != nil {
+		return nil, fmt.Errorf("decode related object: %w", err)
+	}
+	object := new(T)
+	err = json.Unmarshal(body, object)
+	switch {
+	case err == nil:
+		return object, nil
+	case errors.Is(err, ErrField), errors.Is(err, ErrObject), errors.Is(err, ErrSyntax):
+		return nil, fmt.Errorf("decode related object: %w", err)
+	}
+	return nil, fmt.Errorf("decode related object: %w: %w", ErrField, err)
+}
+
+// causedBy returns what every request that an event causes has: the event's context, of which the absence
+// counts too, and its id for attribution, as Stripe's SDKs send them. The id is escaped because it may
+// contain anything.
+func causedBy(thin *ThinEvent) stripeapi.Request {
+	return stripeapi.Request{Context: thin.Context, NoContext: thin.Context == "", Trigger: "event=" + url.QueryEscape(thin.ID)}
 }

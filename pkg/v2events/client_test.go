@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
@@ -120,6 +121,112 @@ func TestRelatedObject(t *testing.T) {
 	thin.RelatedObject = nil
 	if got, err := client.RelatedObject(t.Context(), thin); got != nil || !errors.Is(err, v2events.ErrNoRelatedObject) {
 		t.Errorf("without one: RelatedObject = %s, %v; want nil, %v", got, err, v2events.ErrNoRelatedObject)
+	}
+}
+
+// The event's context decides, also that there is none, and not what the client is bound to.
+func TestEventsOwnContextDecides(t *testing.T) {
+	t.Parallel()
+	const meter = `{"id":"mtr_1","object":"billing.meter"}`
+	for _, own := range []string{"", "acct_1", "org_1/acct_1"} {
+		client := play(t,
+			exchange{Method: http.MethodGet, URI: "/v2/core/events/evt_1", Context: own, Trigger: "event=evt_1", answer: event("evt_1", "a.b")},
+			exchange{Method: http.MethodGet, URI: "/v1/billing/meters/mtr_1", Context: own, Trigger: "event=evt_1", answer: meter},
+			exchange{Method: http.MethodGet, URI: "/v1/billing/meters/mtr_1", Context: own, Trigger: "event=evt_1", answer: meter},
+			exchange{Method: http.MethodGet, URI: "/v2/core/events/evt_1", Context: "original", answer: event("evt_1", "a.b")},
+		).InContext("original")
+		thin := &v2events.ThinEvent{ID: "evt_1", Type: "a.b", Context: own, RelatedObject: &v2events.RelatedObject{URL: "/v1/billing/meters/mtr_1"}}
+		if _, err := client.Fetch(t.Context(), thin); err != nil {
+			t.Errorf("Fetch in %q = %v", own, err)
+		}
+		if _, err := client.RelatedObject(t.Context(), thin); err != nil {
+			t.Errorf("RelatedObject in %q = %v", own, err)
+		}
+		if _, err := v2events.RelatedObjectAs[v2events.Meter](t.Context(), client, thin); err != nil {
+			t.Errorf("RelatedObjectAs in %q = %v", own, err)
+		}
+		if _, err := client.Retrieve(t.Context(), "evt_1"); err != nil {
+			t.Errorf("Retrieve = %v", err)
+		}
+	}
+}
+
+func TestRelatedObjectAs(t *testing.T) {
+	t.Parallel()
+	thin := &v2events.ThinEvent{ID: "evt_1", RelatedObject: &v2events.RelatedObject{ID: "mtr_1", URL: "/v1/billing/meters/mtr_1"}}
+	type named struct {
+		Name string `json:"display_name"`
+	}
+	for name, tc := range map[string]struct {
+		status int
+		answer string
+		own    error // with a type of one's own
+		meter  error
+	}{
+		"a meter":           {200, `{"id":"mtr_1","object":"billing.meter","display_name":"a","tomorrow":[{}]}`, nil, nil},
+		"another object":    {200, `{"id":"cus_1","object":"customer","display_name":"a"}`, nil, v2events.ErrObject},
+		"a wrong type":      {200, `{"object":"billing.meter","display_name":1}`, v2events.ErrField, v2events.ErrField},
+		"a name twice":      {200, `{"display_name":"a","display_name":"a"}`, v2events.ErrSyntax, v2events.ErrSyntax},
+		"a name by another": {200, `{"id":"mtr_1"}`, nil, nil},
+		"not found":         {404, notFound, stripeapi.ErrNotFound, stripeapi.ErrNotFound},
+		"no JSON":           {200, `<html>`, stripeapi.ErrResponse, stripeapi.ErrResponse},
+	} {
+		client := v2events.NewClient(stub(t, tc.status, tc.answer))
+		if got, err := v2events.RelatedObjectAs[named](t.Context(), client, thin); !errors.Is(err, tc.own) || (got == nil) != (err != nil) {
+			t.Errorf("%s: RelatedObjectAs[named] = %+v, %v; want %v", name, got, err, tc.own)
+		}
+		if got, err := v2events.RelatedObjectAs[v2events.Meter](t.Context(), client, thin); !errors.Is(err, tc.meter) || (got == nil) != (err != nil) {
+			t.Errorf("%s: RelatedObjectAs[Meter] = %+v, %v; want %v", name, got, err, tc.meter)
+		}
+	}
+	if got, err := v2events.RelatedObjectAs[named](t.Context(), play(t), &v2events.ThinEvent{}); got != nil || !errors.Is(err, v2events.ErrNoRelatedObject) {
+		t.Errorf("without one: RelatedObjectAs = %v, %v; want %v", got, err, v2events.ErrNoRelatedObject)
+	}
+}
+
+func TestOptionsReachEveryRequest(t *testing.T) {
+	t.Parallel()
+	var keys, ids []string
+	api := stubFunc(t, func(r *http.Request) (int, string) {
+		keys = append(keys, r.Header.Get("Authorization"))
+		return http.StatusOK, event("evt_1", "a.b")
+	})
+	client := v2events.NewClient(api).With(stripeapi.RequestOptions{
+		Key: "rk_test_other", OnResponse: func(r *stripeapi.Response) { ids = append(ids, http.StatusText(r.Status)) },
+	})
+	for _, c := range []*v2events.Client{client, client.InContext("acct_1")} {
+		if _, err := c.Retrieve(t.Context(), "evt_1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(keys, []string{"Bearer rk_test_other", "Bearer rk_test_other"}) || !slices.Equal(ids, []string{"OK", "OK"}) {
+		t.Errorf("requests had %q, and %q was observed", keys, ids)
+	}
+}
+
+func TestNewMakesAClient(t *testing.T) {
+	t.Parallel()
+	if c, err := v2events.New("rk_test_1", nil); c == nil || err != nil {
+		t.Errorf("New = %v, %v", c, err)
+	}
+	if c, err := v2events.New("", nil); c != nil || !errors.Is(err, stripeapi.ErrOptions) {
+		t.Errorf("New without a key = %v, %v; want nil, %v", c, err, stripeapi.ErrOptions)
+	}
+}
+
+// The zero Client serves handlers that send nothing; whatever else it is asked for fails.
+func TestZeroClientSendsNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []*v2events.Client{{}, new(v2events.Client).InContext("acct_1"), new(v2events.Client).With(stripeapi.RequestOptions{Key: "rk_test_1"})} {
+		if _, err := c.Retrieve(t.Context(), "evt_1"); !errors.Is(err, stripeapi.ErrRequest) {
+			t.Errorf("Retrieve = %v, want %v", err, stripeapi.ErrRequest)
+		}
+		if _, err := c.Destinations().Ping(t.Context(), "ed_1"); !errors.Is(err, stripeapi.ErrRequest) {
+			t.Errorf("Ping = %v, want %v", err, stripeapi.ErrRequest)
+		}
+		if _, err := collect(c.List(t.Context(), v2events.EventListParams{})); !errors.Is(err, stripeapi.ErrRequest) {
+			t.Errorf("List = %v, want %v", err, stripeapi.ErrRequest)
+		}
 	}
 }
 

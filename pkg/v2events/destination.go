@@ -8,9 +8,10 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// Destination is where Stripe sends events. Optional members that are null are "" or nil.
+// Destination is where Stripe sends events. Optional members that are null are "" or nil. The enums
+// are open: a value without a constant here is kept as it is, and its Known method returns false.
 //
-// It keeps no raw JSON, on purpose: that would hold the signing secret in clear.
+// Raw JSON is left out on purpose: it would contain the signing secret in clear.
 // See https://docs.stripe.com/api/v2/core/event-destinations/object.
 type Destination struct {
 	ID          string          `json:"id"`
@@ -20,7 +21,7 @@ type Destination struct {
 	Type        DestinationType `json:"type"`
 	// EventPayload says whether thin or snapshot events are sent.
 	EventPayload EventPayload `json:"event_payload"`
-	// SnapshotAPIVersion is the version that snapshot payloads are written in; "" for thin events, which have none.
+	// SnapshotAPIVersion is the version of snapshot payloads; "" for thin events, which have none.
 	SnapshotAPIVersion string            `json:"snapshot_api_version"`
 	EnabledEvents      []string          `json:"enabled_events"`
 	EventsFrom         []EventSource     `json:"events_from"`
@@ -28,8 +29,8 @@ type Destination struct {
 	StatusDetails      *StatusDetails    `json:"status_details"`
 	Livemode           bool              `json:"livemode"`
 	Metadata           map[string]string `json:"metadata"`
-	Created            time.Time         `json:"created"`
-	Updated            time.Time         `json:"updated"`
+	Created            time.Time         `json:"created,omitzero"`
+	Updated            time.Time         `json:"updated,omitzero"`
 	// One of the following is set, as Type says.
 	WebhookEndpoint   *WebhookEndpoint   `json:"webhook_endpoint"`
 	AmazonEventBridge *AmazonEventBridge `json:"amazon_eventbridge"`
@@ -38,13 +39,15 @@ type Destination struct {
 
 // WebhookEndpoint is a destination reached by HTTPS.
 type WebhookEndpoint struct {
-	// SigningSecret is what to verify deliveries with. Stripe shows it once, in the answer to Create; it is "" ever after.
+	// SigningSecret verifies deliveries. Stripe shows it once, in the answer to [Destinations.Create];
+	// otherwise it is "".
 	SigningSecret stripesig.Secret `json:"signing_secret"`
-	// URL is "" unless IncludeURL was asked for.
+	// URL is "" unless [IncludeURL] was asked for.
 	URL string `json:"url"`
 }
 
-// AmazonEventBridge is a destination in AWS. The event source must be associated with a bus within 7 days.
+// AmazonEventBridge is a destination in AWS. Its event source must be associated with a bus within 7
+// days.
 type AmazonEventBridge struct {
 	AWSAccountID         string            `json:"aws_account_id"`
 	AWSEventSourceARN    string            `json:"aws_event_source_arn"`
@@ -60,7 +63,7 @@ type AzureEventGrid struct {
 	AzurePartnerTopicStatus PartnerTopicStatus `json:"azure_partner_topic_status"`
 }
 
-// StatusDetails says more about a status. Disabled is nil while the destination is enabled.
+// StatusDetails explains a status. Disabled is nil while the destination is enabled.
 type StatusDetails struct {
 	Disabled *DisabledDetails `json:"disabled"`
 }
@@ -70,7 +73,8 @@ type DisabledDetails struct {
 	Reason DisabledReason `json:"reason"`
 }
 
-// parseDestination decodes Stripe's answer. The errors of encoding/json name members and kinds, so no secret gets into them.
+// parseDestination decodes Stripe's answer. The errors of encoding/json name members and kinds, so they
+// contain no secret.
 func parseDestination(body []byte) (*Destination, error) {
 	var d Destination
 	if err := json.Unmarshal(body, &d); err != nil {
@@ -81,3 +85,117 @@ func parseDestination(body []byte) (*Destination, error) {
 	}
 	return &d, nil
 }
+
+// DestinationType is the kind of place that events are sent to.
+type DestinationType string
+
+// The destination types that Stripe documents.
+const (
+	TypeWebhookEndpoint   DestinationType = "webhook_endpoint"
+	TypeAmazonEventBridge DestinationType = "amazon_eventbridge"
+	TypeAzureEventGrid    DestinationType = "azure_event_grid"
+)
+
+// Known reports whether this version of the package has a constant for t.
+func (t DestinationType) Known() bool {
+	return t == TypeWebhookEndpoint || t == TypeAmazonEventBridge || t == TypeAzureEventGrid
+}
+
+// EventPayload is the form in which events are sent.
+type EventPayload string
+
+// The payloads that Stripe documents.
+const (
+	PayloadThin     EventPayload = "thin"
+	PayloadSnapshot EventPayload = "snapshot"
+)
+
+// Known reports whether this version of the package has a constant for p.
+func (p EventPayload) Known() bool { return p == PayloadThin || p == PayloadSnapshot }
+
+// EventSource says whose events a destination receives.
+type EventSource string
+
+// The event sources that Stripe documents.
+const (
+	FromSelf                        EventSource = "@self"
+	FromAccounts                    EventSource = "@accounts"
+	FromOrganizationMembers         EventSource = "@organization_members"
+	FromOrganizationMembersAccounts EventSource = "@organization_members/@accounts"
+)
+
+// Known reports whether this version of the package has a constant for s.
+func (s EventSource) Known() bool {
+	return s == FromSelf || s == FromAccounts || s == FromOrganizationMembers || s == FromOrganizationMembersAccounts
+}
+
+// DestinationStatus says whether events are sent.
+type DestinationStatus string
+
+// The destination statuses that Stripe documents.
+const (
+	StatusEnabled  DestinationStatus = "enabled"
+	StatusDisabled DestinationStatus = "disabled"
+)
+
+// Known reports whether this version of the package has a constant for s.
+func (s DestinationStatus) Known() bool { return s == StatusEnabled || s == StatusDisabled }
+
+// DisabledReason says why a destination is disabled.
+type DisabledReason string
+
+// The reasons that Stripe documents.
+const (
+	DisabledByUser              DisabledReason = "user"
+	DisabledNoAWSEventSource    DisabledReason = "no_aws_event_source_exists"
+	DisabledNoAzurePartnerTopic DisabledReason = "no_azure_partner_topic_exists"
+)
+
+// Known reports whether this version of the package has a constant for r.
+func (r DisabledReason) Known() bool {
+	return r == DisabledByUser || r == DisabledNoAWSEventSource || r == DisabledNoAzurePartnerTopic
+}
+
+// EventSourceStatus is the state of the partner event source in AWS.
+type EventSourceStatus string
+
+// The event source statuses that Stripe documents.
+const (
+	EventSourceActive  EventSourceStatus = "active"
+	EventSourcePending EventSourceStatus = "pending"
+	EventSourceDeleted EventSourceStatus = "deleted"
+	EventSourceUnknown EventSourceStatus = "unknown"
+)
+
+// Known reports whether this version of the package has a constant for s.
+func (s EventSourceStatus) Known() bool {
+	return s == EventSourceActive || s == EventSourcePending || s == EventSourceDeleted || s == EventSourceUnknown
+}
+
+// PartnerTopicStatus is the state of the partner topic in Azure.
+type PartnerTopicStatus string
+
+// The partner topic statuses that Stripe documents.
+const (
+	PartnerTopicActivated      PartnerTopicStatus = "activated"
+	PartnerTopicNeverActivated PartnerTopicStatus = "never_activated"
+	PartnerTopicDeleted        PartnerTopicStatus = "deleted"
+	PartnerTopicUnknown        PartnerTopicStatus = "unknown"
+)
+
+// Known reports whether this version of the package has a constant for s.
+func (s PartnerTopicStatus) Known() bool {
+	return s == PartnerTopicActivated || s == PartnerTopicNeverActivated || s == PartnerTopicDeleted || s == PartnerTopicUnknown
+}
+
+// Include names a member that Stripe leaves null unless it is asked for.
+type Include string
+
+// The members that can be asked for.
+const (
+	IncludeSigningSecret Include = "webhook_endpoint.signing_secret" // Create only
+	IncludeURL           Include = "webhook_endpoint.url"
+)
+
+// Known reports whether this version of the package has a constant for i.
+func (i Include) Known() bool { return i == IncludeSigningSecret || i == IncludeURL }

@@ -12,32 +12,32 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
-// ErrEnvelope says that a JSON object is neither an event nor an envelope with one.
+// ErrEnvelope means that a JSON object is neither an event nor an envelope with one.
 var ErrEnvelope = errors.New("v2events: unrecognized event format")
 
-// Carrier is what brought an event.
+// Carrier is the service that delivered an event.
 type Carrier string
 
-// The carriers that UnwrapEnvelope knows.
+// The carriers that [UnwrapEnvelope] knows.
 const (
 	CarrierEventBridge Carrier = "eventbridge" // Stripe's own EventBridge destination, or a bus of ours
 	CarrierCloudEvents Carrier = "cloudevents" // Azure Event Grid
-	CarrierNone        Carrier = "none"        // the bare payload, as a webhook has it
+	CarrierNone        Carrier = "none"        // the bare payload, as in a webhook's body
 )
 
-// Envelope is an event as a carrier brought it. Payload is the event, byte for byte.
+// Envelope is an event as a carrier delivered it.
 type Envelope struct {
 	Carrier Carrier
 	// ID is the carrier's own id of the delivery, not the event's.
 	ID string
-	// Source is who put the event into the carrier; Type is the event type as the carrier tells it.
+	// Source names who put the event into the carrier; Type is the event type according to the carrier.
 	Source, Type string
 	// Time is when the carrier accepted the event. It is zero if the carrier gave no time, or none in RFC 3339.
 	Time time.Time
 	// Object is the payload's "object" member: [Object] for [ParseThinEvent] and [ParseEvent], [v1events.Object] for
 	// [v1events.ParseEvent].
 	Object string
-	// Payload is the event.
+	// Payload is the event, byte for byte.
 	Payload json.RawMessage
 }
 
@@ -45,15 +45,16 @@ type Envelope struct {
 // destination's id follows it. AWS lets nobody else use such a source.
 const PartnerSourcePrefix = "aws.partner/stripe.com/"
 
-// FromStripe reports whether Stripe itself put the event on an EventBridge bus. AWS lets nobody else use such a source,
-// so the bus vouches for the event; there is no signature.
+// FromStripe reports whether Stripe itself put the event on an EventBridge bus. AWS lets nobody else use
+// such a source, so the bus vouches for the event; there is no signature.
 func (e Envelope) FromStripe() bool {
 	return e.Carrier == CarrierEventBridge && strings.HasPrefix(e.Source, PartnerSourcePrefix)
 }
 
-// UnwrapEnvelope finds the event in what an EventBridge rule, Azure Event Grid or a webhook delivers, in the order of
-// Stripe's SDKs: a "detail" makes it EventBridge, a "specversion" with "data" CloudEvents, an "object" of Stripe's the
-// event itself. Its errors are ErrSyntax, ErrField and, for any other object, ErrEnvelope.
+// UnwrapEnvelope finds the event in what an EventBridge rule, Azure Event Grid or a webhook delivers, by
+// the rules of Stripe's SDKs: a "detail" member means EventBridge, "specversion" with "data" CloudEvents,
+// and an "object" of Stripe's the event itself. It verifies nothing, and does not parse the event;
+// [ParseEnvelope] does. Its errors are [ErrSyntax], [ErrField] and, for any other object, [ErrEnvelope].
 //
 // See https://docs.stripe.com/event-destinations/eventbridge and https://docs.stripe.com/event-destinations/eventgrid.
 func UnwrapEnvelope(body []byte) (*Envelope, error) {
@@ -78,6 +79,39 @@ func UnwrapEnvelope(body []byte) (*Envelope, error) {
 		return nil, err
 	}
 	return &e, nil
+}
+
+// ParsedEnvelope is an event out of an envelope: either Event or Snapshot is set.
+type ParsedEnvelope struct {
+	Envelope
+	// Event is a v2 event, thin or full.
+	Event *Event
+	// Full reports whether Event is a full event, as the fetcher of Meterbridge publishes them, which has
+	// a "data" member, perhaps null. What Stripe itself sends through a carrier is always thin.
+	Full bool
+	// Snapshot is a v1 event.
+	Snapshot *v1events.Event
+}
+
+// ParseEnvelope unwraps an envelope and parses the event in it, thin, full or snapshot. Use it where the
+// carrier is trusted, because it verifies nothing; an [Envelope] tells where the event is from. Its errors
+// are those of [UnwrapEnvelope] and [ParseEvent].
+func ParseEnvelope(body []byte) (*ParsedEnvelope, error) {
+	envelope, err := UnwrapEnvelope(body)
+	if err != nil {
+		return nil, err
+	}
+	parsed := &ParsedEnvelope{Envelope: *envelope}
+	if envelope.Object == v1events.Object {
+		parsed.Snapshot, err = v1events.ParseEvent(envelope.Payload)
+	} else {
+		parsed.Event, parsed.Full, err = parseEvent(envelope.Payload)
+		parsed.Full = parsed.Full && !envelope.FromStripe() && envelope.Carrier != CarrierCloudEvents
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parsed, nil
 }
 
 func unwrapBare(r *eventjson.Reader, body []byte) (*Envelope, error) {

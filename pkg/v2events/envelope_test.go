@@ -126,6 +126,70 @@ func TestUnwrapEnvelopeRefuses(t *testing.T) {
 	}
 }
 
+func TestParseEnvelopeGivesTheEvent(t *testing.T) {
+	t.Parallel()
+	full := string(fixtures(t, "full")["error_report_triggered"])
+	snapshot := `{"id":"evt_1","object":"event","type":"customer.created","created":1,"livemode":true,"data":{"object":{}}}`
+	for name, tc := range map[string]struct {
+		body         string
+		id, snapshot string
+		full         bool
+	}{
+		"native":         {string(fixtures(t, "envelopes")["native"]), "evt_test_65R2", "", false},
+		"Event Grid":     {string(fixtures(t, "envelopes")["eventgrid"]), "evt_65RD", "", false},
+		"full":           {`{"source":"stripe.event","detail":` + full + `}`, "evt_test_65R2", "", true},
+		"full, no data":  {`{"detail":{"id":"evt_1","object":"v2.core.event","type":"a","created":"2025-01-01T00:00:00Z","livemode":true,"data":null}}`, "evt_1", "", true},
+		"bare":           {event("evt_1", "a.b"), "evt_1", "", true},
+		"bare and thin":  {strings.Replace(event("evt_1", "a.b"), `,"data":{}`, "", 1), "evt_1", "", false},
+		"Stripe's, data": {`{"source":"aws.partner/stripe.com/ed_1","detail":` + event("evt_1", "a.b") + `}`, "evt_1", "", false},
+		"Azure's, data":  {`{"specversion":"1.0","data":` + event("evt_1", "a.b") + `}`, "evt_1", "", false},
+		"snapshot":       {`{"detail":` + snapshot + `}`, "", "evt_1", false},
+		"bare snapshot":  {snapshot, "", "evt_1", false},
+		"snapshot in CE": {`{"specversion":"1.0","data":` + snapshot + `}`, "", "evt_1", false},
+	} {
+		want, err := v2events.UnwrapEnvelope([]byte(tc.body))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, err := v2events.ParseEnvelope([]byte(tc.body))
+		if err != nil {
+			t.Errorf("%s: ParseEnvelope = %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(*want, got.Envelope); diff != "" {
+			t.Errorf("%s: envelope (-want +got):\n%s", name, diff)
+		}
+		var id, snapshot string
+		if got.Event != nil {
+			id = got.Event.ID
+		}
+		if got.Snapshot != nil {
+			snapshot = got.Snapshot.ID
+		}
+		if id != tc.id || snapshot != tc.snapshot || got.Full != tc.full {
+			t.Errorf("%s: ParseEnvelope = event %q, snapshot %q, full %v; want %+v", name, id, snapshot, got.Full, tc)
+		}
+	}
+}
+
+func TestParseEnvelopeRefuses(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]error{
+		`{}`:                               v2events.ErrEnvelope,
+		`{"detail":null}`:                  v2events.ErrField,
+		`{"detail":{}}`:                    v2events.ErrObject,
+		`{"detail":{"object":"customer"}}`: v2events.ErrObject,
+		`{"detail":{"object":"event"}}`:    v2events.ErrField,
+		`{"object":"v2.core.event"}`:       v2events.ErrField,
+		`{"detail":{"object":"event"}`:     v2events.ErrSyntax,
+		``:                                 v2events.ErrSyntax,
+	} {
+		if got, err := v2events.ParseEnvelope([]byte(body)); got != nil || !errors.Is(err, want) {
+			t.Errorf("ParseEnvelope(%s) = %+v, %v; want nil, %v", body, got, err, want)
+		}
+	}
+}
+
 func detail(t *testing.T, body []byte) json.RawMessage {
 	t.Helper()
 	return member(t, body, "detail")

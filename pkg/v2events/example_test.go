@@ -6,8 +6,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
@@ -27,36 +30,38 @@ func standIn(answer string) (*stripeapi.Options, func()) {
 	return &stripeapi.Options{BaseURL: server.URL}, server.Close
 }
 
-// From a delivery to typed data.
+// From a signed delivery to typed data.
 func Example() {
-	ctx, payload := context.Background(), []byte(thinEvent)
+	ctx, payload, now := context.Background(), []byte(thinEvent), time.Unix(1724878455, 0)
+	header := stripesig.Secret("whsec_example").Sign(payload, now) // as Stripe would
 	options, stop := standIn(fullEvent)
 	defer stop()
 
-	thin, err := v2events.ParseThinEvent(payload) // after stripesig.Verifier.Verify
+	clock := &stripesig.Options{Now: func() time.Time { return now }} // programs pass nil
+	verifier, err := stripesig.NewVerifier([]stripesig.Secret{"whsec_example"}, clock)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	api, err := stripeapi.New("rk_test_123", options)
+	client, err := v2events.New("rk_test_123", options) // programs pass nil
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	event, err := v2events.NewClient(api).Fetch(ctx, thin)
+	thin, err := v2events.ParseDelivery(payload, header, verifier)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	report, err := v2events.MeterErrorReportTriggered.Data(event)
+	event, report, err := v2events.MeterErrorReportTriggered.Fetch(ctx, client, thin)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	for _, t := range report.Reason.ErrorTypes {
-		fmt.Println(t.Code, t.ErrorCount)
+		fmt.Println(event.ID, t.Code, t.ErrorCount)
 	}
-	// Output: meter_event_no_customer_defined 1
+	// Output: evt_test_1 meter_event_no_customer_defined 1
 }
 
 func ExampleParseThinEvent() {
@@ -125,13 +130,10 @@ func ExampleDestinations_Create() {
 		fmt.Println(err)
 		return
 	}
-	created, err := v2events.NewClient(api).Destinations().Create(context.Background(), v2events.DestinationCreateParams{
-		Name:            "meter errors",
-		Type:            v2events.TypeWebhookEndpoint,
-		EventPayload:    v2events.PayloadThin,
-		EnabledEvents:   []string{v2events.MeterErrorReportTriggered.Type(), v2events.MeterNotFound.Type()},
-		WebhookEndpoint: &v2events.WebhookEndpointParams{URL: "https://example.com/webhook"},
-	})
+	created, err := v2events.NewClient(api).Destinations().Create(context.Background(), v2events.ThinWebhook(
+		"meter errors", "https://example.com/webhook",
+		v2events.MeterErrorReportTriggered.Type(), v2events.MeterNotFound.Type(),
+	))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -139,6 +141,147 @@ func ExampleDestinations_Create() {
 	secret := created.WebhookEndpoint.SigningSecret // store string(secret) now: Stripe shows it once
 	fmt.Println(created.ID, secret)
 	// Output: ed_1 [redacted]
+}
+
+// A handler for a webhook. It is an http.Handler.
+func ExampleEventHandler_ServeHTTP() {
+	payload, now := []byte(thinEvent), time.Unix(1724878455, 0)
+	clock := &stripesig.Options{Now: func() time.Time { return now }} // programs pass nil
+	verifier, err := stripesig.NewVerifier([]stripesig.Secret{"whsec_example"}, clock)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	note := func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client, known bool) error {
+		fmt.Println("no callback for", e.Type, known)
+		return nil
+	}
+	handler, err := v2events.NewEventHandler(new(v2events.Client), verifier, note)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	seen := map[string]bool{}
+	if err := handler.PreHandle(func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client) (bool, error) {
+		duplicate := seen[e.ID]
+		seen[e.ID] = true
+		return !duplicate, nil
+	}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 2 { // Stripe may deliver an event twice
+		request := httptest.NewRequest(http.MethodPost, "/webhook", strings.NewReader(thinEvent))
+		request.Header.Set(stripesig.Header, stripesig.Secret("whsec_example").Sign(payload, now))
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		fmt.Println(answer.Code)
+	}
+	// Output:
+	// no callback for v1.billing.meter.error_report_triggered true
+	// 200
+	// 200
+}
+
+// A handler for full events from a bus needs no key, because nothing is fetched.
+func ExampleEventHandler_HandleEnvelope() {
+	ignore := func(context.Context, *v2events.ThinEvent, *v2events.Client, bool) error { return nil }
+	handler, err := v2events.NewEventHandler(new(v2events.Client), nil, ignore)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	alert := func(_ context.Context, e *v2events.Event, report *v2events.MeterErrorReport) error {
+		fmt.Println(e.ID, report.DeveloperMessageSummary)
+		return nil
+	}
+	if err := v2events.OnKind(handler, v2events.MeterErrorReportTriggered, alert); err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = handler.HandleEnvelope(context.Background(), []byte(`{"source":"stripe.event","detail":`+fullEvent+`}`))
+	fmt.Println(err)
+	// Output:
+	// evt_test_1 There is 1 invalid event
+	// <nil>
+}
+
+func ExampleRelatedObjectAs() {
+	options, stop := standIn(`{"id":"mtr_1","object":"billing.meter","display_name":"Search requests","status":"active"}`)
+	defer stop()
+	client, err := v2events.New("rk_test_123", options)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	thin, err := v2events.ParseThinEvent([]byte(thinEvent))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	meter, err := v2events.RelatedObjectAs[v2events.Meter](context.Background(), client, thin)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(meter.DisplayName, meter.Status)
+	// Output: Search requests active
+}
+
+// Pages can be read one at a time, and the list continued later.
+func ExampleClient_Pages() {
+	options, stop := standIn(`{"data":[` + fullEvent + `],"next_page_url":"/v2/core/events?page=2","previous_page_url":null}`)
+	defer stop()
+	client, err := v2events.New("rk_test_123", options)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for page, err := range client.Pages(context.Background(), v2events.EventListParams{}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(len(page.Data), page.NextURL) // keep NextURL, for EventListParams.PageURL
+		break
+	}
+	// Output: 1 /v2/core/events?page=2
+}
+
+// The data of a report may lack members of the published schema.
+func ExampleKind_Validate() {
+	event, err := v2events.ParseEvent([]byte(`{"id":"evt_1","object":"v2.core.event","type":"v1.billing.meter.no_meter_found",
+		"created":"2026-10-01T00:00:00Z","livemode":true,"data":{"reason":{"error_count":3,"error_types":[]}}}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	report, err := v2events.MeterNotFound.Data(event)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(report.Reason.ErrorCount, report.ValidationStart.IsZero())
+	fmt.Println(v2events.MeterNotFound.Validate(event))
+	// Output:
+	// 3 true
+	// decode data of v1.billing.meter.no_meter_found: stripe event: invalid field: developer_message_summary: missing; validation_start: missing; validation_end: missing
+}
+
+func ExampleParseEnvelope() {
+	parsed, err := v2events.ParseEnvelope([]byte(`{"detail-type":"v1.billing.meter.error_report_triggered",
+		"source":"aws.partner/stripe.com/ed_1","time":"2024-08-28T20:54:13Z","detail":` + thinEvent + `}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	switch {
+	case parsed.Event != nil:
+		fmt.Println(parsed.Event.Type, parsed.FromStripe(), parsed.Time)
+	case parsed.Snapshot != nil:
+		fmt.Println(parsed.Snapshot.Type)
+	}
+	// Output: v1.billing.meter.error_report_triggered true 2024-08-28 20:54:13 +0000 UTC
 }
 
 func ExampleEventHandler() {

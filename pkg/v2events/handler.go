@@ -4,73 +4,92 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
 var (
-	// ErrRegistered says that an event type already has a callback.
-	ErrRegistered = errors.New("v2events: event type already has a callback")
-	// ErrClosed says that a callback came too late: the EventHandler has begun to handle events.
+	// ErrRegistered means that there already is a callback for the purpose.
+	ErrRegistered = errors.New("v2events: callback is already registered")
+	// ErrClosed means that a callback came too late: the [EventHandler] has begun to handle events.
 	ErrClosed = errors.New("v2events: registration is closed")
 )
 
-// HandlerFunc handles one event. The client is bound to the event's context; an error goes back to who called Handle.
+// HandlerFunc handles one event. The client is bound to the event's context; an error is returned by
+// [EventHandler.Handle] or whichever method was called.
 type HandlerFunc func(ctx context.Context, event *ThinEvent, client *Client) error
 
-// FallbackFunc handles an event whose type has no callback; known tells whether KnownType knows the type.
+// FallbackFunc handles an event whose type has no callback; known reports what [KnownType] does.
 type FallbackFunc func(ctx context.Context, event *ThinEvent, client *Client, known bool) error
 
-// EventHandler routes events to callbacks by type. Register with On and OnKind first; the first event closes
-// registration, so that no event is routed differently from the one before. It is safe for concurrent use.
+// PreHandleFunc looks at every event before its callback, for logging or to recognise duplicates. If it
+// returns false or an error, the event has been handled: neither callback nor fallback is called.
+type PreHandleFunc func(ctx context.Context, event *ThinEvent, client *Client) (proceed bool, err error)
+
+// EventHandler routes events to callbacks by type. Register callbacks first; the first event, also one
+// that is refused, closes registration, so that no event is routed differently from the one before.
+//
+// Events come in through [EventHandler.Handle], or [EventHandler.ServeHTTP], if they are signed; and
+// through [EventHandler.HandleEnvelope] or [EventHandler.Dispatch] if a bus delivers them, which vouches
+// for them. It is safe for concurrent use.
 type EventHandler struct {
 	client   *Client
 	verifier *stripesig.Verifier
 	fallback FallbackFunc
 
-	mu        sync.RWMutex
-	closed    bool
+	mu        sync.Mutex  // guards the fields below until closed
+	closed    atomic.Bool // from then on they do not change
+	preHandle PreHandleFunc
+	onError   func(context.Context, error)
 	callbacks map[string]HandlerFunc
 }
 
-// NewEventHandler returns an EventHandler that verifies with verifier; one with a nil verifier refuses every Handle with
-// stripesig.ErrSecret and is for Dispatch alone. The error is ErrParams if client or fallback is nil.
+// NewEventHandler returns an [EventHandler] whose callbacks use client and which verifies signatures with
+// verifier. Without a verifier every signed event is refused with [stripesig.ErrSecret]. If no callback
+// sends requests, as for full events from a bus, client can be new(Client). The error is [ErrParams] if
+// client or fallback is nil.
 func NewEventHandler(client *Client, verifier *stripesig.Verifier, fallback FallbackFunc) (*EventHandler, error) {
 	if client == nil || fallback == nil {
 		return nil, fmt.Errorf("make event handler: %w: client and fallback are both needed", ErrParams)
 	}
-	if verifier == nil {
-		verifier = new(stripesig.Verifier)
-	}
 	return &EventHandler{client: client, verifier: verifier, fallback: fallback, callbacks: make(map[string]HandlerFunc)}, nil
 }
 
-// On registers the callback for an event type. Its errors are ErrParams, ErrRegistered and ErrClosed.
+// On registers the callback for an event type. Its errors are [ErrParams], [ErrRegistered] and
+// [ErrClosed].
 func (h *EventHandler) On(eventType string, callback HandlerFunc) error {
+	if eventType == "" || callback == nil {
+		return fmt.Errorf("register callback: %w: event type and callback are both needed", ErrParams)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case eventType == "" || callback == nil:
-		return fmt.Errorf("register callback: %w: event type and callback are both needed", ErrParams)
-	case h.closed:
-		return fmt.Errorf("register callback for %s: %w", eventType, ErrClosed)
-	case h.callbacks[eventType] != nil:
-		return fmt.Errorf("register callback for %s: %w", eventType, ErrRegistered)
+	if err := h.free(h.callbacks[eventType] == nil); err != nil {
+		return fmt.Errorf("register callback for %s: %w", eventType, err)
 	}
 	h.callbacks[eventType] = callback
 	return nil
 }
 
-// OnKind registers a callback that gets the full event, fetched, and its typed data. Its errors are those of On.
+// OnKind registers a callback that receives the full event and its data, typed. The event is fetched,
+// unless an envelope contained it already. [ClientFrom] gives the callback a client that is bound to the
+// event's context. Its errors are those of [EventHandler.On].
 func OnKind[D any](h *EventHandler, kind Kind[D], callback func(ctx context.Context, event *Event, data *D) error) error {
 	if callback == nil {
 		return h.On(kind.Type(), nil)
 	}
 	return h.On(kind.Type(), func(ctx context.Context, thin *ThinEvent, client *Client) error {
-		event, err := client.Fetch(ctx, thin)
-		if err != nil {
-			return err
+		event := dispatchFrom(ctx).full
+		if event == nil {
+			var err error
+			if event, err = client.Fetch(ctx, thin); err != nil {
+				return err
+			}
 		}
 		data, err := kind.Data(event)
 		if err != nil {
@@ -80,42 +99,177 @@ func OnKind[D any](h *EventHandler, kind Kind[D], callback func(ctx context.Cont
 	})
 }
 
-// Handle verifies a delivery, parses it and calls the callback of its type. Its errors are those of stripesig.Verify,
-// ParseThinEvent and the callback.
-func (h *EventHandler) Handle(ctx context.Context, payload []byte, header string) error {
-	if _, err := h.verifier.Verify(payload, header); err != nil {
-		return err
-	}
-	event, err := ParseThinEvent(payload)
-	if err != nil {
-		return err
-	}
-	return h.Dispatch(ctx, event)
-}
-
-// Dispatch calls the callback for an event that needs no signature, such as one from an EventBridge bus.
-func (h *EventHandler) Dispatch(ctx context.Context, event *ThinEvent) error {
-	callback := h.route(event.Type)
-	client := h.client
-	if event.Context != "" {
-		client = client.InContext(event.Context)
-	}
-	if callback == nil {
-		return h.fallback(ctx, event, client, KnownType(event.Type))
-	}
-	return callback(ctx, event, client)
-}
-
-// route closes registration and finds a callback, or nil.
-func (h *EventHandler) route(eventType string) HandlerFunc {
-	h.mu.RLock()
-	closed, callback := h.closed, h.callbacks[eventType]
-	h.mu.RUnlock()
-	if closed {
-		return callback
+// PreHandle registers a hook that is called before the callback of every event and can stop it. Its errors
+// are those of [EventHandler.On].
+func (h *EventHandler) PreHandle(hook PreHandleFunc) error {
+	if hook == nil {
+		return fmt.Errorf("register pre-handle hook: %w: it is nil", ErrParams)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.closed = true
-	return h.callbacks[eventType]
+	if err := h.free(h.preHandle == nil); err != nil {
+		return fmt.Errorf("register pre-handle hook: %w", err)
+	}
+	h.preHandle = hook
+	return nil
+}
+
+// OnError registers a hook that receives each error for which [EventHandler.ServeHTTP] answers with
+// another status than 200, since an answer does not contain it. Its errors are those of [EventHandler.On].
+func (h *EventHandler) OnError(hook func(ctx context.Context, err error)) error {
+	if hook == nil {
+		return fmt.Errorf("register error hook: %w: it is nil", ErrParams)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.free(h.onError == nil); err != nil {
+		return fmt.Errorf("register error hook: %w", err)
+	}
+	h.onError = hook
+	return nil
+}
+
+// RegisteredTypes returns the event types that have a callback, sorted.
+func (h *EventHandler) RegisteredTypes() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Sorted(maps.Keys(h.callbacks))
+}
+
+// Handle verifies a delivery, parses it and calls the callback of its type. Its errors are those of
+// [ParseDelivery], the hook and the callback.
+func (h *EventHandler) Handle(ctx context.Context, payload []byte, header string) error {
+	h.close()
+	event, err := ParseDelivery(payload, header, h.verifier)
+	if err != nil {
+		return err
+	}
+	return h.dispatch(ctx, event, nil)
+}
+
+// HandleEnvelope handles the event in an EventBridge or Event Grid envelope, or a bare payload. No
+// signature is checked: use it where the carrier is trusted, never for what anyone can send. Its errors
+// are those of [ParseEnvelope], [ErrObject] for a v1 snapshot event, and those of the hook and the
+// callback.
+func (h *EventHandler) HandleEnvelope(ctx context.Context, body []byte) error {
+	h.close()
+	envelope, err := ParseEnvelope(body)
+	switch {
+	case err != nil:
+		return err
+	case envelope.Event == nil:
+		return fmt.Errorf("%w: the envelope contains a v1 snapshot event; parse it with ParseEnvelope", ErrObject)
+	case envelope.Full:
+		return h.dispatch(ctx, &envelope.Event.ThinEvent, envelope.Event)
+	}
+	return h.dispatch(ctx, &envelope.Event.ThinEvent, nil)
+}
+
+// Dispatch calls the callback for an event that needs no signature because its origin is trusted. Its
+// errors are those of the hook and the callback, and [ErrParams] if event is nil.
+func (h *EventHandler) Dispatch(ctx context.Context, event *ThinEvent) error {
+	h.close()
+	if event == nil {
+		return fmt.Errorf("dispatch event: %w: no event", ErrParams)
+	}
+	return h.dispatch(ctx, event, nil)
+}
+
+// MaxRequestBody is the largest body, in bytes, that [EventHandler.ServeHTTP] reads.
+const MaxRequestBody = 1 << 20
+
+// ServeHTTP handles a webhook delivery. It answers 200 if the event was handled, 400 if it is not
+// authentic or not a thin event, 413 if the body is larger than [MaxRequestBody], 405 if the method is not
+// POST, and 500 if the hook or the callback failed or there is no verifier, so that Stripe delivers the
+// event again. No answer contains an error's text; see [EventHandler.OnError].
+func (h *EventHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.close()
+	status, err := h.serve(w, r)
+	if err != nil && h.onError != nil {
+		h.onError(r.Context(), err)
+	}
+	if status == http.StatusOK {
+		w.WriteHeader(status)
+		return
+	}
+	http.Error(w, http.StatusText(status), status)
+}
+
+func (h *EventHandler) serve(w http.ResponseWriter, r *http.Request) (status int, err error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return http.StatusMethodNotAllowed, fmt.Errorf("handle delivery: %w: the method is not POST", errors.ErrUnsupported)
+	}
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxRequestBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return http.StatusRequestEntityTooLarge, fmt.Errorf("handle delivery: %w", err)
+	case err != nil:
+		return http.StatusBadRequest, fmt.Errorf("handle delivery: %w", err)
+	}
+	event, err := ParseDelivery(payload, r.Header.Get(stripesig.Header), h.verifier)
+	switch {
+	case errors.Is(err, stripesig.ErrSecret):
+		return http.StatusInternalServerError, err // our fault, so let Stripe keep the event
+	case err != nil:
+		return http.StatusBadRequest, err
+	}
+	if err := h.dispatch(r.Context(), event, nil); err != nil {
+		return http.StatusInternalServerError, err
+	}
+	return http.StatusOK, nil
+}
+
+// dispatch calls hook and callback. full is the whole event if an envelope contained it.
+func (h *EventHandler) dispatch(ctx context.Context, event *ThinEvent, full *Event) error {
+	client := h.client.InContext(event.Context)
+	ctx = context.WithValue(ctx, dispatchKey{}, dispatched{client, full})
+	if h.preHandle != nil {
+		if proceed, err := h.preHandle(ctx, event, client); err != nil || !proceed {
+			return err
+		}
+	}
+	if callback := h.callbacks[event.Type]; callback != nil {
+		return callback(ctx, event, client)
+	}
+	return h.fallback(ctx, event, client, KnownType(event.Type))
+}
+
+// dispatched is what the context of a callback carries.
+type dispatched struct {
+	client *Client
+	full   *Event
+}
+
+type dispatchKey struct{}
+
+func dispatchFrom(ctx context.Context) dispatched {
+	d, _ := ctx.Value(dispatchKey{}).(dispatched)
+	return d
+}
+
+// ClientFrom returns the [Client] that is bound to the context of the event being handled. ctx is that of
+// a callback; for any other ctx the result is nil.
+func ClientFrom(ctx context.Context) *Client { return dispatchFrom(ctx).client }
+
+// free returns nil if a callback can be registered; vacant says whether there is none yet. The lock must
+// be held.
+func (h *EventHandler) free(vacant bool) error {
+	switch {
+	case h.closed.Load():
+		return ErrClosed
+	case !vacant:
+		return ErrRegistered
+	}
+	return nil
+}
+
+// close ends registration: afterwards the fields of h can be read without the lock.
+func (h *EventHandler) close() {
+	if !h.closed.Load() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.closed.Store(true)
+	}
 }

@@ -1,14 +1,21 @@
 package v2events_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
@@ -19,7 +26,7 @@ const secret = stripesig.Secret("whsec_test_secret")
 
 var signedAt = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func newVerifier(t *testing.T) *stripesig.Verifier {
+func newVerifier(t testing.TB) *stripesig.Verifier {
 	t.Helper()
 	verifier, err := stripesig.NewVerifier([]stripesig.Secret{secret}, &stripesig.Options{Now: func() time.Time { return signedAt }})
 	if err != nil {
@@ -67,7 +74,7 @@ func TestHandleRoutes(t *testing.T) {
 			t.Errorf("Handle(%s) = %v", payload, err)
 		}
 		want := map[string]string{"evt_1": "a.b evt_1", "evt_2": "c.d evt_2", "evt_3": "known evt_3", "evt_4": "unknown evt_4"}[id]
-		if diff := cmp.Diff([]string{want}, calls); diff != "" {
+		if diff := gocmp.Diff([]string{want}, calls); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", eventType, diff)
 		}
 	}
@@ -127,9 +134,6 @@ func TestRegistration(t *testing.T) {
 	if err := h.Handle(t.Context(), []byte(event("evt_1", "a.b")), secret.Sign([]byte(event("evt_1", "a.b")), signedAt)); !errors.Is(err, stripesig.ErrSecret) {
 		t.Errorf("Handle without a verifier = %v, want %v", err, stripesig.ErrSecret)
 	}
-	if err := h.On("still.open", fail); err != nil {
-		t.Errorf("a refused delivery closed registration: %v", err)
-	}
 	if err := h.Dispatch(t.Context(), &v2events.ThinEvent{Type: "a.b"}); !errors.Is(err, failure) {
 		t.Errorf("Dispatch = %v, want the callback's %v", err, failure)
 	}
@@ -146,21 +150,22 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
-// Events of different contexts are handled at once, each with a client of its own context.
+// The context of an event decides, also that it has none, whatever the handler's client is bound to.
 func TestHandlerKeepsContextsApart(t *testing.T) {
 	t.Parallel()
 	api := stubFunc(t, func(r *http.Request) (int, string) {
-		return http.StatusOK, event(r.Header.Get("Stripe-Context"), "a.b")
+		seen := "none"
+		if values, given := r.Header["Stripe-Context"]; given {
+			seen = values[0]
+		}
+		return http.StatusOK, event(seen, "a.b")
 	})
-	h, err := v2events.NewEventHandler(v2events.NewClient(api).InContext("own"), nil, noFallback(t))
+	h, err := v2events.NewEventHandler(v2events.NewClient(api).InContext("original"), nil, noFallback(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := h.On("a.b", func(ctx context.Context, e *v2events.ThinEvent, c *v2events.Client) error {
-		want := e.Context
-		if want == "" {
-			want = "own"
-		}
+		want := cmp.Or(e.Context, "none")
 		_, err := c.Retrieve(ctx, want) // the stub answers with the context as id, and another id is a mismatch
 		return err
 	}); err != nil {
@@ -185,10 +190,10 @@ func TestOnKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	get := exchange{Method: http.MethodGet, URI: "/v2/core/events/evt_test_65R2", Trigger: "event=evt_test_65R2", answer: string(full)}
-	gone, empty := get, get
+	gone, odd := get, get
 	gone.status, gone.answer = http.StatusNotFound, notFound
-	empty.answer = event(thin.ID, thin.Type)
-	h, err := v2events.NewEventHandler(play(t, get, gone, empty), nil, noFallback(t))
+	odd.answer = strings.Replace(string(full), `"error_count": 1`, `"error_count": {}`, 1)
+	h, err := v2events.NewEventHandler(play(t, get, gone, odd), nil, noFallback(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,5 +213,247 @@ func TestOnKind(t *testing.T) {
 	}
 	if reports != 1 {
 		t.Errorf("the callback was called %d times, want 1", reports)
+	}
+}
+
+// A first delivery that is refused closes registration too: all of Stripe's SDKs do that.
+func TestEveryFirstEventClosesRegistration(t *testing.T) {
+	t.Parallel()
+	fail := func(context.Context, *v2events.ThinEvent, *v2events.Client) error { return nil }
+	hook := func(context.Context, *v2events.ThinEvent, *v2events.Client) (bool, error) { return true, nil }
+	for name, first := range map[string]func(*v2events.EventHandler){
+		"bad signature": func(h *v2events.EventHandler) { _ = h.Handle(t.Context(), []byte("{}"), "t=1,v1=00") },
+		"no signature":  func(h *v2events.EventHandler) { _ = h.Handle(t.Context(), nil, "") },
+		"bad envelope":  func(h *v2events.EventHandler) { _ = h.HandleEnvelope(t.Context(), []byte("{")) },
+		"no event":      func(h *v2events.EventHandler) { _ = h.Dispatch(t.Context(), nil) },
+		"HTTP GET": func(h *v2events.EventHandler) {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+		},
+	} {
+		h, err := v2events.NewEventHandler(play(t), newVerifier(t), noFallback(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first(h)
+		for what, err := range map[string]error{
+			"On": h.On("a.b", fail), "PreHandle": h.PreHandle(hook), "OnError": h.OnError(func(context.Context, error) {}),
+			"OnKind": v2events.OnKind(h, v2events.MeterNotFound, func(context.Context, *v2events.Event, *v2events.MeterErrorReport) error { return nil }),
+		} {
+			if !errors.Is(err, v2events.ErrClosed) {
+				t.Errorf("%s after %s = %v, want %v", what, name, err, v2events.ErrClosed)
+			}
+		}
+	}
+}
+
+func TestRegisteredTypesAreSorted(t *testing.T) {
+	t.Parallel()
+	h, err := v2events.NewEventHandler(play(t), nil, noFallback(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.RegisteredTypes(); len(got) != 0 {
+		t.Errorf("RegisteredTypes = %q, want none", got)
+	}
+	for _, eventType := range []string{"c", "a", "b"} {
+		if err := h.On(eventType, func(context.Context, *v2events.ThinEvent, *v2events.Client) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := gocmp.Diff([]string{"a", "b", "c"}, h.RegisteredTypes()); diff != "" {
+		t.Errorf("RegisteredTypes (-want +got):\n%s", diff)
+	}
+}
+
+func TestPreHandleCanStop(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("duplicates cannot be looked up")
+	var calls []string
+	note := func(name string) { calls = append(calls, name) }
+	h, err := v2events.NewEventHandler(play(t), nil, func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client, _ bool) error {
+		note("fallback " + e.ID)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hook := func(ctx context.Context, e *v2events.ThinEvent, c *v2events.Client) (bool, error) {
+		note("hook " + e.ID)
+		if c == nil || c != v2events.ClientFrom(ctx) {
+			t.Error("the hook did not receive the event's client")
+		}
+		if e.ID == "evt_fails" {
+			return true, failure
+		}
+		return e.ID != "evt_seen", nil
+	}
+	for name, err := range map[string]error{"nil hook": h.PreHandle(nil), "nil error hook": h.OnError(nil)} {
+		if !errors.Is(err, v2events.ErrParams) {
+			t.Errorf("%s: %v, want %v", name, err, v2events.ErrParams)
+		}
+	}
+	if err := h.PreHandle(hook); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.PreHandle(hook); !errors.Is(err, v2events.ErrRegistered) {
+		t.Errorf("second hook: %v, want %v", err, v2events.ErrRegistered)
+	}
+	if err := h.On("a.b", func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client) error {
+		note("callback " + e.ID)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []v2events.ThinEvent{
+		{ID: "evt_1", Type: "a.b"}, {ID: "evt_seen", Type: "a.b"}, {ID: "evt_seen", Type: "c.d"}, {ID: "evt_2", Type: "c.d"}, {ID: "evt_fails", Type: "a.b"},
+	} {
+		want := error(nil)
+		if e.ID == "evt_fails" {
+			want = failure
+		}
+		if err := h.Dispatch(t.Context(), &e); !errors.Is(err, want) {
+			t.Errorf("Dispatch(%s) = %v, want %v", e.ID, err, want)
+		}
+	}
+	want := []string{"hook evt_1", "callback evt_1", "hook evt_seen", "hook evt_seen", "hook evt_2", "fallback evt_2", "hook evt_fails"}
+	if diff := gocmp.Diff(want, calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestOnKindReachesTheEventsClient(t *testing.T) {
+	t.Parallel()
+	const meter = `{"id":"mtr_1","object":"billing.meter","display_name":"Requests"}`
+	thin := `{"id":"evt_1","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered","created":"2025-01-01T00:00:00Z","livemode":false,"context":"acct_1",` +
+		`"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}`
+	h, err := v2events.NewEventHandler(play(t,
+		exchange{Method: http.MethodGet, URI: "/v2/core/events/evt_1", Context: "acct_1", Trigger: "event=evt_1", answer: thin + `,"data":{}}`},
+		exchange{Method: http.MethodGet, URI: "/v1/billing/meters/mtr_1", Context: "acct_1", Trigger: "event=evt_1", answer: meter},
+		exchange{Method: http.MethodGet, URI: "/v2/core/events/evt_2", Context: "acct_1", status: 404, answer: notFound},
+	).InContext("original"), newVerifier(t), noFallback(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v2events.OnKind(h, v2events.MeterErrorReportTriggered, func(ctx context.Context, e *v2events.Event, _ *v2events.MeterErrorReport) error {
+		if m, err := v2events.RelatedObjectAs[v2events.Meter](ctx, v2events.ClientFrom(ctx), &e.ThinEvent); err != nil || m.DisplayName != "Requests" {
+			t.Errorf("related meter = %+v, %v", m, err)
+		}
+		_, err := v2events.ClientFrom(ctx).Retrieve(ctx, "evt_2")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	payload := []byte(thin + "}")
+	if err := h.Handle(t.Context(), payload, secret.Sign(payload, signedAt)); !errors.Is(err, stripeapi.ErrNotFound) {
+		t.Errorf("Handle = %v, want %v", err, stripeapi.ErrNotFound)
+	}
+	if c := v2events.ClientFrom(t.Context()); c != nil {
+		t.Errorf("ClientFrom outside a callback = %v, want nil", c)
+	}
+}
+
+func TestHandleEnvelope(t *testing.T) {
+	t.Parallel()
+	full := string(fixtures(t, "full")["error_report_triggered"])
+	failure := errors.New("callback failed")
+	var got []string
+	h, err := v2events.NewEventHandler(new(v2events.Client), newVerifier(t), func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client, known bool) error {
+		got = append(got, e.ID)
+		if e.Type == "fails" {
+			return failure
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v2events.OnKind(h, v2events.MeterErrorReportTriggered, func(_ context.Context, e *v2events.Event, r *v2events.MeterErrorReport) error {
+		got = append(got, fmt.Sprint(e.ID, " ", r.Reason.ErrorCount))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	thinReport := event("evt_9", "v1.billing.meter.error_report_triggered")
+	thinReport = strings.Replace(thinReport, `,"data":{}`, "", 1)
+	for _, tc := range []struct {
+		body, call string
+		want       error
+	}{
+		{`{"detail-type":"a.b","source":"aws.partner/stripe.com/ed_1","detail":` + event("evt_1", "a.b") + `}`, "evt_1", nil},
+		{`{"specversion":"1.0","type":"a.b","data":` + event("evt_2", "a.b") + `}`, "evt_2", nil},
+		{event("evt_3", "a.b"), "evt_3", nil},
+		{`{"source":"stripe.event","detail":` + full + `}`, "evt_test_65R2 1", nil}, // and nothing is fetched
+		{`{"detail":` + thinReport + `}`, "", stripeapi.ErrRequest},                 // must be fetched, and there is no key
+		{`{"detail":` + event("evt_4", "fails") + `}`, "evt_4", failure},
+		{`{"detail":{"id":"evt_5","object":"event","type":"a.b","created":1,"livemode":true,"data":{"object":{}}}}`, "", v2events.ErrObject},
+		{`{"detail":{"object":"event"}}`, "", v2events.ErrField},
+		{`{"detail":{}}`, "", v2events.ErrObject},
+		{`{"detail":null}`, "", v2events.ErrField},
+		{`{}`, "", v2events.ErrEnvelope},
+		{`{`, "", v2events.ErrSyntax},
+		{``, "", v2events.ErrSyntax},
+	} {
+		got = nil
+		err := h.HandleEnvelope(t.Context(), []byte(tc.body))
+		if call := strings.Join(got, ","); !errors.Is(err, tc.want) || call != tc.call {
+			t.Errorf("HandleEnvelope(%s) = %v after the call %q; want %v, %q", tc.body, err, call, tc.want, tc.call)
+		}
+	}
+}
+
+// TestServeHTTP sends deliveries as Stripe would.
+func TestServeHTTP(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("hush: callback failed")
+	payload, fails, snapshot := []byte(event("evt_1", "a.b")), []byte(event("evt_2", "fails")), []byte(`{"object":"event"}`)
+	large, full := make([]byte, v2events.MaxRequestBody+1), make([]byte, v2events.MaxRequestBody)
+	for name, tc := range map[string]struct {
+		method   string
+		body     io.Reader
+		header   string
+		verifier *stripesig.Verifier
+		status   int
+		want     error
+	}{
+		"handled":           {"POST", bytes.NewReader(payload), secret.Sign(payload, signedAt), newVerifier(t), 200, nil},
+		"callback fails":    {"POST", bytes.NewReader(fails), secret.Sign(fails, signedAt), newVerifier(t), 500, failure},
+		"forged":            {"POST", bytes.NewReader(payload), secret.Sign(fails, signedAt), newVerifier(t), 400, stripesig.ErrMismatch},
+		"not signed":        {"POST", bytes.NewReader(payload), "", newVerifier(t), 400, stripesig.ErrMissing},
+		"old":               {"POST", bytes.NewReader(payload), secret.Sign(payload, signedAt.Add(-time.Hour)), newVerifier(t), 400, stripesig.ErrExpired},
+		"signed snapshot":   {"POST", bytes.NewReader(snapshot), secret.Sign(snapshot, signedAt), newVerifier(t), 400, v2events.ErrObject},
+		"signed nothing":    {"POST", http.NoBody, secret.Sign(nil, signedAt), newVerifier(t), 400, v2events.ErrSyntax},
+		"too large":         {"POST", bytes.NewReader(large), secret.Sign(large, signedAt), newVerifier(t), 413, new(http.MaxBytesError)},
+		"just large enough": {"POST", bytes.NewReader(full), secret.Sign(full, signedAt), newVerifier(t), 400, v2events.ErrSyntax},
+		"body breaks off":   {"POST", io.MultiReader(bytes.NewReader(payload), iotest.ErrReader(io.ErrUnexpectedEOF)), secret.Sign(payload, signedAt), newVerifier(t), 400, io.ErrUnexpectedEOF},
+		"no verifier":       {"POST", bytes.NewReader(payload), secret.Sign(payload, signedAt), nil, 500, stripesig.ErrSecret},
+		"GET":               {"GET", http.NoBody, "", newVerifier(t), 405, errors.ErrUnsupported},
+	} {
+		var told error
+		h, err := v2events.NewEventHandler(play(t), tc.verifier, func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client, _ bool) error {
+			if e.Type == "fails" {
+				return failure
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.OnError(func(_ context.Context, err error) { told = err }); err != nil {
+			t.Fatal(err)
+		}
+		request := httptest.NewRequest(tc.method, "/webhook", tc.body)
+		request.Header.Set("stripe-signature", tc.header)
+		recorder := httptest.NewRecorder()
+		h.ServeHTTP(recorder, request)
+		var tooLarge *http.MaxBytesError
+		if _, ok := tc.want.(*http.MaxBytesError); ok && errors.As(told, &tooLarge) {
+			told = tc.want
+		}
+		if recorder.Code != tc.status || !errors.Is(told, tc.want) {
+			t.Errorf("%s: status %d, error %v; want %d, %v", name, recorder.Code, told, tc.status, tc.want)
+		}
+		if answer := recorder.Body.String(); strings.Contains(answer, "hush") || strings.Contains(answer, "stripe") {
+			t.Errorf("%s: the answer tells %q", name, answer)
+		}
 	}
 }

@@ -106,8 +106,12 @@ func TestListRefuses(t *testing.T) {
 	t.Parallel()
 	client := play(t)
 	for name, p := range map[string]v2events.EventListParams{
-		"21 types":       {Types: make([]string, v2events.MaxListTypes+1)},
-		"negative limit": {Limit: -1},
+		"21 types":        {Types: make([]string, v2events.MaxListTypes+1)},
+		"negative limit":  {Limit: -1},
+		"page and filter": {PageURL: eventsURI + "?page=2", ObjectID: "mtr_1"},
+		"page and types":  {PageURL: eventsURI + "?page=2", Types: []string{"a.b"}},
+		"page and range":  {PageURL: eventsURI + "?page=2", Created: v2events.Range{LT: time.Unix(1, 0)}},
+		"page and limit":  {PageURL: eventsURI + "?page=2", Limit: 1},
 	} {
 		if got, err := collect(client.List(t.Context(), p)); got != nil || !errors.Is(err, v2events.ErrParams) {
 			t.Errorf("%s: List = %v, %v; want nil, %v", name, got, err, v2events.ErrParams)
@@ -115,6 +119,86 @@ func TestListRefuses(t *testing.T) {
 	}
 	if got, err := collect(client.List(t.Context(), v2events.EventListParams{Context: "a\nb"})); got != nil || !errors.Is(err, stripeapi.ErrRequest) {
 		t.Errorf("List in a smuggled context = %v, %v; want nil, %v", got, err, stripeapi.ErrRequest)
+	}
+}
+
+func TestPagesAreReadOneByOneAndResumed(t *testing.T) {
+	t.Parallel()
+	const second, third = eventsURI + "?page=2&limit=2", eventsURI + "?page=3&limit=2"
+	page := func(uri, previous, next string, events ...string) exchange {
+		return exchange{Method: http.MethodGet, URI: uri, Context: "acct_1", answer: fmt.Sprintf(`{"data":[%s],"next_page_url":%s,"previous_page_url":%s}`, strings.Join(events, ","), next, previous)}
+	}
+	client := play(t,
+		page(eventsURI+"?limit=2", "null", `"`+second+`"`, event("evt_1", "a.b"), event("evt_2", "a.b")),
+		page(second, `"`+eventsURI+`?page=1"`, `"`+third+`"`, event("evt_3", "a.b")), // in another process
+		page(third, `"`+second+`"`, "null"),
+		page(second, `"`+eventsURI+`?page=1"`, `"`+third+`"`, event("evt_3", "a.b")), // and back
+	)
+	var next string
+	for page, err := range client.Pages(t.Context(), v2events.EventListParams{Limit: 2, Context: "acct_1"}) {
+		if err != nil || len(page.Data) != 2 || page.Data[1].ID != "evt_2" || page.PreviousURL != "" {
+			t.Fatalf("first page = %+v, %v", page, err)
+		}
+		next = page.NextURL
+		break
+	}
+	var last *v2events.Page[v2events.Event]
+	for page, err := range client.Pages(t.Context(), v2events.EventListParams{PageURL: next, Context: "acct_1"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = page
+	}
+	if last.NextURL != "" || last.PreviousURL != second || len(last.Data) != 0 {
+		t.Errorf("last page = %+v", last)
+	}
+	for e, err := range client.List(t.Context(), v2events.EventListParams{PageURL: last.PreviousURL, Context: "acct_1"}) {
+		if err != nil || e.ID != "evt_3" {
+			t.Errorf("an element of the page before = %v, %v", e, err)
+		}
+		break
+	}
+}
+
+func TestPagesEndWithTheirErrors(t *testing.T) {
+	t.Parallel()
+	const second = eventsURI + "?page=2"
+	ok := exchange{Method: http.MethodGet, URI: eventsURI, answer: pageOf(`"`+second+`"`, event("evt_1", "a.b"))}
+	for name, tc := range map[string]struct {
+		params v2events.EventListParams
+		script []exchange
+		pages  int
+		want   error
+	}{
+		"second page fails":      {script: []exchange{ok, {URI: second, status: 401}}, pages: 1, want: stripeapi.ErrAuthentication},
+		"half a page":            {script: []exchange{ok, {URI: second, answer: pageOf("null", event("evt_2", "a.b"), "{}")}}, pages: 1, want: v2events.ErrObject},
+		"a page repeats itself":  {script: []exchange{ok, {URI: second, answer: pageOf(`"` + second + `"`)}}, pages: 2, want: v2events.ErrPageLoop},
+		"the first page resumed": {v2events.EventListParams{PageURL: second}, []exchange{{URI: second, answer: pageOf(`"` + second + `"`)}}, 1, v2events.ErrPageLoop},
+		"another origin":         {v2events.EventListParams{PageURL: "https://evil.example/v2/core/events"}, nil, 0, stripeapi.ErrUnsafePath},
+		"parameters":             {v2events.EventListParams{Limit: -1}, nil, 0, v2events.ErrParams},
+		"previous is a number":   {script: []exchange{{URI: eventsURI, answer: `{"data":[],"previous_page_url":1}`}}, want: v2events.ErrField},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for i := range tc.script {
+				tc.script[i].Method = http.MethodGet
+			}
+			pages, last := 0, error(nil)
+			for page, err := range play(t, tc.script...).Pages(t.Context(), tc.params) {
+				switch {
+				case last != nil:
+					t.Error("the pages went on after an error")
+				case err == nil:
+					pages++
+				case page != nil:
+					t.Errorf("page %+v beside the error %v", page, err)
+				}
+				last = err
+			}
+			if pages != tc.pages || !errors.Is(last, tc.want) {
+				t.Errorf("Pages = %d pages, %v; want %d, %v", pages, last, tc.pages, tc.want)
+			}
+		})
 	}
 }
 

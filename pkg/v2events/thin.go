@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/internal/eventjson"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
 // Object is the value of the "object" member of every v2 event, thin or full: "v2.core.event".
 const Object = eventjson.ThinObject
 
-// The ways in which bytes can fail to be an event. Package v1events returns the same values.
+// The reasons why bytes are not an event. Package v1events returns the same values.
 var (
-	// ErrSyntax says that the bytes are not one JSON object in UTF-8 without duplicate names.
+	// ErrSyntax means that the bytes are not one JSON object in UTF-8 without duplicate names.
 	ErrSyntax = eventjson.ErrSyntax
-	// ErrObject says that the JSON is an object of another kind, for instance a v1 snapshot event.
+	// ErrObject means that the JSON is an object of another kind, for instance a v1 snapshot event.
 	ErrObject = eventjson.ErrObject
-	// ErrField says that a required member is missing or that a member has the wrong type.
+	// ErrField means that a required member is missing or that a member has the wrong type.
 	ErrField = eventjson.ErrField
 )
 
@@ -28,19 +29,20 @@ var (
 //
 // See https://docs.stripe.com/event-destinations#thin-events.
 type ThinEvent struct {
-	// ID identifies the event ("evt_…"). Stripe may deliver one event several times: this is what to deduplicate by.
+	// ID identifies the event ("evt_…"). Stripe may deliver an event several times; deduplicate by ID.
 	ID string
 	// Object is "v2.core.event".
 	Object string
 	// Type is Stripe's name for what happened. The set is open.
 	Type string
-	// Created is when it happened, to the nanosecond where Stripe sends that much. Raw has the original text.
+	// Created is when it happened, with up to nine digits of a second. Raw has the original text.
 	Created time.Time
 	// Livemode is false for events of a sandbox.
 	Livemode bool
-	// Context is the account, or path of accounts, that the event belongs to; "" for the key's own account.
+	// Context is the account, or path of accounts, that the event belongs to; "" for the key's own
+	// account. [stripeapi.ParseContext] takes it apart.
 	Context string
-	// SnapshotEvent is the id of the v1 snapshot event for the same change, where there is one.
+	// SnapshotEvent is the id of the v1 snapshot event for the same change, if there is one.
 	SnapshotEvent string
 	// Reason says what caused the event, if Stripe knows.
 	Reason *Reason
@@ -59,7 +61,7 @@ type Reason struct {
 // ReasonType is the kind of cause. The set is open.
 type ReasonType string
 
-// ReasonTypeRequest is an API request; Reason.Request identifies it.
+// ReasonTypeRequest is an API request; [Reason].Request identifies it.
 const ReasonTypeRequest ReasonType = "request"
 
 // Known reports whether this version of the package has a constant for t.
@@ -79,26 +81,53 @@ type RelatedObject struct {
 	URL  string `json:"url"`
 }
 
-// ParseThinEvent parses the body of a thin event. Verify the signature first: this function cannot.
-// Its errors are ErrSyntax, ErrObject and ErrField; unknown event types and unknown members are fine.
+// ParseDelivery verifies a webhook delivery and then parses its thin event; nothing is parsed before it
+// is verified. payload is the exact body and header the value of [stripesig.Header]. Its errors are those
+// of [stripesig.Verifier.Verify] and [ParseThinEvent]. A nil verifier refuses everything with
+// [stripesig.ErrSecret].
+//
+// See https://docs.stripe.com/webhooks#verify-events.
+func ParseDelivery(payload []byte, header string, verifier *stripesig.Verifier) (*ThinEvent, error) {
+	if verifier == nil {
+		verifier = new(stripesig.Verifier)
+	}
+	if _, err := verifier.Verify(payload, header); err != nil {
+		return nil, err
+	}
+	return ParseThinEvent(payload)
+}
+
+// ParseThinEvent parses the body of a thin event. It does not verify a signature; [ParseDelivery] does
+// both. Its errors are [ErrSyntax], [ErrObject] and [ErrField]; unknown event types and unknown members
+// are fine.
 func ParseThinEvent(payload []byte) (*ThinEvent, error) {
 	r, err := eventjson.Parse(payload)
 	if err != nil {
 		return nil, err
 	}
-	e, err := readThin(r)
-	if err != nil {
+	e := new(struct { // one allocation
+		ThinEvent
+		parts
+	})
+	if err := readThin(r, &e.ThinEvent, &e.parts); err != nil {
 		return nil, err
 	}
 	e.Raw = bytes.Clone(payload)
-	return &e, nil
+	return &e.ThinEvent, nil
 }
 
-func readThin(r *eventjson.Reader) (ThinEvent, error) {
+// parts is the memory for what the optional members of an event point to.
+type parts struct {
+	reason  Reason
+	request ReasonRequest
+	related RelatedObject
+}
+
+func readThin(r *eventjson.Reader, e *ThinEvent, p *parts) error {
 	if err := checkObject(r); err != nil {
-		return ThinEvent{}, err
+		return err
 	}
-	e := ThinEvent{
+	*e = ThinEvent{
 		ID:            r.Text("id"),
 		Object:        Object,
 		Type:          r.Text("type"),
@@ -106,13 +135,14 @@ func readThin(r *eventjson.Reader) (ThinEvent, error) {
 		Livemode:      r.Bool("livemode"),
 		Context:       r.OptionalString("context"),
 		SnapshotEvent: r.OptionalString("snapshot_event"),
-		Reason:        readReason(r.OptionalObject("reason")),
-		RelatedObject: readRelatedObject(r.OptionalObject("related_object")),
+		Reason:        p.readReason(r.OptionalObject("reason")),
+		RelatedObject: p.readRelatedObject(r.OptionalObject("related_object")),
 	}
-	return e, r.Err()
+	return r.Err()
 }
 
-// checkObject comes before every other check, so that a body of another kind is told as that and not by its first odd field.
+// checkObject comes before every other check, so that a body of another kind is reported as the wrong
+// kind, not by its first odd field.
 func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:
@@ -125,27 +155,29 @@ func checkObject(r *eventjson.Reader) error {
 	return nil
 }
 
-func readReason(r *eventjson.Reader) *Reason {
+func (p *parts) readReason(r *eventjson.Reader) *Reason {
 	if r == nil {
 		return nil
 	}
-	reason := &Reason{Type: ReasonType(r.OptionalString("type"))}
+	p.reason.Type = ReasonType(r.OptionalString("type"))
 	if request := r.OptionalObject("request"); request != nil {
-		reason.Request = &ReasonRequest{
+		p.request = ReasonRequest{
 			ID:             request.OptionalString("id"),
 			IdempotencyKey: request.OptionalString("idempotency_key"),
 		}
+		p.reason.Request = &p.request
 	}
-	return reason
+	return &p.reason
 }
 
-func readRelatedObject(r *eventjson.Reader) *RelatedObject {
+func (p *parts) readRelatedObject(r *eventjson.Reader) *RelatedObject {
 	if r == nil {
 		return nil
 	}
-	return &RelatedObject{
+	p.related = RelatedObject{
 		ID:   r.OptionalString("id"),
 		Type: r.OptionalString("type"),
 		URL:  r.OptionalString("url"),
 	}
+	return &p.related
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
@@ -119,6 +120,41 @@ func TestParseThinEventRefuses(t *testing.T) {
 	}
 	if _, err := v2events.ParseThinEvent([]byte(valid)); err != nil {
 		t.Errorf("ParseThinEvent(%s) = %v", valid, err)
+	}
+}
+
+func TestParseDeliveryVerifiesBeforeItParses(t *testing.T) {
+	t.Parallel()
+	payload, junk, snapshot := fixtures(t, "thin")["ping"], []byte(`{"object"`), []byte(`{"object":"event"}`)
+	got, err := v2events.ParseDelivery(payload, secret.Sign(payload, signedAt), newVerifier(t))
+	if err != nil || got.ID != "evt_65RC" || string(got.Raw) != string(payload) {
+		t.Errorf("ParseDelivery = %+v, %v", got, err)
+	}
+	for name, tc := range map[string]struct {
+		payload  []byte
+		header   string
+		verifier *stripesig.Verifier
+		want     error
+	}{
+		"not signed":      {payload, "", newVerifier(t), stripesig.ErrMissing},
+		"forged junk":     {junk, secret.Sign(payload, signedAt), newVerifier(t), stripesig.ErrMismatch},
+		"old":             {payload, secret.Sign(payload, signedAt.Add(-time.Hour)), newVerifier(t), stripesig.ErrExpired},
+		"no verifier":     {payload, secret.Sign(payload, signedAt), nil, stripesig.ErrSecret},
+		"signed junk":     {junk, secret.Sign(junk, signedAt), newVerifier(t), v2events.ErrSyntax},
+		"signed nothing":  {nil, secret.Sign(nil, signedAt), newVerifier(t), v2events.ErrSyntax},
+		"signed snapshot": {snapshot, secret.Sign(snapshot, signedAt), newVerifier(t), v2events.ErrObject},
+	} {
+		if got, err := v2events.ParseDelivery(tc.payload, tc.header, tc.verifier); got != nil || !errors.Is(err, tc.want) {
+			t.Errorf("%s: ParseDelivery = %v, %v; want nil, %v", name, got, err, tc.want)
+		}
+	}
+}
+
+// Parsing is on the way of every delivery; the benchmarks beside stripe-go are in bench/.
+func TestParsingAllocatesLittle(t *testing.T) {
+	payload := fixtures(t, "thin")["error_report_triggered"]
+	if got := testing.AllocsPerRun(100, func() { _, _ = v2events.ParseThinEvent(payload) }); got > 6 {
+		t.Errorf("ParseThinEvent allocates %v times, want at most 6", got)
 	}
 }
 
