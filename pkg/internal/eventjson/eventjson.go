@@ -109,6 +109,9 @@ func skipSpace(text string, i int) int {
 
 // stringEnd returns the index after the valid string that opens at i.
 func stringEnd(text string, i int) int {
+	if end := i + 1 + strings.IndexByte(text[i+1:], '"'); text[end-1] != '\\' {
+		return end + 1 // most strings contain no escaped quote
+	}
 	for i++; text[i] != '"'; i++ {
 		if text[i] == '\\' {
 			i++

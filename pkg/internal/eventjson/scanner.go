@@ -164,15 +164,20 @@ func (s *scanner) array(i, depth int) int {
 }
 
 func (s *scanner) string(i int) int {
-	for i++; i < len(s.text); i++ {
-		switch c := s.text[i]; {
-		case c == '"':
+	text := s.text
+	for i++; i < len(text); i++ {
+		c := text[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		switch c {
+		case '"':
 			return i + 1
-		case c == '\\':
+		case '\\':
 			if i = s.escape(i + 1); i < 0 {
 				return i
 			}
-		case c < ' ':
+		default:
 			return s.fail(invalid)
 		}
 	}
