@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -59,6 +60,31 @@ func NewEventHandler(client *Client, verifier *stripesig.Verifier, fallback Fall
 		return nil, fmt.Errorf("make event handler: %w: client and fallback are both needed", ErrParams)
 	}
 	return &EventHandler{client: client, verifier: verifier, fallback: fallback, callbacks: make(map[string]HandlerFunc)}, nil
+}
+
+// WebhookOptions adjust what [NewWebhookHandler] makes. The zero value, like a nil pointer, is the safe
+// default.
+type WebhookOptions struct {
+	API       *stripeapi.Options // of the Client
+	Signature *stripesig.Options // of the Verifier
+}
+
+// NewWebhookHandler returns an [EventHandler] for a webhook: [NewEventHandler] over a [Client] with the key
+// and a [stripesig.Verifier] for the endpoint's secrets, with the errors of [New], [stripesig.NewVerifier]
+// and NewEventHandler.
+func NewWebhookHandler(key stripeapi.Key, secrets []stripesig.Secret, fallback FallbackFunc, opts *WebhookOptions) (*EventHandler, error) {
+	if opts == nil {
+		opts = new(WebhookOptions)
+	}
+	client, err := New(key, opts.API)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := stripesig.NewVerifier(secrets, opts.Signature)
+	if err != nil {
+		return nil, err
+	}
+	return NewEventHandler(client, verifier, fallback)
 }
 
 // On registers the callback for an event type. Its errors are [ErrParams], [ErrRegistered] and

@@ -182,6 +182,37 @@ func TestHandlerKeepsContextsApart(t *testing.T) {
 	wg.Wait()
 }
 
+func TestNewWebhookHandlerIsComplete(t *testing.T) {
+	t.Parallel()
+	secrets := []stripesig.Secret{secret}
+	for name, tc := range map[string]struct {
+		key      stripeapi.Key
+		secrets  []stripesig.Secret
+		fallback v2events.FallbackFunc
+		want     error
+	}{
+		"no key":      {"", secrets, noFallback(t), stripeapi.ErrOptions},
+		"no secret":   {"rk_test_1", nil, noFallback(t), stripesig.ErrSecret},
+		"no fallback": {"rk_test_1", secrets, nil, v2events.ErrParams},
+	} {
+		if h, err := v2events.NewWebhookHandler(tc.key, tc.secrets, tc.fallback, nil); h != nil || !errors.Is(err, tc.want) {
+			t.Errorf("%s: NewWebhookHandler = %v, %v; want nil, %v", name, h, err, tc.want)
+		}
+	}
+	handled := ""
+	h, err := v2events.NewWebhookHandler("rk_test_1", secrets, func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client, _ bool) error {
+		handled = e.ID
+		return nil
+	}, &v2events.WebhookOptions{Signature: &stripesig.Options{Now: func() time.Time { return signedAt }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := []byte(event("evt_1", "a.b"))
+	if err := h.Handle(t.Context(), payload, secret.Sign(payload, signedAt)); err != nil || handled != "evt_1" {
+		t.Errorf("Handle = %v after handling %q", err, handled)
+	}
+}
+
 func TestOnKind(t *testing.T) {
 	t.Parallel()
 	full := fixtures(t, "full")["error_report_triggered"]
