@@ -11,7 +11,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.9
 	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.10
 	github.com/meterbridge/meterbridge v0.0.0-00010101000000-000000000000
-	github.com/stripe/stripe-go/v85 v85.0.0
+	github.com/stripe/stripe-go/v86 v86.4.0
 )
 
 require (

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stripe/stripe-go/v85"
-	"github.com/stripe/stripe-go/v85/webhook"
+	"github.com/stripe/stripe-go/v86"
+	"github.com/stripe/stripe-go/v86/webhook"
 
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v2events"

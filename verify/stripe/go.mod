@@ -7,7 +7,7 @@ replace github.com/meterbridge/meterbridge => ../../
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/meterbridge/meterbridge v0.0.0-00010101000000-000000000000
-	github.com/stripe/stripe-go/v85 v85.0.0
+	github.com/stripe/stripe-go/v86 v86.4.0
 	github.com/stripe/stripe-mock v0.203.0
 )
 

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/stripe/stripe-go/v85/webhook"
+	"github.com/stripe/stripe-go/v86/webhook"
 
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stripe/stripe-go/v85/webhook"
+	"github.com/stripe/stripe-go/v86/webhook"
 
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
