@@ -1,5 +1,5 @@
-// Package tour_test runs the same tour of Stripe's events with stripe-go and with the packages under pkg/,
-// and compares what the programs print and how long they are.
+// Package tour_test runs the same tour of Stripe's events with stripe-go and with the packages
+// under pkg/, and compares what the programs print and how long they are.
 package tour_test
 
 import (

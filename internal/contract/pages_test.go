@@ -71,6 +71,23 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 }
 
+// stripe.md shows the tours of bench/tour as they are, indented by spaces.
+func TestStripePageShowsTheTours(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/stripe.md")
+	for _, file := range []string{"stripego/plain.go", "stripego/handlers.go", "meterbridge/plain.go", "meterbridge/handlers.go"} {
+		_, function, _ := strings.Cut(read(t, "bench/tour/"+file), "\nfunc ")
+		_, body, _ := strings.Cut(function, "{\n")
+		var shown strings.Builder
+		for line := range strings.Lines(strings.TrimSuffix(body, "}\n")) {
+			shown.WriteString(strings.ReplaceAll(strings.TrimPrefix(line, "\t"), "\t", "    "))
+		}
+		if !strings.Contains(page, "```go\n"+shown.String()+"```") {
+			t.Errorf("docs/stripe.md does not show the body of bench/tour/%s:\n%s", file, &shown)
+		}
+	}
+}
+
 // exists reports whether a test is in a folder of that name; an empty folder stands for any.
 func exists(tests map[string][]string, folder, test string) bool {
 	for _, in := range tests[test] {

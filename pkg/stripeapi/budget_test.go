@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestBudget(t *testing.T) {
+func TestBudgetBoundsACall(t *testing.T) {
 	t.Parallel()
 	// Waits of 0.5 and 1 s end at 1.5 s; the next, of 2 s, would end at 3.5 s and is not begun.
 	inBubble(t, Options{MaxRetries: 9, Budget: 3 * time.Second}, []attempt{{status: 503}}, func(t *testing.T, c *Client, n *network) {

@@ -19,7 +19,7 @@ import (
 
 // A Lambda that was frozen finds its kept-alive connections closed by the other side. Here the
 // server closes them.
-func TestDeadKeepAlive(t *testing.T) {
+func TestDeadKeptAliveConnectionsAreReplaced(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var open []net.Conn
@@ -51,7 +51,7 @@ func TestDeadKeepAlive(t *testing.T) {
 	}
 }
 
-func TestNoAnswer(t *testing.T) {
+func TestNoAnswerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	client := newClient(t, stripeapi.Options{BaseURL: server.URL, MaxRetries: -1})

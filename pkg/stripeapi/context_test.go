@@ -24,7 +24,7 @@ func TestContextsThatCannotBeSentAreRefused(t *testing.T) {
 	}
 }
 
-func TestContextParentsAndChildren(t *testing.T) {
+func TestContextsHaveParentsAndChildren(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		context, parent stripeapi.Context

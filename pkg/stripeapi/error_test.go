@@ -78,7 +78,7 @@ var errorCases = map[string]struct {
 	"not modified":       {answer(304, ``), stripeapi.ErrResponse, true, stripeapi.Error{Status: 304, RequestID: "req_1"}, ""},
 }
 
-func TestErrors(t *testing.T) {
+func TestErrorsAreClassified(t *testing.T) {
 	t.Parallel()
 	for name, tc := range errorCases {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestErrors(t *testing.T) {
 }
 
 // A body of exactly the limit is whole, and the body of an error is kept even if it is not JSON.
-func TestBodies(t *testing.T) {
+func TestBodiesAreWholeOrAnError(t *testing.T) {
 	t.Parallel()
 	full := `{"x":"` + strings.Repeat("x", stripeapi.DefaultMaxBody-8) + `"}`
 	client := newClient(t, stripeapi.Options{HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {

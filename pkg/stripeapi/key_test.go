@@ -56,7 +56,7 @@ func TestKeyIsNeverShown(t *testing.T) {
 	mustHide(t, "String", testKey.String()+testKey.GoString())
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestUnusableKeysAndOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		key  stripeapi.Key
@@ -102,7 +102,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestNewAcceptsLoopback(t *testing.T) {
+func TestPlainHTTPIsForLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{
 		"http://localhost:8787", "http://127.0.0.1:1", "http://127.9.9.9", "http://[::1]:80/stripe/", "https://api.stripe.com/", "https://proxy.example.com/stripe",

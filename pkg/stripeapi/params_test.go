@@ -11,7 +11,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-func TestParams(t *testing.T) {
+func TestParametersAreEncodedAsStripeReadsThem(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2025, 10, 4, 17, 13, 32, 232083866, time.FixedZone("", 2*60*60))
 	params := stripeapi.Params{

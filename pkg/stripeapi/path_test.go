@@ -14,7 +14,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-func TestSanitizeID(t *testing.T) {
+func TestIDsAreEscapedOrRefused(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
 		"evt_test_1":      "evt_test_1",
@@ -49,7 +49,7 @@ func (r refuseAll) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, errors.New("refused")
 }
 
-func TestUnsafePaths(t *testing.T) {
+func TestUnsafePathsAreRefused(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, stripeapi.Options{HTTPClient: &http.Client{Transport: refuseAll{t}}})
 	for name, path := range map[string]string{

@@ -10,7 +10,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-func TestRedirects(t *testing.T) {
+func TestRedirectsStayWithinTheOrigin(t *testing.T) {
 	t.Parallel()
 	elsewhere, stolen := record(t)
 	hops := 0

@@ -80,7 +80,7 @@ var get = Request{Method: http.MethodGet, Path: "/v1/x"}
 
 func shouldRetry(value string) http.Header { return http.Header{"Stripe-Should-Retry": {value}} }
 
-func TestRetryRule(t *testing.T) {
+func TestFaultsAreRetriedAsByStripePython(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		attempt attempt
@@ -122,7 +122,7 @@ func TestRetryRule(t *testing.T) {
 	}
 }
 
-func TestRetryDelays(t *testing.T) {
+func TestRetriesBackOff(t *testing.T) {
 	t.Parallel()
 	opts := Options{MaxRetries: 6, Budget: time.Minute}
 	inBubble(t, opts, []attempt{{status: 503}}, func(t *testing.T, c *Client, n *network) {
@@ -150,7 +150,7 @@ func TestRetryDelays(t *testing.T) {
 	})
 }
 
-func TestRetryCounts(t *testing.T) {
+func TestMaxRetriesBoundsTheTries(t *testing.T) {
 	t.Parallel()
 	for maxRetries, want := range map[int]int{0: 1 + DefaultMaxRetries, -1: 1, 1: 2, 4: 5} {
 		inBubble(t, Options{MaxRetries: maxRetries}, []attempt{{status: 503}}, func(t *testing.T, c *Client, n *network) {
@@ -177,7 +177,7 @@ func TestRetryCounts(t *testing.T) {
 	})
 }
 
-func TestOneIdempotencyKeyPerDo(t *testing.T) {
+func TestTriesShareOneIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	post := Request{Method: http.MethodPost, Path: "/v2/core/event_destinations"}
 	inBubble(t, Options{}, []attempt{{status: 503}}, func(t *testing.T, c *Client, n *network) {
@@ -193,7 +193,7 @@ func TestOneIdempotencyKeyPerDo(t *testing.T) {
 	})
 }
 
-func TestStaleConnection(t *testing.T) {
+func TestStaleConnectionCostsOneFreeTry(t *testing.T) {
 	t.Parallel()
 	stale := attempt{err: io.EOF, reused: true}
 	for name, tc := range map[string]struct {

@@ -119,7 +119,7 @@ var wireCases = map[string]struct {
 	},
 }
 
-func TestWire(t *testing.T) {
+func TestRequestsAreSentAsDocumented(t *testing.T) {
 	t.Parallel()
 	for name, tc := range wireCases {
 		t.Run(name, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestWire(t *testing.T) {
 	}
 }
 
-func TestOptionsOnTheWire(t *testing.T) {
+func TestClientOptionsAreSent(t *testing.T) {
 	t.Parallel()
 	base, got := record(t)
 	client := newClient(t, stripeapi.Options{BaseURL: base, APIVersion: "2025-01-27.acacia", UserAgent: "mine/2"})
@@ -161,7 +161,7 @@ func TestOptionsOnTheWire(t *testing.T) {
 	}
 }
 
-func TestUnusableRequests(t *testing.T) {
+func TestUnusableRequestsAreNotSent(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, stripeapi.Options{HTTPClient: &http.Client{Transport: refuseAll{t}}})
 	const path = "/v2/core/events"
@@ -202,7 +202,7 @@ func TestUnusableRequests(t *testing.T) {
 }
 
 // The client's options and a request's are used alike, and the request's win.
-func TestOptionsOfOneRequest(t *testing.T) {
+func TestRequestOptionsWinOverTheClients(t *testing.T) {
 	t.Parallel()
 	base, got := record(t)
 	client := newClient(t, stripeapi.Options{BaseURL: base}).InContext("acct_client").With(stripeapi.RequestOptions{

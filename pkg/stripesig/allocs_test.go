@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestVerifyAllocations(t *testing.T) {
+func TestVerifyAllocatesNothing(t *testing.T) {
 	v, err := NewVerifier([]Secret{rolled, goldenSecret}, &Options{Now: fixedClock})
 	if err != nil {
 		t.Fatal(err)

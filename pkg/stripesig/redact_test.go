@@ -46,7 +46,7 @@ func mustNotShow(t *testing.T, value any, needle string) {
 	}
 }
 
-func TestSecretRedacts(t *testing.T) {
+func TestSecretIsNeverShown(t *testing.T) {
 	t.Parallel()
 	const hush = "hush"
 	secret := Secret("whsec_" + hush)
@@ -61,7 +61,7 @@ func TestSecretRedacts(t *testing.T) {
 	}
 }
 
-func TestSecretDecodes(t *testing.T) {
+func TestSecretDecodesAsText(t *testing.T) {
 	t.Parallel()
 	var got []Secret
 	if err := json.Unmarshal([]byte(`["whsec_a","whsec_b"]`), &got); err != nil {
@@ -87,7 +87,7 @@ func TestVerifierDoesNotShowItsSecrets(t *testing.T) {
 	}
 }
 
-func TestVerificationErrorRedacts(t *testing.T) {
+func TestVerificationErrorHidesTheInput(t *testing.T) {
 	t.Parallel()
 	const payload, header = "body-from-a-stranger", "t=1,v1=header-from-a-stranger"
 	_, err := newVerifier(t, nil).Verify([]byte(payload), header)

@@ -20,7 +20,7 @@ const (
 		`"created":"2025-01-01T00:00:00.000Z","livemode":false}`
 )
 
-func TestVectors(t *testing.T) {
+func TestVerifyAgreesWithTheVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range readJSON[[]vector](t, vectorsFile) {
 		t.Run(v.Name, func(t *testing.T) {
@@ -43,9 +43,9 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestSignGolden compares with signatures that testdata/golden.py computed by Python's hmac and by
-// openssl.
-func TestSignGolden(t *testing.T) {
+// TestSignAgreesWithPythonAndOpenSSL compares with signatures that testdata/golden.py computed by
+// Python's hmac and by openssl.
+func TestSignAgreesWithPythonAndOpenSSL(t *testing.T) {
 	t.Parallel()
 	type golden struct {
 		Name    string `json:"name"`
@@ -65,8 +65,9 @@ func TestSignGolden(t *testing.T) {
 	}
 }
 
-// TestAgeBoundary moves the clock by less than a second, which vectors.json cannot express.
-func TestAgeBoundary(t *testing.T) {
+// TestAgeIsCheckedToTheInstant moves the clock by less than a second, which vectors.json cannot
+// express.
+func TestAgeIsCheckedToTheInstant(t *testing.T) {
 	t.Parallel()
 	signed := time.Unix(at, 0)
 	for _, c := range []struct {
@@ -161,7 +162,7 @@ func TestEmptySignedPayloadVerifies(t *testing.T) {
 	}
 }
 
-func TestNewVerifierRefuses(t *testing.T) {
+func TestUnusableSecretsAndOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	one := []Secret{goldenSecret}
 	for _, c := range []struct {
@@ -190,7 +191,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 	}
 }
 
-func TestZeroVerifierRefuses(t *testing.T) {
+func TestZeroVerifierRefusesEverything(t *testing.T) {
 	t.Parallel()
 	_, err := new(Verifier).Verify([]byte(goldenPayload), goldenT+","+good)
 	if !errors.Is(err, ErrSecret) {
@@ -211,7 +212,7 @@ func TestVerifierCopiesItsSecrets(t *testing.T) {
 	}
 }
 
-func TestDefaultClock(t *testing.T) {
+func TestTheDefaultClockIsTheSystems(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, nil)
 	if _, err := v.Verify([]byte(goldenPayload), goldenT+","+good); !errors.Is(err, ErrExpired) {
@@ -219,9 +220,9 @@ func TestDefaultClock(t *testing.T) {
 	}
 }
 
-// TestVerifyConcurrently gives each goroutine its own payload, so that states shared by mistake
-// would mix signatures.
-func TestVerifyConcurrently(t *testing.T) {
+// TestVerifyIsSafeForConcurrentUse gives each goroutine its own payload, so that states shared by
+// mistake would mix signatures.
+func TestVerifyIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, &Options{Now: fixedClock})
 	var wg sync.WaitGroup

@@ -63,9 +63,9 @@ var errorNames = map[string]error{
 	"ErrSecret":      ErrSecret,
 }
 
-// TestVectorsAreCurrent fails when vectors.json is not what the tables below make. Run it with
+// TestVectorsFileIsCurrent fails when vectors.json is not what the tables below make. Run it with
 // STRIPESIG_WRITE_VECTORS=1 to write the file.
-func TestVectorsAreCurrent(t *testing.T) {
+func TestVectorsFileIsCurrent(t *testing.T) {
 	t.Parallel()
 	want := encodeVectors(t)
 	if os.Getenv("STRIPESIG_WRITE_VECTORS") == "1" {

@@ -21,11 +21,11 @@ var (
 	ErrPageLoop = errors.New("v1events: list does not advance")
 )
 
-// Client reads v1 events. It is immutable and safe for concurrent use. The zero Client has no key: it
-// sends nothing and fails every call with [stripeapi.ErrRequest].
+// Client reads v1 events. It is immutable and safe for concurrent use. The zero Client has no key:
+// it sends nothing and fails every call with [stripeapi.ErrRequest].
 //
-// Its methods return the errors of [stripeapi.Client.Do] and, for answers that are not what they should
-// be, those of [ParseEvent] and [ErrMismatch].
+// Its methods return the errors of [stripeapi.Client.Do] and, for answers that are not what they
+// should be, those of [ParseEvent] and [ErrMismatch].
 type Client struct{ api *stripeapi.Client }
 
 // New returns a [Client] for a key. Its error and options are those of [stripeapi.New].
@@ -49,9 +49,9 @@ func (c *Client) InContext(stripeContext string) *Client {
 // With returns a [Client] whose requests are sent with o; see [stripeapi.Client.With].
 func (c *Client) With(o stripeapi.RequestOptions) *Client { return &Client{c.api.With(o)} }
 
-// Retrieve returns the event with the id. Stripe keeps events for 30 days; after that, and for an event of
-// another account or mode, the error is [stripeapi.ErrNotFound].
-// See https://docs.stripe.com/api/events/retrieve.
+// Retrieve returns the event with the id. Stripe keeps events for 30 days; after that, and for an
+// event of another account or mode, the error is [stripeapi.ErrNotFound]. See
+// https://docs.stripe.com/api/events/retrieve.
 func (c *Client) Retrieve(ctx context.Context, id string) (*Event, error) {
 	element, err := stripeapi.SanitizeID(id)
 	if err != nil {

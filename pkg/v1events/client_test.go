@@ -28,8 +28,8 @@ type exchange struct {
 	answer  string
 }
 
-// play serves the exchanges in order and returns a Client for them. A request that differs, is one too many
-// or is never made fails the test.
+// play serves the exchanges in order and returns a Client for them. A request that differs, is one
+// too many or is never made fails the test.
 func play(t *testing.T, script ...exchange) *v1events.Client {
 	t.Helper()
 	var mu sync.Mutex
@@ -82,7 +82,7 @@ func page(more bool, ids ...string) string {
 	return fmt.Sprintf(`{"object":"list","url":"/v1/events","has_more":%v,"data":[%s]}`, more, strings.Join(events, ","))
 }
 
-func TestRetrieve(t *testing.T) {
+func TestRetrieveReturnsTheEvent(t *testing.T) {
 	t.Parallel()
 	const missing = `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"id"}}`
 	for name, tc := range map[string]struct {
@@ -133,7 +133,7 @@ func TestListSendsEveryParameter(t *testing.T) {
 	}
 }
 
-func TestListForwards(t *testing.T) {
+func TestListGoesForwards(t *testing.T) {
 	t.Parallel()
 	filter := func(after string) url.Values {
 		q := url.Values{"type": {"a.b"}, "limit": {"2"}}
@@ -160,7 +160,7 @@ func TestListForwards(t *testing.T) {
 	}
 }
 
-func TestListBackwards(t *testing.T) {
+func TestListGoesBackwards(t *testing.T) {
 	t.Parallel()
 	before := func(id string) url.Values { return url.Values{"ending_before": {id}} }
 	ids, err := collect(play(t,
@@ -232,7 +232,7 @@ func TestClientsAreMadeFromAKey(t *testing.T) {
 	}
 }
 
-func TestListErrors(t *testing.T) {
+func TestListsEndWithTheirErrors(t *testing.T) {
 	t.Parallel()
 	after := func(id, answer string) exchange {
 		return exchange{path: "/v1/events", query: url.Values{"starting_after": {id}}, answer: answer}
@@ -263,7 +263,7 @@ func TestListErrors(t *testing.T) {
 	}
 }
 
-func TestListRefuses(t *testing.T) {
+func TestUnusableListsAreRefused(t *testing.T) {
 	t.Parallel()
 	client := play(t)
 	for text, p := range map[string]v1events.ListParams{

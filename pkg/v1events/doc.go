@@ -1,8 +1,9 @@
-// Package v1events verifies, parses and reads Stripe's v1 events, which contain a snapshot of the object
-// they are about.
+// Package v1events verifies, parses and reads Stripe's v1 events, which contain a snapshot of the
+// object they are about.
 //
-// [ConstructEvent] turns a signed webhook delivery into an [Event]; [Client.List] reads the events of the
-// last 30 days. The package example receives a delivery. Thin events belong to package v2events.
+// [ConstructEvent] turns a signed webhook delivery into an [Event]; [Client.List] reads the events
+// of the last 30 days. The package example receives a delivery. Thin events belong to package
+// v2events.
 //
 //	event, err := v1events.ConstructEvent(payload, header, verifier)
 //	if errors.Is(err, v1events.ErrObject) {
@@ -10,22 +11,22 @@
 //	}
 //	fmt.Println(event.Type, string(event.Data.Object))
 //
-// The set of event types is open, and the object stays raw JSON: its shape follows [Event].APIVersion,
-// which the account's owner chooses, and any version is accepted. An event keeps the bytes it was parsed
-// from in Raw.
+// The set of event types is open, and the object stays raw JSON: its shape follows
+// [Event].APIVersion, which the account's owner chooses, and any version is accepted. An event
+// keeps the bytes it was parsed from in Raw.
 //
 // # Bad input
 //
-// Parsing accepts exactly one JSON object in UTF-8, without duplicate names, nested at most 100 deep.
-// Everything else is [ErrSyntax], an object of another kind [ErrObject], and a required member that is
-// missing or of the wrong type [ErrField]. On error the result is nil. Error texts name members and JSON
-// kinds and never quote the payload.
+// Parsing accepts exactly one JSON object in UTF-8, without duplicate names, nested at most 100
+// deep. Everything else is [ErrSyntax], an object of another kind [ErrObject], and a required
+// member that is missing or of the wrong type [ErrField]. On error the result is nil. Error texts
+// name members and JSON kinds and never quote the payload.
 //
 // # Compatibility
 //
-// This module follows semantic versioning. Fields and methods are added in minor versions, so use field
-// names in composite literals. New event types and members of Stripe's are not changes of this package:
-// they pass through.
+// This module follows semantic versioning. Fields and methods are added in minor versions, so use
+// field names in composite literals. New event types and members of Stripe's are not changes of
+// this package: they pass through.
 //
 // See https://docs.stripe.com/api/events.
 package v1events

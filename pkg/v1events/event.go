@@ -27,7 +27,8 @@ var (
 //
 // See https://docs.stripe.com/api/events/object.
 type Event struct {
-	// ID identifies the event ("evt_…"). Stripe may deliver an event several times; deduplicate by ID.
+	// ID identifies the event ("evt_…"). Stripe may deliver an event several times; deduplicate by
+	// ID.
 	ID string
 	// Object is "event".
 	Object string
@@ -57,8 +58,8 @@ type Event struct {
 type Data struct {
 	// Object is the object's JSON.
 	Object json.RawMessage
-	// PreviousAttributes has the former values of the attributes that changed; nil except in events about
-	// updates.
+	// PreviousAttributes has the former values of the attributes that changed; nil except in events
+	// about updates.
 	PreviousAttributes json.RawMessage
 }
 
@@ -68,13 +69,13 @@ type Request struct {
 	IdempotencyKey string
 }
 
-// ConstructEvent verifies a webhook delivery and then parses it; nothing is parsed before it is verified.
-// payload is the exact body and header the value of [stripesig.Header]. Its errors are those of
-// [stripesig.Verifier.Verify] and [ParseEvent]. A nil verifier refuses everything with
+// ConstructEvent verifies a webhook delivery and then parses it; nothing is parsed before it is
+// verified. payload is the exact body and header the value of [stripesig.Header]. Its errors are
+// those of [stripesig.Verifier.Verify] and [ParseEvent]. A nil verifier refuses everything with
 // [stripesig.ErrSecret].
 //
-// Unlike stripe-go's, it accepts a snapshot of any API version: the object in it stays raw JSON, so no
-// shape is assumed. Compare [Event].APIVersion before decoding it.
+// Unlike stripe-go's, it accepts a snapshot of any API version: the object in it stays raw JSON, so
+// no shape is assumed. Compare [Event].APIVersion before decoding it.
 //
 // See https://docs.stripe.com/webhooks#verify-events.
 func ConstructEvent(payload []byte, header string, verifier *stripesig.Verifier) (*Event, error) {
@@ -87,8 +88,8 @@ func ConstructEvent(payload []byte, header string, verifier *stripesig.Verifier)
 	return ParseEvent(payload)
 }
 
-// ParseEvent parses a v1 event whose origin needs no signature, such as one from an EventBridge bus or
-// from Stripe's API. Its errors are [ErrSyntax], [ErrObject] and [ErrField].
+// ParseEvent parses a v1 event whose origin needs no signature, such as one from an EventBridge bus
+// or from Stripe's API. Its errors are [ErrSyntax], [ErrObject] and [ErrField].
 func ParseEvent(body []byte) (*Event, error) {
 	r, err := eventjson.Parse(body)
 	if err != nil {
@@ -118,8 +119,8 @@ func ParseEvent(body []byte) (*Event, error) {
 	return &e, nil
 }
 
-// checkObject comes before every other check, so that a body of another kind is reported as the wrong
-// kind, not by its first odd field.
+// checkObject comes before every other check, so that a body of another kind is reported as the
+// wrong kind, not by its first odd field.
 func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:

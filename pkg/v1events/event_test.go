@@ -16,7 +16,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-func TestParseEvent(t *testing.T) {
+func TestEventsAreParsed(t *testing.T) {
 	t.Parallel()
 	want := map[string]v1events.Event{
 		"customer_updated": {
@@ -53,7 +53,7 @@ func TestParseEvent(t *testing.T) {
 	}
 }
 
-func TestParseEventRefuses(t *testing.T) {
+func TestUnusableEventsAreRefused(t *testing.T) {
 	t.Parallel()
 	const valid = `{"id":"evt_1","object":"event","created":1,"data":{"object":{}},"livemode":true,"type":"a.b","request":null}`
 	for name, tc := range map[string]struct {
@@ -95,7 +95,7 @@ func TestParseEventRefuses(t *testing.T) {
 	}
 }
 
-func TestConstructEvent(t *testing.T) {
+func TestConstructEventVerifiesBeforeItParses(t *testing.T) {
 	t.Parallel()
 	const secret = stripesig.Secret("whsec_test_secret")
 	now := time.Unix(1700000000, 0)
@@ -172,7 +172,8 @@ func TestEventsEncodeAsTheyCame(t *testing.T) {
 	}
 }
 
-// FuzzParseEvent: success means that Raw is the input and that what is required is there; an error means no result.
+// FuzzParseEvent: success means that Raw is the input and that what is required is there; an error
+// means no result.
 func FuzzParseEvent(f *testing.F) {
 	corpus := filepath.Join("testdata", "fuzz", f.Name())
 	if seeds, err := os.ReadDir(corpus); err != nil || len(seeds) == 0 {

@@ -21,32 +21,33 @@ const (
 	MaxListLimit = 100
 )
 
-// ListParams choose events. The zero value means all events of the last 30 days of the key's own account.
+// ListParams choose events. The zero value means all events of the last 30 days of the key's own
+// account.
 type ListParams struct {
 	// Created keeps events that happened in this range.
 	Created Range
 	// DeliverySuccess keeps events that were delivered to all webhook endpoints (true) or were not
 	// (false).
 	DeliverySuccess *bool
-	// StartingAfter and EndingBefore are event ids to continue from, one or the other: StartingAfter
-	// towards older events, EndingBefore towards newer ones.
+	// StartingAfter and EndingBefore are event ids to continue from, one or the other:
+	// StartingAfter towards older events, EndingBefore towards newer ones.
 	StartingAfter, EndingBefore string
-	// Limit is the number of events per page, not of the whole list, at most [MaxListLimit]; zero means
-	// Stripe's default.
+	// Limit is the number of events per page, not of the whole list, at most [MaxListLimit]; zero
+	// means Stripe's default.
 	Limit int
-	// Type keeps events of one type, or of several with a wildcard: "invoice.*". Types keeps events of the
-	// types listed, at most [MaxListTypes]. One or the other.
+	// Type keeps events of one type, or of several with a wildcard: "invoice.*". Types keeps events
+	// of the types listed, at most [MaxListTypes]. One or the other.
 	Type  string
 	Types []string
 	// Expand names members of Stripe's answer to expand, such as "data.data.object.customer".
 	Expand []string
-	// Context is the account, or path of accounts, whose events to list. A [stripeapi.Context] converts
-	// to it.
+	// Context is the account, or path of accounts, whose events to list. A [stripeapi.Context]
+	// converts to it.
 	Context string
 }
 
-// Range bounds a time. A zero time is no bound. Stripe's v1 events happen at whole seconds, and a bound
-// between two seconds is sent as the whole second that means the same.
+// Range bounds a time. A zero time is no bound. Stripe's v1 events happen at whole seconds, and a
+// bound between two seconds is sent as the whole second that means the same.
 type Range struct{ GT, GTE, LT, LTE time.Time }
 
 func (r Range) params() stripeapi.Params {
@@ -61,9 +62,9 @@ func ceil(t time.Time) time.Time {
 	return t.Truncate(time.Second).Add(time.Second)
 }
 
-// List returns the events that p chooses, newest first, or, with EndingBefore, from there on towards the
-// newest. It is lazy: a page is requested when the range reaches it, and ranging again asks Stripe again.
-// An error is the last pair: one of [Client]'s, [ErrParams] or [ErrPageLoop].
+// List returns the events that p chooses, newest first, or, with EndingBefore, from there on
+// towards the newest. It is lazy: a page is requested when the range reaches it, and ranging again
+// asks Stripe again. An error is the last pair: one of [Client]'s, [ErrParams] or [ErrPageLoop].
 //
 // See https://docs.stripe.com/api/events/list and https://docs.stripe.com/api/pagination/auto.
 func (c *Client) List(ctx context.Context, p ListParams) iter.Seq2[*Event, error] {
@@ -87,8 +88,9 @@ func (c *Client) List(ctx context.Context, p ListParams) iter.Seq2[*Event, error
 type Page struct {
 	// Data has the events in the order in which the list goes on.
 	Data []*Event
-	// HasMore reports whether another page follows. To go on later, or in another process, pass the id of
-	// the last event as StartingAfter, or as EndingBefore if that is the direction of the list.
+	// HasMore reports whether another page follows. To go on later, or in another process, pass the
+	// id of the last event as StartingAfter, or as EndingBefore if that is the direction of the
+	// list.
 	HasMore bool
 }
 

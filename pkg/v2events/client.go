@@ -21,11 +21,11 @@ var (
 	ErrNoRelatedObject = errors.New("v2events: event has no related object")
 )
 
-// Client reads events and manages event destinations. It is immutable and safe for concurrent use. The
-// zero Client has no key: it sends nothing and fails every call with [stripeapi.ErrRequest].
+// Client reads events and manages event destinations. It is immutable and safe for concurrent use.
+// The zero Client has no key: it sends nothing and fails every call with [stripeapi.ErrRequest].
 //
-// Its methods return the errors of [stripeapi.Client.Do] and, for answers that are not what they should
-// be, those of [ParseEvent] and [ErrMismatch].
+// Its methods return the errors of [stripeapi.Client.Do] and, for answers that are not what they
+// should be, those of [ParseEvent] and [ErrMismatch].
 type Client struct{ api *stripeapi.Client }
 
 // New returns a [Client] for a key. Its error and options are those of [stripeapi.New].
@@ -49,16 +49,16 @@ func (c *Client) InContext(stripeContext string) *Client {
 // With returns a [Client] whose requests are sent with o; see [stripeapi.Client.With].
 func (c *Client) With(o stripeapi.RequestOptions) *Client { return &Client{c.api.With(o)} }
 
-// Retrieve returns the full event with the id. Stripe keeps events for 30 days; after that, and for an
-// event of another account or mode, the error is [stripeapi.ErrNotFound].
-// See https://docs.stripe.com/api/v2/core/events/retrieve.
+// Retrieve returns the full event with the id. Stripe keeps events for 30 days; after that, and for
+// an event of another account or mode, the error is [stripeapi.ErrNotFound]. See
+// https://docs.stripe.com/api/v2/core/events/retrieve.
 func (c *Client) Retrieve(ctx context.Context, id string) (*Event, error) {
 	return c.get(ctx, id, stripeapi.Request{})
 }
 
 // Fetch returns the full event behind a notification. The notification's context decides, not the
-// Client's: without one, the event is read in the key's own account. An answer with another id or type is
-// [ErrMismatch].
+// Client's: without one, the event is read in the key's own account. An answer with another id or
+// type is [ErrMismatch].
 func (c *Client) Fetch(ctx context.Context, thin *ThinEvent) (*Event, error) {
 	event, err := c.get(ctx, thin.ID, causedBy(thin))
 	if err != nil {
@@ -70,7 +70,8 @@ func (c *Client) Fetch(ctx context.Context, thin *ThinEvent) (*Event, error) {
 	return event, nil
 }
 
-// get reads one event and makes sure that it is the right one. r has the other parts of the request.
+// get reads one event and makes sure that it is the right one. r has the other parts of the
+// request.
 func (c *Client) get(ctx context.Context, id string, r stripeapi.Request) (*Event, error) {
 	element, err := stripeapi.SanitizeID(id)
 	if err != nil {
@@ -91,9 +92,10 @@ func (c *Client) get(ctx context.Context, id string, r stripeapi.Request) (*Even
 	return event, nil
 }
 
-// RelatedObject returns the object that a notification is about as JSON, v1 or v2, read in the context
-// that [Client.Fetch] reads the event in. [RelatedObjectAs] decodes it. If there is none the error is
-// [ErrNoRelatedObject]; a URL that leaves Stripe's origin is [stripeapi.ErrUnsafePath].
+// RelatedObject returns the object that a notification is about as JSON, v1 or v2, read in the
+// context that [Client.Fetch] reads the event in. [RelatedObjectAs] decodes it. If there is none
+// the error is [ErrNoRelatedObject]; a URL that leaves Stripe's origin is
+// [stripeapi.ErrUnsafePath].
 func (c *Client) RelatedObject(ctx context.Context, thin *ThinEvent) (json.RawMessage, error) {
 	if thin.RelatedObject == nil || thin.RelatedObject.URL == "" {
 		return nil, ErrNoRelatedObject
@@ -107,10 +109,10 @@ func (c *Client) RelatedObject(ctx context.Context, thin *ThinEvent) (json.RawMe
 	return body, nil
 }
 
-// RelatedObjectAs returns the object that a notification is about, decoded into T by [encoding/json]:
-// [Meter] or a type of your own. Beside the errors of [Client.RelatedObject] it returns [ErrSyntax],
-// [ErrField] for a member of the wrong type, and what T's own UnmarshalJSON returns: for a [Meter],
-// [ErrObject] if the object is of another kind.
+// RelatedObjectAs returns the object that a notification is about, decoded into T by
+// [encoding/json]: [Meter] or a type of your own. Beside the errors of [Client.RelatedObject] it
+// returns [ErrSyntax], [ErrField] for a member of the wrong type, and what T's own UnmarshalJSON
+// returns: for a [Meter], [ErrObject] if the object is of another kind.
 func RelatedObjectAs[T any](ctx context.Context, c *Client, thin *ThinEvent) (*T, error) {
 	body, err := c.RelatedObject(ctx, thin)
 	if err != nil {
@@ -130,9 +132,9 @@ func RelatedObjectAs[T any](ctx context.Context, c *Client, thin *ThinEvent) (*T
 	return nil, fmt.Errorf("decode related object: %w: %w", ErrField, err)
 }
 
-// causedBy returns what every request that an event causes has: the event's context, of which the absence
-// counts too, and its id for attribution, as Stripe's SDKs send them. The id is escaped because it may
-// contain anything.
+// causedBy returns what every request that an event causes has: the event's context, of which the
+// absence counts too, and its id for attribution, as Stripe's SDKs send them. The id is escaped
+// because it may contain anything.
 func causedBy(thin *ThinEvent) stripeapi.Request {
 	return stripeapi.Request{Context: thin.Context, NoContext: thin.Context == "", Trigger: "event=" + url.QueryEscape(thin.ID)}
 }

@@ -13,7 +13,7 @@ import (
 
 const notFound = `{"error":{"code":"not_found","message":"Not found."}}`
 
-func TestRetrieve(t *testing.T) {
+func TestRetrieveReturnsTheEvent(t *testing.T) {
 	t.Parallel()
 	body := string(fixtures(t, "full")["error_report_triggered"])
 	client := play(t,
@@ -28,7 +28,7 @@ func TestRetrieve(t *testing.T) {
 	}
 }
 
-func TestRetrieveRefuses(t *testing.T) {
+func TestRetrieveReportsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	const uri = "/v2/core/events/evt_1"
 	for name, tc := range map[string]struct {
@@ -68,7 +68,7 @@ func TestRetrieveRefuses(t *testing.T) {
 	}
 }
 
-func TestFetch(t *testing.T) {
+func TestFetchChecksTheAnswer(t *testing.T) {
 	t.Parallel()
 	thin := &v2events.ThinEvent{ID: "evt_1/é", Type: "a.b", Context: "org_1/acct_1"}
 	request := exchange{Method: http.MethodGet, URI: "/v2/core/events/evt_1%2F%C3%A9", Context: "org_1/acct_1", Trigger: "event=evt_1%2F%C3%A9"}
@@ -93,7 +93,7 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-func TestRelatedObject(t *testing.T) {
+func TestRelatedObjectIsReadWithinTheOrigin(t *testing.T) {
 	t.Parallel()
 	const account = "/v2/core/accounts/acct_1?include=configuration.merchant"
 	client := play(t,
@@ -151,7 +151,7 @@ func TestEventsOwnContextDecides(t *testing.T) {
 	}
 }
 
-func TestRelatedObjectAs(t *testing.T) {
+func TestRelatedObjectsDecode(t *testing.T) {
 	t.Parallel()
 	thin := &v2events.ThinEvent{ID: "evt_1", RelatedObject: &v2events.RelatedObject{ID: "mtr_1", URL: "/v1/billing/meters/mtr_1"}}
 	type named struct {
@@ -230,7 +230,7 @@ func TestZeroClientSendsNothing(t *testing.T) {
 	}
 }
 
-func TestCancelledContextStops(t *testing.T) {
+func TestCancelledContextStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -39,15 +39,15 @@ type Destination struct {
 
 // WebhookEndpoint is a destination reached by HTTPS.
 type WebhookEndpoint struct {
-	// SigningSecret verifies deliveries. Stripe shows it once, in the answer to [Destinations.Create];
-	// otherwise it is "".
+	// SigningSecret verifies deliveries. Stripe shows it once, in the answer to
+	// [Destinations.Create]; otherwise it is "".
 	SigningSecret stripesig.Secret `json:"signing_secret"`
 	// URL is "" unless [IncludeURL] was asked for.
 	URL string `json:"url"`
 }
 
-// AmazonEventBridge is a destination in AWS. Its event source must be associated with a bus within 7
-// days.
+// AmazonEventBridge is a destination in AWS. Its event source must be associated with a bus within
+// 7 days.
 type AmazonEventBridge struct {
 	AWSAccountID         string            `json:"aws_account_id"`
 	AWSEventSourceARN    string            `json:"aws_event_source_arn"`
@@ -73,8 +73,8 @@ type DisabledDetails struct {
 	Reason DisabledReason `json:"reason"`
 }
 
-// parseDestination decodes Stripe's answer. The errors of encoding/json name members and kinds, so they
-// contain no secret.
+// parseDestination decodes Stripe's answer. The errors of encoding/json name members and kinds, so
+// they contain no secret.
 func parseDestination(body []byte) (*Destination, error) {
 	var d Destination
 	if err := json.Unmarshal(body, &d); err != nil {

@@ -16,17 +16,17 @@ const destinationsPath = "/v2/core/event_destinations"
 
 // Destinations manages event destinations. It is immutable and safe for concurrent use.
 //
-// Its methods return the errors of [Client]'s, and [ErrParams] for parameters that Stripe would refuse.
-// A retry of Destinations' own sends the same idempotency key again; to repeat a call safely from
-// outside, choose the key with [Destinations.With].
-// See https://docs.stripe.com/api/v2/core/event-destinations.
+// Its methods return the errors of [Client]'s, and [ErrParams] for parameters that Stripe would
+// refuse. A retry of Destinations' own sends the same idempotency key again; to repeat a call
+// safely from outside, choose the key with [Destinations.With]. See
+// https://docs.stripe.com/api/v2/core/event-destinations.
 type Destinations struct{ api *stripeapi.Client }
 
 // Destinations returns the event destinations of the Client's account.
 func (c *Client) Destinations() *Destinations { return &Destinations{c.api} }
 
-// With returns Destinations whose requests are sent with o, which can set the idempotency key of any of
-// them; see [stripeapi.Client.With].
+// With returns Destinations whose requests are sent with o, which can set the idempotency key of
+// any of them; see [stripeapi.Client.With].
 func (d *Destinations) With(o stripeapi.RequestOptions) *Destinations {
 	return &Destinations{d.api.With(o)}
 }
@@ -108,9 +108,8 @@ func (d *Destinations) Enable(ctx context.Context, id string) (*Destination, err
 	return d.act(ctx, "enable", id, stripeapi.Request{Method: http.MethodPost, Path: "/enable", Body: including{[]Include{IncludeURL}}})
 }
 
-// Disable makes Stripe stop sending events. Stripe gives up retries that fall due while a destination is
-// disabled.
-// See https://docs.stripe.com/api/v2/core/event-destinations/disable.
+// Disable makes Stripe stop sending events. Stripe gives up retries that fall due while a
+// destination is disabled. See https://docs.stripe.com/api/v2/core/event-destinations/disable.
 func (d *Destinations) Disable(ctx context.Context, id string) (*Destination, error) {
 	return d.act(ctx, "disable", id, stripeapi.Request{Method: http.MethodPost, Path: "/disable", Body: including{[]Include{IncludeURL}}})
 }
@@ -135,8 +134,8 @@ func (d *Destinations) Ping(ctx context.Context, id string) (*Event, error) {
 	return event, nil
 }
 
-// act sends a request about one destination; r.Path is what follows the id. The answer must be about the
-// same destination.
+// act sends a request about one destination; r.Path is what follows the id. The answer must be
+// about the same destination.
 func (d *Destinations) act(ctx context.Context, verb, id string, r stripeapi.Request) (*Destination, error) {
 	doing := verb + " destination"
 	element, err := stripeapi.SanitizeID(id)
@@ -172,8 +171,9 @@ type including struct {
 	Include []Include `json:"include"`
 }
 
-// DestinationCreateParams describe a new destination. Name, Type, EventPayload, EnabledEvents and the
-// member that Type names are required. [ThinWebhook] fills them in for the most common destination.
+// DestinationCreateParams describe a new destination. Name, Type, EventPayload, EnabledEvents and
+// the member that Type names are required. [ThinWebhook] fills them in for the most common
+// destination.
 type DestinationCreateParams struct {
 	Name        string          `json:"name"`
 	Description string          `json:"description,omitempty"`
@@ -184,27 +184,28 @@ type DestinationCreateParams struct {
 	EnabledEvents []string `json:"enabled_events"`
 	// EventsFrom says whose events to send; nil means Stripe's default, [FromSelf].
 	EventsFrom []EventSource `json:"events_from,omitempty"`
-	// SnapshotAPIVersion fixes the version of snapshot payloads. Leave it empty for thin events, which
-	// have no version.
+	// SnapshotAPIVersion fixes the version of snapshot payloads. Leave it empty for thin events,
+	// which have no version.
 	SnapshotAPIVersion string            `json:"snapshot_api_version,omitempty"`
 	Metadata           map[string]string `json:"metadata,omitempty"`
-	// Include asks for members that are null otherwise. Nil means all: the URL of a webhook endpoint
-	// and, this once, its signing secret.
+	// Include asks for members that are null otherwise. Nil means all: the URL of a webhook
+	// endpoint and, this once, its signing secret.
 	Include []Include `json:"include,omitempty"`
 
 	WebhookEndpoint   *WebhookEndpointParams   `json:"webhook_endpoint,omitempty"`
 	AmazonEventBridge *AmazonEventBridgeParams `json:"amazon_eventbridge,omitempty"`
 	AzureEventGrid    *AzureEventGridParams    `json:"azure_event_grid,omitempty"`
 
-	// Context is the account, or path of accounts, to act for. A [stripeapi.Context] converts to it.
+	// Context is the account, or path of accounts, to act for. A [stripeapi.Context] converts to
+	// it.
 	Context string `json:"-"`
-	// IdempotencyKey makes it safe to repeat the call after an unclear result. By default each call has
-	// a key of its own.
+	// IdempotencyKey makes it safe to repeat the call after an unclear result. By default each call
+	// has a key of its own.
 	IdempotencyKey string `json:"-"`
 }
 
-// ThinWebhook returns the parameters of a webhook endpoint that receives thin events of the types. Pass
-// them to [Destinations.Create], after changes if need be.
+// ThinWebhook returns the parameters of a webhook endpoint that receives thin events of the types.
+// Pass them to [Destinations.Create], after changes if need be.
 func ThinWebhook(name, url string, eventTypes ...string) DestinationCreateParams {
 	return DestinationCreateParams{
 		Name:            name,
@@ -220,7 +221,8 @@ type WebhookEndpointParams struct {
 	URL string `json:"url"`
 }
 
-// AmazonEventBridgeParams name the AWS account of 12 digits and the region to create the partner event source in.
+// AmazonEventBridgeParams name the AWS account of 12 digits and the region to create the partner
+// event source in.
 type AmazonEventBridgeParams struct {
 	AWSAccountID string `json:"aws_account_id"`
 	AWSRegion    string `json:"aws_region"`
@@ -233,12 +235,13 @@ type AzureEventGridParams struct {
 	AzureSubscriptionID    string `json:"azure_subscription_id"`
 }
 
-// DestinationListParams choose a page size and what to include. The zero value lists all destinations
-// of the key's own account.
+// DestinationListParams choose a page size and what to include. The zero value lists all
+// destinations of the key's own account.
 type DestinationListParams struct {
 	// Limit is the number of destinations per page; zero means Stripe's default.
 	Limit int
-	// Include asks for members that are null otherwise; nil means [IncludeURL], an empty slice nothing.
+	// Include asks for members that are null otherwise; nil means [IncludeURL], an empty slice
+	// nothing.
 	Include []Include
 	// Context is the account, or path of accounts, whose destinations to list.
 	Context string
@@ -246,8 +249,9 @@ type DestinationListParams struct {
 	PageURL string
 }
 
-// DestinationUpdateParams say what to change; nil members stay as they are. The type, the payload, the
-// snapshot version and whose events are sent cannot change: create another destination for that.
+// DestinationUpdateParams say what to change; nil members stay as they are. The type, the payload,
+// the snapshot version and whose events are sent cannot change: create another destination for
+// that.
 type DestinationUpdateParams struct {
 	Name        *string `json:"name,omitempty"`
 	Description *string `json:"description,omitempty"`
@@ -256,13 +260,15 @@ type DestinationUpdateParams struct {
 	// Metadata is merged into the current metadata; a nil value removes its key.
 	Metadata        map[string]*string     `json:"metadata,omitempty"`
 	WebhookEndpoint *WebhookEndpointParams `json:"webhook_endpoint,omitempty"`
-	// Include asks for members that are null otherwise; nil means [IncludeURL], an empty slice nothing.
+	// Include asks for members that are null otherwise; nil means [IncludeURL], an empty slice
+	// nothing.
 	Include []Include `json:"include,omitempty"`
 
-	// Context is the account, or path of accounts, to act for. A [stripeapi.Context] converts to it.
+	// Context is the account, or path of accounts, to act for. A [stripeapi.Context] converts to
+	// it.
 	Context string `json:"-"`
-	// IdempotencyKey makes it safe to repeat the call after an unclear result. By default each call has
-	// a key of its own.
+	// IdempotencyKey makes it safe to repeat the call after an unclear result. By default each call
+	// has a key of its own.
 	IdempotencyKey string `json:"-"`
 }
 

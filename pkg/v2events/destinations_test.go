@@ -22,7 +22,7 @@ const webhookDestination = `{"id":"ed_1","object":"v2.core.event_destination","n
 	"status":"enabled","status_details":null,"livemode":false,"metadata":{"team":"billing"},"created":"2024-10-22T16:20:09.931Z","updated":"2024-10-22T16:20:09.937Z",
 	"webhook_endpoint":{"signing_secret":"whsec_hush","url":"https://example.com/hook"},"amazon_eventbridge":null,"azure_event_grid":null}`
 
-func TestUpdateDestination(t *testing.T) {
+func TestUpdateSendsOnlyChanges(t *testing.T) {
 	t.Parallel()
 	client := play(t,
 		exchange{
@@ -54,7 +54,7 @@ func TestUpdateDestination(t *testing.T) {
 	}
 }
 
-func TestDestinationActions(t *testing.T) {
+func TestDestinationsAreRetrievedSwitchedPingedAndDeleted(t *testing.T) {
 	t.Parallel()
 	const include = `{"include":["webhook_endpoint.url"]}`
 	client := play(t,
@@ -85,8 +85,9 @@ func TestDestinationActions(t *testing.T) {
 	}
 }
 
-// Each call meets each fault: an id that would make another path, an error of Stripe's, an answer about something else.
-func TestDestinationFaults(t *testing.T) {
+// Each call meets each fault: an id that would make another path, an error of Stripe's, an answer
+// about something else.
+func TestDestinationCallsReportWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	calls := map[string]func(d *v2events.Destinations, id string) error{
 		"retrieve": func(d *v2events.Destinations, id string) error { _, err := d.Retrieve(t.Context(), id); return err },
@@ -130,7 +131,7 @@ func TestDestinationFaults(t *testing.T) {
 	}
 }
 
-func TestListDestinations(t *testing.T) {
+func TestDestinationsAreListed(t *testing.T) {
 	t.Parallel()
 	page2 := `{"data":[{"id":"ed_2"}],"next_page_url":null}`
 	client := play(t,
@@ -167,7 +168,7 @@ func TestListDestinations(t *testing.T) {
 var uuid4 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
 // Every request that changes something has an idempotency key: a random one, or the caller's.
-func TestDestinationIdempotencyKeys(t *testing.T) {
+func TestDestinationChangesHaveIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	var key string
 	api := stubFunc(t, func(r *http.Request) (int, string) {
@@ -227,7 +228,7 @@ func TestThinWebhookIsComplete(t *testing.T) {
 	}
 }
 
-func TestDestinationPages(t *testing.T) {
+func TestDestinationPagesAreResumed(t *testing.T) {
 	t.Parallel()
 	const second = "/v2/core/event_destinations?page=2"
 	client := play(t,
@@ -254,7 +255,7 @@ func TestDestinationPages(t *testing.T) {
 	}
 }
 
-func TestCreateDestination(t *testing.T) {
+func TestCreateReturnsTheSecretAndHidesIt(t *testing.T) {
 	t.Parallel()
 	client := play(t, exchange{
 		Method: http.MethodPost, URI: destinationsURI, Context: "acct_1", answer: webhookDestination,
@@ -283,7 +284,7 @@ func TestCreateDestination(t *testing.T) {
 	}
 }
 
-func TestDestinationInTheCloud(t *testing.T) {
+func TestDestinationsInTheCloudAreCreated(t *testing.T) {
 	t.Parallel()
 	client := play(t,
 		exchange{
@@ -320,7 +321,7 @@ func TestDestinationInTheCloud(t *testing.T) {
 	}
 }
 
-func TestCreateDestinationRefuses(t *testing.T) {
+func TestUnusableDestinationsAreRefused(t *testing.T) {
 	t.Parallel()
 	client := play(t).Destinations()
 	for text, change := range map[string]func(*v2events.DestinationCreateParams){
@@ -353,7 +354,7 @@ func TestCreateDestinationRefuses(t *testing.T) {
 }
 
 // A type of tomorrow is for Stripe to judge, whatever place comes with it.
-func TestCreateDestinationOfUnknownType(t *testing.T) {
+func TestDestinationsOfUnknownTypeAreSent(t *testing.T) {
 	t.Parallel()
 	p := webhookParams()
 	p.Type, p.Include = "carrier_pigeon", []v2events.Include{}

@@ -12,7 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-func TestUnwrapEnvelope(t *testing.T) {
+func TestEnvelopesAreUnwrapped(t *testing.T) {
 	t.Parallel()
 	const partner = v2events.PartnerSourcePrefix + "ed_test_61R2"
 	envelopes, newYear := fixtures(t, "envelopes"), time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -63,7 +63,7 @@ func TestUnwrapEnvelope(t *testing.T) {
 	}
 }
 
-func TestUnwrapEnvelopeInOrder(t *testing.T) {
+func TestEnvelopesAreRecognisedInTheSDKsOrder(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]v2events.Carrier{
 		`{"detail":{},"specversion":"1.0","data":{},"object":"event"}`:      v2events.CarrierEventBridge,
@@ -79,7 +79,7 @@ func TestUnwrapEnvelopeInOrder(t *testing.T) {
 }
 
 // A carrier's time is a convenience, so an odd one must not cost the event.
-func TestUnwrapEnvelopeToleratesAnyTime(t *testing.T) {
+func TestOddTimesOfEnvelopesAreZero(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Time{
 		`"2025-01-01T00:00:00.5Z"`:        time.Date(2025, 1, 1, 0, 0, 0, 5e8, time.UTC),
@@ -98,7 +98,7 @@ func TestUnwrapEnvelopeToleratesAnyTime(t *testing.T) {
 	}
 }
 
-func TestUnwrapEnvelopeRefuses(t *testing.T) {
+func TestUnusableEnvelopesAreRefused(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]error{
 		`{}`:                                 v2events.ErrEnvelope,
@@ -126,7 +126,7 @@ func TestUnwrapEnvelopeRefuses(t *testing.T) {
 	}
 }
 
-func TestParseEnvelopeGivesTheEvent(t *testing.T) {
+func TestParseEnvelopeReturnsTheEvent(t *testing.T) {
 	t.Parallel()
 	full := string(fixtures(t, "full")["error_report_triggered"])
 	snapshot := `{"id":"evt_1","object":"event","type":"customer.created","created":1,"livemode":true,"data":{"object":{}}}`
@@ -172,7 +172,7 @@ func TestParseEnvelopeGivesTheEvent(t *testing.T) {
 	}
 }
 
-func TestParseEnvelopeRefuses(t *testing.T) {
+func TestEnvelopesOfOtherThingsAreRefused(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]error{
 		`{}`:                               v2events.ErrEnvelope,

@@ -9,26 +9,28 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/internal/eventjson"
 )
 
-// Event is a full v2 event as Stripe's API returns it. Data and Changes are nil when Stripe sent null or nothing.
+// Event is a full v2 event as Stripe's API returns it. Data and Changes are nil when Stripe sent
+// null or nothing.
 //
 // See https://docs.stripe.com/api/v2/core/events/object.
 type Event struct {
 	ThinEvent
 	// Data is the JSON object that the event type defines; [Kind.Data] decodes it.
 	Data json.RawMessage
-	// Changes has the members "before" and "after" with the fields that changed, if Stripe sends them.
+	// Changes has the members "before" and "after" with the fields that changed, if Stripe sends
+	// them.
 	Changes json.RawMessage
 }
 
-// ParseEvent parses a full event. Its errors are those of [ParseThinEvent]. A thin event parses as well:
-// as a full event without Data.
+// ParseEvent parses a full event. Its errors are those of [ParseThinEvent]. A thin event parses as
+// well: as a full event without Data.
 func ParseEvent(body []byte) (*Event, error) {
 	e, _, err := parseEvent(body)
 	return e, err
 }
 
-// parseEvent also reports whether the event is a full one: a thin one has no "data" member, not even
-// null.
+// parseEvent also reports whether the event is a full one: a thin one has no "data" member, not
+// even null.
 func parseEvent(body []byte) (e *Event, full bool, err error) {
 	r, err := eventjson.Parse(body)
 	if err != nil {
@@ -86,8 +88,8 @@ func (e ThinEvent) members() thinMembers {
 	return m
 }
 
-// MarshalJSON returns Raw, so that nothing that Stripe sent is lost. An event made by hand, without Raw,
-// is encoded from its fields.
+// MarshalJSON returns Raw, so that nothing that Stripe sent is lost. An event made by hand, without
+// Raw, is encoded from its fields.
 func (e ThinEvent) MarshalJSON() ([]byte, error) {
 	if e.Raw != nil {
 		return e.Raw, nil
@@ -105,8 +107,8 @@ func (e *ThinEvent) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON returns Raw, so that nothing that Stripe sent is lost. An event made by hand, without Raw,
-// is encoded from its fields.
+// MarshalJSON returns Raw, so that nothing that Stripe sent is lost. An event made by hand, without
+// Raw, is encoded from its fields.
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.Raw != nil {
 		return e.Raw, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-func TestParseEvent(t *testing.T) {
+func TestEventsAreParsed(t *testing.T) {
 	t.Parallel()
 	want := map[string]struct {
 		id, changes string
@@ -35,7 +35,7 @@ func TestParseEvent(t *testing.T) {
 	}
 }
 
-func TestParseEventRefuses(t *testing.T) {
+func TestUnusableEventsAreRefused(t *testing.T) {
 	t.Parallel()
 	const begin = `{"id":"evt_1","object":"v2.core.event","type":"a.b","created":"2025-01-01T00:00:00Z","livemode":false`
 	for body, want := range map[string]error{
@@ -75,7 +75,8 @@ func TestEventsEncodeAsTheyCame(t *testing.T) {
 		if err := json.Unmarshal(payload, &members); err != nil {
 			t.Fatal(err)
 		}
-		// By fields, what was absent is null and {} is null, which are the same to every reader of events.
+		// By fields, what was absent is null and {} is null, which are the same to every reader of
+		// events.
 		for _, optional := range []string{"context", "reason", "related_object", "changes"} {
 			if v, ok := members[optional].(map[string]any); !ok && members[optional] == nil || optional == "related_object" && len(v) == 0 {
 				members[optional] = nil
@@ -118,7 +119,7 @@ func TestZeroTimesEncodeAsAbsent(t *testing.T) {
 	}
 }
 
-func TestUnmarshalRefuses(t *testing.T) {
+func TestUnmarshalRefusesOtherObjects(t *testing.T) {
 	t.Parallel()
 	for _, into := range []any{new(v2events.ThinEvent), new(v2events.Event)} {
 		if err := json.Unmarshal([]byte(`{"object":"event"}`), into); !errors.Is(err, v2events.ErrObject) {
@@ -136,7 +137,8 @@ func marshal(t *testing.T, v any) []byte {
 	return data
 }
 
-// sameJSON compares what v encodes to with want, as JSON values whose date-times are equal if they are the same instant.
+// sameJSON compares what v encodes to with want, as JSON values whose date-times are equal if they
+// are the same instant.
 func sameJSON(t *testing.T, what string, v any, want []byte) {
 	t.Helper()
 	var wantValue, gotValue any

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// The catalogue of event types, with its API version, source and date. The generator also writes the
-// default version of package stripeapi, so that the two always agree.
+// The catalogue of event types, with its API version, source and date. The generator also writes
+// the default version of package stripeapi, so that the two always agree.
 //
 //go:generate go run ../../internal/catalogue
 //go:embed event_types.txt

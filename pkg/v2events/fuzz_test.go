@@ -21,8 +21,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// seed adds the fixtures of the named folders and makes sure that the target's own corpus is there: a
-// target without seeds would pass without having tried anything.
+// seed adds the fixtures of the named folders and makes sure that the target's own corpus is there:
+// a target without seeds would pass without having tried anything.
 func seed(f *testing.F, dirs ...string) {
 	f.Helper()
 	corpus := filepath.Join("testdata", "fuzz", f.Name())
@@ -40,8 +40,8 @@ func eventError(err error) bool {
 	return errors.Is(err, v2events.ErrSyntax) || errors.Is(err, v2events.ErrObject) || errors.Is(err, v2events.ErrField)
 }
 
-// FuzzParseThinEvent: success means that Raw is the input, that encoding/json agrees and that what is
-// required is there; an error means that there is no result.
+// FuzzParseThinEvent: success means that Raw is the input, that encoding/json agrees and that what
+// is required is there; an error means that there is no result.
 func FuzzParseThinEvent(f *testing.F) {
 	seed(f, "thin", "full", "envelopes")
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -82,7 +82,8 @@ func FuzzParseThinEvent(f *testing.F) {
 	})
 }
 
-// FuzzParseEvent: what FuzzParseThinEvent says holds for full events, and data decodes or gives a clear error.
+// FuzzParseEvent: what FuzzParseThinEvent says holds for full events, and data decodes or gives a
+// clear error.
 func FuzzParseEvent(f *testing.F) {
 	seed(f, "thin", "full")
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -121,8 +122,8 @@ func FuzzParseEvent(f *testing.F) {
 	})
 }
 
-// FuzzUnwrapEnvelope: the payload is a part of the input, byte for byte, and an error means that there is
-// no result.
+// FuzzUnwrapEnvelope: the payload is a part of the input, byte for byte, and an error means that
+// there is no result.
 func FuzzUnwrapEnvelope(f *testing.F) {
 	seed(f, "envelopes", "thin")
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -136,8 +137,8 @@ func FuzzUnwrapEnvelope(f *testing.F) {
 	})
 }
 
-// FuzzParseDelivery: what is not signed is refused before it is parsed, and what is signed parses as
-// ParseThinEvent says.
+// FuzzParseDelivery: what is not signed is refused before it is parsed, and what is signed parses
+// as ParseThinEvent says.
 func FuzzParseDelivery(f *testing.F) {
 	seed(f)
 	verifier := newVerifier(f)
@@ -156,8 +157,8 @@ func FuzzParseDelivery(f *testing.F) {
 	})
 }
 
-// FuzzParseEnvelope: one event comes out, the one that UnwrapEnvelope finds, or an error; and a handler
-// dispatches exactly the v2 events.
+// FuzzParseEnvelope: one event comes out, the one that UnwrapEnvelope finds, or an error; and a
+// handler dispatches exactly the v2 events.
 func FuzzParseEnvelope(f *testing.F) {
 	seed(f, "envelopes", "thin", "full")
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -188,7 +189,8 @@ func FuzzParseEnvelope(f *testing.F) {
 	})
 }
 
-// FuzzServeHTTP: an event is handled only if it is signed, and no answer repeats anything of the request.
+// FuzzServeHTTP: an event is handled only if it is signed, and no answer repeats anything of the
+// request.
 func FuzzServeHTTP(f *testing.F) {
 	seed(f)
 	verifier := newVerifier(f)
@@ -243,8 +245,8 @@ func FuzzMeter(f *testing.F) {
 	})
 }
 
-// FuzzPages: wherever a page URL, from storage or from an answer, leads, requests go to the origin, and the
-// list ends with a known error at most.
+// FuzzPages: wherever a page URL, from storage or from an answer, leads, requests go to the origin,
+// and the list ends with a known error at most.
 func FuzzPages(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, pageURL, next string) {

@@ -22,23 +22,25 @@ var (
 	ErrClosed = errors.New("v2events: registration is closed")
 )
 
-// HandlerFunc handles one event. The client is bound to the event's context; an error is returned by
-// [EventHandler.Handle] or whichever method was called.
+// HandlerFunc handles one event. The client is bound to the event's context; an error is returned
+// by [EventHandler.Handle] or whichever method was called.
 type HandlerFunc func(ctx context.Context, event *ThinEvent, client *Client) error
 
 // FallbackFunc handles an event whose type has no callback; known reports what [KnownType] does.
 type FallbackFunc func(ctx context.Context, event *ThinEvent, client *Client, known bool) error
 
-// PreHandleFunc looks at every event before its callback, for logging or to recognise duplicates. If it
-// returns false or an error, the event has been handled: neither callback nor fallback is called.
+// PreHandleFunc looks at every event before its callback, for logging or to recognise duplicates.
+// If it returns false or an error, the event has been handled: neither callback nor fallback is
+// called.
 type PreHandleFunc func(ctx context.Context, event *ThinEvent, client *Client) (proceed bool, err error)
 
-// EventHandler routes events to callbacks by type. Register callbacks first; the first event, also one
-// that is refused, closes registration, so that no event is routed differently from the one before.
+// EventHandler routes events to callbacks by type. Register callbacks first; the first event, also
+// one that is refused, closes registration, so that no event is routed differently from the one
+// before.
 //
-// Events come in through [EventHandler.Handle], or [EventHandler.ServeHTTP], if they are signed; and
-// through [EventHandler.HandleEnvelope] or [EventHandler.Dispatch] if a bus delivers them, which vouches
-// for them. It is safe for concurrent use.
+// Events come in through [EventHandler.Handle], or [EventHandler.ServeHTTP], if they are signed;
+// and through [EventHandler.HandleEnvelope] or [EventHandler.Dispatch] if a bus delivers them,
+// which vouches for them. It is safe for concurrent use.
 type EventHandler struct {
 	client   *Client
 	verifier *stripesig.Verifier
@@ -51,10 +53,10 @@ type EventHandler struct {
 	callbacks map[string]HandlerFunc
 }
 
-// NewEventHandler returns an [EventHandler] whose callbacks use client and which verifies signatures with
-// verifier. Without a verifier every signed event is refused with [stripesig.ErrSecret]. If no callback
-// sends requests, as for full events from a bus, client can be new(Client). The error is [ErrParams] if
-// client or fallback is nil.
+// NewEventHandler returns an [EventHandler] whose callbacks use client and which verifies
+// signatures with verifier. Without a verifier every signed event is refused with
+// [stripesig.ErrSecret]. If no callback sends requests, as for full events from a bus, client can
+// be new(Client). The error is [ErrParams] if client or fallback is nil.
 func NewEventHandler(client *Client, verifier *stripesig.Verifier, fallback FallbackFunc) (*EventHandler, error) {
 	if client == nil || fallback == nil {
 		return nil, fmt.Errorf("make event handler: %w: client and fallback are both needed", ErrParams)
@@ -62,16 +64,16 @@ func NewEventHandler(client *Client, verifier *stripesig.Verifier, fallback Fall
 	return &EventHandler{client: client, verifier: verifier, fallback: fallback, callbacks: make(map[string]HandlerFunc)}, nil
 }
 
-// WebhookOptions adjust what [NewWebhookHandler] makes. The zero value, like a nil pointer, is the safe
-// default.
+// WebhookOptions adjust what [NewWebhookHandler] makes. The zero value, like a nil pointer, is the
+// safe default.
 type WebhookOptions struct {
 	API       *stripeapi.Options // of the Client
 	Signature *stripesig.Options // of the Verifier
 }
 
-// NewWebhookHandler returns an [EventHandler] for a webhook: [NewEventHandler] over a [Client] with the key
-// and a [stripesig.Verifier] for the endpoint's secrets, with the errors of [New], [stripesig.NewVerifier]
-// and NewEventHandler.
+// NewWebhookHandler returns an [EventHandler] for a webhook: [NewEventHandler] over a [Client] with
+// the key and a [stripesig.Verifier] for the endpoint's secrets, with the errors of [New],
+// [stripesig.NewVerifier] and NewEventHandler.
 func NewWebhookHandler(key stripeapi.Key, secrets []stripesig.Secret, fallback FallbackFunc, opts *WebhookOptions) (*EventHandler, error) {
 	if opts == nil {
 		opts = new(WebhookOptions)
@@ -102,9 +104,9 @@ func (h *EventHandler) On(eventType string, callback HandlerFunc) error {
 	return nil
 }
 
-// OnKind registers a callback that receives the full event and its data, typed. The event is fetched,
-// unless an envelope contained it already. [ClientFrom] gives the callback a client that is bound to the
-// event's context. Its errors are those of [EventHandler.On].
+// OnKind registers a callback that receives the full event and its data, typed. The event is
+// fetched, unless an envelope contained it already. [ClientFrom] gives the callback a client that
+// is bound to the event's context. Its errors are those of [EventHandler.On].
 func OnKind[D any](h *EventHandler, kind Kind[D], callback func(ctx context.Context, event *Event, data *D) error) error {
 	if callback == nil {
 		return h.On(kind.Type(), nil)
@@ -125,8 +127,8 @@ func OnKind[D any](h *EventHandler, kind Kind[D], callback func(ctx context.Cont
 	})
 }
 
-// PreHandle registers a hook that is called before the callback of every event and can stop it. Its errors
-// are those of [EventHandler.On].
+// PreHandle registers a hook that is called before the callback of every event and can stop it. Its
+// errors are those of [EventHandler.On].
 func (h *EventHandler) PreHandle(hook PreHandleFunc) error {
 	if hook == nil {
 		return fmt.Errorf("register pre-handle hook: %w: it is nil", ErrParams)
@@ -141,7 +143,8 @@ func (h *EventHandler) PreHandle(hook PreHandleFunc) error {
 }
 
 // OnError registers a hook that receives each error for which [EventHandler.ServeHTTP] answers with
-// another status than 200, since an answer does not contain it. Its errors are those of [EventHandler.On].
+// another status than 200, since an answer does not contain it. Its errors are those of
+// [EventHandler.On].
 func (h *EventHandler) OnError(hook func(ctx context.Context, err error)) error {
 	if hook == nil {
 		return fmt.Errorf("register error hook: %w: it is nil", ErrParams)
@@ -174,9 +177,9 @@ func (h *EventHandler) Handle(ctx context.Context, payload []byte, header string
 }
 
 // HandleEnvelope handles the event in an EventBridge or Event Grid envelope, or a bare payload. No
-// signature is checked: use it where the carrier is trusted, never for what anyone can send. Its errors
-// are those of [ParseEnvelope], [ErrObject] for a v1 snapshot event, and those of the hook and the
-// callback.
+// signature is checked: use it where the carrier is trusted, never for what anyone can send. Its
+// errors are those of [ParseEnvelope], [ErrObject] for a v1 snapshot event, and those of the hook
+// and the callback.
 func (h *EventHandler) HandleEnvelope(ctx context.Context, body []byte) error {
 	h.close()
 	envelope, err := ParseEnvelope(body)
@@ -191,8 +194,8 @@ func (h *EventHandler) HandleEnvelope(ctx context.Context, body []byte) error {
 	return h.dispatch(ctx, &envelope.Event.ThinEvent, nil)
 }
 
-// Dispatch calls the callback for an event that needs no signature because its origin is trusted. Its
-// errors are those of the hook and the callback, and [ErrParams] if event is nil.
+// Dispatch calls the callback for an event that needs no signature because its origin is trusted.
+// Its errors are those of the hook and the callback, and [ErrParams] if event is nil.
 func (h *EventHandler) Dispatch(ctx context.Context, event *ThinEvent) error {
 	h.close()
 	if event == nil {
@@ -205,9 +208,9 @@ func (h *EventHandler) Dispatch(ctx context.Context, event *ThinEvent) error {
 const MaxRequestBody = 1 << 20
 
 // ServeHTTP handles a webhook delivery. It answers 200 if the event was handled, 400 if it is not
-// authentic or not a thin event, 413 if the body is larger than [MaxRequestBody], 405 if the method is not
-// POST, and 500 if the hook or the callback failed or there is no verifier, so that Stripe delivers the
-// event again. No answer contains an error's text; see [EventHandler.OnError].
+// authentic or not a thin event, 413 if the body is larger than [MaxRequestBody], 405 if the method
+// is not POST, and 500 if the hook or the callback failed or there is no verifier, so that Stripe
+// delivers the event again. No answer contains an error's text; see [EventHandler.OnError].
 func (h *EventHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.close()
 	status, err := h.serve(w, r)
@@ -275,12 +278,12 @@ func dispatchFrom(ctx context.Context) dispatched {
 	return d
 }
 
-// ClientFrom returns the [Client] that is bound to the context of the event being handled. ctx is that of
-// a callback; for any other ctx the result is nil.
+// ClientFrom returns the [Client] that is bound to the context of the event being handled. ctx is
+// that of a callback; for any other ctx the result is nil.
 func ClientFrom(ctx context.Context) *Client { return dispatchFrom(ctx).client }
 
-// free returns nil if a callback can be registered; vacant says whether there is none yet. The lock must
-// be held.
+// free returns nil if a callback can be registered; vacant says whether there is none yet. The lock
+// must be held.
 func (h *EventHandler) free(vacant bool) error {
 	switch {
 	case h.closed.Load():

@@ -43,7 +43,7 @@ func noFallback(t *testing.T) v2events.FallbackFunc {
 	}
 }
 
-func TestHandleRoutes(t *testing.T) {
+func TestHandleRoutesByType(t *testing.T) {
 	t.Parallel()
 	var calls []string
 	note := func(name string) v2events.HandlerFunc {
@@ -80,7 +80,7 @@ func TestHandleRoutes(t *testing.T) {
 	}
 }
 
-func TestHandleRefuses(t *testing.T) {
+func TestHandleRefusesWhatIsNotAuthentic(t *testing.T) {
 	t.Parallel()
 	h, err := v2events.NewEventHandler(play(t), newVerifier(t), noFallback(t))
 	if err != nil {
@@ -105,7 +105,7 @@ func TestHandleRefuses(t *testing.T) {
 	}
 }
 
-func TestRegistration(t *testing.T) {
+func TestRegistrationIsCheckedAndEnds(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("callback failed")
 	fail := func(context.Context, *v2events.ThinEvent, *v2events.Client) error { return failure }
@@ -150,7 +150,8 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
-// The context of an event decides, also that it has none, whatever the handler's client is bound to.
+// The context of an event decides, also that it has none, whatever the handler's client is bound
+// to.
 func TestHandlerKeepsContextsApart(t *testing.T) {
 	t.Parallel()
 	api := stubFunc(t, func(r *http.Request) (int, string) {
@@ -213,7 +214,7 @@ func TestNewWebhookHandlerIsComplete(t *testing.T) {
 	}
 }
 
-func TestOnKind(t *testing.T) {
+func TestOnKindFetchesAndDecodes(t *testing.T) {
 	t.Parallel()
 	full := fixtures(t, "full")["error_report_triggered"]
 	thin, err := v2events.ParseThinEvent(fixtures(t, "full")["error_report_triggered"])
@@ -296,7 +297,7 @@ func TestRegisteredTypesAreSorted(t *testing.T) {
 	}
 }
 
-func TestPreHandleCanStop(t *testing.T) {
+func TestPreHandleCanStopAnEvent(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("duplicates cannot be looked up")
 	var calls []string
@@ -352,7 +353,7 @@ func TestPreHandleCanStop(t *testing.T) {
 	}
 }
 
-func TestOnKindReachesTheEventsClient(t *testing.T) {
+func TestOnKindCallbacksReachTheEventsClient(t *testing.T) {
 	t.Parallel()
 	const meter = `{"id":"mtr_1","object":"billing.meter","display_name":"Requests"}`
 	thin := `{"id":"evt_1","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered","created":"2025-01-01T00:00:00Z","livemode":false,"context":"acct_1",` +
@@ -383,7 +384,7 @@ func TestOnKindReachesTheEventsClient(t *testing.T) {
 	}
 }
 
-func TestHandleEnvelope(t *testing.T) {
+func TestHandleEnvelopeDispatchesTheEvent(t *testing.T) {
 	t.Parallel()
 	full := string(fixtures(t, "full")["error_report_triggered"])
 	failure := errors.New("callback failed")
@@ -432,8 +433,8 @@ func TestHandleEnvelope(t *testing.T) {
 	}
 }
 
-// TestServeHTTP sends deliveries as Stripe would.
-func TestServeHTTP(t *testing.T) {
+// TestServeHTTPAnswersByError sends deliveries as Stripe would.
+func TestServeHTTPAnswersByError(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("hush: callback failed")
 	payload, fails, snapshot := []byte(event("evt_1", "a.b")), []byte(event("evt_2", "fails")), []byte(`{"object":"event"}`)

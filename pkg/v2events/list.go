@@ -17,15 +17,16 @@ var (
 	// ErrParams means that parameters were refused before anything was sent. The text says what to
 	// change.
 	ErrParams = errors.New("v2events: unusable parameters")
-	// ErrPageLoop means that a list led back to a page that was already read, so it would never end.
+	// ErrPageLoop means that a list led back to a page that was already read, so it would never
+	// end.
 	ErrPageLoop = errors.New("v2events: list repeats a page")
 )
 
 // MaxListTypes is the largest number of event types that one list may ask for.
 const MaxListTypes = 20
 
-// EventListParams choose events. The zero value means all events of the last 30 days of the key's own
-// account.
+// EventListParams choose events. The zero value means all events of the last 30 days of the key's
+// own account.
 type EventListParams struct {
 	// ObjectID keeps events whose related object has this id.
 	ObjectID string
@@ -35,11 +36,11 @@ type EventListParams struct {
 	Created Range
 	// Limit is the number of events per page, not of the whole list; zero means Stripe's default.
 	Limit int
-	// Context is the account, or path of accounts, whose events to list. A [stripeapi.Context] converts
-	// to it.
+	// Context is the account, or path of accounts, whose events to list. A [stripeapi.Context]
+	// converts to it.
 	Context string
-	// PageURL begins with the page at a URL that a [Page] had, also one of another process. The URL has
-	// the filters and the limit of its list, so only Context may be set beside it.
+	// PageURL begins with the page at a URL that a [Page] had, also one of another process. The URL
+	// has the filters and the limit of its list, so only Context may be set beside it.
 	PageURL string
 }
 
@@ -53,17 +54,18 @@ func (r Range) params() stripeapi.Params {
 // pageURLIsComplete explains why a page URL excludes other parameters.
 const pageURLIsComplete = "a page URL has the filters and the limit of its list; set nothing else but Context"
 
-// List returns the events that p chooses, in Stripe's order. It is lazy: a page is requested when the
-// range reaches it, and ranging again asks Stripe again. An error is the last pair: one of [Client]'s,
-// [ErrParams] or [ErrPageLoop].
+// List returns the events that p chooses, in Stripe's order. It is lazy: a page is requested when
+// the range reaches it, and ranging again asks Stripe again. An error is the last pair: one of
+// [Client]'s, [ErrParams] or [ErrPageLoop].
 //
 // See https://docs.stripe.com/api/v2/core/events/list.
 func (c *Client) List(ctx context.Context, p EventListParams) iter.Seq2[*Event, error] {
 	return c.list(p).items(ctx)
 }
 
-// Pages returns the events that p chooses page by page, with the errors of [Client.List]. To go on later,
-// or in another process, keep the NextURL of a [Page] and pass it as [EventListParams].PageURL.
+// Pages returns the events that p chooses page by page, with the errors of [Client.List]. To go on
+// later, or in another process, keep the NextURL of a [Page] and pass it as
+// [EventListParams].PageURL.
 func (c *Client) Pages(ctx context.Context, p EventListParams) iter.Seq2[*Page[Event], error] {
 	return c.list(p).pages(ctx)
 }
@@ -164,9 +166,9 @@ func (l list[T]) parsePage(raw rawPage, err error) (*Page[T], error) {
 	return page, nil
 }
 
-// rawPages requests page by page while the consumer ranges. Each range starts anew and owns its state.
-// Everything but path and query stays the same from page to page: context, version, key. An error is
-// the last pair.
+// rawPages requests page by page while the consumer ranges. Each range starts anew and owns its
+// state. Everything but path and query stays the same from page to page: context, version, key. An
+// error is the last pair.
 func (l list[T]) rawPages(ctx context.Context) iter.Seq2[rawPage, error] {
 	return func(yield func(rawPage, error) bool) {
 		if l.err != nil {

@@ -64,7 +64,7 @@ func TestListIsLazyAndStartsAnew(t *testing.T) {
 	}
 }
 
-func TestListErrors(t *testing.T) {
+func TestListsEndWithTheirErrors(t *testing.T) {
 	t.Parallel()
 	page := func(next string) exchange {
 		return exchange{Method: http.MethodGet, URI: eventsURI, answer: pageOf(next, event("evt_1", "a.b"))}
@@ -102,7 +102,7 @@ func TestListErrors(t *testing.T) {
 	}
 }
 
-func TestListRefuses(t *testing.T) {
+func TestUnusableListsAreRefused(t *testing.T) {
 	t.Parallel()
 	client := play(t)
 	for name, p := range map[string]v2events.EventListParams{
@@ -202,7 +202,8 @@ func TestPagesEndWithTheirErrors(t *testing.T) {
 	}
 }
 
-// collect returns the ids of a list of events and its error; going on after an error is an error of its own.
+// collect returns the ids of a list of events and its error; going on after an error is an error of
+// its own.
 func collect(list iter.Seq2[*v2events.Event, error]) (ids []string, err error) {
 	for e, fault := range list {
 		if fault != nil {

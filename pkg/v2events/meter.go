@@ -12,8 +12,8 @@ import (
 // MeterObject is the value of the "object" member of every [Meter]: "billing.meter".
 const MeterObject = "billing.meter"
 
-// Meter is the billing meter that a [MeterErrorReportTriggered] is about; [RelatedObjectAs] reads it.
-// Members that are absent or null are zero.
+// Meter is the billing meter that a [MeterErrorReportTriggered] is about; [RelatedObjectAs] reads
+// it. Members that are absent or null are zero.
 //
 // See https://docs.stripe.com/api/billing/meter/object.
 type Meter struct {
@@ -22,8 +22,8 @@ type Meter struct {
 	DisplayName string
 	// EventName is the name under which usage events are sent to the meter.
 	EventName string
-	// EventTimeWindow is the window for which usage is aggregated beforehand: "day", "hour" or "". The
-	// set is open.
+	// EventTimeWindow is the window for which usage is aggregated beforehand: "day", "hour" or "".
+	// The set is open.
 	EventTimeWindow string
 	Status          MeterStatus
 	// DeactivatedAt is zero for an active meter.
@@ -61,8 +61,8 @@ type MeterCustomerMapping struct {
 	Type string
 }
 
-// UnmarshalJSON decodes a meter leniently. An object of another kind is [ErrObject]; the other errors
-// are [ErrSyntax] and [ErrField].
+// UnmarshalJSON decodes a meter leniently. An object of another kind is [ErrObject]; the other
+// errors are [ErrSyntax] and [ErrField].
 func (m *Meter) UnmarshalJSON(data []byte) error {
 	r, err := eventjson.Parse(data)
 	if err != nil {

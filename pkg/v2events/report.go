@@ -8,9 +8,9 @@ import (
 
 // The event types with typed data. Both meter types share one report.
 var (
-	// MeterErrorReportTriggered reports that usage sent to a meter was invalid. Its related object is the
-	// [Meter].
-	// See https://docs.stripe.com/api/v2/core/events/event-types#v1.billing.meter.error_report_triggered.
+	// MeterErrorReportTriggered reports that usage sent to a meter was invalid. Its related object
+	// is the [Meter]. See
+	// https://docs.stripe.com/api/v2/core/events/event-types#v1.billing.meter.error_report_triggered.
 	MeterErrorReportTriggered = NewKind[MeterErrorReport]("v1.billing.meter.error_report_triggered")
 	// MeterNotFound reports that usage named a meter that does not exist. It has no related object.
 	// See https://docs.stripe.com/api/v2/core/events/event-types#v1.billing.meter.no_meter_found.
@@ -20,12 +20,12 @@ var (
 	EventDestinationPing = NewKind[struct{}]("v2.core.event_destination.ping")
 )
 
-// MeterErrorReport says which usage events Stripe could not count, and why. Stripe validates usage in
-// short windows and reports at most once per window.
+// MeterErrorReport says which usage events Stripe could not count, and why. Stripe validates usage
+// in short windows and reports at most once per window.
 //
-// Stripe does not always send every member of the schema it publishes: [Kind.Data] leaves a missing one
-// zero, and [Kind.Validate] lists it. A zero time encodes as absent.
-// See https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api#handle-meter-event-errors.
+// Stripe does not always send every member of the schema it publishes: [Kind.Data] leaves a missing
+// one zero, and [Kind.Validate] lists it. A zero time encodes as absent. See
+// https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api#handle-meter-event-errors.
 type MeterErrorReport struct {
 	// DeveloperMessageSummary is a sentence for people, such as "There is 1 invalid event".
 	DeveloperMessageSummary string           `json:"developer_message_summary"`

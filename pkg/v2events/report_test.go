@@ -13,7 +13,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-func TestMeterErrorReport(t *testing.T) {
+func TestMeterErrorReportsDecode(t *testing.T) {
 	t.Parallel()
 	events := fixtures(t, "full")
 	triggered, err := v2events.MeterErrorReportTriggered.Data(parseEvent(t, events["error_report_triggered"]))
@@ -142,7 +142,8 @@ func TestWrongTypesInReportsAreRefused(t *testing.T) {
 	}
 }
 
-// Validate lists what is wrong, but no more than a reader can use: whoever wrote the data chose how much.
+// Validate lists what is wrong, but no more than a reader can use: whoever wrote the data chose how
+// much.
 func TestValidateListsAllFaults(t *testing.T) {
 	t.Parallel()
 	e := parseEvent(t, fixtures(t, "full")["error_report_triggered"])

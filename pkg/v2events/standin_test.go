@@ -21,8 +21,8 @@ type exchange struct {
 	answer string
 }
 
-// play serves the exchanges in order and returns a Client for them. A request that differs, is one too many
-// or is never made fails the test.
+// play serves the exchanges in order and returns a Client for them. A request that differs, is one
+// too many or is never made fails the test.
 func play(t *testing.T, script ...exchange) *v2events.Client {
 	t.Helper()
 	var mu sync.Mutex

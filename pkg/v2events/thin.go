@@ -29,7 +29,8 @@ var (
 //
 // See https://docs.stripe.com/event-destinations#thin-events.
 type ThinEvent struct {
-	// ID identifies the event ("evt_…"). Stripe may deliver an event several times; deduplicate by ID.
+	// ID identifies the event ("evt_…"). Stripe may deliver an event several times; deduplicate by
+	// ID.
 	ID string
 	// Object is "v2.core.event".
 	Object string
@@ -73,18 +74,18 @@ type ReasonRequest struct {
 	IdempotencyKey string `json:"idempotency_key"`
 }
 
-// RelatedObject points to the object that an event is about. ID is "" for singletons such as the account's balance.
-// URL is relative to Stripe's API and may have a query.
+// RelatedObject points to the object that an event is about. ID is "" for singletons such as the
+// account's balance. URL is relative to Stripe's API and may have a query.
 type RelatedObject struct {
 	ID   string `json:"id"`
 	Type string `json:"type"`
 	URL  string `json:"url"`
 }
 
-// ParseDelivery verifies a webhook delivery and then parses its thin event; nothing is parsed before it
-// is verified. payload is the exact body and header the value of [stripesig.Header]. Its errors are those
-// of [stripesig.Verifier.Verify] and [ParseThinEvent]. A nil verifier refuses everything with
-// [stripesig.ErrSecret].
+// ParseDelivery verifies a webhook delivery and then parses its thin event; nothing is parsed
+// before it is verified. payload is the exact body and header the value of [stripesig.Header]. Its
+// errors are those of [stripesig.Verifier.Verify] and [ParseThinEvent]. A nil verifier refuses
+// everything with [stripesig.ErrSecret].
 //
 // See https://docs.stripe.com/webhooks#verify-events.
 func ParseDelivery(payload []byte, header string, verifier *stripesig.Verifier) (*ThinEvent, error) {
@@ -97,9 +98,9 @@ func ParseDelivery(payload []byte, header string, verifier *stripesig.Verifier) 
 	return ParseThinEvent(payload)
 }
 
-// ParseThinEvent parses the body of a thin event. It does not verify a signature; [ParseDelivery] does
-// both. Its errors are [ErrSyntax], [ErrObject] and [ErrField]; unknown event types and unknown members
-// are fine.
+// ParseThinEvent parses the body of a thin event. It does not verify a signature; [ParseDelivery]
+// does both. Its errors are [ErrSyntax], [ErrObject] and [ErrField]; unknown event types and
+// unknown members are fine.
 func ParseThinEvent(payload []byte) (*ThinEvent, error) {
 	r, err := eventjson.Parse(payload)
 	if err != nil {
@@ -141,8 +142,8 @@ func readThin(r *eventjson.Reader, e *ThinEvent, p *parts) error {
 	return r.Err()
 }
 
-// checkObject comes before every other check, so that a body of another kind is reported as the wrong
-// kind, not by its first odd field.
+// checkObject comes before every other check, so that a body of another kind is reported as the
+// wrong kind, not by its first odd field.
 func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:

@@ -14,7 +14,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-func TestParseThinEvent(t *testing.T) {
+func TestThinEventsAreParsed(t *testing.T) {
 	t.Parallel()
 	want := map[string]v2events.ThinEvent{
 		"error_report_triggered": {
@@ -63,7 +63,7 @@ func TestParseThinEvent(t *testing.T) {
 	}
 }
 
-func TestParseThinEventRefuses(t *testing.T) {
+func TestUnusableThinEventsAreRefused(t *testing.T) {
 	t.Parallel()
 	const valid = `{"id":"evt_1","object":"v2.core.event","type":"a.b","created":"2025-01-01T00:00:00Z","livemode":false,"context":null,` +
 		`"reason":{"type":"request","request":{"id":"req_1","idempotency_key":"k"}},"related_object":{"id":"x","type":"y","url":"/v1/z"},"snapshot_event":"e"}`
@@ -171,7 +171,7 @@ func TestErrorsDoNotQuoteThePayload(t *testing.T) {
 	}
 }
 
-func TestRawIsPrivate(t *testing.T) {
+func TestRawIsAPrivateCopy(t *testing.T) {
 	t.Parallel()
 	payload := fixtures(t, "thin")["ping"]
 	before := string(payload)

@@ -1,9 +1,10 @@
-// Package eventjson reads the JSON of Stripe's events so that every reader of the same bytes sees the same values.
+// Package eventjson reads the JSON of Stripe's events so that every reader of the same bytes sees
+// the same values.
 //
 // encoding/json does not promise that: it matches names whatever their case, keeps the last of two
 // equal names and replaces bytes that are not UTF-8. An attacker who cannot forge a signature could
-// still profit where two readers of one signed body disagree, so this package refuses such bodies. It
-// accepts nothing that encoding/json refuses; a fuzz target holds it to that.
+// still profit where two readers of one signed body disagree, so this package refuses such bodies.
+// It accepts nothing that encoding/json refuses; a fuzz target holds it to that.
 package eventjson
 
 import (
@@ -30,9 +31,9 @@ var (
 	ErrField  = errors.New("stripe event: invalid field")
 )
 
-// Parse checks that data is exactly one JSON object, in UTF-8, without duplicate names at any level and
-// nested at most [MaxDepth] deep, and returns a [Reader] of its members. Any other data is [ErrSyntax],
-// with a text that never quotes it.
+// Parse checks that data is exactly one JSON object, in UTF-8, without duplicate names at any level
+// and nested at most [MaxDepth] deep, and returns a [Reader] of its members. Any other data is
+// [ErrSyntax], with a text that never quotes it.
 //
 // The Reader copies data, so the caller may reuse it.
 func Parse(data []byte) (*Reader, error) {
@@ -50,8 +51,8 @@ func Parse(data []byte) (*Reader, error) {
 	return &d.root, nil
 }
 
-// document is what reading one document needs. One allocation holds it all for documents of the size
-// of a thin event.
+// document is what reading one document needs. One allocation holds it all for documents of the
+// size of a thin event.
 type document struct {
 	text    string
 	root    Reader

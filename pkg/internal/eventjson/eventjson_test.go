@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestParseRefuses(t *testing.T) {
+func TestUnusableDocumentsAreRefused(t *testing.T) {
 	t.Parallel()
 	deep := func(n int) string {
 		return `{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`
@@ -103,7 +103,7 @@ const sample = `{"text":"a\u00e9\n","empty":"","yes":true,"no":false,"null":null
 	"huge":9223372036854775808,"wide":1e300,"time":"2025-10-04T15:13:32.232083866Z","comma":"2025-10-04T15:13:32,5Z","hour":"2025-10-04T5:13:32.5Z",
 	"o":{"in":{"x":1}},"esc":{"a\"b":"\\","x":7},"bare":{},"list":[{"x":"1"},{"x":2}],"mixed":[{},3]}`
 
-func TestReaderReads(t *testing.T) {
+func TestMembersAreRead(t *testing.T) {
 	t.Parallel()
 	r := parse(t, sample)
 	created := time.Date(2025, 10, 4, 15, 13, 32, 232083866, time.UTC)
@@ -133,7 +133,7 @@ func TestReaderReads(t *testing.T) {
 	}
 }
 
-func TestReaderFaults(t *testing.T) {
+func TestFaultsNameTheMember(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		want string
@@ -234,7 +234,7 @@ func TestLargeDocumentsRead(t *testing.T) {
 	}
 }
 
-func TestParseCopies(t *testing.T) {
+func TestParseCopiesItsInput(t *testing.T) {
 	t.Parallel()
 	data := []byte(`{"id":"evt_1"}`)
 	r, err := Parse(data)

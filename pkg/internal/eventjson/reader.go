@@ -9,9 +9,9 @@ import (
 )
 
 // Reader reads the members of one object. Its methods never fail on their own: the first fault of a
-// document is kept for [Reader.Err], and every read of the faulty member gives the zero value. A nil
-// Reader stands for an absent object, of which only the Optional methods and those that return none may
-// be asked.
+// document is kept for [Reader.Err], and every read of the faulty member gives the zero value. A
+// nil Reader stands for an absent object, of which only the Optional methods and those that return
+// none may be asked.
 //
 // Unless a method says otherwise the member must be present and not null. A Reader is not safe for
 // concurrent use.
@@ -22,27 +22,28 @@ type Reader struct {
 	members  []member
 }
 
-// maxFaults bounds what a report lists, since whoever wrote the document chooses how many there are.
+// maxFaults bounds what a report lists, since whoever wrote the document chooses how many there
+// are.
 const maxFaults = 20
 
-// CollectFaults makes [Reader.Err] report all faults of the document met from now on, up to a limit,
-// instead of the first.
+// CollectFaults makes [Reader.Err] report all faults of the document met from now on, up to a
+// limit, instead of the first.
 func (r *Reader) CollectFaults() { r.document.collect = true }
 
-// AllowMissing makes a member that is missing or null read as the zero value from now on. A member of
-// the wrong kind stays a fault.
+// AllowMissing makes a member that is missing or null read as the zero value from now on. A member
+// of the wrong kind stays a fault.
 func (r *Reader) AllowMissing() { r.document.lenient = true }
 
-// Require keeps an [ErrField] for the named member if a condition on its value does not hold, unless
-// missing members are allowed: then values are not judged either.
+// Require keeps an [ErrField] for the named member if a condition on its value does not hold,
+// unless missing members are allowed: then values are not judged either.
 func (r *Reader) Require(name string, holds bool, problem string) {
 	if !holds && !r.document.lenient {
 		r.Fail(name, problem)
 	}
 }
 
-// Err returns the first fault met in the whole document: an [ErrField] that names the member's path,
-// or nil.
+// Err returns the first fault met in the whole document: an [ErrField] that names the member's
+// path, or nil.
 func (r *Reader) Err() error { return r.document.fault }
 
 // Fail keeps an [ErrField] for the named member unless an earlier fault is known.
@@ -109,7 +110,8 @@ func (r *Reader) Time(name string) time.Time {
 	return t
 }
 
-// TimeOrZero reads an RFC 3339 date and time; whatever else the member holds reads as the zero time.
+// TimeOrZero reads an RFC 3339 date and time; whatever else the member holds reads as the zero
+// time.
 func (r *Reader) TimeOrZero(name string) time.Time {
 	value, ok := r.find(name)
 	if !ok || kindOf(value) != "a string" {
@@ -119,7 +121,8 @@ func (r *Reader) TimeOrZero(name string) time.Time {
 	return t
 }
 
-// parseTime is strict: the time package also accepts an hour of one digit and a comma before the fraction.
+// parseTime is strict: the time package also accepts an hour of one digit and a comma before the
+// fraction.
 func parseTime(text string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil || text[len("2006-01-02T15")] != ':' || text[len("2006-01-02T15:04:05")] == ',' {
@@ -128,7 +131,8 @@ func parseTime(text string) (time.Time, bool) {
 	return t, true
 }
 
-// Int reads a whole number of at most 64 bits. Some of Stripe's int64 fields travel as strings, so "12" reads as 12.
+// Int reads a whole number of at most 64 bits. Some of Stripe's int64 fields travel as strings, so
+// "12" reads as 12.
 func (r *Reader) Int(name string) int64 {
 	value, ok := r.find(name)
 	if !ok || kindOf(value) != "a string" {
@@ -153,8 +157,8 @@ func (r *Reader) OptionalInt(name string) int64 {
 	return r.Int(name)
 }
 
-// parseInt takes the text of a JSON number, or of a string that holds decimal digits. JSON has one number type, so 1.0
-// and 1e3 are whole too; beyond 2^53 a float could round and is refused.
+// parseInt takes the text of a JSON number, or of a string that holds decimal digits. JSON has one
+// number type, so 1.0 and 1e3 are whole too; beyond 2^53 a float could round and is refused.
 func parseInt(value string) (int64, error) {
 	if value[0] == '"' {
 		digits := unquote(value)

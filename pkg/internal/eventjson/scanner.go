@@ -13,8 +13,8 @@ const (
 )
 
 // scanner checks a document in one pass and collects the members of its root. A method that reads
-// something returns the index after it, or -1 with the reason in problem. It stays on the stack, which a
-// slice in place of the array of names would prevent.
+// something returns the index after it, or -1 with the reason in problem. It stays on the stack,
+// which a slice in place of the array of names would prevent.
 type scanner struct {
 	text    string
 	root    *Reader
@@ -118,8 +118,8 @@ func (s *scanner) object(i, depth int) int {
 // fewNames is the size up to which comparing names one by one beats hashing them.
 const fewNames = 16
 
-// addName notes a name of the innermost object, whose names begin at outer. An object with more than a
-// few names has a map, which keeps it from costing quadratic time; addName returns it.
+// addName notes a name of the innermost object, whose names begin at outer. An object with more
+// than a few names has a map, which keeps it from costing quadratic time; addName returns it.
 func (s *scanner) addName(name string, outer int, many map[string]struct{}) map[string]struct{} {
 	if many == nil && s.count < min(outer+fewNames, len(s.names)) {
 		if slices.Contains(s.names[outer:s.count], name) {
