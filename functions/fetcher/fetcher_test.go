@@ -198,7 +198,7 @@ func TestRequestCarriesKeyContextVersionAndTrigger(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, known)
 	b.run(t, record("m", thin("evt_1", meterType)))
-	want := []testbed.Request{{Path: "/v2/core/events/evt_1", Key: apiKey, Context: "acct_1/acct_2", Version: "2026-09-30.endive", Trigger: "event=evt_1"}}
+	want := []testbed.Request{{Path: "/v2/core/events/evt_1", Key: apiKey, Context: "acct_1/acct_2", Version: "2026-10-28.endive", Trigger: "event=evt_1"}}
 	if diff := cmp.Diff(want, b.Requests()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -357,7 +357,7 @@ func TestHostileIDStaysAPathElement(t *testing.T) {
 	b := newBed(t, answers(404, ""))
 	b.run(t, record("m", thin("../../v1/customers", meterType)), record("n", thin("//evil.test/é?x=1#y", meterType)))
 	want := []testbed.Request{{
-		Path: "/v2/core/events/%2F%2Fevil.test%2F%C3%A9%3Fx%3D1%23y", Key: apiKey, Context: "acct_1/acct_2", Version: "2026-09-30.endive",
+		Path: "/v2/core/events/%2F%2Fevil.test%2F%C3%A9%3Fx%3D1%23y", Key: apiKey, Context: "acct_1/acct_2", Version: "2026-10-28.endive",
 		Trigger: "event=%2F%2Fevil.test%2F%C3%A9%3Fx%3D1%23y",
 	}}
 	if diff := cmp.Diff(want, b.Requests()); diff != "" {

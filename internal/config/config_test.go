@@ -50,7 +50,7 @@ func TestAbsentVariablesHaveDefaults(t *testing.T) {
 	want := config.Fetcher{
 		EventBusName: "bus", APIKeySecretID: "key",
 		FetchQueueURL: "https://sqs.test/1/fetch", DeadLetterQueueURL: "http://127.0.0.1:9/1/dead", LedgerTable: "ledger",
-		StripeAPIBase: "https://api.stripe.com", StripeAPIVersion: "2026-09-30.endive", StripeRateLimit: 5,
+		StripeAPIBase: "https://api.stripe.com", StripeAPIVersion: "2026-10-28.endive", StripeRateLimit: 5,
 	}
 	if diff := cmp.Diff(want, fetcher); diff != "" {
 		t.Errorf("fetcher: -want +got:\n%s", diff)
@@ -165,7 +165,7 @@ func TestReconcilerConfigurationIsRead(t *testing.T) {
 	want := config.Reconciler{
 		EventBusName: "bus", APIKeySecretID: "key", LedgerTable: "ledger", ReconcileTypes: []string{"a.b", "c"},
 		ReconcileContexts: []string{"acct_1", "acct_1/acct_2"}, ReconcileLookback: 72 * time.Hour,
-		StripeAPIBase: "https://api.stripe.com", StripeAPIVersion: "2026-09-30.endive", StripeRateLimit: 2.5,
+		StripeAPIBase: "https://api.stripe.com", StripeAPIVersion: "2026-10-28.endive", StripeRateLimit: 2.5,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -20,7 +20,7 @@ func TestEventsAreParsed(t *testing.T) {
 	t.Parallel()
 	want := map[string]v1events.Event{
 		"customer_updated": {
-			ID: "evt_1NG8Du2eZvKYlo2CUI79vXWy", APIVersion: "2026-09-30.endive", Created: time.Unix(1686089970, 0).UTC(), Type: "customer.updated",
+			ID: "evt_1NG8Du2eZvKYlo2CUI79vXWy", APIVersion: "2026-10-28.endive", Created: time.Unix(1686089970, 0).UTC(), Type: "customer.updated",
 			PendingWebhooks: 2, Request: &v1events.Request{ID: "req_1", IdempotencyKey: "key_1"}, Account: "acct_1", Context: "acct_1",
 			Data: v1events.Data{
 				Object:             json.RawMessage(`{"id": "cus_1", "object": "customer",  "email": "a@example.com"}`),

@@ -289,9 +289,9 @@ func TestDestinationsInTheCloudAreCreated(t *testing.T) {
 	client := play(t,
 		exchange{
 			Method: http.MethodPost, URI: destinationsURI,
-			Body: `{"name":"aws","type":"amazon_eventbridge","event_payload":"snapshot","enabled_events":["*"],"snapshot_api_version":"2026-09-30.endive",` +
+			Body: `{"name":"aws","type":"amazon_eventbridge","event_payload":"snapshot","enabled_events":["*"],"snapshot_api_version":"2026-10-28.endive",` +
 				`"amazon_eventbridge":{"aws_account_id":"123456789012","aws_region":"us-east-1"}}`,
-			answer: `{"id":"ed_2","status":"disabled","status_details":{"disabled":{"reason":"no_aws_event_source_exists"}},"snapshot_api_version":"2026-09-30.endive",` +
+			answer: `{"id":"ed_2","status":"disabled","status_details":{"disabled":{"reason":"no_aws_event_source_exists"}},"snapshot_api_version":"2026-10-28.endive",` +
 				`"amazon_eventbridge":{"aws_account_id":"123456789012","aws_event_source_arn":"arn:aws:events:x","aws_event_source_status":"evaporated"}}`,
 		},
 		exchange{
@@ -302,7 +302,7 @@ func TestDestinationsInTheCloudAreCreated(t *testing.T) {
 		},
 	).Destinations()
 	aws, err := client.Create(t.Context(), v2events.DestinationCreateParams{
-		Name: "aws", Type: v2events.TypeAmazonEventBridge, EventPayload: v2events.PayloadSnapshot, EnabledEvents: []string{"*"}, SnapshotAPIVersion: "2026-09-30.endive",
+		Name: "aws", Type: v2events.TypeAmazonEventBridge, EventPayload: v2events.PayloadSnapshot, EnabledEvents: []string{"*"}, SnapshotAPIVersion: "2026-10-28.endive",
 		AmazonEventBridge: &v2events.AmazonEventBridgeParams{AWSAccountID: "123456789012", AWSRegion: "us-east-1"},
 	})
 	if err != nil {
@@ -329,7 +329,7 @@ func TestUnusableDestinationsAreRefused(t *testing.T) {
 		`type is empty; use "webhook_endpoint"`: func(p *v2events.DestinationCreateParams) { p.Type = "" },
 		`use "thin" or "snapshot"`:              func(p *v2events.DestinationCreateParams) { p.EventPayload = "" },
 		"name at least one event type":          func(p *v2events.DestinationCreateParams) { p.EnabledEvents = nil },
-		"leave snapshot API version empty":      func(p *v2events.DestinationCreateParams) { p.SnapshotAPIVersion = "2026-09-30.endive" },
+		"leave snapshot API version empty":      func(p *v2events.DestinationCreateParams) { p.SnapshotAPIVersion = "2026-10-28.endive" },
 		"name the types of thin events":         func(p *v2events.DestinationCreateParams) { p.EnabledEvents = []string{"*"} },
 		"needs its webhook_endpoint parameters": func(p *v2events.DestinationCreateParams) { p.WebhookEndpoint = nil },
 		"takes no azure_event_grid parameters":  func(p *v2events.DestinationCreateParams) { p.AzureEventGrid = &v2events.AzureEventGridParams{} },

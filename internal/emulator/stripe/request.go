@@ -156,7 +156,7 @@ func keyMode(authorization string, keys []string) (live bool, err error) {
 	return parts[1] == "live", nil
 }
 
-// checkVersion requires a Stripe-Version such as 2026-09-30.endive. Stripe would fall back to the
+// checkVersion requires a Stripe-Version such as 2026-10-28.endive. Stripe would fall back to the
 // account's default, which is a trap for a program: a click in the Dashboard changes how it must
 // read the answers.
 func checkVersion(r *http.Request) error {
@@ -169,7 +169,7 @@ func checkVersion(r *http.Request) error {
 		return invalidParam("Stripe-Version", "Invalid Stripe API version: %q.", version)
 	}
 	if isV2(r) && !hasRelease {
-		return invalidParam("Stripe-Version", "API v2 needs a version with a release name, such as 2026-09-30.endive; got %q.", version)
+		return invalidParam("Stripe-Version", "API v2 needs a version with a release name, such as 2026-10-28.endive; got %q.", version)
 	}
 	return nil
 }

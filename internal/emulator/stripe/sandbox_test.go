@@ -16,7 +16,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-const version = "2026-09-30.endive"
+const version = "2026-10-28.endive"
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
