@@ -29,11 +29,11 @@ const (
 	failureSchema = "stripe.failure.json"
 )
 
-// typedParsers parse the data of an event to the Go type of its event type.
+// typedParsers check the data of an event as the Go types do, by event type.
 var typedParsers = map[string]func(*v2events.Event) error{
-	v2events.MeterErrorReportTriggered.Type(): func(e *v2events.Event) error { _, err := v2events.MeterErrorReportTriggered.Data(e); return err },
-	v2events.MeterNotFound.Type():             func(e *v2events.Event) error { _, err := v2events.MeterNotFound.Data(e); return err },
-	v2events.EventDestinationPing.Type():      func(e *v2events.Event) error { _, err := v2events.EventDestinationPing.Data(e); return err },
+	v2events.MeterErrorReportTriggered.Type(): v2events.MeterErrorReportTriggered.Validate,
+	v2events.MeterNotFound.Type():             v2events.MeterNotFound.Validate,
+	v2events.EventDestinationPing.Type():      v2events.EventDestinationPing.Validate,
 }
 
 func TestEveryTypedEventHasASchema(t *testing.T) {
@@ -142,9 +142,12 @@ func TestEncodedGoTypesAreValid(t *testing.T) {
 }
 
 func report() v2events.MeterErrorReport {
-	return v2events.MeterErrorReport{Reason: v2events.MeterErrorReason{ErrorTypes: []v2events.MeterErrorType{{
-		Code: "a_code_of_tomorrow", SampleErrors: []v2events.MeterSampleError{{}},
-	}}}}
+	return v2events.MeterErrorReport{
+		Reason: v2events.MeterErrorReason{ErrorTypes: []v2events.MeterErrorType{{
+			Code: "a_code_of_tomorrow", SampleErrors: []v2events.MeterSampleError{{}},
+		}}},
+		ValidationStart: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), ValidationEnd: time.Date(2025, 1, 1, 0, 0, 10, 0, time.UTC),
+	}
 }
 
 // TestSchemasListTheKnownErrorCodes compares the schemas' examples of codes with the constants of

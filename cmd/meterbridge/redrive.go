@@ -34,7 +34,7 @@ their queue and are visible again when the command ends. A letter that fails aga
 
 ` + addressHelp + `
 
-A reason is one of the fetcher's (not_found, refused, no_event, mismatch, unsafe, malformed, invalid_data, too_large,
+A reason is one of the fetcher's (not_found, refused, no_event, mismatch, unsafe, malformed, too_large,
 not_carried, wrong_source; after 50 tries also unavailable, auth, rate_limited, not_stored), an error code of EventBridge
 (NO_PERMISSIONS, …), gave_up if SQS gave up the event, or unknown.
 

@@ -32,14 +32,15 @@ type delivery struct {
 	sent      time.Time // when the message came to the queue; zero if unknown
 	firstSeen time.Time // when the event came to the bus or, if that is unknown, to the queue
 
-	thin    *v2events.ThinEvent // nil if malformed
-	partial partialEvent        // the readable part of a malformed event
-	claim   *ledger.Claim       // nil if there is none
-	latency time.Duration       // of the request to Stripe; 0 if there was none
-	full    *v2events.Event
-	report  *v2events.MeterErrorReport // the report in full; nil if its type is not a meter type
-	err     error                      // why it is not emitted; nil so far
-	verdict verdict                    // set by settle
+	thin     *v2events.ThinEvent // nil if malformed
+	partial  partialEvent        // the readable part of a malformed event
+	claim    *ledger.Claim       // nil if there is none
+	latency  time.Duration       // of the request to Stripe; 0 if there was none
+	full     *v2events.Event
+	report   *v2events.MeterErrorReport // the report in full; nil if it has none that can be read
+	mismatch error                      // where full differs from its published schema; nil if it does not
+	err      error                      // why it is not emitted; nil so far
+	verdict  verdict                    // set by settle
 }
 
 // age returns how long the message has been in the queue, or 0 if that is unknown.

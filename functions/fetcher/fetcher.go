@@ -50,15 +50,18 @@ type DeadLetters interface {
 	Park(ctx context.Context, body string, attributes map[string]string) error
 }
 
-// A Handler turns batches of thin events into full events on the bus. It keeps nothing of a batch
-// and is safe for concurrent use.
+// A Handler turns batches of thin events into full events on the bus. Of a batch it keeps only the
+// day of its schema notices. It is safe for concurrent use.
 type Handler struct {
-	parts Parts
-	pacer *pace.Pacer
+	parts   Parts
+	pacer   *pace.Pacer
+	notices notices
 }
 
 // New returns a Handler.
-func New(parts Parts) *Handler { return &Handler{parts, pace.NewPacer(parts.RateLimit, parts.Now)} }
+func New(parts Parts) *Handler {
+	return &Handler{parts: parts, pacer: pace.NewPacer(parts.RateLimit, parts.Now)}
+}
 
 // errNoBatch means that the function was invoked with something that is not from SQS.
 var errNoBatch = errors.New("event is not a batch of SQS records")
@@ -82,6 +85,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	h.publish(ctx, share, deliveries)
 	forEach(ctx, share/10, deliveries, h.settle)
 	h.count(deliveries)
+	h.notice(ctx, deliveries)
 	return report(deliveries), nil
 }
 
@@ -116,7 +120,7 @@ func forEach(ctx context.Context, leave time.Duration, deliveries []*delivery, d
 	_ = group.Wait() // each delivery keeps its own error
 }
 
-// fetch claims the event, fetches it in full and checks what subscribers are promised.
+// fetch claims the event, fetches it in full and reads its report.
 func (h *Handler) fetch(ctx context.Context, d *delivery, share time.Duration, lease time.Time) error {
 	if d.err != nil {
 		return d.err
@@ -136,8 +140,8 @@ func (h *Handler) fetch(ctx context.Context, d *delivery, share time.Duration, l
 	if err != nil {
 		return err
 	}
-	d.report, err = meterReport(d.full)
-	return err
+	d.report, d.mismatch = meterReport(d.full)
+	return nil
 }
 
 // await waits until the next request to Stripe may start. It fails if less than one share of ctx's

@@ -3,7 +3,6 @@ package fetcher
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/meterbridge/meterbridge/internal/config"
@@ -87,9 +86,10 @@ func newClient(key stripeapi.Key, opts *stripeapi.Options) (Client, error) {
 	return v2events.NewClient(api), nil
 }
 
-// meterReport checks a full event of a meter type against the type's published schema and returns
-// its report. The report is nil for other types.
-func meterReport(event *v2events.Event) (*v2events.MeterErrorReport, error) {
+// meterReport reads the report of a full event of a meter type; it is nil for other types, and if it
+// cannot be read. mismatch says where the event's data differs from the schema that Stripe publishes.
+// That is no reason to keep the event from consumers: they get the bytes that Stripe sent.
+func meterReport(event *v2events.Event) (report *v2events.MeterErrorReport, mismatch error) {
 	var kind v2events.Kind[v2events.MeterErrorReport]
 	switch event.Type {
 	case v2events.MeterErrorReportTriggered.Type():
@@ -101,7 +101,7 @@ func meterReport(event *v2events.Event) (*v2events.MeterErrorReport, error) {
 	}
 	report, err := kind.Data(event)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errData, err)
+		return nil, err
 	}
-	return report, nil
+	return report, kind.Validate(event)
 }

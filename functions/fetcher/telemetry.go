@@ -3,6 +3,7 @@ package fetcher
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/telemetry"
@@ -88,10 +89,46 @@ func refusals(deliveries []*delivery) map[v2events.MeterErrorCode]int64 {
 			if !code.Known() {
 				code = otherCode
 			}
-			refused[code] += group.ErrorCount
+			refused[code] += max(group.ErrorCount, 0) // a negative count is a mismatch
 		}
 	}
 	return refused
+}
+
+// notice reports emitted events whose data differs from the schema that Stripe publishes, at most
+// once per event type and day: if Stripe changes what it sends, every event of the type differs.
+func (h *Handler) notice(ctx context.Context, deliveries []*delivery) {
+	for _, d := range deliveries {
+		if d.verdict.outcome != emitted || d.mismatch == nil || !h.notices.first(d.full.Type, h.parts.Now()) {
+			continue
+		}
+		h.parts.Log.LogAttrs(ctx, slog.LevelWarn, "schema mismatch",
+			telemetry.ID("event_id", d.full.ID), telemetry.ID("event_type", d.full.Type),
+			slog.String("error", clip(d.mismatch.Error(), maxLastError)))
+		h.parts.Metrics.Count(telemetry.SchemaMismatch, 1)
+	}
+}
+
+// notices remembers for which event types a notice was given, and on which day. There are as many
+// types as meterReport knows.
+type notices struct {
+	mu   sync.Mutex
+	days map[string]string
+}
+
+// first reports whether this is the first notice for the type on the day, in UTC, of now.
+func (n *notices) first(eventType string, now time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	day := now.UTC().Format(time.DateOnly)
+	if n.days[eventType] == day {
+		return false
+	}
+	if n.days == nil {
+		n.days = make(map[string]string)
+	}
+	n.days[eventType] = day
+	return true
 }
 
 func (o outcome) metric() telemetry.Metric {

@@ -4,8 +4,10 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -19,7 +21,7 @@ func TestMeterErrorsAreCountedByKnownCode(t *testing.T) {
 		"evt_2": `"code":"no_meter","error_count":3`,
 		"evt_3": `"code":"brand_new","error_count":4`,
 		"evt_4": `"code":"another_new","error_count":5`,
-		"evt_5": `"code":"no_meter","error_count":-1`, // parked, so not counted
+		"evt_5": `"code":"no_meter","error_count":-1`, // no number of usage events, so not counted
 	}
 	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
 		id := path.Base(r.URL.Path)
@@ -37,5 +39,45 @@ func TestMeterErrorsAreCountedByKnownCode(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[any]float64{"no_meter": 5, "other": 9}, got); diff != "" {
 		t.Errorf("MeterErrors by code: -want +got:\n%s", diff)
+	}
+}
+
+// An event that differs from the published schema is emitted as it is. That is worth one notice per
+// type and day: if Stripe changes what it sends, every event differs.
+func TestSchemaMismatchIsNoticedOncePerTypeAndDay(t *testing.T) {
+	t.Parallel()
+	const otherType = "v1.billing.meter.no_meter_found"
+	types := map[string]string{"evt_1": meterType, "evt_2": meterType, "evt_3": otherType, "evt_4": meterType, "evt_5": "v2.core.account.updated"}
+	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
+		id := path.Base(r.URL.Path)
+		_, _ = io.WriteString(w, strings.Replace(full(id, types[id]), `"validation_start"`, `"validation_begin"`, 1))
+	})
+	// notices returns the events that the log names since the last call, and what was counted.
+	notices := func() (about []any, count float64) {
+		logs, metrics := b.Output(t)
+		for _, line := range logs {
+			if line["message"] != "schema mismatch" {
+				continue
+			}
+			if text, _ := line["error"].(string); !strings.Contains(text, "validation_start: missing") {
+				t.Errorf("notice %v does not name the member", line)
+			}
+			about = append(about, line["event_id"])
+		}
+		return about, metrics.Sum("SchemaMismatch", "")
+	}
+	for _, id := range []string{"evt_1", "evt_2", "evt_3", "evt_5"} {
+		b.run(t, record(id, thin(id, types[id])))
+	}
+	if about, count := notices(); !slices.Equal(about, []any{"evt_1", "evt_3"}) || count != 2 {
+		t.Errorf("notices about %v, counted as %v; want evt_1 and evt_3", about, count)
+	}
+	b.SetNow(b.Now().Add(24 * time.Hour))
+	b.run(t, record("evt_4", thin("evt_4", meterType)))
+	if about, count := notices(); !slices.Equal(about, []any{"evt_4"}) || count != 1 {
+		t.Errorf("notices on the next day about %v, counted as %v; want evt_4", about, count)
+	}
+	if n := len(b.Events()); n != 5 {
+		t.Errorf("%d events were published, want all 5", n)
 	}
 }

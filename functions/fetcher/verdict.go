@@ -43,7 +43,6 @@ const (
 var (
 	errLedger    = errors.New("event is not claimed")
 	errTime      = errors.New("too little time is left in this invocation")
-	errData      = errors.New("data does not match the event type's schema")
 	errNotStored = errors.New("event is not on the bus")
 )
 
@@ -64,7 +63,6 @@ var rules = [...]struct {
 	{stripeapi.ErrUnsafePath, verdict{parked, "unsafe"}},
 	{stripeapi.ErrRequest, verdict{parked, "unsafe"}},
 	{v2events.ErrMismatch, verdict{parked, "mismatch"}},
-	{errData, verdict{parked, "invalid_data"}},
 	{stripeapi.ErrTooLarge, verdict{parked, "too_large"}},
 	{bus.ErrTooLarge, verdict{parked, "too_large"}},
 	{bus.ErrInvalid, verdict{parked, "not_carried"}},

@@ -36,7 +36,6 @@ func TestEachErrorHasItsVerdict(t *testing.T) {
 		{stripeapi.ErrUnsafePath, 1, verdict{parked, "unsafe"}},
 		{stripeapi.ErrRequest, 1, verdict{parked, "unsafe"}},
 		{v2events.ErrMismatch, 1, verdict{parked, "mismatch"}},
-		{fmt.Errorf("%w: %w", errData, v2events.ErrField), 1, verdict{parked, "invalid_data"}},
 		{stripeapi.ErrTooLarge, 1, verdict{parked, "too_large"}},
 		{fmt.Errorf("%w: %w", errNotStored, bus.ErrTooLarge), 1, verdict{parked, "too_large"}},
 		{fmt.Errorf("%w: %w", errNotStored, bus.ErrInvalid), 1, verdict{parked, "not_carried"}},

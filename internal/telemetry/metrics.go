@@ -45,6 +45,7 @@ const (
 	StripeRateLimited Metric = "StripeRateLimited" // requests that Stripe refused with 429
 	StripeAuthError   Metric = "StripeAuthError"   // requests that Stripe refused with 401 or 403, or that had no key
 	MeterErrors       Metric = "MeterErrors"       // usage that Stripe refused according to emitted reports, by code
+	SchemaMismatch    Metric = "SchemaMismatch"    // emitted events that differ from their published schema, at most one per type and day
 	SideEffectFailed  Metric = "SideEffectFailed"  // failed calls of AWS that do not change what becomes of the event, by reason
 )
 
