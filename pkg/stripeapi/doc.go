@@ -16,8 +16,8 @@
 // # Options of one request
 //
 // A [Request] can replace the key, the version, the context and the number of retries, and add
-// headers. For methods that do not take a Request, such as those of v2events, [Client.With] makes a
-// Client that sends the same: here the status and request id of a success are read as well.
+// headers. [Client.With] makes a Client that does the same for all its requests, for methods that
+// take no Request, such as those of v2events. This one also logs each success:
 //
 //	api = api.With(stripeapi.RequestOptions{
 //		IdempotencyKey: "job-17",

@@ -20,7 +20,7 @@ const (
 	// is the default of Stripe's own libraries: https://docs.stripe.com/webhooks#replay-attacks.
 	DefaultTolerance = 5 * time.Minute
 
-	// NoTolerance turns the age check off. It costs the protection against replays: whoever once
+	// NoTolerance turns the age check off. It costs the protection against replays: anyone who once
 	// saw a signed delivery, in a log or a queue, can send it again for as long as its secret is in
 	// use. It is meant for stored deliveries whose time of receipt is lost; if it is known, use
 	// [Verifier.VerifyAt].

@@ -197,7 +197,7 @@ func padTo(n int) string {
 	return genuine + strings.Repeat("x", n-len(genuine))
 }
 
-// secretVectors are about who holds which secret.
+// secretVectors cover verifiers with several secrets.
 func secretVectors() []vector {
 	with := func(name, header, want string, matched int, secrets ...string) vector {
 		v := base(name, header, want)

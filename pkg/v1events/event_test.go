@@ -220,3 +220,14 @@ func fixtures(t testing.TB) map[string][]byte {
 	}
 	return found
 }
+
+func BenchmarkParseEvent(b *testing.B) {
+	body := fixtures(b)["customer_updated"]
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if _, err := v1events.ParseEvent(body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

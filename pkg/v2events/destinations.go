@@ -17,8 +17,8 @@ const destinationsPath = "/v2/core/event_destinations"
 // Destinations manages event destinations. It is immutable and safe for concurrent use.
 //
 // Its methods return the errors of [Client]'s, and [ErrParams] for parameters that Stripe would
-// refuse. A retry of Destinations' own sends the same idempotency key again; to repeat a call
-// safely from outside, choose the key with [Destinations.With]. See
+// refuse. Retries within a call send the same idempotency key; to repeat a whole call safely,
+// choose the key with [Destinations.With]. See
 // https://docs.stripe.com/api/v2/core/event-destinations.
 type Destinations struct{ api *stripeapi.Client }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,7 +14,7 @@ import (
 )
 
 var (
-	// ErrRegistered means that there already is a callback for the purpose.
+	// ErrRegistered means that a callback for the event type, or the hook, is registered already.
 	ErrRegistered = errors.New("v2events: callback is already registered")
 	// ErrClosed means that a callback came too late: the [EventHandler] has begun to handle events.
 	ErrClosed = errors.New("v2events: registration is closed")
@@ -38,9 +36,9 @@ type PreHandleFunc func(ctx context.Context, event *ThinEvent, client *Client) (
 // one that is refused, closes registration, so that no event is routed differently from the one
 // before.
 //
-// Events come in through [EventHandler.Handle], or [EventHandler.ServeHTTP], if they are signed;
-// and through [EventHandler.HandleEnvelope] or [EventHandler.Dispatch] if a bus delivers them,
-// which vouches for them. It is safe for concurrent use.
+// Signed events go to [EventHandler.Handle] or [EventHandler.ServeHTTP]; events from a bus, which
+// vouches for them, go to [EventHandler.HandleEnvelope] or [EventHandler.Dispatch]. An EventHandler
+// is safe for concurrent use.
 type EventHandler struct {
 	client   *Client
 	verifier *stripesig.Verifier
@@ -142,22 +140,6 @@ func (h *EventHandler) PreHandle(hook PreHandleFunc) error {
 	return nil
 }
 
-// OnError registers a hook that receives each error for which [EventHandler.ServeHTTP] answers with
-// another status than 200, since an answer does not contain it. Its errors are those of
-// [EventHandler.On].
-func (h *EventHandler) OnError(hook func(ctx context.Context, err error)) error {
-	if hook == nil {
-		return fmt.Errorf("register error hook: %w: it is nil", ErrParams)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err := h.free(h.onError == nil); err != nil {
-		return fmt.Errorf("register error hook: %w", err)
-	}
-	h.onError = hook
-	return nil
-}
-
 // RegisteredTypes returns the event types that have a callback, sorted.
 func (h *EventHandler) RegisteredTypes() []string {
 	h.mu.Lock()
@@ -202,52 +184,6 @@ func (h *EventHandler) Dispatch(ctx context.Context, event *ThinEvent) error {
 		return fmt.Errorf("dispatch event: %w: no event", ErrParams)
 	}
 	return h.dispatch(ctx, event, nil)
-}
-
-// MaxRequestBody is the largest body, in bytes, that [EventHandler.ServeHTTP] reads.
-const MaxRequestBody = 1 << 20
-
-// ServeHTTP handles a webhook delivery. It answers 200 if the event was handled, 400 if it is not
-// authentic or not a thin event, 413 if the body is larger than [MaxRequestBody], 405 if the method
-// is not POST, and 500 if the hook or the callback failed or there is no verifier, so that Stripe
-// delivers the event again. No answer contains an error's text; see [EventHandler.OnError].
-func (h *EventHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.close()
-	status, err := h.serve(w, r)
-	if err != nil && h.onError != nil {
-		h.onError(r.Context(), err)
-	}
-	if status == http.StatusOK {
-		w.WriteHeader(status)
-		return
-	}
-	http.Error(w, http.StatusText(status), status)
-}
-
-func (h *EventHandler) serve(w http.ResponseWriter, r *http.Request) (status int, err error) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return http.StatusMethodNotAllowed, fmt.Errorf("handle delivery: %w: the method is not POST", errors.ErrUnsupported)
-	}
-	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxRequestBody))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return http.StatusRequestEntityTooLarge, fmt.Errorf("handle delivery: %w", err)
-	case err != nil:
-		return http.StatusBadRequest, fmt.Errorf("handle delivery: %w", err)
-	}
-	event, err := ParseDelivery(payload, r.Header.Get(stripesig.Header), h.verifier)
-	switch {
-	case errors.Is(err, stripesig.ErrSecret):
-		return http.StatusInternalServerError, err // our fault, so let Stripe keep the event
-	case err != nil:
-		return http.StatusBadRequest, err
-	}
-	if err := h.dispatch(r.Context(), event, nil); err != nil {
-		return http.StatusInternalServerError, err
-	}
-	return http.StatusOK, nil
 }
 
 // dispatch calls hook and callback. full is the whole event if an envelope contained it.

@@ -123,7 +123,7 @@ type rawPage struct {
 	next, previous string
 }
 
-// items yields element by element. What comes before an element that does not parse is yielded.
+// items yields element by element. Elements before one that does not parse are yielded.
 func (l list[T]) items(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		for p, err := range l.rawPages(ctx) {

@@ -1,15 +1,18 @@
 package v2events_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
@@ -91,4 +94,25 @@ func stubFunc(t *testing.T, f func(*http.Request) (status int, answer string)) *
 	}))
 	t.Cleanup(server.Close)
 	return newAPI(t, server.URL)
+}
+
+const secret = stripesig.Secret("whsec_test_secret")
+
+var signedAt = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newVerifier(t testing.TB) *stripesig.Verifier {
+	t.Helper()
+	verifier, err := stripesig.NewVerifier([]stripesig.Secret{secret}, &stripesig.Options{Now: func() time.Time { return signedAt }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verifier
+}
+
+// noFallback fails the test.
+func noFallback(t *testing.T) v2events.FallbackFunc {
+	return func(_ context.Context, e *v2events.ThinEvent, _ *v2events.Client, known bool) error {
+		t.Errorf("fallback was called for %s, known %v", e.Type, known)
+		return nil
+	}
 }

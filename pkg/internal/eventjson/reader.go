@@ -157,7 +157,7 @@ func (r *Reader) OptionalInt(name string) int64 {
 	return r.Int(name)
 }
 
-// parseInt takes the text of a JSON number, or of a string that holds decimal digits. JSON has one
+// parseInt parses the text of a JSON number, or of a string of decimal digits. JSON has one
 // number type, so 1.0 and 1e3 are whole too; beyond 2^53 a float could round and is refused.
 func parseInt(value string) (int64, error) {
 	if value[0] == '"' {
