@@ -174,8 +174,8 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// FuzzRequest: a request whose parts may be anything is sent with exactly these parts, or is
-// refused with an error that names no key.
+// FuzzRequest: a request whose parts may be anything is sent with exactly these parts, whether they are
+// the request's or RequestOptions', or is refused with an error that names no key.
 func FuzzRequest(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, path, query, header, value, key string) {
@@ -183,10 +183,12 @@ func FuzzRequest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := stripeapi.Request{
+		whole := stripeapi.Request{
 			Method: http.MethodPost, Path: path, Query: values, Key: stripeapi.Key(key), IdempotencyKey: value, Context: value, APIVersion: value,
 			Header: http.Header{header: {value}},
 		}
+		bare := stripeapi.Request{Method: http.MethodPost, Path: path, Query: values, Context: value}
+		options := stripeapi.RequestOptions{Key: whole.Key, IdempotencyKey: value, APIVersion: value, Header: whole.Header}
 		sent := 0
 		client := newClient(t, stripeapi.Options{HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			sent++
@@ -204,12 +206,19 @@ func FuzzRequest(f *testing.F) {
 			}
 			return answer(http.StatusOK, `{}`), nil
 		})}})
-		_, err = client.Do(t.Context(), r)
-		if refused := errors.Is(err, stripeapi.ErrUnsafePath) || errors.Is(err, stripeapi.ErrRequest); refused == (sent == 1) || !refused && err != nil {
-			t.Errorf("Do(%+v) = %v after %d requests", r, err, sent)
+		_, err = client.Do(t.Context(), whole)
+		_, optionsErr := client.With(options).Do(t.Context(), bare)
+		if (err == nil) != (optionsErr == nil) {
+			t.Errorf("the request's parts: %v, the same as options: %v", err, optionsErr)
 		}
-		if err != nil && len(key) > 12 && strings.Contains(err.Error(), key) && !strings.Contains(header, key) {
-			t.Errorf("Do = %v, which shows the key %q", err, key)
+		for _, err := range []error{err, optionsErr} {
+			refused := errors.Is(err, stripeapi.ErrUnsafePath) || errors.Is(err, stripeapi.ErrRequest)
+			if err == nil && sent != 2 || err != nil && (!refused || sent != 0) {
+				t.Errorf("Do(%+v) = %v after %d requests", whole, err, sent)
+			}
+			if err != nil && len(key) > 12 && strings.Contains(err.Error(), key) && !strings.Contains(header, key) {
+				t.Errorf("Do = %v, which shows the key %q", err, key)
+			}
 		}
 	})
 }

@@ -86,7 +86,7 @@ var wireCases = map[string]struct {
 		stripeapi.Request{Method: http.MethodDelete, Path: "/v2/core/event_destinations/ed_1"},
 		received{"DELETE /v2/core/event_destinations/ed_1", headers("Idempotency-Key", generated), ""},
 	},
-	"DELETE of v1 below a path that looks like v2": { // D4
+	"DELETE of v1 below a path that looks like v2": {
 		stripeapi.Request{Method: http.MethodDelete, Path: "/v1/x/v2/core"},
 		received{"DELETE /v1/x/v2/core", headers(), ""},
 	},
@@ -98,7 +98,7 @@ var wireCases = map[string]struct {
 		stripeapi.Request{Method: http.MethodDelete, Path: "/v1/webhook_endpoints/we_1", IdempotencyKey: "mine"},
 		received{"DELETE /v1/webhook_endpoints/we_1", headers("Idempotency-Key", "mine"), ""},
 	},
-	"a parameter in path and query": { // D5
+	"a parameter in path and query": {
 		stripeapi.Request{Method: http.MethodGet, Path: "/v1/x?foo=bar", Query: url.Values{"foo": {"bar"}}},
 		received{"GET /v1/x?foo=bar", headers(), ""},
 	},

@@ -10,6 +10,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
+var _ http.Handler = (*EventHandler)(nil)
+
 // MaxRequestBody is the largest body, in bytes, that [EventHandler.ServeHTTP] reads.
 const MaxRequestBody = 1 << 20
 
