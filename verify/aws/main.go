@@ -37,8 +37,10 @@ func checks(w *workspace) []check {
 		// template.yaml and the binaries
 		{name: "sam-validate", tools: []string{"sam"}, run: w.samValidate},
 		{name: "cfn-lint", tools: []string{"lint"}, run: w.cfnLint},
+		{name: "regions", tools: []string{"lint"}, run: w.regions},
 		{name: "checkov", tools: []string{"checkov"}, run: w.checkov},
 		{name: "sam-build", tools: []string{"sam"}, run: w.samBuild},
+		{name: "hostile", tools: []string{"sam"}, run: w.hostile},
 
 		// the stack, deployed to moto
 		{name: "sam-deploy", tools: []string{"sam", "moto"}, after: []string{"sam-build"}, run: w.samDeploy},
