@@ -15,10 +15,6 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// sourcePartner begins the source of events from Stripe's own EventBridge destination. The fetcher
-// accepts these and [bus.SourceThin] only, so it cannot feed itself.
-const sourcePartner = "aws.partner/stripe.com/"
-
 // Reasons a record cannot be fetched. A retry would not change them.
 var (
 	errMalformed = errors.New("record is not an EventBridge event with a thin event in it")
@@ -51,13 +47,6 @@ func (d *delivery) age(now time.Time) time.Duration {
 	return now.Sub(d.sent)
 }
 
-// envelope is the part of an EventBridge event that the fetcher reads.
-type envelope struct {
-	Source string          `json:"source"`
-	Time   string          `json:"time"`
-	Detail json.RawMessage `json:"detail"`
-}
-
 // open reads a record. A fault is kept in err.
 func open(message events.SQSMessage) *delivery {
 	d := &delivery{message: message, receives: 1}
@@ -68,26 +57,42 @@ func open(message events.SQSMessage) *delivery {
 		d.sent = time.UnixMilli(ms).UTC()
 		d.firstSeen = d.sent
 	}
-	var e envelope
-	if err := json.Unmarshal([]byte(message.Body), &e); err != nil {
-		d.err = errMalformed // the decoder's error would quote the body
+	e, err := v2events.UnwrapEnvelope([]byte(message.Body))
+	if err != nil {
+		d.openFaulty(err)
 		return d
 	}
-	if at, err := time.Parse(time.RFC3339, e.Time); err == nil {
-		d.firstSeen = at
+	if !e.Time.IsZero() {
+		d.firstSeen = e.Time
 	}
-	if e.Source != bus.SourceThin && !strings.HasPrefix(e.Source, sourcePartner) {
+	// These are the only sources that the fetcher accepts, so it cannot feed itself.
+	if !e.FromStripe() && (e.Carrier != v2events.CarrierEventBridge || e.Source != bus.SourceThin) {
 		d.err = errSource
 		return d
 	}
-	thin, err := v2events.ParseThinEvent(e.Detail)
-	if err != nil {
-		_ = json.Unmarshal(e.Detail, &d.partial) // whatever can be read helps to find the event
+	if d.thin, err = v2events.ParseThinEvent(e.Payload); err != nil {
+		_ = json.Unmarshal(e.Payload, &d.partial) // whatever can be read helps to find the event
 		d.err = fmt.Errorf("%w: %w", errMalformed, err)
-		return d
 	}
-	d.thin = thin
 	return d
+}
+
+// openFaulty reads what it can of a record that is not an envelope with an event, which helps to
+// find the event.
+func (d *delivery) openFaulty(err error) {
+	var e struct {
+		Source string          `json:"source"`
+		Detail json.RawMessage `json:"detail"`
+	}
+	d.err = fmt.Errorf("%w: %w", errMalformed, err)
+	if json.Unmarshal([]byte(d.message.Body), &e) != nil {
+		return
+	}
+	if e.Source != bus.SourceThin && !strings.HasPrefix(e.Source, v2events.PartnerSourcePrefix) {
+		d.err = errSource
+		return
+	}
+	_ = json.Unmarshal(e.Detail, &d.partial)
 }
 
 // A partialEvent names an event that is malformed.

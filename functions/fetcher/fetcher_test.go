@@ -329,7 +329,10 @@ func TestRecordThatCannotBeFetchedIsParked(t *testing.T) {
 		{"own event", from("stripe.event"), "wrong_source", false},
 		{"own failure", from("stripe.failure"), "wrong_source", false},
 		{"snapshot source", from("stripe.snapshot"), "wrong_source", false},
-		{"somebody else's", from("aws.partner/stripe.company/x"), "wrong_source", false},
+		{"another partner", from("aws.partner/stripe.company/x"), "wrong_source", false},
+		{"event without an envelope", message("m", thin("evt_1", meterType)), "wrong_source", false},
+		{"CloudEvents", message("m", `{"specversion":"1.0","source":"stripe.thin","data":`+thin("evt_1", meterType)+`}`), "wrong_source", false},
+		{"two details", message("m", `{"source":"stripe.thin","detail":{},"detail":`+thin("evt_1", meterType)+`}`), "malformed", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -420,8 +423,8 @@ func TestRecordIsDeferredIfParkingFails(t *testing.T) {
 	}
 }
 
-// A record is not given up while the bus does not accept its announcement, unless it never will or the
-// queue would delete the message.
+// A record is not given up while the bus does not accept its announcement, unless it never will or
+// the queue would delete the message.
 func TestRecordIsParkedOnceItIsAnnounced(t *testing.T) {
 	t.Parallel()
 	old := record("m", `{"id":"evt_1","type":"t"}`)

@@ -16,6 +16,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 // Parts is everything a [Handler] works with. All fields are required.
@@ -151,7 +152,7 @@ func (h *Handler) window(ctx context.Context, s stream, q Request) (reconcile.Wi
 			w.From = now.Add(-h.parts.Config.ReconcileLookback)
 		}
 	}
-	if oldest := now.Add(-reconcile.Retention); w.From.Before(oldest) {
+	if oldest := now.Add(-v2events.Retention); w.From.Before(oldest) {
 		w.From = oldest
 	}
 	return w, nil
