@@ -1,13 +1,14 @@
-// Command meter-alerts is a consumer to copy: it is subscribed to typed billing-meter events by the rule in resources.yaml
-// and writes one line for each kind of usage that Stripe could not bill.
+// Command meter-alerts is a consumer to copy. The rule in resources.yaml sends it full
+// billing-meter events, and it logs one line for each kind of usage that Stripe could not bill.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -15,30 +16,41 @@ import (
 )
 
 func main() {
-	alerts := alerts{log: lambdacontext.NewLogger()}
-	lambda.Start(alerts.handle)
+	log := lambdacontext.NewLogger()
+	handle, err := newHandler(log)
+	if err != nil {
+		log.Error("start", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(handle)
 }
 
-type alerts struct{ log *slog.Logger }
-
-// handle may see an event twice: the event id is what to remember if that matters. An error makes Lambda try again.
-func (a alerts) handle(ctx context.Context, e events.EventBridgeEvent) error {
-	event, err := v2events.ParseEvent(e.Detail)
+// newHandler returns a function that handles events as a rule delivers them. Lambda retries an
+// event whose handling fails, and may deliver one twice: remember event ids if that matters.
+func newHandler(log *slog.Logger) (func(context.Context, json.RawMessage) error, error) {
+	events, err := v2events.NewEventHandler(new(v2events.Client), nil, unexpected)
 	if err != nil {
-		return fmt.Errorf("parse event: %w", err)
+		return nil, err
 	}
-	report, err := v2events.MeterErrorReportTriggered.Data(event)
-	if err != nil {
-		return fmt.Errorf("read report: %w", err)
+	alert := func(ctx context.Context, event *v2events.Event, report *v2events.MeterErrorReport) error {
+		for _, problem := range report.Reason.ErrorTypes {
+			log.WarnContext(ctx, "usage not billed",
+				"event_id", event.ID, "meter", meter(event), "code", problem.Code, "usage_events", problem.ErrorCount)
+		}
+		return nil
 	}
-	for _, problem := range report.Reason.ErrorTypes {
-		a.log.WarnContext(ctx, "usage not billed",
-			"event_id", event.ID, "meter", meter(event), "code", problem.Code, "usage_events", problem.ErrorCount)
+	if err := v2events.OnKind(events, v2events.MeterErrorReportTriggered, alert); err != nil {
+		return nil, err
 	}
-	return nil
+	return func(ctx context.Context, event json.RawMessage) error { return events.HandleEnvelope(ctx, event) }, nil
 }
 
-// meter returns the id of the meter that the event is about; an event may be about none.
+// unexpected fails for an event of a type that the rule should not match.
+func unexpected(_ context.Context, event *v2events.ThinEvent, _ *v2events.Client, _ bool) error {
+	return fmt.Errorf("event %s: %w: %s", event.ID, v2events.ErrKind, event.Type)
+}
+
+// meter returns the id of the meter that the event is about, or "" if it is about none.
 func meter(event *v2events.Event) string {
 	if event.RelatedObject == nil {
 		return ""

@@ -7,33 +7,40 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-const report = `{"id":"evt_1","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered",
+// report is a full event as the rule delivers it.
+const report = `{"version":"0","id":"e","source":"stripe.event","detail-type":"v1.billing.meter.error_report_triggered",
+"time":"2026-01-02T03:04:06Z","resources":["mtr_1"],"detail":{"id":"evt_1","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered",
 "created":"2026-01-02T03:04:05Z","livemode":false,"related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"},
 "data":{"developer_message_summary":"There is 1 invalid event","validation_start":"2026-01-02T03:03:50Z","validation_end":"2026-01-02T03:04:00Z",
-"reason":{"error_count":3,"error_types":[{"code":"no_meter","error_count":3,"sample_errors":[]}]}}}`
+"reason":{"error_count":3,"error_types":[{"code":"no_meter","error_count":3,"sample_errors":[]}]}}}}`
+
+func handle(t *testing.T, log *slog.Logger, event string) error {
+	t.Helper()
+	handler, err := newHandler(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler(t.Context(), []byte(event))
+}
 
 func TestAlertNamesMeterAndCode(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	a := alerts{log: slog.New(slog.NewTextHandler(&out, nil))}
-	if err := a.handle(t.Context(), events.EventBridgeEvent{Detail: []byte(report)}); err != nil {
+	if err := handle(t, slog.New(slog.NewTextHandler(&out, nil)), report); err != nil {
 		t.Fatal(err)
 	}
 	if want := `event_id=evt_1 meter=mtr_1 code=no_meter usage_events=3`; !strings.Contains(out.String(), want) {
-		t.Errorf("log = %q, want it to hold %q", out.String(), want)
+		t.Errorf("log = %q, want it to contain %q", out.String(), want)
 	}
 }
 
 func TestOtherTypeIsAnError(t *testing.T) {
 	t.Parallel()
-	a := alerts{log: slog.New(slog.DiscardHandler)}
-	detail := strings.Replace(report, "error_report_triggered", "no_meter_found", 1)
-	if err := a.handle(t.Context(), events.EventBridgeEvent{Detail: []byte(detail)}); !errors.Is(err, v2events.ErrKind) {
+	other := strings.Replace(report, `"type":"v1.billing.meter.error_report_triggered"`, `"type":"v1.billing.meter.no_meter_found"`, 1)
+	if err := handle(t, slog.New(slog.DiscardHandler), other); !errors.Is(err, v2events.ErrKind) {
 		t.Errorf("handle = %v, want ErrKind", err)
 	}
 }
