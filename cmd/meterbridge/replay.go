@@ -131,7 +131,7 @@ func (f *replayFlags) complete(p process, now time.Time) (stack.Addresses, error
 		return stack.Addresses{}, err
 	case !f.opts.From.Before(f.opts.To):
 		return stack.Addresses{}, fmt.Errorf("--since %s is not before --until %s", f.since, f.until)
-	case now.Sub(f.opts.From) > reconcile.Retention:
+	case now.Sub(f.opts.From) > v2events.Retention:
 		return stack.Addresses{}, fmt.Errorf("--since %s: Stripe keeps events for only 30 days", f.since)
 	}
 	return where, nil

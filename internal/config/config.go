@@ -52,10 +52,6 @@ const (
 
 	// DefaultReconcileLookback is how long Stripe tries to deliver an event.
 	DefaultReconcileLookback = 72 * time.Hour
-
-	// MaxReconcileLookback is how long Stripe lists an event
-	// (https://docs.stripe.com/api/v2/core/events/list).
-	MaxReconcileLookback = 30 * 24 * time.Hour
 )
 
 // Lookup returns the value of an environment variable and whether it is set. [os.LookupEnv] is one.
@@ -124,7 +120,7 @@ type Reconciler struct {
 	LedgerTable       string        // LEDGER_TABLE, required: name or ARN
 	ReconcileTypes    []string      // RECONCILE_TYPES, required: event types to look for, separated by commas
 	ReconcileContexts []string      // RECONCILE_CONTEXTS: accounts to compare besides the key's own; none if absent
-	ReconcileLookback time.Duration // RECONCILE_LOOKBACK of a first run, at most MaxReconcileLookback
+	ReconcileLookback time.Duration // RECONCILE_LOOKBACK of a first run, at most v2events.Retention
 	StripeAPIBase     string        // STRIPE_API_BASE: an origin, https except on loopback
 	StripeAPIVersion  string        // STRIPE_API_VERSION
 	StripeRateLimit   float64       // STRIPE_RATE_LIMIT, requests a second; 0 is no limit

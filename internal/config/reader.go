@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 // A reader reads variables and collects their faults.
@@ -117,8 +118,8 @@ func (r *reader) hours(name string, fallback, most time.Duration) time.Duration 
 
 func (r *reader) lookback(name string) time.Duration {
 	d := r.duration(name, DefaultReconcileLookback)
-	if d > MaxReconcileLookback {
-		r.fault(name, "too long", "at most "+MaxReconcileLookback.String()+", as long as Stripe keeps events")
+	if d > v2events.Retention {
+		r.fault(name, "too long", "at most "+v2events.Retention.String()+", as long as Stripe keeps events")
 		return 0
 	}
 	return d

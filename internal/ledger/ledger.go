@@ -35,12 +35,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 // Retention is how long the ledger keeps an event after its last write. Stripe keeps events for 30
 // days, so neither a resend nor a comparison with its list can involve an event that has expired
 // here.
-const Retention = 35 * 24 * time.Hour
+const Retention = v2events.Retention + 5*24*time.Hour
 
 // Client is the part of a DynamoDB client that a Ledger needs; [*dynamodb.Client] has it.
 type Client interface {

@@ -26,9 +26,6 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// Retention is how long Stripe lists an event.
-const Retention = 30 * 24 * time.Hour
-
 // MaxTypes is the largest number of types in one [Window].
 const MaxTypes = v2events.MaxListTypes
 

@@ -22,6 +22,10 @@ var (
 	ErrPageLoop = errors.New("v2events: list repeats a page")
 )
 
+// Retention is how long Stripe lists and returns an event. See
+// https://docs.stripe.com/api/v2/core/events/list.
+const Retention = 30 * 24 * time.Hour
+
 // MaxListTypes is the largest number of event types that one list may ask for.
 const MaxListTypes = 20
 

@@ -41,10 +41,11 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 // Retention is how long Stripe lists and returns an event.
-const Retention = 30 * 24 * time.Hour
+const Retention = v2events.Retention
 
 // Options adjusts a [Sandbox]. The zero value, like a nil pointer, is a Stripe that answers at once
 // and never fails.
