@@ -6,81 +6,98 @@ import "strconv"
 // limit, nested functions could double the length at every level.
 const maxString = 1 << 20
 
-// evaluator evaluates the values in one element of a template, such as a resource.
+// evaluator evaluates the values in one element of a template, such as a resource. The first fault
+// stays in err; after it values are nil and conditions false, so that each function returns soon.
 type evaluator struct {
 	*resolver
 	element     string          // the element, as errors name it: "Resource FetchRule"
 	onReference func(id string) // called for every resource that is referred to, if not nil
 	inCondition bool            // whether this is a condition, which cannot refer to resources
+	err         error
+}
+
+func (r *resolver) evaluator(element string) *evaluator {
+	return &evaluator{resolver: r, element: element}
 }
 
 // noValue is the value of Ref AWS::NoValue: the property or list item that has it is left out.
 type noValue struct{}
 
-func (e evaluator) errorf(n *node, format string, args ...any) error {
-	return e.resolver.errorf(n, e.element, format, args...)
+func (e *evaluator) fail(n *node, format string, args ...any) {
+	if e.err == nil {
+		e.err = e.errorf(n, e.element, format, args...)
+	}
+}
+
+// adopt takes over the fault of an evaluator of another element.
+func (e *evaluator) adopt(other *evaluator) {
+	if e.err == nil {
+		e.err = other.err
+	}
 }
 
 // value evaluates a node to string, bool, int, float64, []any, map[string]any, nil or noValue.
-func (e evaluator) value(n *node) (any, error) {
-	switch n.kind {
-	case mapping:
+func (e *evaluator) value(n *node) any {
+	switch {
+	case e.err != nil:
+		return nil
+	case n.kind == mapping:
 		return e.mapping(n)
-	case sequence:
+	case n.kind == sequence:
 		return e.sequence(n)
-	case call:
-		v, err := e.call(n)
-		if s, ok := v.(string); ok && len(s) > maxString {
-			return nil, e.errorf(n, "%s produces more than %d bytes", n.name, maxString)
-		}
-		return v, err
-	default:
-		return n.value, nil
+	case n.kind != call:
+		return n.value
 	}
+	v := e.call(n)
+	if s, ok := v.(string); ok && len(s) > maxString {
+		e.fail(n, "%s produces more than %d bytes", n.name, maxString)
+	}
+	if e.err != nil {
+		return nil
+	}
+	return v
 }
 
-func (e evaluator) mapping(n *node) (map[string]any, error) {
+func (e *evaluator) mapping(n *node) map[string]any {
 	m := make(map[string]any, len(n.keys))
 	for i, key := range n.keys {
-		v, err := e.value(n.items[i])
-		if err != nil {
-			return nil, err
-		}
-		if v != (noValue{}) {
+		if v := e.value(n.items[i]); v != (noValue{}) {
 			m[key] = v
 		}
 	}
-	return m, nil
+	return m
 }
 
-func (e evaluator) sequence(n *node) ([]any, error) {
+func (e *evaluator) sequence(n *node) []any {
 	list := make([]any, 0, len(n.items))
 	for _, item := range n.items {
-		v, err := e.value(item)
-		if err != nil {
-			return nil, err
-		}
-		if v != (noValue{}) {
+		if v := e.value(item); v != (noValue{}) {
 			list = append(list, v)
 		}
 	}
-	return list, nil
+	return list
 }
 
 // arguments evaluates the arguments of a function that takes a list of exactly count.
-func (e evaluator) arguments(n *node, count int) ([]any, error) {
-	argument := n.items[0]
+func (e *evaluator) arguments(n *node, count int) []any {
+	values, argument := make([]any, count), n.items[0]
 	if argument.kind != sequence || len(argument.items) != count {
-		return nil, e.errorf(n, "%s takes a list of %d arguments", n.name, count)
+		e.fail(n, "%s takes a list of %d arguments", n.name, count)
+		return values
 	}
-	values := make([]any, count)
 	for i, item := range argument.items {
-		var err error
-		if values[i], err = e.value(item); err != nil {
-			return nil, err
-		}
+		values[i] = e.value(item)
 	}
-	return values, nil
+	return values
+}
+
+// text returns a value as scalarString does. The fault is that of a value which is not a scalar.
+func (e *evaluator) text(n *node, v any, fault string, args ...any) string {
+	s, ok := scalarString(v)
+	if !ok {
+		e.fail(n, fault, args...)
+	}
+	return s
 }
 
 // scalarString formats a string, boolean or number as a string, which CloudFormation does wherever

@@ -63,7 +63,8 @@ func (e event) generate(eventType string, r *Resource) {
 		r.Type = "AWS::Scheduler::Schedule"
 		r.Name = cmp.Or(e.text("Name"), r.LogicalID)
 		r.ARN = e.arn("scheduler", "schedule/"+cmp.Or(e.text("GroupName"), "default")+"/"+r.Name)
-		e.copy(r.Properties, "ScheduleExpression", "State")
+		e.copy(r.Properties, "ScheduleExpression")
+		e.copyState(r.Properties)
 		r.Properties["Target"] = e.target("", "Input")
 	case "EventBridgeRule", "CloudWatchEvent", "Schedule":
 		r.Type = "AWS::Events::Rule"
@@ -73,7 +74,8 @@ func (e event) generate(eventType string, r *Resource) {
 			rule = bus[strings.LastIndexByte(bus, '/')+1:] + "/" + rule
 		}
 		r.ARN = e.arn("events", "rule/"+rule)
-		e.copy(r.Properties, "EventBusName", "State")
+		e.copy(r.Properties, "EventBusName")
+		e.copyState(r.Properties)
 		e.rename(r.Properties, "Pattern", "EventPattern")
 		e.rename(r.Properties, "Schedule", "ScheduleExpression")
 		r.Properties["Targets"] = []any{e.target(r.LogicalID, "Input", "InputPath", "InputTransformer", "DeadLetterConfig")}
@@ -99,6 +101,14 @@ func (e event) copy(to map[string]any, properties ...string) {
 func (e event) rename(to map[string]any, from, name string) {
 	if v, ok := e.properties[from]; ok {
 		to[name] = v
+	}
+}
+
+// copyState copies State, or sets it for a schedule that says Enabled: false instead.
+func (e event) copyState(to map[string]any) {
+	e.copy(to, "State")
+	if enabled, _ := scalarString(e.properties["Enabled"]); enabled == "false" {
+		to["State"] = "DISABLED"
 	}
 }
 

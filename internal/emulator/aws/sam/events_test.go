@@ -26,7 +26,9 @@ Resources:
         Plan: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), State: DISABLED, Input: x}}
         Named: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), Name: own}}
         Rule: {Type: EventBridgeRule, Properties: {EventBusName: !GetAtt Bus.Arn, Pattern: {source: [a]}, InputPath: $.detail, DeadLetterConfig: {Type: SQS}}}
-        Rate: {Type: Schedule, Properties: {Schedule: rate(2 minutes), State: DISABLED}}
+        Off: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), Enabled: "false"}}
+        On: {Type: Schedule, Properties: {Schedule: rate(2 minutes), Enabled: true}}
+        Rate: {Type: Schedule, Properties: {Schedule: rate(2 minutes), Enabled: false}}
         Bucket: {Type: S3, Properties: {Bucket: b}}
 `), nil)
 	if err != nil {
@@ -39,6 +41,10 @@ Resources:
 		{LogicalID: "FBucket", Type: "event of type S3", Properties: object{}, Name: "FBucket"},
 		{LogicalID: "FNamed", Type: "AWS::Scheduler::Schedule", Name: "own", ARN: "arn:aws:scheduler:us-east-1:000000000000:schedule/default/own",
 			Properties: object{"ScheduleExpression": "rate(1 minute)", "Target": object{"Id": "", "Arn": function}}},
+		{LogicalID: "FOff", Type: "AWS::Scheduler::Schedule", Name: "FOff", ARN: "arn:aws:scheduler:us-east-1:000000000000:schedule/default/FOff",
+			Properties: object{"ScheduleExpression": "rate(1 minute)", "State": "DISABLED", "Target": object{"Id": "", "Arn": function}}},
+		{LogicalID: "FOn", Type: "AWS::Events::Rule", Name: "meterbridge-FOn", ARN: "arn:aws:events:us-east-1:000000000000:rule/meterbridge-FOn",
+			Properties: object{"ScheduleExpression": "rate(2 minutes)", "Targets": []any{object{"Id": "FOn", "Arn": function}}}},
 		{LogicalID: "FPlan", Type: "AWS::Scheduler::Schedule", Name: "FPlan", ARN: "arn:aws:scheduler:us-east-1:000000000000:schedule/default/FPlan",
 			Properties: object{"ScheduleExpression": "rate(1 minute)", "State": "DISABLED", "Target": object{"Id": "", "Arn": function, "Input": "x"}}},
 		{LogicalID: "FPoll", Type: "AWS::Lambda::EventSourceMapping", Name: "FPoll", Properties: object{

@@ -2,15 +2,16 @@ package sam
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
 // call evaluates a call of an intrinsic function.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
-func (e evaluator) call(n *node) (any, error) {
+func (e *evaluator) call(n *node) any {
 	switch n.name {
 	case "Ref":
 		return e.ref(n)
@@ -29,138 +30,95 @@ func (e evaluator) call(n *node) (any, error) {
 	case "Fn::FindInMap":
 		return e.findInMap(n)
 	case "Fn::Base64":
-		return e.base64(n)
+		s := e.text(n, e.value(n.items[0]), "Fn::Base64 takes a string")
+		return base64.StdEncoding.EncodeToString([]byte(s))
 	case "Fn::ToJsonString":
-		return e.toJSONString(n)
+		return string(awsjson.Marshal(e.value(n.items[0])))
 	case "Fn::GetAZs":
-		return []any{e.opts.Region + "a", e.opts.Region + "b", e.opts.Region + "c"}, nil
+		return []any{e.opts.Region + "a", e.opts.Region + "b", e.opts.Region + "c"}
 	case "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or":
 		return e.conditionFunction(n)
 	case "Fn::ImportValue":
-		return nil, e.errorf(n, "Fn::ImportValue is not supported, because only AWS has the exports of other stacks")
+		e.fail(n, "Fn::ImportValue is not supported, because only AWS has the exports of other stacks")
 	default:
-		return nil, e.errorf(n, "%s is not supported", n.name)
+		e.fail(n, "%s is not supported", n.name)
 	}
+	return nil
 }
 
-func (e evaluator) join(n *node) (any, error) {
-	values, err := e.arguments(n, 2)
-	if err != nil {
-		return nil, err
-	}
-	delimiter, okDelimiter := scalarString(values[0])
-	list, okList := values[1].([]any)
-	if !okDelimiter || !okList {
-		return nil, e.errorf(n, "Fn::Join takes a delimiter and a list")
+func (e *evaluator) join(n *node) any {
+	const takes = "Fn::Join takes a delimiter and a list"
+	values := e.arguments(n, 2)
+	delimiter := e.text(n, values[0], takes)
+	list, ok := values[1].([]any)
+	if !ok {
+		e.fail(n, takes)
 	}
 	parts := make([]string, len(list))
 	for i, item := range list {
-		var ok bool
-		if parts[i], ok = scalarString(item); !ok {
-			return nil, e.errorf(n, "Fn::Join: item %d is not a string", i)
-		}
+		parts[i] = e.text(n, item, "Fn::Join: item %d is not a string", i)
 	}
-	return strings.Join(parts, delimiter), nil
+	return strings.Join(parts, delimiter)
 }
 
-func (e evaluator) selectItem(n *node) (any, error) {
-	values, err := e.arguments(n, 2)
-	if err != nil {
-		return nil, err
-	}
+func (e *evaluator) selectItem(n *node) any {
+	values := e.arguments(n, 2)
 	position, _ := scalarString(values[0])
 	i, err := strconv.Atoi(position)
 	list, ok := values[1].([]any)
-	if err != nil || !ok {
-		return nil, e.errorf(n, "Fn::Select takes an index and a list")
+	switch {
+	case err != nil || !ok:
+		e.fail(n, "Fn::Select takes an index and a list")
+	case i < 0 || i >= len(list):
+		e.fail(n, "Fn::Select: there is no item %d in a list of %d items, which are numbered from 0", i, len(list))
+	default:
+		return list[i]
 	}
-	if i < 0 || i >= len(list) {
-		return nil, e.errorf(n, "Fn::Select: there is no item %d in a list of %d items, which are numbered from 0", i, len(list))
-	}
-	return list[i], nil
+	return nil
 }
 
-func (e evaluator) split(n *node) (any, error) {
-	values, err := e.arguments(n, 2)
-	if err != nil {
-		return nil, err
-	}
-	delimiter, okDelimiter := scalarString(values[0])
-	source, okSource := scalarString(values[1])
-	if !okDelimiter || !okSource || delimiter == "" {
-		return nil, e.errorf(n, "Fn::Split takes a delimiter, which cannot be empty, and a string")
+func (e *evaluator) split(n *node) any {
+	const takes = "Fn::Split takes a delimiter, which cannot be empty, and a string"
+	values := e.arguments(n, 2)
+	delimiter, source := e.text(n, values[0], takes), e.text(n, values[1], takes)
+	if delimiter == "" {
+		e.fail(n, takes)
+		return nil
 	}
 	list := []any{}
 	for part := range strings.SplitSeq(source, delimiter) {
 		list = append(list, part)
 	}
-	return list, nil
+	return list
 }
 
 // ifElse evaluates only the branch that the condition selects: the other may refer to resources
 // that do not exist.
-func (e evaluator) ifElse(n *node) (any, error) {
+func (e *evaluator) ifElse(n *node) any {
 	argument := n.items[0]
-	if argument.kind != sequence || len(argument.items) != 3 {
-		return nil, e.errorf(n, "Fn::If takes the name of a condition and two values")
+	if argument.kind == sequence && len(argument.items) == 3 {
+		if name, ok := argument.items[0].literal(); ok {
+			if e.condition(name, n) {
+				return e.value(argument.items[1])
+			}
+			return e.value(argument.items[2])
+		}
 	}
-	name, ok := argument.items[0].literal()
-	if !ok {
-		return nil, e.errorf(n, "Fn::If takes the name of a condition and two values")
-	}
-	selected, err := e.condition(name, n)
-	if err != nil {
-		return nil, err
-	}
-	if selected {
-		return e.value(argument.items[1])
-	}
-	return e.value(argument.items[2])
+	e.fail(n, "Fn::If takes the name of a condition and two values")
+	return nil
 }
 
-func (e evaluator) findInMap(n *node) (any, error) {
-	values, err := e.arguments(n, 3)
-	if err != nil {
-		return nil, err
-	}
+func (e *evaluator) findInMap(n *node) any {
 	at, path := e.mappings, "Mappings"
-	for _, v := range values {
-		key, ok := scalarString(v)
-		if !ok {
-			return nil, e.errorf(n, "Fn::FindInMap takes the name of a mapping and two keys")
-		}
+	for _, v := range e.arguments(n, 3) {
+		key := e.text(n, v, "Fn::FindInMap takes the name of a mapping and two keys")
 		if at = at.get(key); at == nil {
-			return nil, e.errorf(n, "Fn::FindInMap: %s has no key %q", path, key)
+			e.fail(n, "Fn::FindInMap: %s has no key %q", path, key)
+			return nil
 		}
 		path += "." + key
 	}
 	return e.value(at)
-}
-
-func (e evaluator) base64(n *node) (any, error) {
-	v, err := e.value(n.items[0])
-	if err != nil {
-		return nil, err
-	}
-	s, ok := scalarString(v)
-	if !ok {
-		return nil, e.errorf(n, "Fn::Base64 takes a string")
-	}
-	return base64.StdEncoding.EncodeToString([]byte(s)), nil
-}
-
-func (e evaluator) toJSONString(n *node) (any, error) {
-	v, err := e.value(n.items[0])
-	if err != nil {
-		return nil, err
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, e.errorf(n, "Fn::ToJsonString: %v", err)
-	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
 // subVariable is ${Name}, ${Name.Attribute} or ${!Literal}. CloudFormation allows blanks around the
@@ -172,64 +130,58 @@ var subVariableName = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
 // sub evaluates Fn::Sub, which takes a string, or a list of a string and a map of further
 // variables.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-sub.html
-func (e evaluator) sub(n *node) (any, error) {
+func (e *evaluator) sub(n *node) any {
 	format, variables := n.items[0], &node{kind: mapping}
 	if format.kind == sequence && len(format.items) == 2 {
 		format, variables = format.items[0], format.items[1]
 	}
 	s, ok := format.literal()
 	if !ok || variables.kind != mapping {
-		return nil, e.errorf(n, "Fn::Sub takes a string, or a list of a string and a map of variables")
+		e.fail(n, "Fn::Sub takes a string, or a list of a string and a map of variables")
+		return nil
 	}
-	// The variables of the map are evaluated once each: their values nest, so evaluating them at every use
-	// would take exponential time.
+	// The variables of the map are evaluated once each: their values nest, so evaluating them at
+	// every use would take exponential time.
 	evaluated := map[string]any{}
 	var b strings.Builder
 	end := 0
 	for _, at := range subVariable.FindAllStringSubmatchIndex(s, -1) {
 		b.WriteString(s[end:at[0]])
 		end = at[1]
-		replacement, err := e.substitute(n, strings.TrimSpace(s[at[2]:at[3]]), variables, evaluated)
-		if err != nil {
-			return nil, err
+		b.WriteString(e.substitute(n, strings.TrimSpace(s[at[2]:at[3]]), variables, evaluated))
+		if b.Len() > maxString {
+			e.fail(n, "Fn::Sub produces more than %d bytes", maxString)
 		}
-		if b.WriteString(replacement); b.Len() > maxString {
-			return nil, e.errorf(n, "Fn::Sub produces more than %d bytes", maxString)
+		if e.err != nil {
+			return nil
 		}
 	}
 	b.WriteString(s[end:])
-	return b.String(), nil
+	return b.String()
 }
 
 // substitute returns what replaces ${name}.
-func (e evaluator) substitute(n *node, name string, variables *node, evaluated map[string]any) (string, error) {
+func (e *evaluator) substitute(n *node, name string, variables *node, evaluated map[string]any) string {
 	if literal, ok := strings.CutPrefix(name, "!"); ok {
-		return "${" + literal + "}", nil
+		return "${" + literal + "}"
 	}
 	if !subVariableName.MatchString(name) {
-		return "", e.errorf(n, "Fn::Sub: ${%s} does not name a variable; write ${!%s} for the text itself", name, name)
+		e.fail(n, "Fn::Sub: ${%s} does not name a variable; write ${!%s} for the text itself", name, name)
+		return ""
 	}
-	v, err := e.subValue(n, name, variables, evaluated)
-	if err != nil {
-		return "", err
+	v, known := evaluated[name]
+	if !known {
+		v = e.subValue(n, name, variables)
+		evaluated[name] = v
 	}
-	s, ok := scalarString(v)
-	if !ok {
-		return "", e.errorf(n, "Fn::Sub: the value of ${%s} is not a string", name)
-	}
-	return s, nil
+	return e.text(n, v, "Fn::Sub: the value of ${%s} is not a string", name)
 }
 
 // subValue returns the value of a variable: its entry in the map, or what Ref or Fn::GetAtt returns
 // for it.
-func (e evaluator) subValue(n *node, name string, variables *node, evaluated map[string]any) (any, error) {
-	if v, ok := evaluated[name]; ok {
-		return v, nil
-	}
+func (e *evaluator) subValue(n *node, name string, variables *node) any {
 	if definition := variables.get(name); definition != nil {
-		v, err := e.value(definition)
-		evaluated[name] = v
-		return v, err
+		return e.value(definition)
 	}
 	id, attribute, dotted := strings.Cut(name, ".")
 	if dotted && !e.isGenerated(id, attribute) {

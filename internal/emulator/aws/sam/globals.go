@@ -12,9 +12,6 @@ var globalsTypes = []string{"Function", "Api", "HttpApi", "SimpleTable", "StateM
 
 // checkGlobals checks that each section of Globals is a map and is one that SAM supports.
 func (r *resolver) checkGlobals() error {
-	if r.globals == nil {
-		return nil
-	}
 	for i, name := range r.globals.keys {
 		n := r.globals.items[i]
 		if !slices.Contains(globalsTypes, name) {
@@ -27,15 +24,6 @@ func (r *resolver) checkGlobals() error {
 	return nil
 }
 
-// globalProperties returns the section of Globals that applies to a resource type, or nil.
-func (r *resolver) globalProperties(resourceType string) *node {
-	name, ok := strings.CutPrefix(resourceType, "AWS::Serverless::")
-	if !ok {
-		return nil
-	}
-	return r.globals.get(name)
-}
-
 // properties returns a resource's unresolved properties, with Globals merged in.
 func (r *resolver) properties(id string) *node {
 	resource := r.resources.get(id)
@@ -43,8 +31,9 @@ func (r *resolver) properties(id string) *node {
 	if own == nil || own.kind != mapping {
 		own = &node{kind: mapping, line: resource.line}
 	}
-	global := r.globalProperties(r.resourceType(id))
-	if global == nil {
+	section, serverless := strings.CutPrefix(r.resourceType(id), "AWS::Serverless::")
+	global := r.globals.get(section)
+	if !serverless || global == nil {
 		return own
 	}
 	return merge(without(global, resource.get("IgnoreGlobals")), own)

@@ -1,9 +1,10 @@
 package sam
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -42,58 +43,50 @@ func (i identity) attribute(name string) (string, bool) {
 	}
 }
 
-func (i identity) attributeNames() []string { return slices.Sorted(maps.Keys(i.attributes)) }
-
 // identity works out, once, the identity of a resource. n is the node that refers to it, for
 // errors.
-func (e evaluator) identity(n *node, id string) (identity, error) {
+func (e *evaluator) identity(n *node, id string) identity {
 	if e.inCondition {
-		return identity{}, e.errorf(n, "the template has no parameter %q, and a condition cannot refer to a resource", id)
+		e.fail(n, "the template has no parameter %q, and a condition cannot refer to a resource", id)
+		return identity{}
 	}
 	if e.resources.get(id) == nil {
 		return e.implicit(n, id)
 	}
-	if known, ok := e.identities[id]; ok {
-		e.reference(id)
-		return known, nil
+	identified, known := e.identities[id]
+	if !known {
+		switch created := e.isCreated(id); {
+		case e.err != nil:
+			return identity{}
+		case !created:
+			e.fail(n, "resource %q is not created because its condition is false", id)
+			return identity{}
+		case slices.Contains(e.identifying, id):
+			e.fail(n, "circular reference: %s", formatCycle(e.identifying, id))
+			return identity{}
+		}
+		e.identifying = append(e.identifying, id)
+		inner := e.resolver.evaluator("Resource " + id)
+		identified = inner.identify(id)
+		e.identifying = e.identifying[:len(e.identifying)-1]
+		if e.adopt(inner); inner.err != nil {
+			return identity{}
+		}
+		e.identities[id] = identified
 	}
-	created, err := e.isCreated(id)
-	if err != nil {
-		return identity{}, err
-	}
-	if !created {
-		return identity{}, e.errorf(n, "resource %q is not created because its condition is false", id)
-	}
-	if slices.Contains(e.identifying, id) {
-		return identity{}, e.errorf(n, "circular reference: %s", formatCycle(e.identifying, id))
-	}
-	e.identifying = append(e.identifying, id)
-	defer func() { e.identifying = e.identifying[:len(e.identifying)-1] }()
-	identified, err := evaluator{resolver: e.resolver, element: "Resource " + id}.identify(id)
-	if err != nil {
-		return identity{}, err
-	}
-	e.identities[id] = identified
-	e.reference(id)
-	return identified, nil
-}
-
-func (e evaluator) reference(id string) {
 	if e.onReference != nil {
 		e.onReference(id)
 	}
+	return identified
 }
 
-func (e evaluator) identify(id string) (identity, error) {
+func (e *evaluator) identify(id string) identity {
 	resourceType := e.resourceType(id)
 	returned, known := returnValuesByType[resourceType]
 	if !known {
 		returned = unknownReturnValues(resourceType)
 	}
-	values, err := e.formatValues(id, returned)
-	if err != nil {
-		return identity{}, err
-	}
+	values := e.formatValues(id, returned)
 	i := identity{logicalID: id, resourceType: resourceType, name: values["name"], unknownType: !known}
 	if returned.url != "" {
 		i.url = e.format(returned.url, values)
@@ -107,37 +100,25 @@ func (e evaluator) identify(id string) (identity, error) {
 	if i.arn != "" {
 		i.attributes["Arn"] = i.arn
 	}
-	return i, nil
+	return i
 }
 
 // formatValues returns the values with which the formats of a resource's return values are filled:
 // its name, its logical ID and the properties that the formats mention.
-func (e evaluator) formatValues(id string, returned returnValues) (map[string]string, error) {
+func (e *evaluator) formatValues(id string, returned returnValues) map[string]string {
 	properties := e.properties(id)
 	values := map[string]string{"id": strings.ToLower(id), "logicalId": id, "hash": e.hash(id)}
 	for property, byDefault := range returned.properties {
-		v, ok, err := e.stringProperty(properties, property)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			v = byDefault
-		}
-		values[property] = v
+		values[property] = cmp.Or(e.stringProperty(properties, property), byDefault)
 	}
-	name, ok, err := e.stringProperty(properties, returned.nameProperty)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		name = e.format(returned.defaultName(), values)
-	}
-	values["name"] = name
-	return values, e.adjust(e.resourceType(id), properties, values)
+	name := e.stringProperty(properties, returned.nameProperty)
+	values["name"] = cmp.Or(name, e.format(cmp.Or(returned.unnamed, "{stack}-{logicalId}"), values))
+	e.adjust(e.resourceType(id), properties, values)
+	return values
 }
 
 // adjust changes or adds the values that a format cannot express.
-func (e evaluator) adjust(resourceType string, properties *node, values map[string]string) error {
+func (e *evaluator) adjust(resourceType string, properties *node, values map[string]string) {
 	switch resourceType {
 	case "AWS::Events::Rule":
 		bus := values["EventBusName"][strings.LastIndexByte(values["EventBusName"], '/')+1:]
@@ -155,35 +136,27 @@ func (e evaluator) adjust(resourceType string, properties *node, values map[stri
 		values["name"] = strings.ToLower(values["name"])
 	}
 	if length := len(values["name"]); length > maxName {
-		return e.errorf(properties, "the name is %d bytes long; at most %d are allowed", length, maxName)
+		e.fail(properties, "the name is %d bytes long; at most %d are allowed", length, maxName)
 	}
-	return nil
 }
 
-// stringProperty evaluates a property that must be a string. It returns false if the property is
-// absent, null, AWS::NoValue or empty.
-func (e evaluator) stringProperty(properties *node, name string) (string, bool, error) {
+// stringProperty evaluates a property that must be a string. It is empty if the property is absent,
+// null or AWS::NoValue.
+func (e *evaluator) stringProperty(properties *node, name string) string {
 	n := properties.get(name)
 	if n == nil {
-		return "", false, nil
+		return ""
 	}
-	v, err := e.value(n)
-	if err != nil {
-		return "", false, err
-	}
+	v := e.value(n)
 	if v == (noValue{}) || v == nil {
-		return "", false, nil
+		return ""
 	}
-	s, ok := scalarString(v)
-	if !ok {
-		return "", false, e.errorf(n, "%s must be a string", name)
-	}
-	return s, s != "", nil
+	return e.text(n, v, "%s must be a string", name)
 }
 
 // hash stands for the random characters that AWS adds to some names. It is the same in every run.
-func (e evaluator) hash(id string) string {
-	sum := sha256.Sum256([]byte(e.opts.StackName + "/" + id))
+func (r *resolver) hash(id string) string {
+	sum := sha256.Sum256([]byte(r.opts.StackName + "/" + id))
 	return hex.EncodeToString(sum[:])[:6]
 }
 
@@ -197,22 +170,16 @@ func (r *resolver) formatAll(formats, values map[string]string) map[string]strin
 
 // format replaces each {name} by its value, or else by that property of the deployment.
 func (r *resolver) format(format string, values map[string]string) string {
-	var b strings.Builder
-	for {
-		before, rest, ok := strings.Cut(format, "{")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		var name string
-		name, format, _ = strings.Cut(rest, "}")
+	return placeholder.ReplaceAllStringFunc(format, func(name string) string {
+		name = name[1 : len(name)-1]
 		if v, ok := values[name]; ok {
-			b.WriteString(v)
-			continue
+			return v
 		}
-		b.WriteString(r.deploymentValue(name))
-	}
+		return r.deploymentValue(name)
+	})
 }
+
+var placeholder = regexp.MustCompile(`\{[^}]*\}`)
 
 func (r *resolver) deploymentValue(name string) string {
 	switch name {
@@ -227,10 +194,7 @@ func (r *resolver) deploymentValue(name string) string {
 	case "stack":
 		return r.opts.StackName
 	case "endpoint":
-		if r.opts.Endpoint != "" {
-			return strings.TrimSuffix(r.opts.Endpoint, "/")
-		}
-		return "https://sqs." + r.opts.Region + "." + r.urlSuffix()
+		return cmp.Or(strings.TrimSuffix(r.opts.Endpoint, "/"), "https://sqs."+r.opts.Region+"."+r.urlSuffix())
 	default:
 		return ""
 	}

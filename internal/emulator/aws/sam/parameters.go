@@ -15,9 +15,6 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 func (r *resolver) readParameters(n *node) error {
 	r.parameters, r.parameterTexts = map[string]any{}, map[string]string{}
-	if n == nil {
-		n = &node{kind: mapping}
-	}
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(r.opts.Parameters)) {
 		if n.get(name) == nil {

@@ -1,20 +1,25 @@
 package sam
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // ref evaluates Ref, which takes the name of a parameter, a pseudo parameter or a resource.
-func (e evaluator) ref(n *node) (any, error) {
+func (e *evaluator) ref(n *node) any {
 	name, ok := n.items[0].literal()
 	if !ok {
-		return nil, e.errorf(n, "Ref takes the name of a parameter or resource")
+		e.fail(n, "Ref takes the name of a parameter or resource")
+		return nil
 	}
 	return e.lookup(n, name)
 }
 
 // lookup returns the value of Ref for a name.
-func (e evaluator) lookup(n *node, name string) (any, error) {
+func (e *evaluator) lookup(n *node, name string) any {
 	if v, ok := e.parameters[name]; ok {
-		return v, nil
+		return v
 	}
 	if strings.HasPrefix(name, "AWS::") {
 		return e.pseudoParameter(n, name)
@@ -22,37 +27,33 @@ func (e evaluator) lookup(n *node, name string) (any, error) {
 	if id, suffix, ok := strings.Cut(name, "."); ok {
 		return e.generated(n, id, suffix)
 	}
-	identity, err := e.identity(n, name)
-	if err != nil {
-		return nil, err
-	}
-	return identity.ref, nil
+	return e.identity(n, name).ref
 }
 
 // pseudoParameter returns the value of a parameter that CloudFormation defines.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
-func (e evaluator) pseudoParameter(n *node, name string) (any, error) {
+func (e *evaluator) pseudoParameter(n *node, name string) any {
 	switch name {
 	case "AWS::Region":
-		return e.opts.Region, nil
+		return e.opts.Region
 	case "AWS::AccountId":
-		return e.opts.AccountID, nil
+		return e.opts.AccountID
 	case "AWS::StackName":
-		return e.opts.StackName, nil
+		return e.opts.StackName
 	case "AWS::StackId":
 		return e.format("arn:{partition}:cloudformation:{region}:{account}:stack/"+e.opts.StackName+
-			"/00000000-0000-0000-0000-000000000000", nil), nil
+			"/00000000-0000-0000-0000-000000000000", nil)
 	case "AWS::Partition":
-		return e.partition(), nil
+		return e.partition()
 	case "AWS::URLSuffix":
-		return e.urlSuffix(), nil
+		return e.urlSuffix()
 	case "AWS::NoValue":
-		return noValue{}, nil
+		return noValue{}
 	case "AWS::NotificationARNs":
-		return []any{}, nil
-	default:
-		return nil, e.errorf(n, "%s is not a pseudo parameter", name)
+		return []any{}
 	}
+	e.fail(n, "%s is not a pseudo parameter", name)
+	return nil
 }
 
 func (r *resolver) partition() string {
@@ -74,74 +75,62 @@ func (r *resolver) urlSuffix() string {
 }
 
 // getAtt evaluates Fn::GetAtt, which takes "Resource.Attribute" or ["Resource", "Attribute"].
-func (e evaluator) getAtt(n *node) (any, error) {
-	argument := n.items[0]
-	if name, ok := argument.literal(); ok {
+func (e *evaluator) getAtt(n *node) any {
+	if name, ok := n.items[0].literal(); ok {
 		id, attribute, ok := strings.Cut(name, ".")
 		if !ok {
-			return nil, e.errorf(n, "Fn::GetAtt takes a resource and an attribute, as in Resource.Attribute, not %q", name)
+			e.fail(n, "Fn::GetAtt takes a resource and an attribute, as in Resource.Attribute, not %q", name)
+			return nil
 		}
 		return e.attribute(n, id, attribute)
 	}
-	values, err := e.arguments(n, 2)
-	if err != nil {
-		return nil, err
+	values := e.arguments(n, 2)
+	id, ok := values[0].(string)
+	if attribute, isText := scalarString(values[1]); ok && isText {
+		return e.attribute(n, id, attribute)
 	}
-	id, okID := values[0].(string)
-	attribute, okAttribute := scalarString(values[1])
-	if !okID || !okAttribute {
-		return nil, e.errorf(n, "Fn::GetAtt takes the names of a resource and of an attribute")
-	}
-	return e.attribute(n, id, attribute)
+	e.fail(n, "Fn::GetAtt takes the names of a resource and of an attribute")
+	return nil
 }
 
-func (e evaluator) attribute(n *node, id, attribute string) (any, error) {
-	identity, err := e.identity(n, id)
-	if err != nil {
-		return nil, err
-	}
+func (e *evaluator) attribute(n *node, id, attribute string) any {
+	identity := e.identity(n, id)
 	v, ok := identity.attribute(attribute)
 	if !ok {
-		return nil, e.errorf(n, "%s (%s) has no attribute %q; it has %s",
-			id, identity.resourceType, attribute, strings.Join(identity.attributeNames(), ", "))
+		has := strings.Join(slices.Sorted(maps.Keys(identity.attributes)), ", ")
+		e.fail(n, "%s (%s) has no attribute %q; it has %s", id, identity.resourceType, attribute, has)
 	}
-	return v, nil
+	return v
 }
 
 // isGenerated reports whether id.suffix refers to a resource that SAM generates from another, such
 // as a function's alias.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
-func (e evaluator) isGenerated(id, suffix string) bool {
-	if e.resources.get(id) == nil {
-		return false
-	}
-	_, ok := returnValuesByType[e.resourceType(id)].generated[suffix]
+func (r *resolver) isGenerated(id, suffix string) bool {
+	_, ok := returnValuesByType[r.resourceType(id)].generated[suffix]
 	return ok
 }
 
 // generated returns the value of Ref id.suffix.
-func (e evaluator) generated(n *node, id, suffix string) (any, error) {
+func (e *evaluator) generated(n *node, id, suffix string) any {
 	if !e.isGenerated(id, suffix) {
-		return nil, e.undefined(n, id+"."+suffix)
+		e.undefined(n, id+"."+suffix)
+		return nil
 	}
-	identity, err := e.identity(n, id)
-	if err != nil {
-		return nil, err
-	}
-	v := identity.generated[suffix]
+	v := e.identity(n, id).generated[suffix]
 	if strings.HasSuffix(v, ":") {
-		return nil, e.errorf(n, "%s has no alias: set its property AutoPublishAlias", id)
+		e.fail(n, "%s has no alias: set its property AutoPublishAlias", id)
 	}
-	return v, nil
+	return v
 }
 
-func (e evaluator) undefined(n *node, name string) error {
-	return e.errorf(n, "the template has no parameter or resource %q", name)
+func (e *evaluator) undefined(n *node, name string) {
+	e.fail(n, "the template has no parameter or resource %q", name)
 }
 
 // implicit returns the identity of a resource that SAM creates although the template does not
 // declare it: a function's role or URL, or the API of the functions whose events name none.
-func (e evaluator) implicit(n *node, id string) (identity, error) {
+func (e *evaluator) implicit(n *node, id string) identity {
 	resourceType := ""
 	switch {
 	case id == "ServerlessHttpApi" && e.hasImplicitAPI("HttpApi", "ApiId"):
@@ -153,37 +142,35 @@ func (e evaluator) implicit(n *node, id string) (identity, error) {
 	case e.hasFunction(id, "Url", func(p *node) bool { return p.get("FunctionUrlConfig") != nil }):
 		resourceType = "AWS::Lambda::Url"
 	default:
-		return identity{}, e.undefined(n, id)
+		e.undefined(n, id)
+		return identity{}
 	}
 	declaration := &node{kind: mapping, keys: []string{"Type"}, items: []*node{{value: resourceType}}}
 	inner := *e.resolver
 	inner.resources = &node{kind: mapping, keys: []string{id}, items: []*node{declaration}}
-	return evaluator{resolver: &inner, element: e.element}.identify(id)
+	implied := inner.evaluator(e.element)
+	identified := implied.identify(id)
+	e.adopt(implied)
+	return identified
 }
 
 // hasFunction reports whether id is a function's logical ID followed by the suffix, and the
 // function's properties satisfy the condition.
-func (e evaluator) hasFunction(id, suffix string, condition func(properties *node) bool) bool {
+func (r *resolver) hasFunction(id, suffix string, condition func(properties *node) bool) bool {
 	function, ok := strings.CutSuffix(id, suffix)
-	return ok && e.resources.get(function) != nil && e.resourceType(function) == "AWS::Serverless::Function" &&
-		condition(e.properties(function))
+	return ok && r.resourceType(function) == "AWS::Serverless::Function" && condition(r.properties(function))
 }
 
 // hasImplicitAPI reports whether a function has an event of the type that does not name its API.
-func (e evaluator) hasImplicitAPI(eventType, apiProperty string) bool {
-	for _, id := range e.resources.keys {
-		if e.resourceType(id) != "AWS::Serverless::Function" {
-			continue
-		}
-		events := e.properties(id).get("Events")
-		if events == nil {
-			continue
-		}
-		for _, event := range events.items {
-			if t, _ := event.get("Type").literal(); t == eventType && event.get("Properties").get(apiProperty) == nil {
-				return true
-			}
-		}
+func (r *resolver) hasImplicitAPI(eventType, apiProperty string) bool {
+	implicit := func(event *node) bool {
+		t, _ := event.get("Type").literal()
+		return t == eventType && event.get("Properties").get(apiProperty) == nil
 	}
-	return false
+	return slices.ContainsFunc(r.resources.keys, func(id string) bool {
+		return r.hasFunction(id, "", func(properties *node) bool {
+			events := properties.get("Events")
+			return events != nil && slices.ContainsFunc(events.items, implicit)
+		})
+	})
 }

@@ -21,7 +21,7 @@ type resolver struct {
 	outputs        *node
 	globals        *node
 
-	conditionStates map[string]conditionState
+	conditionValues map[string]*bool // nil while the condition is being evaluated
 	identities      map[string]identity
 	identifying     []string // resources whose identities are being worked out, outermost first
 }
@@ -47,19 +47,19 @@ var logicalID = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 func newResolver(root *node, opts Options) (*resolver, error) {
 	r := &resolver{
 		opts:            opts,
-		mappings:        root.get("Mappings"),
-		conditions:      root.get("Conditions"),
-		resources:       root.get("Resources"),
-		outputs:         root.get("Outputs"),
-		globals:         root.get("Globals"),
-		conditionStates: map[string]conditionState{},
+		mappings:        root.section("Mappings"),
+		conditions:      root.section("Conditions"),
+		resources:       root.section("Resources"),
+		outputs:         root.section("Outputs"),
+		globals:         root.section("Globals"),
+		conditionValues: map[string]*bool{},
 		identities:      map[string]identity{},
 	}
 	if err := r.checkShape(root); err != nil {
 		return nil, err
 	}
 	r.readHeader(root)
-	if err := r.readParameters(root.get("Parameters")); err != nil {
+	if err := r.readParameters(root.section("Parameters")); err != nil {
 		return nil, err
 	}
 	return r, r.checkConditions()
@@ -76,7 +76,7 @@ func (r *resolver) checkShape(root *node) error {
 			return r.errorf(root.items[i], "", "unknown section %q; the sections are %s", key, strings.Join(sections, ", "))
 		}
 	}
-	if r.resources == nil {
+	if root.get("Resources") == nil {
 		return r.errorf(root, "", "the template has no Resources section")
 	}
 	for _, name := range []string{"Parameters", "Mappings", "Conditions", "Globals", "Resources", "Outputs"} {

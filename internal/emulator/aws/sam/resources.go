@@ -14,126 +14,101 @@ func (r *resolver) resolveResources() ([]Resource, error) {
 	var faults []error
 	dependencies := map[string][]string{}
 	for _, id := range r.resources.keys {
-		created, err := r.isCreated(id)
-		if err != nil {
-			faults = append(faults, err)
-			continue
+		e := r.evaluator("Resource " + id)
+		if e.isCreated(id) {
+			resource, references := e.resolveResource(id)
+			resources = append(resources, resource)
+			dependencies[id] = slices.Concat(references, resource.DependsOn)
 		}
-		if !created {
-			continue
-		}
-		resource, needed, err := r.resolveResource(id)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		resources, dependencies[id] = append(resources, resource), needed
+		faults = append(faults, e.err)
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
 	}
 	return resources, r.checkCycles(dependencies)
 }
 
 // isCreated reports whether a resource of the template has no condition or one that is true.
-func (r *resolver) isCreated(id string) (bool, error) {
-	n := r.resources.get(id).get("Condition")
+func (e *evaluator) isCreated(id string) bool {
+	n := e.resources.get(id).get("Condition")
 	if n == nil {
-		return true, nil
+		return true
 	}
-	e := evaluator{resolver: r, element: "Resource " + id}
+	inner := e.resolver.evaluator("Resource " + id)
 	name, ok := n.literal()
 	if !ok {
-		return false, e.errorf(n, "Condition takes the name of a condition")
+		inner.fail(n, "Condition takes the name of a condition")
 	}
-	return e.condition(name, n)
+	created := ok && inner.condition(name, n)
+	e.adopt(inner)
+	return created
 }
 
-// resolveResource returns the resource and the logical IDs of the resources that must be created
-// before it.
-func (r *resolver) resolveResource(id string) (Resource, []string, error) {
-	n := r.resources.get(id)
+// resolveResource also returns the logical IDs of the resources that it refers to.
+func (e *evaluator) resolveResource(id string) (Resource, []string) {
+	n := e.resources.get(id)
+	identity := e.identity(n, id)
 	references := map[string]bool{}
-	e := evaluator{resolver: r, element: "Resource " + id, onReference: func(other string) { references[other] = true }}
-	identity, err := e.identity(n, id)
-	if err != nil {
-		return Resource{}, nil, err
-	}
-	delete(references, id)
-	resource := Resource{
-		LogicalID: id, Type: identity.resourceType, Line: r.resources.lineOf(id),
+	e.onReference = func(other string) { references[other] = true }
+	resolved := Resource{
+		LogicalID: id, Type: identity.resourceType, Line: e.resources.lineOf(id),
 		Name: identity.name, ARN: identity.arn, URL: identity.url,
+		Properties: e.resolveProperties(id), Metadata: e.resolveMap(n.get("Metadata"), "Metadata"), DependsOn: e.dependsOn(n.get("DependsOn")),
 	}
-	if resource.Properties, err = e.resolveProperties(id); err != nil {
-		return Resource{}, nil, err
-	}
-	if resource.Metadata, err = e.resolveMap(n.get("Metadata"), "Metadata"); err != nil {
-		return Resource{}, nil, err
-	}
-	if resource.DependsOn, err = e.dependsOn(n.get("DependsOn")); err != nil {
-		return Resource{}, nil, err
-	}
-	return resource, slices.Concat(slices.Sorted(maps.Keys(references)), resource.DependsOn), nil
+	return resolved, slices.Sorted(maps.Keys(references))
 }
 
-func (e evaluator) resolveProperties(id string) (map[string]any, error) {
+func (e *evaluator) resolveProperties(id string) map[string]any {
 	if own := e.resources.get(id).get("Properties"); own != nil && own.kind != mapping {
-		return nil, e.errorf(own, "Properties must be a map, not %v", own.kind)
+		e.fail(own, "Properties must be a map, not %v", own.kind)
 	}
+	// SAM makes separate resources of a function's events, so the resources that the events refer to
+	// need not exist before the function does.
+	events := *e
+	events.onReference = nil
 	n := e.properties(id)
 	properties := make(map[string]any, len(n.keys))
 	for i, key := range n.keys {
 		inner := e
 		if key == "Events" && e.resourceType(id) == "AWS::Serverless::Function" {
-			// SAM makes separate resources of a function's events, so the resources that the events
-			// refer to need not exist before the function does.
-			inner.onReference = nil
+			inner = &events
 		}
-		v, err := inner.value(n.items[i])
-		if err != nil {
-			return nil, err
-		}
-		if v != (noValue{}) {
+		if v := inner.value(n.items[i]); v != (noValue{}) {
 			properties[key] = v
 		}
 	}
-	return properties, nil
+	e.adopt(&events)
+	return properties
 }
 
-func (e evaluator) resolveMap(n *node, attribute string) (map[string]any, error) {
+func (e *evaluator) resolveMap(n *node, attribute string) map[string]any {
 	if n == nil {
-		return nil, nil
+		return nil
 	}
 	if n.kind != mapping {
-		return nil, e.errorf(n, "%s must be a map, not %v", attribute, n.kind)
+		e.fail(n, "%s must be a map, not %v", attribute, n.kind)
 	}
 	return e.mapping(n)
 }
 
 // dependsOn leaves out resources whose condition is false, as CloudFormation does.
-func (e evaluator) dependsOn(n *node) ([]string, error) {
+func (e *evaluator) dependsOn(n *node) (ids []string) {
 	if n == nil {
-		return nil, nil
+		return nil
 	}
 	items := n.items
 	if n.kind == scalar {
 		items = []*node{n}
 	}
-	var ids []string
 	for _, item := range items {
 		id, ok := item.literal()
 		if !ok || e.resources.get(id) == nil {
-			return nil, e.errorf(item, "DependsOn: the template has no resource %q", id)
-		}
-		created, err := e.isCreated(id)
-		if err != nil {
-			return nil, err
-		}
-		if created {
+			e.fail(item, "DependsOn: the template has no resource %q", id)
+		} else if e.isCreated(id) {
 			ids = append(ids, id)
 		}
 	}
-	return ids, nil
+	return ids
 }
 
 // checkCycles returns an error if a resource must, through others, be created before itself.

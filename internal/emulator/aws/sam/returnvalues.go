@@ -1,9 +1,6 @@
 package sam
 
-import (
-	"cmp"
-	"strings"
-)
+import "strings"
 
 // returnValues describes the names of the resources of one type and what Ref and Fn::GetAtt return
 // for them.
@@ -21,8 +18,6 @@ type returnValues struct {
 	generated    map[string]string // values of Ref for resources that SAM generates from it, such as Function.Alias
 	properties   map[string]string // properties that the formats mention, with their default values
 }
-
-func (v returnValues) defaultName() string { return cmp.Or(v.unnamed, "{stack}-{logicalId}") }
 
 // unknownReturnValues makes up the return values of a type that returnValuesByType does not have.
 func unknownReturnValues(resourceType string) returnValues {

@@ -2,6 +2,7 @@ package sam
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -60,6 +61,11 @@ func (n *node) get(key string) *node {
 		return n.items[i]
 	}
 	return nil
+}
+
+// section returns the member of a mapping, or an empty mapping.
+func (n *node) section(key string) *node {
+	return cmp.Or(n.get(key), &node{kind: mapping})
 }
 
 // lineOf returns the line of a mapping's key, or 0.
