@@ -3,7 +3,6 @@ package sqs
 import (
 	"crypto/md5"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"regexp"
@@ -39,11 +38,11 @@ type Message struct {
 }
 
 // Attribute is a message attribute. DataType begins with String, Number or Binary; only a binary
-// attribute has a BinaryValue.
+// attribute has a BinaryValue. AWS's model also has list members, which SQS refuses.
 type Attribute struct {
 	DataType    string
-	StringValue string
-	BinaryValue []byte
+	StringValue string `json:",omitempty"`
+	BinaryValue []byte `json:",omitempty"`
 }
 
 // maxAttributes is SQS's limit per message.
@@ -81,10 +80,7 @@ func milliseconds(t time.Time) string {
 }
 
 // BodyMD5 returns the MD5 of the body in hexadecimal, which AWS's SDKs check.
-func (m Message) BodyMD5() string {
-	sum := md5.Sum([]byte(m.Body))
-	return hex.EncodeToString(sum[:])
-}
+func (m Message) BodyMD5() string { return fmt.Sprintf("%x", md5.Sum([]byte(m.Body))) }
 
 // AttributesMD5 returns the MD5 of message attributes in hexadecimal, as SQS computes it; empty for
 // no attributes. See
@@ -102,11 +98,14 @@ func AttributesMD5(attributes map[string]Attribute) string {
 		a := attributes[name]
 		appendText(name)
 		appendText(a.DataType)
-		buf = append(buf, a.transport())
+		transport := byte(1)
+		if a.isBinary() {
+			transport = 2
+		}
+		buf = append(buf, transport)
 		appendText(a.value())
 	}
-	sum := md5.Sum(buf)
-	return hex.EncodeToString(sum[:])
+	return fmt.Sprintf("%x", md5.Sum(buf))
 }
 
 // Size returns the bytes that count towards MaxMessageSize.
@@ -171,12 +170,4 @@ func (a Attribute) value() string {
 		return string(a.BinaryValue)
 	}
 	return a.StringValue
-}
-
-// transport returns the byte that distinguishes text from binary in the attribute digest.
-func (a Attribute) transport() byte {
-	if a.isBinary() {
-		return 2
-	}
-	return 1
 }

@@ -13,19 +13,11 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
-// messageAttribute is an attribute in AWS's JSON. Its model also has list members, which SQS
-// refuses.
-type messageAttribute struct {
-	DataType    string
-	StringValue string `json:",omitempty"`
-	BinaryValue []byte `json:",omitempty"`
-}
-
 // outgoing is the part that SendMessage and an entry of SendMessageBatch have in common.
 type outgoing struct {
 	MessageBody                                string
 	DelaySeconds                               *int
-	MessageAttributes, MessageSystemAttributes map[string]messageAttribute
+	MessageAttributes, MessageSystemAttributes map[string]Attribute
 	MessageGroupId, MessageDeduplicationId     string
 }
 
@@ -34,30 +26,16 @@ type sendMessageInput struct {
 	outgoing
 }
 
-type sendMessageOutput struct {
-	Id                           string `json:",omitempty"`
-	MessageId, MD5OfMessageBody  string
-	MD5OfMessageAttributes       string `json:",omitempty"`
-	MD5OfMessageSystemAttributes string `json:",omitempty"`
-}
-
 func sendMessage(_ context.Context, q *Queue, in sendMessageInput) (any, error) {
 	return send(q, "", in.outgoing)
 }
 
-type sendMessageBatchInput struct {
-	onQueue
-	Entries []sendEntry
-}
-
 type sendEntry struct {
-	Id string
+	batchEntry
 	outgoing
 }
 
-func (e sendEntry) id() string { return e.Id }
-
-func sendMessageBatch(_ context.Context, q *Queue, in sendMessageBatchInput) (any, error) {
+func sendMessageBatch(_ context.Context, q *Queue, in batchOf[sendEntry]) (any, error) {
 	size := 0
 	for _, e := range in.Entries {
 		size += e.message().Size()
@@ -70,7 +48,7 @@ func sendMessageBatch(_ context.Context, q *Queue, in sendMessageBatchInput) (an
 
 // send stores one message and returns its entry in the output.
 func send(q *Queue, id string, in outgoing) (any, error) {
-	delay, err := in.delay()
+	delay, err := secondsParameter("DelaySeconds", in.DelaySeconds, Default, MaxDelay)
 	if err == nil {
 		err = in.validate()
 	}
@@ -81,10 +59,12 @@ func send(q *Queue, id string, in outgoing) (any, error) {
 	if err != nil {
 		return nil, queueError(err)
 	}
-	return sendMessageOutput{
-		Id: id, MessageId: stored.ID, MD5OfMessageBody: stored.BodyMD5(), MD5OfMessageAttributes: AttributesMD5(stored.Attributes),
-		MD5OfMessageSystemAttributes: AttributesMD5(attributes(in.MessageSystemAttributes)),
-	}, nil
+	return struct {
+		Id                           string `json:",omitempty"`
+		MessageId, MD5OfMessageBody  string
+		MD5OfMessageAttributes       string `json:",omitempty"`
+		MD5OfMessageSystemAttributes string `json:",omitempty"`
+	}{id, stored.ID, stored.BodyMD5(), AttributesMD5(stored.Attributes), AttributesMD5(in.MessageSystemAttributes)}, nil
 }
 
 // validate checks the parameters that do not reach the queue.
@@ -103,23 +83,11 @@ func (in outgoing) validate() error {
 	return nil
 }
 
-func (in outgoing) delay() (time.Duration, error) {
-	return secondsParameter("DelaySeconds", in.DelaySeconds, Default, MaxDelay)
-}
-
 func (in outgoing) message() Message {
 	return Message{
-		Body: in.MessageBody, Attributes: attributes(in.MessageAttributes),
+		Body: in.MessageBody, Attributes: in.MessageAttributes,
 		GroupID: in.MessageGroupId, TraceHeader: in.MessageSystemAttributes["AWSTraceHeader"].StringValue,
 	}
-}
-
-func attributes(sent map[string]messageAttribute) map[string]Attribute {
-	out := make(map[string]Attribute, len(sent))
-	for name, a := range sent {
-		out[name] = Attribute(a)
-	}
-	return out
 }
 
 // secondsParameter returns an optional number of seconds, or otherwise if it is absent.
@@ -138,18 +106,22 @@ const maxBatch = 10
 
 var batchEntryID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-type batchOutput struct {
-	Successful []any
-	Failed     []batchFailure
+// batchOf is the input of a batch call.
+type batchOf[E any] struct {
+	onQueue
+	Entries []E
 }
+
+// batchEntry is the part that all entries have in common, and the output for an entry without an
+// output of its own.
+type batchEntry struct{ Id string }
+
+func (e batchEntry) id() string { return e.Id }
 
 type batchFailure struct {
 	Id, Code, Message string
 	SenderFault       bool
 }
-
-// batchSuccess is the output for an entry without an output of its own.
-type batchSuccess struct{ Id string }
 
 // batch applies do to each entry and reports the results entry by entry; only a fault of the batch
 // as a whole fails the call.
@@ -157,7 +129,10 @@ func batch[E interface{ id() string }](entries []E, do func(E) (any, error)) (an
 	if err := validateBatch(entries); err != nil {
 		return nil, err
 	}
-	out := batchOutput{Successful: []any{}, Failed: []batchFailure{}}
+	out := struct {
+		Successful []any
+		Failed     []batchFailure
+	}{[]any{}, []batchFailure{}}
 	for _, entry := range entries {
 		success, err := do(entry)
 		if err == nil {
@@ -204,15 +179,11 @@ type receiveMessageInput struct {
 	MessageAttributeNames                       []string
 }
 
-type receiveMessageOutput struct {
-	Messages []receivedMessage `json:",omitempty"`
-}
-
 type receivedMessage struct {
 	MessageId, ReceiptHandle, Body, MD5OfBody string
-	Attributes                                map[string]string           `json:",omitempty"`
-	MessageAttributes                         map[string]messageAttribute `json:",omitempty"`
-	MD5OfMessageAttributes                    string                      `json:",omitempty"`
+	Attributes                                map[string]string    `json:",omitempty"`
+	MessageAttributes                         map[string]Attribute `json:",omitempty"`
+	MD5OfMessageAttributes                    string               `json:",omitempty"`
 }
 
 func receiveMessage(ctx context.Context, q *Queue, in receiveMessageInput) (any, error) {
@@ -228,7 +199,9 @@ func receiveMessage(ctx context.Context, q *Queue, in receiveMessageInput) (any,
 	if err := cmp.Or(waitErr, visibilityErr); err != nil {
 		return nil, err
 	}
-	out := receiveMessageOutput{}
+	var out struct {
+		Messages []receivedMessage `json:",omitempty"`
+	}
 	for _, m := range q.Receive(ctx, limit, wait, visibility) {
 		out.Messages = append(out.Messages, in.view(m))
 	}
@@ -240,7 +213,7 @@ func receiveMessage(ctx context.Context, q *Queue, in receiveMessageInput) (any,
 func (in receiveMessageInput) view(m Message) receivedMessage {
 	out := receivedMessage{
 		MessageId: m.ID, ReceiptHandle: m.Receipt, Body: m.Body, MD5OfBody: m.BodyMD5(),
-		Attributes: map[string]string{}, MessageAttributes: map[string]messageAttribute{},
+		Attributes: map[string]string{}, MessageAttributes: map[string]Attribute{},
 	}
 	for name, value := range m.SystemAttributes() {
 		if selected(name, in.AttributeNames) || selected(name, in.MessageSystemAttributeNames) {
@@ -249,10 +222,10 @@ func (in receiveMessageInput) view(m Message) receivedMessage {
 	}
 	for name, a := range m.Attributes {
 		if selected(name, in.MessageAttributeNames) {
-			out.MessageAttributes[name] = messageAttribute(a)
+			out.MessageAttributes[name] = a
 		}
 	}
-	out.MD5OfMessageAttributes = AttributesMD5(attributes(out.MessageAttributes))
+	out.MD5OfMessageAttributes = AttributesMD5(out.MessageAttributes)
 	return out
 }
 
@@ -274,18 +247,14 @@ func deleteMessage(_ context.Context, q *Queue, in deleteMessageInput) (any, err
 	return nil, queueError(q.Delete(in.ReceiptHandle))
 }
 
-type deleteMessageBatchInput struct {
-	onQueue
-	Entries []deleteEntry
+type deleteEntry struct {
+	batchEntry
+	ReceiptHandle string
 }
 
-type deleteEntry struct{ Id, ReceiptHandle string }
-
-func (e deleteEntry) id() string { return e.Id }
-
-func deleteMessageBatch(_ context.Context, q *Queue, in deleteMessageBatchInput) (any, error) {
+func deleteMessageBatch(_ context.Context, q *Queue, in batchOf[deleteEntry]) (any, error) {
 	return batch(in.Entries, func(e deleteEntry) (any, error) {
-		return batchSuccess{e.Id}, queueError(q.Delete(e.ReceiptHandle))
+		return e.batchEntry, queueError(q.Delete(e.ReceiptHandle))
 	})
 }
 
@@ -316,20 +285,13 @@ func changeMessageVisibility(_ context.Context, q *Queue, in changeMessageVisibi
 	return nil, in.apply(q)
 }
 
-type changeMessageVisibilityBatchInput struct {
-	onQueue
-	Entries []visibilityEntry
-}
-
 type visibilityEntry struct {
-	Id string
+	batchEntry
 	visibilityChange
 }
 
-func (e visibilityEntry) id() string { return e.Id }
-
-func changeMessageVisibilityBatch(_ context.Context, q *Queue, in changeMessageVisibilityBatchInput) (any, error) {
+func changeMessageVisibilityBatch(_ context.Context, q *Queue, in batchOf[visibilityEntry]) (any, error) {
 	return batch(in.Entries, func(e visibilityEntry) (any, error) {
-		return batchSuccess{e.Id}, e.apply(q)
+		return e.batchEntry, e.apply(q)
 	})
 }

@@ -29,6 +29,9 @@ const (
 // Default, as a delay or a visibility timeout, means the queue's own setting.
 const Default time.Duration = -1
 
+// NotHidden, as a queue's visibility timeout, is a timeout of zero.
+const NotHidden time.Duration = -1
+
 // Errors of a Queue. Send returns ErrTooLarge, ErrContents, ErrAttribute or ErrDelay; Delete
 // returns ErrReceipt; ChangeVisibility returns ErrReceipt, ErrVisibility or ErrNotInFlight.
 var (
@@ -47,7 +50,8 @@ type Config struct {
 	ID             string
 	Name, ARN, URL string
 
-	// VisibilityTimeout is how long a received message stays hidden. Zero: 30 seconds.
+	// VisibilityTimeout is how long a received message stays hidden. Zero: 30 seconds; NotHidden:
+	// it can be received again at once.
 	VisibilityTimeout time.Duration
 	// Delay is how long a new message stays hidden. Zero: none.
 	Delay time.Duration
@@ -74,9 +78,11 @@ type Config struct {
 // Queue is a standard queue in memory. It is safe for concurrent use and has no goroutine of its
 // own.
 type Queue struct {
-	cfg     Config
-	clock   *clock.Clock
-	created time.Time
+	cfg Config
+	// deadLetterARN names the dead-letter queue that Start looks up, when all queues are there.
+	deadLetterARN string
+	clock         *clock.Clock
+	created       time.Time
 
 	mu       sync.Mutex
 	lastKey  uint64
@@ -97,7 +103,7 @@ type Stats struct{ Visible, InFlight, Delayed int }
 // dead-letter queues cannot form a circle.
 func NewQueue(cfg Config, c *clock.Clock) *Queue {
 	cfg.ID = cmp.Or(cfg.ID, cfg.Name)
-	cfg.VisibilityTimeout = cmp.Or(cfg.VisibilityTimeout, 30*time.Second)
+	cfg.VisibilityTimeout = max(0, cmp.Or(cfg.VisibilityTimeout, 30*time.Second))
 	cfg.Retention = cmp.Or(cfg.Retention, 4*24*time.Hour)
 	if cfg.Duplicate == nil {
 		cfg.Duplicate = func(Message) bool { return false }

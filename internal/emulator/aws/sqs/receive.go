@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -128,25 +126,21 @@ func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 
 // receipt encodes the queue, the entry and the receive; it is opaque to clients, not secret.
 func (q *Queue) receipt(e *entry) string {
-	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d", q.cfg.Name, e.key, e.receives))
+	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%q %d %d", q.cfg.Name, e.key, e.receives))
 }
 
 // byReceipt returns the entry of a receipt, or nil if it was deleted or received again.
 func (q *Queue) byReceipt(receipt string) (*entry, error) {
+	var name string
+	var key, receives uint64
 	text, err := base64.StdEncoding.DecodeString(receipt)
-	if err != nil {
+	if err == nil {
+		_, err = fmt.Sscanf(string(text), "%q %d %d", &name, &key, &receives)
+	}
+	if err != nil || name != q.cfg.Name {
 		return nil, ErrReceipt
 	}
-	fields := strings.Split(string(text), " ")
-	if len(fields) != 3 || fields[0] != q.cfg.Name {
-		return nil, ErrReceipt
-	}
-	key, keyErr := strconv.ParseUint(fields[1], 10, 64)
-	receive, receiveErr := strconv.Atoi(fields[2])
-	if keyErr != nil || receiveErr != nil {
-		return nil, ErrReceipt
-	}
-	if e := q.entries[key]; e != nil && e.receives == receive {
+	if e := q.entries[key]; e != nil && e.Receipt == receipt {
 		return e, nil
 	}
 	return nil, nil

@@ -39,13 +39,6 @@ type Service struct {
 	directory *target.Directory
 	options   Options
 	queues    []*Queue
-	redrives  []redrive
-}
-
-// redrive is a dead-letter queue that a template names, to be looked up when all queues are there.
-type redrive struct {
-	queue  *Queue
-	target string // ARN
 }
 
 // New returns a service without queues, which adds its queues to the directory. A nil directory is
@@ -99,9 +92,10 @@ func (s *Service) recordParked(q *Queue, m Message) {
 
 // properties are those of AWS::SQS::Queue that the emulator acts on.
 type properties struct {
-	VisibilityTimeout, DelaySeconds, MessageRetentionPeriod sam.Number
-	FifoQueue                                               sam.Flag
-	RedrivePolicy                                           struct {
+	VisibilityTimeout                    *sam.Number
+	DelaySeconds, MessageRetentionPeriod sam.Number
+	FifoQueue                            sam.Flag
+	RedrivePolicy                        struct {
 		DeadLetterTargetArn string     `json:"deadLetterTargetArn"`
 		MaxReceiveCount     sam.Number `json:"maxReceiveCount"`
 	}
@@ -118,34 +112,36 @@ func (s *Service) Add(r sam.Resource) error {
 		s.directory.Recorder.Warn("queue %s is a FIFO queue, which is run as a standard queue", r.LogicalID)
 	}
 	cfg := Config{
-		ID: r.LogicalID, Name: r.Name, ARN: r.ARN,
-		VisibilityTimeout: p.VisibilityTimeout.Seconds(), Delay: p.DelaySeconds.Seconds(),
+		ID: r.LogicalID, Name: r.Name, ARN: r.ARN, Delay: p.DelaySeconds.Seconds(),
 		Retention: p.MessageRetentionPeriod.Seconds(), MaxReceiveCount: int(p.RedrivePolicy.MaxReceiveCount),
+	}
+	if p.VisibilityTimeout != nil {
+		cfg.VisibilityTimeout = cmp.Or(p.VisibilityTimeout.Seconds(), NotHidden)
 	}
 	if s.options.Configure != nil {
 		s.options.Configure(&cfg)
 	}
-	q := s.AddQueue(cfg)
-	if arn := p.RedrivePolicy.DeadLetterTargetArn; arn != "" {
-		s.redrives = append(s.redrives, redrive{q, arn})
-	}
+	s.AddQueue(cfg).deadLetterARN = p.RedrivePolicy.DeadLetterTargetArn
 	return nil
 }
 
 // Start connects each queue of the template with the dead-letter queue that its redrive policy
 // names. Call it once, after the last Add and before the queues are used.
 func (s *Service) Start() error {
-	for _, r := range s.redrives {
-		deadLetter := s.find(func(q *Queue) bool { return q.cfg.ARN == r.target })
-		if deadLetter == nil {
-			return fmt.Errorf("queue %s: dead-letter queue %s is %w", r.queue.ID(), r.target, target.ErrMissing)
+	for _, q := range s.queues {
+		if q.deadLetterARN == "" {
+			continue
 		}
-		for q := deadLetter; q != nil; q = q.cfg.DeadLetter {
-			if q == r.queue {
-				return fmt.Errorf("queue %s: its dead-letter queues form a circle", r.queue.ID())
+		deadLetter := s.find(func(other *Queue) bool { return other.cfg.ARN == q.deadLetterARN })
+		if deadLetter == nil {
+			return fmt.Errorf("queue %s: dead-letter queue %s is %w", q.ID(), q.deadLetterARN, target.ErrMissing)
+		}
+		for next := deadLetter; next != nil; next = next.cfg.DeadLetter {
+			if next == q {
+				return fmt.Errorf("queue %s: its dead-letter queues form a circle", q.ID())
 			}
 		}
-		r.queue.cfg.DeadLetter = deadLetter
+		q.cfg.DeadLetter = deadLetter
 		deadLetter.HoldDeadLetters()
 	}
 	return nil
@@ -222,7 +218,7 @@ func (s *Service) Operations() awsjson.Operations {
 	}
 }
 
-// onQueue is the part that all requests about one queue have in common.
+// onQueue is the part that all requests about one queue have in common, and what GetQueueUrl answers.
 type onQueue struct{ QueueUrl string }
 
 func (o onQueue) url() string { return o.QueueUrl }
@@ -239,7 +235,7 @@ func on[In interface{ url() string }](s *Service, run func(context.Context, *Que
 		}
 		q := s.QueueAt(in.url())
 		if q == nil {
-			return nil, noSuchQueue()
+			return nil, errNoQueue
 		}
 		return run(ctx, q, in)
 	})
@@ -258,9 +254,7 @@ var queryCodes = map[string]string{
 	"UnsupportedOperation":         "AWS.SimpleQueueService.UnsupportedOperation",
 }
 
-func noSuchQueue() *awsjson.Error {
-	return &awsjson.Error{Code: "QueueDoesNotExist", Message: "The specified queue does not exist."}
-}
+var errNoQueue = &awsjson.Error{Code: "QueueDoesNotExist", Message: "The specified queue does not exist."}
 
 func invalidParameter(message string) *awsjson.Error {
 	return &awsjson.Error{Code: "InvalidParameterValue", Message: message}
@@ -283,25 +277,16 @@ func queueError(err error) error {
 	return invalidParameter(err.Error())
 }
 
-type getQueueURLInput struct{ QueueName, QueueOwnerAWSAccountId string }
-
-type getQueueURLOutput struct{ QueueUrl string }
-
-func (s *Service) getQueueURL(_ context.Context, in getQueueURLInput) (any, error) {
-	for _, q := range s.queues {
-		if q.cfg.Name == in.QueueName {
-			return getQueueURLOutput{QueueUrl: q.cfg.URL}, nil
-		}
+func (s *Service) getQueueURL(_ context.Context, in struct{ QueueName, QueueOwnerAWSAccountId string }) (any, error) {
+	q := s.find(func(q *Queue) bool { return q.cfg.Name == in.QueueName })
+	if q == nil {
+		return nil, errNoQueue
 	}
-	return nil, noSuchQueue()
+	return onQueue{q.cfg.URL}, nil
 }
 
-type listQueuesInput struct{ QueueNamePrefix string }
-
-type listQueuesOutput struct{ QueueUrls []string }
-
-func (s *Service) listQueues(_ context.Context, in listQueuesInput) (any, error) {
-	out := listQueuesOutput{}
+func (s *Service) listQueues(_ context.Context, in struct{ QueueNamePrefix string }) (any, error) {
+	var out struct{ QueueUrls []string }
 	for _, q := range s.queues {
 		if strings.HasPrefix(q.cfg.Name, in.QueueNamePrefix) {
 			out.QueueUrls = append(out.QueueUrls, q.cfg.URL)
@@ -315,18 +300,11 @@ func purgeQueue(_ context.Context, q *Queue, _ onQueue) (any, error) {
 	return nil, nil
 }
 
-type getQueueAttributesInput struct {
+func getQueueAttributes(_ context.Context, q *Queue, in struct {
 	onQueue
 	AttributeNames []string
-}
-
-type getQueueAttributesOutput struct {
-	Attributes map[string]string `json:",omitempty"`
-}
-
-func getQueueAttributes(_ context.Context, q *Queue, in getQueueAttributesInput) (any, error) {
-	all := queueAttributes(q)
-	out := getQueueAttributesOutput{Attributes: map[string]string{}}
+}) (any, error) {
+	all, selected := queueAttributes(q), map[string]string{}
 	for _, name := range in.AttributeNames {
 		if _, known := all[name]; !known && name != "All" {
 			return nil, &awsjson.Error{Code: "InvalidAttributeName", Message: "Unknown Attribute " + name + "."}
@@ -334,10 +312,12 @@ func getQueueAttributes(_ context.Context, q *Queue, in getQueueAttributesInput)
 	}
 	for name, value := range all {
 		if value != "" && (slices.Contains(in.AttributeNames, name) || slices.Contains(in.AttributeNames, "All")) {
-			out.Attributes[name] = value
+			selected[name] = value
 		}
 	}
-	return out, nil
+	return struct {
+		Attributes map[string]string `json:",omitempty"`
+	}{selected}, nil
 }
 
 // queueAttributes returns all attributes that are emulated; one that is not set is empty.

@@ -52,6 +52,24 @@ func TestQueuesOfATemplateFindTheirDeadLetterQueues(t *testing.T) {
 	}
 }
 
+func TestVisibilityTimeoutOfZeroIsNotTheDefault(t *testing.T) {
+	t.Parallel()
+	for want, properties := range map[time.Duration]map[string]any{
+		0:                {"VisibilityTimeout": 0},
+		time.Second:      {"VisibilityTimeout": "1"},
+		30 * time.Second: {},
+	} {
+		s := sqs.New(nil, nil)
+		if err := s.Add(sam.Resource{LogicalID: "Q", Name: "q", Properties: properties}); err != nil {
+			t.Fatal(err)
+		}
+		q := s.QueueAt("https://sqs.us-east-1.amazonaws.com/000000000000/q")
+		if got := q.Config().VisibilityTimeout; got != want {
+			t.Errorf("with %v the visibility timeout is %s, want %s", properties, got, want)
+		}
+	}
+}
+
 func TestDeadLetterQueuesThatCannotBeAreErrors(t *testing.T) {
 	t.Parallel()
 	for want, resources := range map[string][]sam.Resource{
