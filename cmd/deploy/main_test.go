@@ -121,6 +121,14 @@ func TestMakeDeployWithoutParametersLeavesThemAlone(t *testing.T) {
 	}
 }
 
+func TestMakeDeployReadsAnExportedEnvironment(t *testing.T) {
+	t.Parallel()
+	commands, output, err := makeDeploy(t, nil, "ENVIRONMENT=staging")
+	if err != nil || len(commands) != 2 || commands[1][2] != "staging" || !slices.Contains(commands[1], "KeepData=Delete") {
+		t.Errorf("%v, sam was called with %q, want staging with its parameters:\n%s", err, commands, output)
+	}
+}
+
 func TestMakeDeployRefusesWhatItCouldNotMerge(t *testing.T) {
 	t.Parallel()
 	for want, words := range map[string][]string{

@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/meterbridge/meterbridge/internal/deploy"
 )
 
 var (
@@ -72,6 +76,66 @@ func TestDeployPageGivesTheCostOfAlarms(t *testing.T) {
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("deploy.md does not say %q", want)
+		}
+	}
+}
+
+// What the page says about the environments is what samconfig.toml sets.
+func TestDeployPageListsTheEnvironments(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/deploy.md")
+	for _, name := range []string{"default", "staging", "prod"} {
+		environment, err := deploy.ReadEnvironment([]byte(read(t, "samconfig.toml")), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := regexp.MustCompile("\\| `" + name + "` \\| `" + environment.Stack + "` \\| `?([^`|]+)`? \\|").FindStringSubmatch(page)
+		if row == nil {
+			t.Errorf("deploy.md has no row for %s with the stack %s", name, environment.Stack)
+			continue
+		}
+		got, err := deploy.ParseParameters(strings.Replace(row[1], "none", "", 1))
+		if diff := cmp.Diff(environment.Parameters, got); err != nil || diff != "" {
+			t.Errorf("parameters of %s: samconfig.toml (-) and deploy.md (+): %v\n%s", name, err, diff)
+		}
+	}
+}
+
+// A command that is copied from a page acts on the stack that the reader has chosen: both names are set together, and
+// make reads the exported one.
+func TestCommandsOnPagesActOnTheChosenStack(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"docs/deploy.md", "docs/operations.md"} {
+		text := read(t, page)
+		chosen := strings.Index(text, "export ENVIRONMENT=default STACK=meterbridge ")
+		first := strings.Index(text, "PARAMETERS='")
+		if chosen < 0 || first >= 0 && first < chosen {
+			t.Errorf("%s does not export ENVIRONMENT and STACK together before it sets parameters", page)
+		}
+	}
+	if !strings.Contains(read(t, "Makefile"), "ENVIRONMENT ?= default") {
+		t.Error("make does not read an exported ENVIRONMENT")
+	}
+}
+
+// Stripe shows the signing secret only once. No command leaves it, or an API key, in a file or on a command line.
+func TestCommandsOnPagesKeepSecretsOutOfFiles(t *testing.T) {
+	t.Parallel()
+	toFile := regexp.MustCompile(`[^0-9&<>]> *[^ &(/]`)
+	for _, page := range []string{"docs/deploy.md", "docs/operations.md", "docs/security.md"} {
+		for _, block := range strings.Split(read(t, page), "```sh\n")[1:] {
+			block, _, _ = strings.Cut(block, "```\n")
+			if !strings.Contains(block, "signing_secret") && !strings.Contains(block, "put-secret-value") {
+				continue
+			}
+			for line := range strings.Lines(block) {
+				if toFile.MatchString(line) {
+					t.Errorf("%s: a block that handles a secret writes a file: %s", page, line)
+				}
+				if strings.Contains(line, "--secret-string whsec_") || strings.Contains(line, "--secret-string rk_") {
+					t.Errorf("%s: a secret is typed on a command line: %s", page, line)
+				}
+			}
 		}
 	}
 }

@@ -3,6 +3,9 @@ package contract_test
 import (
 	"go/parser"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +48,56 @@ func TestEveryMetricIsExplained(t *testing.T) {
 		inText := strings.Contains(page, "`"+name+"`") || strings.Contains(page, "### "+name)
 		if !inText && !slices.Contains(unexplained, name) {
 			t.Errorf("operations.md does not explain %s", name)
+		}
+	}
+}
+
+// fakeAWS is an AWS CLI that records its arguments, a line each.
+const fakeAWS = `#!/bin/sh
+echo "$*" >>"$RECORD"
+case "$1 $2" in
+"cloudformation describe-stack-resource") echo bucket ;;
+"cloudformation get-template") echo "Resources: {}" ;;
+"cloudformation describe-stacks") printf 'KeepData\tLogLevel\n' ;;
+esac
+`
+
+// AWS warns against reusing the previous template of a stack with AWS::LanguageExtensions, which then resolves parameters
+// to old values. The procedure that the page gives is run here, against a fake AWS CLI.
+func TestRestoreSuppliesTheDeployedTemplate(t *testing.T) {
+	t.Parallel()
+	for domain, region := range map[string]string{"eu-west-1.amazonaws.com": "eu-west-1", "cn-north-1.amazonaws.com.cn": "cn-north-1"} {
+		folder := t.TempDir()
+		for name, script := range map[string]string{"aws": fakeAWS, "sam": "#!/bin/sh\n"} {
+			if err := os.WriteFile(filepath.Join(folder, name), []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, block, _ := strings.Cut(read(t, "docs/operations.md"), "```sh\n")
+		block, _, _ = strings.Cut(block, "```\n")
+		command := exec.CommandContext(t.Context(), "bash", "-c", block+"\nout() { echo https://x.execute-api."+domain+"/webhook; }; restore")
+		command.Dir = folder
+		command.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "RECORD="+filepath.Join(folder, "record"))
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", region, err, out)
+		}
+		calls, err := os.ReadFile(filepath.Join(folder, "record"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			"get-template --stack-name meterbridge --template-stage Original",
+			"s3 cp deployed.yaml s3://bucket/meterbridge/restore.yaml",
+			"create-change-set --stack-name meterbridge --change-set-name restore --template-url https://bucket.s3." + domain + "/meterbridge/restore.yaml",
+			"--parameters ParameterKey=KeepData,UsePreviousValue=true ParameterKey=LogLevel,UsePreviousValue=true",
+			"execute-change-set --stack-name meterbridge --change-set-name restore",
+		} {
+			if !strings.Contains(string(calls), want) {
+				t.Errorf("%s: restore did not call %q:\n%s", region, want, calls)
+			}
+		}
+		if strings.Contains(string(calls), "--use-previous-template") {
+			t.Errorf("%s: restore reuses the previous template:\n%s", region, calls)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,37 @@ func TestRolesAllowExactlyWhatTheCodeCalls(t *testing.T) {
 		if diff := cmp.Diff(want, allowed(t, traced, function+"Role")); diff != "" {
 			t.Errorf("%sRole with tracing: calls (-) and actions (+):\n%s", function, diff)
 		}
+	}
+}
+
+var actionName = regexp.MustCompile("`([a-z]+:[A-Z]\\w+)`")
+
+// The page that says what a leaked role can do lists what the role may.
+func TestSecurityPageListsWhatEachRoleMay(t *testing.T) {
+	t.Parallel()
+	parsed, page, roles := readTemplate(t, nil), read(t, "docs/security.md"), 0
+	for _, r := range parsed.Resources {
+		if r.Type != "AWS::IAM::Role" {
+			continue
+		}
+		roles++
+		_, row, ok := strings.Cut(page, "\n| `"+r.LogicalID+"` |")
+		if !ok {
+			t.Errorf("security.md has no row for %s", r.LogicalID)
+			continue
+		}
+		cell, _, _ := strings.Cut(row, "|")
+		var listed []string
+		for _, match := range actionName.FindAllStringSubmatch(cell, -1) {
+			listed = append(listed, match[1])
+		}
+		slices.Sort(listed)
+		if diff := cmp.Diff(allowed(t, parsed, r.LogicalID), listed); diff != "" {
+			t.Errorf("%s: actions in the template (-) and in security.md (+):\n%s", r.LogicalID, diff)
+		}
+	}
+	if roles < 4 {
+		t.Errorf("found %d roles, want at least 4", roles)
 	}
 }
 
