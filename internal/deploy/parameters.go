@@ -93,14 +93,14 @@ func (p Parameters) With(others Parameters) Parameters {
 
 // Arguments returns the parameters in order of their names, each as one argument of sam deploy's
 // --parameter-overrides. SAM takes a value in double quotes, in which it replaces an escaped quote
-// or space by itself and leaves every other backslash alone, so a few values with backslashes
-// cannot be written; the error names their parameter.
+// or space by itself and leaves every other backslash alone, and it looks for ParameterKey=
+// everywhere, so a few values cannot be written; the error names their parameter.
 func (p Parameters) Arguments() ([]string, error) {
 	var arguments []string
 	for _, name := range slices.Sorted(maps.Keys(p)) {
 		value := p[name]
 		if unwritable.MatchString(value) {
-			return nil, fmt.Errorf("the value of %s cannot be passed to sam deploy, which reads a backslash before a quote, a space, another backslash or the end as an escape", name)
+			return nil, fmt.Errorf("the value of %s cannot be passed to sam deploy, which reads ParameterKey= as a parameter, and a backslash before a quote, a space, another backslash or the end as an escape", name)
 		}
 		if !plain.MatchString(value) {
 			value = `"` + strings.ReplaceAll(value, `"`, `\"`) + `"`
@@ -112,5 +112,5 @@ func (p Parameters) Arguments() ([]string, error) {
 
 var (
 	plain      = regexp.MustCompile(`^[A-Za-z0-9@%+:,./=_~-]+$`)
-	unwritable = regexp.MustCompile(`\\(['" \\]|$)`)
+	unwritable = regexp.MustCompile(`\\(['" \\]|$)|ParameterKey=`)
 )

@@ -39,6 +39,7 @@ func checks(w *workspace) []check {
 		{name: "cfn-lint", tools: []string{"lint"}, run: w.cfnLint},
 		{name: "regions", tools: []string{"lint"}, run: w.regions},
 		{name: "checkov", tools: []string{"checkov"}, run: w.checkov},
+		{name: "sam-parameters", tools: []string{"sam"}, run: w.samParameters},
 		{name: "sam-build", tools: []string{"sam"}, run: w.samBuild},
 		{name: "hostile", tools: []string{"sam"}, run: w.hostile},
 

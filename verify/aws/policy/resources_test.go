@@ -73,16 +73,17 @@ func TestOnlyTheDeliveryOfTheBusMayWriteItsLogs(t *testing.T) {
 	resource, _ := s.Resource("BusLogs")
 	documents := []*policy.Document{parse(t, resource.Properties["ResourcePolicyDocument"])}
 	source, _ := s.Resource("BusLogSource")
+	delivery := "arn:aws:logs:us-east-1:000000000000:delivery-source:" + source.Properties["Name"].(string)
 	for _, test := range []struct {
 		name, service, account, source, action string
 		want                                   bool
 	}{
-		{"the delivery", "delivery.logs.amazonaws.com", "000000000000", source.ARN, "logs:PutLogEvents", true},
-		{"a new stream", "delivery.logs.amazonaws.com", "000000000000", source.ARN, "logs:CreateLogStream", true},
-		{"another delivery", "delivery.logs.amazonaws.com", "000000000000", source.ARN + "-2", "logs:PutLogEvents", false},
-		{"another account", "delivery.logs.amazonaws.com", "111111111111", source.ARN, "logs:PutLogEvents", false},
-		{"another service", "events.amazonaws.com", "000000000000", source.ARN, "logs:PutLogEvents", false},
-		{"a read", "delivery.logs.amazonaws.com", "000000000000", source.ARN, "logs:GetLogEvents", false},
+		{"the delivery", "delivery.logs.amazonaws.com", "000000000000", delivery, "logs:PutLogEvents", true},
+		{"a new stream", "delivery.logs.amazonaws.com", "000000000000", delivery, "logs:CreateLogStream", true},
+		{"another delivery", "delivery.logs.amazonaws.com", "000000000000", delivery + "-2", "logs:PutLogEvents", false},
+		{"another account", "delivery.logs.amazonaws.com", "111111111111", delivery, "logs:PutLogEvents", false},
+		{"another service", "events.amazonaws.com", "000000000000", delivery, "logs:PutLogEvents", false},
+		{"a read", "delivery.logs.amazonaws.com", "000000000000", delivery, "logs:GetLogEvents", false},
 	} {
 		call := policy.Call{Service: test.service, Action: test.action, Resource: s.arn(t, "BusLogs"), Context: map[string]policy.Strings{
 			"aws:sourceaccount": {test.account}, "aws:sourcearn": {test.source},

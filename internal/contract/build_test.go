@@ -1,0 +1,55 @@
+package contract_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// makeShows returns what make would run, with variables exported by the shell.
+func makeShows(t *testing.T, exported []string, words ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "--dry-run"}, words...)...)
+	command.Dir = filepath.Join("..", "..")
+	command.Env = append(slices.DeleteFunc(os.Environ(), func(variable string) bool { // of a make that runs this test
+		return strings.HasPrefix(variable, "MAKE") || strings.HasPrefix(variable, "MFLAGS=")
+	}), exported...)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("make %v: %v\n%s", words, err, out)
+	}
+	return string(out)
+}
+
+// The template says arm64, so a binary for another machine would fail at the first request. Only make's own command line
+// chooses, as meterbridge local does. make verify runs the builds.
+func TestFunctionsAreBuiltForTheTemplatesArchitectureWhateverIsExported(t *testing.T) {
+	t.Parallel()
+	exported := []string{"GOOS=windows", "GOARCH=amd64", "GOARM64=v9.5", "GOFLAGS=-buildvcs=auto -tags=x", "ARTIFACTS_DIR=/a b/c"}
+	for _, target := range []string{"build-WebhookFunction", "build-FetcherFunction", "build-ReconcilerFunction", "build-MeterAlertsFunction"} {
+		for _, words := range [][]string{{target}, {"--environment-overrides", target}} {
+			got := makeShows(t, exported, words...)
+			for _, want := range []string{"GOOS=linux GOARCH=arm64 GOARM64=v8.0 GOFLAGS=-buildvcs=false ", `-o "$ARTIFACTS_DIR/bootstrap"`} {
+				if !strings.Contains(got, want) {
+					t.Errorf("make %v runs %s, want %s", words, got, want)
+				}
+			}
+		}
+		if got := makeShows(t, exported, target, "GOOS=darwin", "GOARCH=amd64"); !strings.Contains(got, "GOOS=darwin GOARCH=amd64 ") {
+			t.Errorf("make %s for this machine runs %s", target, got)
+		}
+	}
+}
+
+// make run and make deploy build programs for this machine, and need neither the checkout's history nor its owner.
+func TestCommandsAreBuiltForThisMachineWithoutVersionControl(t *testing.T) {
+	t.Parallel()
+	for _, words := range [][]string{{"run"}, {"soak"}} {
+		if got := makeShows(t, []string{"GOARCH=s390x"}, words...); !strings.Contains(got, "-buildvcs=false") || strings.Contains(got, "s390x") {
+			t.Errorf("make %v runs %s, want -buildvcs=false and no architecture", words, got)
+		}
+	}
+}
