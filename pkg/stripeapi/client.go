@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// The values that the zero fields of [Options] stand for. [DefaultAPIVersion] is in version.go.
+// The defaults of [Options]. [DefaultAPIVersion] is in version.go.
 const (
 	// DefaultBaseURL is Stripe's API.
 	DefaultBaseURL = "https://api.stripe.com"
@@ -36,7 +36,7 @@ const maxRedirects = 3
 // key.
 var ErrOptions = errors.New("stripeapi: unusable options")
 
-// Options adjust a [Client]. The zero value, like a nil pointer, is the safe default.
+// Options configure a [Client]. The zero value, like a nil pointer, is the safe default.
 type Options struct {
 	// BaseURL is the origin that receives the key, optionally with a path in front of Stripe's own.
 	// It must be https; plain http is accepted for localhost and loopback addresses only. It must
@@ -56,10 +56,11 @@ type Options struct {
 	// Budget bounds one call in time, tries and waits together; a nearer deadline of the caller
 	// wins. Zero means [DefaultBudget]; a negative duration is an error.
 	Budget time.Duration
-	// MaxBody is the largest response body, in bytes. A longer one is [ErrTooLarge], never
+	// MaxBody is the largest response body, in bytes. A larger one is an [ErrTooLarge] and is never
 	// truncated. Zero means [DefaultMaxBody]; a negative number is an error.
 	MaxBody int64
-	// Logger receives what Stripe says in Stripe-Notice headers, at level Warn. Default: discarded.
+	// Logger receives the contents of Stripe-Notice headers, at level Warn. Default: they are
+	// discarded.
 	Logger *slog.Logger
 }
 
@@ -80,7 +81,7 @@ type Client struct {
 	logger     *slog.Logger
 	jitter     func() float64 // uniform in [0, 1)
 	idempotent string         // the idempotency key of RequestOptions
-	header     http.Header    // that of RequestOptions
+	header     http.Header    // the one in RequestOptions
 	observe    func(*Response)
 	fault      error // unusable RequestOptions; every request reports it
 }
@@ -88,7 +89,7 @@ type Client struct {
 // credential holds a key. Closures are opaque to fmt, %#v included.
 type credential struct {
 	authorize func(http.Header)
-	redact    func(string) string // removes the key from what a server echoes
+	redact    func(string) string // removes the key from text that a server echoes
 }
 
 func (k Key) credential() credential {
@@ -128,8 +129,8 @@ func New(key Key, opts *Options) (*Client, error) {
 }
 
 // InContext returns a [Client] that sends stripeContext as Stripe-Context with every request that
-// has no Context of its own. An empty stripeContext means the key's own account: no header is sent.
-// A [Context] converts to the string. See https://docs.stripe.com/context.
+// does not set Context itself. An empty stripeContext means the key's own account: no header is
+// sent. A [Context] converts to the string. See https://docs.stripe.com/context.
 func (c *Client) InContext(stripeContext string) *Client {
 	bound := c.clone()
 	bound.context = stripeContext
@@ -145,11 +146,11 @@ type RequestOptions struct {
 	// MaxRetries replaces the number of tries after the first, unless it is zero. A negative number
 	// means none.
 	MaxRetries int
-	// IdempotencyKey, of at most 255 characters, is sent with each POST and DELETE that has none of
-	// its own, in place of a random one. Stripe answers a second, different request under the same
-	// key with [ErrIdempotency], so use a Client with a key for a single request.
+	// IdempotencyKey, of at most 255 characters, is sent with each POST and DELETE that does not
+	// set its own, in place of a random one. Stripe answers a second, different request with the
+	// same key with [ErrIdempotency], so use a Client with a key for a single request.
 	IdempotencyKey string
-	// Header has further headers to send, such as Stripe-Account; see [Request].Header.
+	// Header contains additional headers to send, such as Stripe-Account; see [Request].Header.
 	Header http.Header
 	// OnResponse is called with every successful response before the call returns. A list calls it
 	// once for each page. It must be safe for concurrent use if the Client is used concurrently. A
@@ -183,7 +184,7 @@ func (o RequestOptions) check() error {
 	return checkSent(o.Key, o.APIVersion, o.IdempotencyKey, o.Header)
 }
 
-// clone copies c; a nil Client copies as the zero one.
+// clone copies c; the copy of a nil Client is the zero Client.
 func (c *Client) clone() *Client {
 	if c == nil {
 		return new(Client)
@@ -245,7 +246,8 @@ func loopback(host string) bool {
 }
 
 // checkRedirect keeps the key within its origin: net/http alone would send it to another port or a
-// subdomain. Returning the redirect itself, rather than an error, keeps its status for the caller.
+// subdomain. The redirect itself is returned, rather than an error, so that the caller gets its
+// status.
 func (c *Client) checkRedirect(next *http.Request, via []*http.Request) error {
 	if via[0].Method != http.MethodGet || !sameOrigin(c.base, next.URL) || len(via) > maxRedirects {
 		return http.ErrUseLastResponse

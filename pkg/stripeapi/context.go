@@ -20,9 +20,8 @@ var ErrContext = errors.New("stripeapi: unusable context")
 type Context string
 
 // ParseContext checks that a text from elsewhere can be sent as a [Context]: that it is visible
-// ASCII without spaces; anything else is [ErrContext]. The empty text is the zero Context. Whether
-// there are such accounts is for Stripe to say, and so, as in Stripe's SDKs, an empty segment is
-// accepted.
+// ASCII without spaces; anything else is [ErrContext]. The empty text is the zero Context. It does
+// not check that the accounts exist and, like Stripe's SDKs, it accepts an empty segment.
 func ParseContext(s string) (Context, error) {
 	if err := checkContext(s); err != nil {
 		return "", err
@@ -48,8 +47,8 @@ func (c Context) Child(segment string) (Context, error) {
 	return c + "/" + Context(segment), nil
 }
 
-// Parent returns the context above c, which is the zero one for a single account. The zero Context
-// has none: the error is [ErrContext].
+// Parent returns the context above c, which for a single account is the zero Context. The zero
+// Context has no parent: the error is [ErrContext].
 func (c Context) Parent() (Context, error) {
 	if c == "" {
 		return "", fmt.Errorf("%w: the key's own account has no parent", ErrContext)
@@ -57,7 +56,7 @@ func (c Context) Parent() (Context, error) {
 	return c[:max(strings.LastIndexByte(string(c), '/'), 0)], nil
 }
 
-// Segments returns the accounts from the outermost to the one meant; none for the zero Context.
+// Segments returns the accounts on the path, outermost first; for the zero Context it returns none.
 func (c Context) Segments() []string {
 	if c == "" {
 		return nil

@@ -60,8 +60,8 @@ func TestContextsHaveParentsAndChildren(t *testing.T) {
 	}
 }
 
-// FuzzParseContext: an accepted context is its segments, its parent all but the last, and the last
-// below the parent the context again.
+// FuzzParseContext: an accepted context equals its segments joined, its parent has all of them but
+// the last, and the parent's Child with the last segment is the context again.
 func FuzzParseContext(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, text string) {

@@ -11,22 +11,22 @@ import (
 	"sync/atomic"
 )
 
-// Response is a successful answer of Stripe's.
+// Response is a successful response from Stripe.
 type Response struct {
 	// Status is the HTTP status, 200 to 299.
 	Status int
 	// RequestID finds the request in Stripe's dashboard and support ("req_…").
 	RequestID string
-	// Header has the headers of the answer.
+	// Header contains the response headers.
 	Header http.Header
-	// Body is the JSON object that Stripe answered.
+	// Body is the JSON object in the response.
 	Body json.RawMessage
 }
 
-// Do sends a request, retries it where that is safe and may help, and returns the JSON object that
-// Stripe answered. [Client.Send] returns status and headers too.
+// Do sends a request, retries it where that is safe and may help, and returns the JSON object in
+// Stripe's response. [Client.Send] returns status and headers too.
 //
-// Its errors are [ErrUnsafePath] and [ErrRequest] for what was never sent and [*Error] for
+// Its errors are [ErrUnsafePath] and [ErrRequest] for a request that was not sent and [*Error] for
 // everything else. When the context or the budget ended the call, the [*Error] also matches the
 // context's error.
 func (c *Client) Do(ctx context.Context, r Request) (json.RawMessage, error) {
@@ -91,12 +91,13 @@ func (c *Client) once(ctx context.Context, k *call) (*Response, *Error) {
 	if err != nil {
 		return nil, &Error{cause: err, stale: reused.Load() && broken(err)}
 	}
-	defer func() { _ = resp.Body.Close() }() // nothing can be lost: the body was read or given up
+	defer func() { _ = resp.Body.Close() }() // no error matters here: the body was read or abandoned
 	c.logNotice(ctx, k, resp.Header)
 	return c.read(k, resp)
 }
 
-// read tells success from failure and keeps status and request id whatever the body is.
+// read distinguishes success from failure, and keeps the status and request id whatever the body
+// is.
 func (c *Client) read(k *call, resp *http.Response) (*Response, *Error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	fault := &Error{
@@ -140,8 +141,8 @@ func isObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && json.Valid(body)
 }
 
-// logNotice logs what Stripe wants developers to read, such as a deprecation.
-// See https://docs.stripe.com/changelog.
+// logNotice logs a message from Stripe to developers, such as a deprecation. See
+// https://docs.stripe.com/changelog.
 func (c *Client) logNotice(ctx context.Context, k *call, h http.Header) {
 	if notice := h.Get("Stripe-Notice"); notice != "" {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "stripe notice",

@@ -17,8 +17,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// A Lambda that was frozen finds its kept-alive connections closed by the other side. Here the
-// server closes them.
+// While a Lambda is frozen, the other side closes its kept-alive connections. Here the server
+// closes them.
 func TestDeadKeptAliveConnectionsAreReplaced(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -66,8 +66,8 @@ func TestNoAnswerIsUnavailable(t *testing.T) {
 	}
 }
 
-// Real handshakes that fail: the client distrusts the server, and the server wants a certificate of
-// the client.
+// Real handshakes that fail: the client does not trust the server, and the server requires a client
+// certificate.
 func TestTLSFaultsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

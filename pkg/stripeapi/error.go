@@ -52,17 +52,17 @@ const (
 	ErrorTypeVerificationNotInitiated      = "verification_not_initiated"
 )
 
-// Error is an answer of Stripe's that is not a success, or the lack of an answer.
+// Error is an unsuccessful response from Stripe, or the lack of a response.
 //
-// Type to RequestLogURL are what the body says, if it is one of Stripe's; further members, which
-// depend on the type, are in Body. See https://docs.stripe.com/api/errors and
+// The fields from Type to RequestLogURL are read from the body, if it is a Stripe error; further
+// members, which depend on the type, are in Body. See https://docs.stripe.com/api/errors and
 // https://docs.stripe.com/api-v2-overview#errors.
 type Error struct {
-	// Status is the HTTP status; 0 if no answer came.
+	// Status is the HTTP status; 0 if there was no response.
 	Status int
 	// Type is the class of the error, such as [ErrorTypeInvalidRequest]. Many v2 errors have none.
 	Type string
-	// Code is for programs, such as "resource_missing" or "not_found".
+	// Code is meant for programs, for example "resource_missing" or "not_found".
 	Code string
 	// Param names the parameter at fault.
 	Param string
@@ -70,13 +70,13 @@ type Error struct {
 	Message string
 	// UserMessage may be shown to end users. Few errors have one.
 	UserMessage string
-	// DocURL leads to the documentation of Code.
+	// DocURL links to the documentation of Code.
 	DocURL string
-	// RequestLogURL leads to the request in Stripe's dashboard.
+	// RequestLogURL links to the request in Stripe's dashboard.
 	RequestLogURL string
 	// RequestID finds the request in Stripe's dashboard and support ("req_…").
 	RequestID string
-	// Header has the headers of the answer; nil if no answer came.
+	// Header contains the response headers; nil if there was no response.
 	Header http.Header
 	// Body is what was received, JSON or not. Do not log it: it may quote the request.
 	Body []byte
@@ -87,7 +87,7 @@ type Error struct {
 	stale  bool   // a connection kept alive from an earlier request died before an answer
 }
 
-// Error returns status, code, message and request id, or why no answer came.
+// Error returns the status, code, message and request id, or the reason there was no response.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("stripe: ")
@@ -116,12 +116,12 @@ func (e *Error) Error() string {
 // Is reports whether target is the class of e, such as [ErrNotFound].
 func (e *Error) Is(target error) bool { return target == e.class() }
 
-// Unwrap returns the connection fault or the context's error, if that is why no answer came.
+// Unwrap returns the connection fault or the context's error, if that is why there was no response.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Retryable reports whether the same request may succeed later: after no complete answer, 409, 429,
-// 5xx or a 2xx that is not JSON, or because Stripe says so. It is meant for queues; [Client.Do]
-// itself retries less, see the package comment.
+// Retryable reports whether the same request may succeed later: if there was no complete response,
+// after 409, 429, 5xx or a 2xx that is not JSON, or because Stripe says so. It is meant for queues;
+// [Client.Do] itself retries less, see the package comment.
 func (e *Error) Retryable() bool {
 	switch e.class() {
 	case ErrConflict, ErrRateLimited, ErrUnavailable, ErrResponse:
@@ -158,10 +158,10 @@ func (e *Error) class() error {
 	return ErrInvalid
 }
 
-// noAnswer reports whether there is no answer, or one that broke off.
+// noAnswer reports whether there was no response, or an incomplete one.
 func (e *Error) noAnswer() bool { return e.Status == 0 || e.Status < 400 && e.cause != nil }
 
-// decode fills in what a body of Stripe's says. An odd member does not hide the others.
+// decode fills in the fields from a Stripe error body. A malformed member does not hide the others.
 func (e *Error) decode(body []byte) {
 	var envelope struct{ Error map[string]json.RawMessage }
 	if json.Unmarshal(body, &envelope) != nil {

@@ -25,7 +25,8 @@ const (
 	v2Error = `{"error":{"code":"not_found","message":"Not found.","user_message":null}}`
 )
 
-// errorCases are answers and what becomes of them. Responses are used once: their bodies are read.
+// errorCases pairs responses with the errors they become. A response is used once, because its body
+// is read.
 var errorCases = map[string]struct {
 	response  *http.Response
 	class     error

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ownHeaders are the headers that Request.Header cannot set, with what sets them instead.
+// ownHeaders maps the headers that Request.Header cannot set to what sets them instead.
 var ownHeaders = map[string]string{
 	"Authorization":          "Key does",
 	"Stripe-Version":         "APIVersion does",
@@ -27,8 +27,8 @@ var ownHeaders = map[string]string{
 	"Upgrade":                "net/http does",
 }
 
-// checkHeaders refuses names and values that could smuggle in another header, and the names that
-// have a field of their own. A value may be a secret, so no text contains one.
+// checkHeaders refuses names and values that could smuggle in another header, and the names for
+// which there is a field. A value may be a secret, so no error text contains one.
 func checkHeaders(h http.Header) error {
 	for name, values := range h {
 		if !isToken(name) {
@@ -58,8 +58,7 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// mergeHeaders returns the headers of both; where both have a name, those of above win. It keeps
-// neither.
+// mergeHeaders returns the headers of both in a new map; if both contain a name, above wins.
 func mergeHeaders(below, above http.Header) http.Header {
 	merged := below.Clone()
 	if merged == nil {

@@ -8,13 +8,12 @@ import (
 	"strings"
 )
 
-// redacted is what every rendering of a Key shows.
+// redacted is printed in place of every Key.
 const redacted = "[redacted Stripe key]"
 
 // Key is a secret ("sk_…"), restricted ("rk_…") or organisation key. It is replaced by a fixed text
-// wherever it is formatted, logged or encoded; only a conversion to string reveals it. Go itself
-// has two ways around that: fmt's %p, and a map whose keys are Keys, which [encoding/json] writes
-// as they are.
+// wherever it is formatted, logged or encoded; only a conversion to string reveals it. Two uses
+// bypass this: fmt's %p, and a map whose keys are Keys, which [encoding/json] writes unchanged.
 //
 // See https://docs.stripe.com/keys.
 type Key string
@@ -34,7 +33,7 @@ func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // LogValue returns a fixed text.
 func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// check says what is wrong with a key; no part of the key is in the text.
+// check returns what is wrong with a key; the text contains no part of the key.
 func (k Key) check() error {
 	switch s := string(k); {
 	case s == "":

@@ -10,19 +10,19 @@ import (
 // Params are the parameters of a query, or of a v1 form body, under the names in Stripe's
 // documentation. A value is a string, bool, int, int64, [time.Time], []string, map[string]string or
 // another Params. Nil, the zero [time.Time] and empty collections are left out; everything else is
-// sent, including the empty string, with which v1 unsets a value.
+// sent, including the empty string, which in v1 unsets a value.
 //
 // Nested names are written as Stripe reads them: created[gte], types[0].
 type Params map[string]any
 
-// V1 encodes for /v1, where a time is a number of Unix seconds. A value of another type is
+// V1 encodes for /v1, where a time is a number of Unix seconds. A value of another type is an
 // [ErrRequest].
 func (p Params) V1() (url.Values, error) {
 	return p.encode(func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) })
 }
 
 // V2 encodes for /v2, where a time is RFC 3339 in UTC with as many digits as it needs. A value of
-// another type is [ErrRequest].
+// another type is an [ErrRequest].
 func (p Params) V2() (url.Values, error) {
 	return p.encode(func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) })
 }

@@ -17,8 +17,8 @@ var (
 )
 
 // SanitizeID escapes an id for use as one element of a path, with [url.QueryEscape] as Stripe's
-// SDKs do. An id that would change which resource the path names, because it is empty, "." or "..",
-// or that contains a control character is [ErrID].
+// SDKs do. The error is [ErrID] for an id that would change which resource the path names (an empty
+// one, "." or "..") or that contains a control character.
 func SanitizeID(id string) (string, error) {
 	switch {
 	case id == "":
@@ -34,7 +34,7 @@ func SanitizeID(id string) (string, error) {
 func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r <= 0x9f }
 
 // resolve joins a path, or a page or related-object URL from Stripe, to the base, and reports
-// whether it is one of API v2. Escapes stay as they are.
+// whether it is one of API v2. Escapes are kept.
 func (c *Client) resolve(path string, query url.Values) (u *url.URL, v2 bool, err error) {
 	ref, err := parseReference(path)
 	if err != nil {
@@ -74,8 +74,8 @@ func parseReference(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkPath looks at the path twice, escaped and decoded, because servers and proxies differ in
-// when they decode. It returns the decoded path.
+// checkPath checks the path both escaped and decoded, because servers and proxies differ in when
+// they decode. It returns the decoded path.
 func checkPath(escaped string) (string, error) {
 	if !strings.HasPrefix(escaped, "/v1/") && !strings.HasPrefix(escaped, "/v2/") {
 		return "", fmt.Errorf("%w: it begins neither with /v1/ nor with /v2/", ErrUnsafePath)
@@ -96,8 +96,8 @@ func checkPath(escaped string) (string, error) {
 	return decoded, nil
 }
 
-// mergeQuery adds query to a raw query, of which it drops what query sets anew. The rest of the raw
-// query stays as it is, to the byte: a page URL is Stripe's own.
+// mergeQuery adds query to a raw query, replacing the parameters that both contain. The rest of the
+// raw query is kept byte for byte, because a page URL belongs to Stripe.
 func mergeQuery(raw string, query url.Values) string {
 	if len(query) == 0 {
 		return raw

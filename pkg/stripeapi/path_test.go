@@ -145,8 +145,8 @@ func TestSafePathsSurvive(t *testing.T) {
 	}
 }
 
-// FuzzPath: whatever a payload names as path, a request goes to the configured origin and below its
-// path, or nowhere.
+// FuzzPath: whatever path a payload contains, a request goes to the configured origin, below its
+// path, or is not sent.
 func FuzzPath(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, path string) {
@@ -174,8 +174,8 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// FuzzRequest: a request whose parts may be anything is sent with exactly these parts, whether they are
-// the request's or RequestOptions', or is refused with an error that names no key.
+// FuzzRequest: a request with arbitrary parts, set on the request or in RequestOptions, is sent
+// with exactly these parts or refused with an error that contains no key.
 func FuzzRequest(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, path, query, header, value, key string) {
@@ -241,8 +241,8 @@ func FuzzSanitizeID(f *testing.F) {
 	})
 }
 
-// requireSeeds fails a fuzz target whose committed corpus is gone, since it would still pass,
-// having tried nothing.
+// requireSeeds fails a fuzz target whose committed corpus is missing; without it the target would
+// pass without trying anything.
 func requireSeeds(f *testing.F) {
 	f.Helper()
 	dir := filepath.Join("testdata", "fuzz", f.Name())

@@ -19,30 +19,30 @@ var ErrRequest = errors.New("stripeapi: unusable request")
 // maxIdempotencyKey is Stripe's limit, in characters.
 const maxIdempotencyKey = 255
 
-// Request is one call of Stripe's API. Fields left zero take the [Client]'s values.
+// Request is one call to Stripe's API. The [Client]'s values are used for zero fields.
 type Request struct {
 	// Method is GET, POST or DELETE.
 	Method string
 	// Path begins with /v1/ or /v2/, is already escaped (see [SanitizeID]) and may have a query. A
-	// page or related-object URL from Stripe is accepted as it is if it stays within the origin.
+	// page or related-object URL from Stripe is accepted unchanged if it stays within the origin.
 	Path string
 	// Query is added to the query in Path. A parameter in both is sent once, with Query's value; an
 	// array in Query replaces the whole array in Path.
 	Query url.Values
-	// Body is sent with POST: for v2 anything that [encoding/json] encodes, for v1 (see Form) a
-	// [url.Values]. Nil sends none.
+	// Body is sent with POST: for v2 any value that [encoding/json] can encode, for v1 (see Form) a
+	// [url.Values]. Nil means no body.
 	Body any
 	// Context is sent as Stripe-Context; "" means the Client's. A [Context] converts to it. See
 	// https://docs.stripe.com/context.
 	Context string
-	// NoContext sends no Stripe-Context, whatever the Client's: the request is for the key's own
-	// account. It excludes Context.
+	// NoContext sends no Stripe-Context, even if the Client has one, so that the request is for the
+	// key's own account. It cannot be combined with Context.
 	NoContext bool
 	// Trigger, such as "event=evt_…", is sent as Stripe-Request-Trigger: the event that caused the
 	// request. Optional.
 	Trigger string
 	// IdempotencyKey, of at most 255 characters, makes a POST or DELETE safe to repeat. By default
-	// a POST, and a DELETE of v2, has a random UUID. All tries of one call share the key. See
+	// a POST, and a v2 DELETE, gets a random UUID. All tries of one call share the key. See
 	// https://docs.stripe.com/api/idempotent_requests.
 	IdempotencyKey string
 	// Form means that Body is form-encoded, as v1 expects it, and not JSON, as v2 does.
@@ -54,12 +54,12 @@ type Request struct {
 	// MaxRetries replaces the Client's number of tries after the first, unless it is zero. A
 	// negative number means none.
 	MaxRetries int
-	// Header has further headers, such as Stripe-Account. It cannot set the ones that the other
-	// fields stand for, nor those that frame the message, such as Host and Content-Length.
+	// Header contains additional headers, such as Stripe-Account. It cannot set headers that
+	// another field sets, nor those that frame the message, such as Host and Content-Length.
 	Header http.Header
 }
 
-// call is a Request made ready: checked, encoded, and the same for every try.
+// call is a Request that is checked and encoded. It is the same for every try.
 type call struct {
 	method  string
 	url     *url.URL
@@ -114,7 +114,8 @@ func (c *Client) prepare(r Request) (*call, error) {
 	return k, nil
 }
 
-// headers returns the headers of a request that was checked, and what removes its key from a text.
+// headers returns the headers of a checked request, and a function that removes its key from a
+// text.
 func (c *Client) headers(r Request, contentType string) (http.Header, func(string) string) {
 	key := c.key
 	if r.Key != "" {
@@ -196,7 +197,7 @@ func (r Request) encodeBody() (body []byte, contentType string, err error) {
 // newUUID returns a random (version 4) UUID.
 func newUUID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process rather than return less
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process rather than return an error
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])

@@ -16,14 +16,15 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// received is what a server saw of one request.
+// received is a request as the server received it.
 type received struct {
 	Line   string
 	Header http.Header
 	Body   string
 }
 
-// record starts a server that answers {} and returns its URL and what it receives.
+// record starts a server that answers {}, and returns its URL and a channel of the requests it
+// receives.
 func record(t *testing.T) (string, *received) {
 	t.Helper()
 	var got received
@@ -44,7 +45,7 @@ var uuid4 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9
 
 const generated = "<uuid4>"
 
-// headers are those of every request and the name, value pairs given.
+// headers returns the headers of every request plus the given name, value pairs.
 func headers(more ...string) http.Header {
 	h := http.Header{
 		"Accept":         {"application/json"},
@@ -201,7 +202,7 @@ func TestUnusableRequestsAreNotSent(t *testing.T) {
 	}
 }
 
-// The client's options and a request's are used alike, and the request's win.
+// A request's options override the client's.
 func TestRequestOptionsWinOverTheClients(t *testing.T) {
 	t.Parallel()
 	base, got := record(t)
@@ -336,7 +337,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// answer is a response with header name, value pairs.
+// answer makes a response; header contains name, value pairs.
 func answer(status int, body string, header ...string) *http.Response {
 	h := http.Header{"Request-Id": {"req_1"}}
 	for i := 0; i < len(header); i += 2 {

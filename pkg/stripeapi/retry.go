@@ -17,7 +17,7 @@ const (
 	maxDelay   = 5 * time.Second
 )
 
-// again reports whether Do retries after e, by the rule of stripe-python.
+// again reports whether Do retries after e, by stripe-python's rule.
 func (e *Error) again() bool {
 	switch {
 	case e.noAnswer():
@@ -28,8 +28,8 @@ func (e *Error) again() bool {
 	return e.Status == http.StatusConflict || e.Status >= 500
 }
 
-// tlsFault reports whether the two sides could not agree on TLS: a certificate, a protocol, an
-// alert. Trying again would not change that.
+// tlsFault reports whether the TLS handshake failed: a certificate, a protocol, an alert. Trying
+// again would not change that.
 func tlsFault(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError
@@ -42,8 +42,8 @@ func tlsFault(err error) bool {
 		errors.As(err, &alert) && strings.HasSuffix(alert.Op, " error")
 }
 
-// broken reports whether the connection ended under the request, as kept-alive ones do while a
-// Lambda is frozen, as opposed to an answer that came too late.
+// broken reports whether the connection was lost during the request, as kept-alive ones are while a
+// Lambda is frozen, rather than the response being late.
 func broken(err error) bool {
 	var timeout net.Error
 	return !errors.As(err, &timeout) || !timeout.Timeout()
@@ -58,8 +58,8 @@ func (c *Client) delay(n int) time.Duration {
 	return max(firstDelay, time.Duration(float64(d)*(1+c.jitter())/2))
 }
 
-// wait sleeps before retry n. It returns false at once if the context would end first, and false
-// with the context's error kept in fault if the context ends meanwhile.
+// wait sleeps before retry n. It returns false at once if the context would end first. If the
+// context ends during the wait, it stores the context's error in fault and returns false.
 func (c *Client) wait(ctx context.Context, n int, fault *Error) bool {
 	d := c.delay(n)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {

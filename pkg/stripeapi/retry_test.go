@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// attempt is one try as the network would see it: an answer or a fault, after a while.
+// attempt is one try as the network handles it: a response or a fault, after a delay.
 type attempt struct {
 	status int
 	header http.Header
@@ -27,8 +27,8 @@ type attempt struct {
 	broken bool          // the body breaks off
 }
 
-// network plays attempts one after the other, the last for ever, and notes when each began and with
-// which key.
+// network plays attempts in order, repeating the last, and records when each began and with which
+// key.
 type network struct {
 	attempts []attempt
 	begun    []time.Duration
@@ -62,7 +62,8 @@ type breaking struct{}
 
 func (*breaking) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// inBubble runs f with a Client whose longest waits are exact, over a network in fake time.
+// inBubble runs f in fake time with a Client over a network; the Client's waits are the longest
+// possible.
 func inBubble(t *testing.T, opts Options, attempts []attempt, f func(*testing.T, *Client, *network)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -231,7 +232,7 @@ func TestStaleConnectionCostsOneFreeTry(t *testing.T) {
 
 func TestBudgetBoundsACall(t *testing.T) {
 	t.Parallel()
-	// Waits of 0.5 and 1 s end at 1.5 s; the next, of 2 s, would end at 3.5 s and is not begun.
+	// Waits of 0.5 and 1 s end at 1.5 s; the next, of 2 s, would end at 3.5 s and is not started.
 	inBubble(t, Options{MaxRetries: 9, Budget: 3 * time.Second}, []attempt{{status: 503}}, func(t *testing.T, c *Client, n *network) {
 		_, err := c.Do(t.Context(), get)
 		if spent := time.Since(n.start); spent != 1500*time.Millisecond || len(n.begun) != 3 || !errors.Is(err, ErrUnavailable) {

@@ -25,7 +25,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkVerifyParallel shows that callers do not wait for one another.
+// BenchmarkVerifyParallel shows that concurrent callers do not wait for each other.
 func BenchmarkVerifyParallel(b *testing.B) {
 	payload := bytes.Repeat([]byte("x"), 500)
 	v, header := newVerifier(b, &Options{Now: fixedClock}), goldenSecret.Sign(payload, fixedClock())
@@ -40,7 +40,7 @@ func BenchmarkVerifyParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkRefuse is what a forger can make Verify spend before any secret is used, and with the
+// BenchmarkRefuse measures the work that a forger can cause before any secret is used, and with the
 // longest header.
 func BenchmarkRefuse(b *testing.B) {
 	payload := bytes.Repeat([]byte("x"), 500)

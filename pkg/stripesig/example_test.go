@@ -34,7 +34,7 @@ func ExampleVerifier_Verify() {
 	// true stripesig: no signature matches the payload
 }
 
-// While a secret is rolled, a Verifier holds the new one and the old one.
+// While a secret is rolled, a Verifier has both the new one and the old one.
 func ExampleNewVerifier() {
 	now := time.Unix(1700000000, 0)
 	secrets := []stripesig.Secret{"whsec_new", "whsec_old"}
@@ -53,7 +53,7 @@ func ExampleNewVerifier() {
 	// stripesig: no usable signing secret: secret 1 of 1 is empty
 }
 
-// In an HTTP handler, read no more than you are ready to verify, and verify before parsing.
+// In an HTTP handler, limit the body that you read, and verify it before parsing.
 func Example() {
 	verifier, err := stripesig.NewVerifier([]stripesig.Secret{"whsec_example"}, nil)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// requireSeeds fails a fuzz target whose committed corpus is gone, since it would still pass,
-// having tried nothing.
+// requireSeeds fails a fuzz target whose committed corpus is missing; without it the target would
+// pass without trying anything.
 func requireSeeds(f *testing.F) {
 	f.Helper()
 	dir := filepath.Join("testdata", "fuzz", f.Name())
@@ -22,8 +22,8 @@ func requireSeeds(f *testing.F) {
 	}
 }
 
-// FuzzSignVerify: what Sign makes, Verify accepts, and one flipped bit of the payload or the
-// signature is a mismatch.
+// FuzzSignVerify: Verify accepts a signature that Sign made, and one flipped bit of the payload or
+// the signature is a mismatch.
 func FuzzSignVerify(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, secret string, payload []byte, seconds int64, bit uint) {
@@ -72,8 +72,8 @@ func flipDigit(digits string, bit uint) string {
 	return string(b)
 }
 
-// FuzzVerify: a header that was not signed is refused, for a known reason, with no result and
-// without being shown.
+// FuzzVerify: a header that was not signed is refused for a known reason, with no result, and the
+// error does not show it.
 func FuzzVerify(f *testing.F) {
 	requireSeeds(f)
 	v := newVerifier(f, &Options{Now: fixedClock})
@@ -93,8 +93,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzVerifyAt: the time of receipt has the effect of a clock that stands still there, and
-// NoTolerance never finds a delivery too old.
+// FuzzVerifyAt: the time of receipt has the same effect as a clock stopped at that time, and under
+// NoTolerance no delivery is too old.
 func FuzzVerifyAt(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, payload []byte, header string, received int64, tolerance, maxFuture int64) {
@@ -143,8 +143,7 @@ func FuzzParseHeader(f *testing.F) {
 
 var decimal = regexp.MustCompile(`^-?[0-9]+$`)
 
-// modelParse is the list comprehensions of stripe-python's parser, with our bounds and our grammar
-// of t around it.
+// modelParse is stripe-python's parser, with our bounds and our grammar of t added.
 func modelParse(header string) (h signatureHeader, err error) {
 	var times, signatures []string
 	for _, item := range strings.Split(header, ",") {

@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// Bounds on what an unauthenticated caller can make Verify read. Stripe's own headers have about
-// 150 bytes and one v1 signature for each active secret.
+// Limits on how much an unauthenticated caller can make Verify read. Stripe's own headers have
+// about 150 bytes and one v1 signature for each active secret.
 const (
 	maxHeaderLen  = 8 << 10
 	maxSignatures = 32
 )
 
 // maxSeconds is the last Unix time that a time.Time can represent; time.Unix wraps silently beyond
-// it. Times before 1970 are bounded alike.
+// it. Times before 1970 have the same bound.
 const maxSeconds = math.MaxInt64 - 62_135_596_800
 
-// signatureHeader is a parsed header. The array keeps it, and so Verify, off the heap.
+// signatureHeader is a parsed header. It uses an array rather than a slice so that Verify does not
+// allocate.
 type signatureHeader struct {
 	seconds    int64 // the first t
 	timed      bool  // whether there was a t

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// renderings are the ways in which a value gets into a log line, a message or a document by
+// renderings are the ways in which a value can get into a log line, a message or a document by
 // accident.
 func renderings(t *testing.T, value any) map[string]string {
 	t.Helper()
@@ -32,8 +32,8 @@ func renderings(t *testing.T, value any) map[string]string {
 	return out
 }
 
-// mustNotShow fails for each rendering of value that holds needle, in plain, hexadecimal or decimal
-// bytes.
+// mustNotShow fails for each rendering of value that contains needle, in plain, hexadecimal or
+// decimal bytes.
 func mustNotShow(t *testing.T, value any, needle string) {
 	t.Helper()
 	forms := []string{needle, fmt.Sprintf("%x", needle), fmt.Sprintf("%X", needle), strings.Trim(fmt.Sprint([]byte(needle)), "[]")}

@@ -15,19 +15,19 @@ import (
 	"unicode"
 )
 
-// redacted stands for a secret wherever one is printed.
+// redacted is printed in place of a secret.
 const redacted = "[redacted]"
 
-// A Secret is the signing secret of one event destination, complete with its "whsec_" prefix.
-// It prints, logs and marshals as "[redacted]"; string(s) is the way to its text.
+// A Secret is the signing secret of one event destination, complete with its "whsec_" prefix. It
+// prints, logs and marshals as "[redacted]"; string(s) returns its text.
 //
-// There are three ways around its methods: fmt calls none on an unexported struct field, nor for
-// %p, and [encoding/json] calls none on a map key. So keep a Secret in an exported field, or give
-// the struct a Format method of its own.
+// Three uses bypass its methods: fmt calls none on an unexported struct field, nor for %p, and
+// [encoding/json] calls none on a map key. So keep a Secret in an exported field, or give the
+// struct its own Format method.
 type Secret string
 
-// Sign returns the value of the [Header] that Stripe would send with payload at the time at, which
-// counts in whole seconds. It exists for tests and for tools that stand in for Stripe. An empty
+// Sign returns the value of the [Header] that Stripe would send with payload at the time at,
+// truncated to whole seconds. It exists for tests and for tools that stand in for Stripe. An empty
 // secret signs, but no [Verifier] accepts it.
 func (s Secret) Sign(payload []byte, at time.Time) string {
 	seconds := at.Unix()
@@ -51,7 +51,7 @@ var (
 	errSpace = errors.New("contains white space or a control character, perhaps a trailing newline")
 )
 
-// check refuses what cannot be a signing secret.
+// check returns an error if s cannot be a signing secret.
 func (s Secret) check() error {
 	if s == "" {
 		return errEmpty

@@ -20,24 +20,24 @@ const (
 	// is the default of Stripe's own libraries: https://docs.stripe.com/webhooks#replay-attacks.
 	DefaultTolerance = 5 * time.Minute
 
-	// NoTolerance turns the age check off. It costs the protection against replays: anyone who once
-	// saw a signed delivery, in a log or a queue, can send it again for as long as its secret is in
-	// use. It is meant for stored deliveries whose time of receipt is lost; if it is known, use
-	// [Verifier.VerifyAt].
+	// NoTolerance turns the age check off. Without that check there is no protection against
+	// replays: anyone who once saw a signed delivery, in a log or a queue, can send it again for as
+	// long as its secret is in use. It is meant for stored deliveries whose time of receipt is
+	// lost; if it is known, use [Verifier.VerifyAt].
 	NoTolerance = time.Duration(math.MaxInt64)
 )
 
-// The reasons for which a delivery is refused. [Verifier.Verify] returns each wrapped in a
+// The reasons a delivery is refused. [Verifier.Verify] returns each wrapped in a
 // [*SignatureVerificationError].
 var (
 	// ErrMissing means that the header is absent or empty.
 	ErrMissing = errors.New("stripesig: no Stripe-Signature header")
-	// ErrMalformed means that the header, or its time, cannot be read, or that the header exceeds a
-	// bound.
+	// ErrMalformed means that the header or its time cannot be parsed, or that the header exceeds a
+	// limit.
 	ErrMalformed = errors.New("stripesig: malformed Stripe-Signature header")
 	// ErrNoSignature means that the header has a time but no v1 signature.
 	ErrNoSignature = errors.New("stripesig: no v1 signature in the header")
-	// ErrMismatch means that no v1 signature is the payload's under any of the secrets.
+	// ErrMismatch means that no v1 signature matches the payload under any of the secrets.
 	ErrMismatch = errors.New("stripesig: no signature matches the payload")
 	// ErrExpired means that the signature is genuine but older than the tolerance.
 	ErrExpired = errors.New("stripesig: signed longer ago than the tolerance")
@@ -48,14 +48,14 @@ var (
 	ErrSecret = errors.New("stripesig: no usable signing secret")
 )
 
-// Options adjusts a [Verifier]. The zero value, like a nil pointer, is the safe default.
+// Options configures a [Verifier]. The zero value, like a nil pointer, is the safe default.
 type Options struct {
 	// Tolerance is the age up to which a delivery is accepted; zero means [DefaultTolerance], and
 	// [NoTolerance] any age. Stripe signs each redelivery afresh, so a retry is never too old.
 	Tolerance time.Duration
 
-	// MaxFuture is how far ahead of the clock the signed time may lie. Zero means any distance, as
-	// in Stripe's Python, Go and Node libraries: the time is signed, so only a holder of the secret
+	// MaxFuture is how far ahead of the clock the signed time may lie. Zero means no limit, as in
+	// Stripe's Python, Go and Node libraries: the time is signed, so only someone with the secret
 	// can choose it.
 	MaxFuture time.Duration
 
@@ -67,7 +67,7 @@ type Options struct {
 // A Verifier checks deliveries against a fixed set of secrets. It is immutable and safe for
 // concurrent use. Its zero value refuses everything with [ErrSecret].
 type Verifier struct {
-	keys      []*sync.Pool // of *macState, one for each secret and in the order of the secrets
+	keys      []*sync.Pool // of *macState, one for each secret, in the order of the secrets
 	tolerance time.Duration
 	maxFuture time.Duration
 	now       func() time.Time
@@ -83,9 +83,9 @@ type Match struct {
 // means the defaults.
 //
 // It fails with [ErrSecret] if there is no secret, or if one is empty or contains white space or a
-// control character: a secret that was read with its trailing newline would otherwise refuse every
-// delivery without saying why. It also fails if a duration in opts is negative. No error contains
-// any part of a secret.
+// control character: a secret that was read with its trailing newline would otherwise make every
+// delivery fail without explanation. It also fails if a duration in opts is negative. No error
+// contains any part of a secret.
 func NewVerifier(secrets []Secret, opts *Options) (*Verifier, error) {
 	if opts == nil {
 		opts = new(Options)
@@ -117,14 +117,14 @@ func NewVerifier(secrets []Secret, opts *Options) (*Verifier, error) {
 //
 // Every error is a [*SignatureVerificationError] that wraps one of this package's reasons, and
 // comes with a zero [Match]. [ErrExpired] and [ErrFuture] are returned only for genuine signatures,
-// so a forger learns nothing about the clock. Verify keeps neither argument, except in the error,
-// and on success allocates nothing.
+// so a forger learns nothing about the clock. Verify keeps no reference to its arguments, except in
+// the error, and allocates nothing on success.
 func (v *Verifier) Verify(payload []byte, header string) (Match, error) {
 	return v.result(payload, header, v.now)
 }
 
-// VerifyAt does what [Verifier.Verify] does for a delivery that was received earlier, such as one
-// that waited in a queue: its age is the one it had at receivedAt. A zero receivedAt means now.
+// VerifyAt is [Verifier.Verify] for a delivery that was received earlier, such as one that waited
+// in a queue: its age is measured at receivedAt. A zero receivedAt means now.
 func (v *Verifier) VerifyAt(payload []byte, header string, receivedAt time.Time) (Match, error) {
 	if receivedAt.IsZero() {
 		return v.Verify(payload, header)
@@ -156,9 +156,8 @@ func (v *Verifier) verify(payload []byte, header string, now func() time.Time) (
 	return Match{}, ErrMismatch
 }
 
-// matches reports whether any signature in h is the payload's under key. The comparison takes the
-// same time wherever two signatures differ, so that its duration does not lead a forger digit by
-// digit.
+// matches reports whether any signature in h matches the payload under key. The comparison takes
+// constant time, so that a forger cannot guess a signature digit by digit from its duration.
 func matches(key *sync.Pool, payload []byte, h *signatureHeader) bool {
 	state := key.Get().(*macState)
 	defer key.Put(state)
@@ -171,8 +170,8 @@ func matches(key *sync.Pool, payload []byte, h *signatureHeader) bool {
 	return false
 }
 
-// checkAge compares whole seconds with the clock's full precision: 300.001 s is older than five
-// minutes.
+// checkAge compares the signed time, in whole seconds, with the clock at full precision: 300.001 s
+// is older than five minutes.
 func (v *Verifier) checkAge(seconds int64, now time.Time) error {
 	signedAt := time.Unix(seconds, 0)
 	if v.tolerance != NoTolerance && signedAt.Before(now.Add(-v.tolerance)) {
@@ -187,7 +186,7 @@ func (v *Verifier) checkAge(seconds int64, now time.Time) error {
 // SignatureVerificationError is what [Verifier.Verify] returns: the reason, and the input that was
 // refused.
 //
-// Header and Payload are what an unauthenticated caller sent, for programs that keep refused
+// Header and Payload are the input from an unauthenticated caller, for programs that store refused
 // deliveries. However the error is printed, logged or marshalled, only the reason appears.
 type SignatureVerificationError struct {
 	Reason  error  // one of this package's reasons

@@ -65,9 +65,9 @@ func TestSignAgreesWithPythonAndOpenSSL(t *testing.T) {
 	}
 }
 
-// TestAgeIsCheckedToTheInstant moves the clock by less than a second, which vectors.json cannot
+// TestAgeIsCheckedBelowASecond moves the clock by less than a second, which vectors.json cannot
 // express.
-func TestAgeIsCheckedToTheInstant(t *testing.T) {
+func TestAgeIsCheckedBelowASecond(t *testing.T) {
 	t.Parallel()
 	signed := time.Unix(at, 0)
 	for _, c := range []struct {
@@ -104,7 +104,7 @@ func TestAgeIsCheckedToTheInstant(t *testing.T) {
 	}
 }
 
-// A delivery that waited in a queue is judged by its age on receipt, whatever the clock says now.
+// A delivery that waited in a queue is checked by its age on receipt, not by the current time.
 func TestVerifyAtMeasuresAgeAtReceipt(t *testing.T) {
 	t.Parallel()
 	signed := time.Unix(at, 0)
@@ -118,7 +118,7 @@ func TestVerifyAtMeasuresAgeAtReceipt(t *testing.T) {
 		{signed.Add(DefaultTolerance + time.Nanosecond), ErrExpired},
 		{signed.Add(-time.Minute), nil},
 		{signed.Add(-time.Minute - time.Nanosecond), ErrFuture},
-		{time.Time{}, ErrExpired}, // no time of receipt: the clock's
+		{time.Time{}, ErrExpired}, // no time of receipt: the current time counts
 	} {
 		got, err := v.VerifyAt([]byte(goldenPayload), goldenT+","+good, c.receivedAt)
 		if !errors.Is(err, c.want) || err == nil && !got.SignedAt.Equal(signed) {
@@ -152,7 +152,7 @@ func TestNoToleranceAcceptsAnyAge(t *testing.T) {
 	}
 }
 
-// Some senders sign empty bodies; whether one means anything is for the parser to say.
+// Some senders sign empty bodies; whether to accept one is up to the parser.
 func TestEmptySignedPayloadVerifies(t *testing.T) {
 	t.Parallel()
 	for _, payload := range [][]byte{nil, {}} {
@@ -220,8 +220,8 @@ func TestTheDefaultClockIsTheSystems(t *testing.T) {
 	}
 }
 
-// TestVerifyIsSafeForConcurrentUse gives each goroutine its own payload, so that states shared by
-// mistake would mix signatures.
+// TestVerifyIsSafeForConcurrentUse gives each goroutine its own payload, so that state shared by
+// mistake would produce wrong signatures.
 func TestVerifyIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, &Options{Now: fixedClock})
@@ -263,7 +263,7 @@ func newVerifier(t testing.TB, opts *Options) *Verifier {
 
 func fixedClock() time.Time { return time.Unix(at, 0) }
 
-// readJSON decodes a file of testdata, which must hold something.
+// readJSON decodes a file in testdata, which must not be empty.
 func readJSON[T any](t *testing.T, name string) T {
 	t.Helper()
 	b, err := os.ReadFile(name)

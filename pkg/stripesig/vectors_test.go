@@ -15,7 +15,7 @@ import (
 
 const vectorsFile = "testdata/vectors.json"
 
-// A vector is one row of testdata/vectors.json, which other implementations may read too.
+// A vector is one row of testdata/vectors.json, which other implementations can use too.
 type vector struct {
 	Name          string   `json:"name"`
 	Secrets       []string `json:"secrets"`
@@ -63,8 +63,8 @@ var errorNames = map[string]error{
 	"ErrSecret":      ErrSecret,
 }
 
-// TestVectorsFileIsCurrent fails when vectors.json is not what the tables below make. Run it with
-// STRIPESIG_WRITE_VECTORS=1 to write the file.
+// TestVectorsFileIsCurrent fails if vectors.json differs from what the tables below generate. Run
+// it with STRIPESIG_WRITE_VECTORS=1 to write the file.
 func TestVectorsFileIsCurrent(t *testing.T) {
 	t.Parallel()
 	want := encodeVectors(t)
@@ -108,15 +108,15 @@ const (
 	good    = "v1=" + goldenSignature
 )
 
-// base is a vector that verifies; each table below spoils one thing.
+// base is a vector that verifies; each row of the tables below changes one thing.
 func base(name, header, want string) vector {
 	return vector{
 		Name: name, Secrets: []string{string(goldenSecret)}, Payload: goldenPayload, Header: header, Now: at, Want: want,
 	}
 }
 
-// timeVectors are about the header as a whole and its t. With signatureVectors, they settle each
-// case in which Stripe's own libraries disagree.
+// timeVectors are about the header as a whole and its t. Together with signatureVectors they cover
+// each case in which Stripe's own libraries disagree.
 func timeVectors() []vector {
 	old := goldenSecret.Sign([]byte(goldenPayload), time.Unix(-at, 0))
 	zero := goldenSecret.Sign([]byte(goldenPayload), time.Unix(0, 0))

@@ -17,15 +17,16 @@ var (
 	// ErrParams means that parameters were refused before anything was sent. The text says what to
 	// change.
 	ErrParams = errors.New("v1events: unusable parameters")
-	// ErrPageLoop means that a list claims to go on but does not advance, so it would never end.
+	// ErrPageLoop means that a list claims to have more pages but does not advance, so it would
+	// never end.
 	ErrPageLoop = errors.New("v1events: list does not advance")
 )
 
 // Client reads v1 events. It is immutable and safe for concurrent use. The zero Client has no key:
 // it sends nothing and fails every call with [stripeapi.ErrRequest].
 //
-// Its methods return the errors of [stripeapi.Client.Do] and, for answers that are not what they
-// should be, those of [ParseEvent] and [ErrMismatch].
+// Its methods return the errors of [stripeapi.Client.Do] and, for responses that are malformed or
+// about another event, those of [ParseEvent] and [ErrMismatch].
 type Client struct{ api *stripeapi.Client }
 
 // New returns a [Client] for a key. Its error and options are those of [stripeapi.New].

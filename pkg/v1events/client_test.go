@@ -19,7 +19,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
-// exchange is one GET that is expected, with its query decoded, and its answer.
+// exchange is an expected GET, with its query decoded, and the response to it.
 type exchange struct {
 	path    string
 	query   url.Values
@@ -28,8 +28,8 @@ type exchange struct {
 	answer  string
 }
 
-// play serves the exchanges in order and returns a Client for them. A request that differs, is one
-// too many or is never made fails the test.
+// play serves the exchanges in order and returns a Client for them. A different, additional or
+// missing request fails the test.
 func play(t *testing.T, script ...exchange) *v1events.Client {
 	t.Helper()
 	var mu sync.Mutex
@@ -152,7 +152,7 @@ func TestListGoesForwards(t *testing.T) {
 	if diff := cmp.Diff([]string{"evt_5", "evt_4", "evt_3", "evt_2", "evt_1"}, ids); diff != "" || err != nil {
 		t.Errorf("List: %v (-want +got):\n%s", err, diff)
 	}
-	for e, err := range list { // anew, and no second page
+	for e, err := range list { // starts again, and reads no second page
 		if err != nil || e.ID != "evt_5" {
 			t.Errorf("first = %v, %v", e, err)
 		}
@@ -279,7 +279,8 @@ func TestUnusableListsAreRefused(t *testing.T) {
 	}
 }
 
-// collect returns the ids of a list and its error; going on after an error is an error of its own.
+// collect returns the ids of a list and its error. A list that continues after an error fails the
+// test.
 func collect(list iter.Seq2[*v1events.Event, error]) (ids []string, err error) {
 	for e, fault := range list {
 		if err != nil {

@@ -18,15 +18,15 @@
 // # Bad input
 //
 // Parsing accepts exactly one JSON object in UTF-8, without duplicate names, nested at most 100
-// deep. Everything else is [ErrSyntax], an object of another kind [ErrObject], and a required
-// member that is missing or of the wrong type [ErrField]. On error the result is nil. Error texts
-// name members and JSON kinds and never quote the payload.
+// deep. For anything else the error is [ErrSyntax]; for an object of another kind it is
+// [ErrObject], and for a required member that is missing or of the wrong type [ErrField]. On error
+// the result is nil. Error texts name members and JSON kinds and never quote the payload.
 //
 // # Compatibility
 //
 // This module follows semantic versioning. Fields and methods are added in minor versions, so use
-// field names in composite literals. New event types and members of Stripe's are not changes of
-// this package: they pass through.
+// field names in composite literals. Event types and members that Stripe adds pass through
+// unchanged and do not change this package's API.
 //
 // See https://docs.stripe.com/api/events.
 package v1events

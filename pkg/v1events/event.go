@@ -32,9 +32,9 @@ type Event struct {
 	ID string
 	// Object is "event".
 	Object string
-	// APIVersion is the version of Data.Object's shape. Any version is accepted.
+	// APIVersion is the API version in which Data.Object is rendered. Any version is accepted.
 	APIVersion string
-	// Created is when it happened, in whole seconds and UTC.
+	// Created is the time of the event, in whole seconds and UTC.
 	Created time.Time
 	// Type is Stripe's name for what happened. The set is open.
 	Type string
@@ -48,18 +48,18 @@ type Event struct {
 	Account string
 	// Context is the account, or path of accounts, that the event belongs to.
 	Context string
-	// Data is what the event is about.
+	// Data contains the object that the event is about.
 	Data Data
 	// Raw is a private copy of the bytes that were parsed.
 	Raw json.RawMessage
 }
 
-// Data is the object that an event is about, as it was when the event happened.
+// Data contains the object that an event is about, as it was when the event happened.
 type Data struct {
 	// Object is the object's JSON.
 	Object json.RawMessage
-	// PreviousAttributes has the former values of the attributes that changed; nil except in events
-	// about updates.
+	// PreviousAttributes contains the former values of the attributes that changed; nil except in
+	// events about updates.
 	PreviousAttributes json.RawMessage
 }
 
@@ -120,7 +120,7 @@ func ParseEvent(body []byte) (*Event, error) {
 }
 
 // checkObject comes before every other check, so that a body of another kind is reported as the
-// wrong kind, not by its first odd field.
+// wrong kind, not by its first bad field.
 func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:
@@ -144,7 +144,7 @@ func readRequest(r *eventjson.Reader) *Request {
 	return &Request{ID: o.OptionalString("id"), IdempotencyKey: o.OptionalString("idempotency_key")}
 }
 
-// MarshalJSON returns Raw: an [Event] is what Stripe sent.
+// MarshalJSON returns Raw, the bytes that Stripe sent.
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.Raw == nil {
 		return []byte("null"), nil
@@ -152,7 +152,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return e.Raw, nil
 }
 
-// UnmarshalJSON does what [ParseEvent] does.
+// UnmarshalJSON is [ParseEvent] for [encoding/json].
 func (e *Event) UnmarshalJSON(data []byte) error {
 	parsed, err := ParseEvent(data)
 	if err != nil {

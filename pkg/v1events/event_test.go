@@ -131,7 +131,7 @@ func TestConstructEventVerifiesBeforeItParses(t *testing.T) {
 	}
 }
 
-// The object stays raw JSON, so that no shape is assumed and no version can be the wrong one.
+// The object stays raw JSON, so no shape is assumed and any version is accepted.
 func TestSnapshotsOfAnyVersionAreAccepted(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{`"2011-01-01"`, `"2026-10-28.endive"`, `"2031-04-01.unheard_of"`, `""`, `null`} {
@@ -172,8 +172,8 @@ func TestEventsEncodeAsTheyCame(t *testing.T) {
 	}
 }
 
-// FuzzParseEvent: success means that Raw is the input and that what is required is there; an error
-// means no result.
+// FuzzParseEvent: on success Raw is the input and required fields are set; on error there is no
+// result.
 func FuzzParseEvent(f *testing.F) {
 	corpus := filepath.Join("testdata", "fuzz", f.Name())
 	if seeds, err := os.ReadDir(corpus); err != nil || len(seeds) == 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
-// From a delivery to the object that it is about.
+// Receive a delivery and read the object that it is about.
 func Example() {
 	payload := []byte(`{"id":"evt_1","object":"event","created":1700000000,"type":"customer.created","livemode":false,"data":{"object":{"id":"cus_1"}}}`)
 	now := time.Unix(1700000001, 0)

@@ -13,7 +13,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// Stripe's bounds for a list.
+// Stripe's limits for a list.
 const (
 	// MaxListTypes is the largest number of event types that one list may ask for.
 	MaxListTypes = 20
@@ -21,33 +21,33 @@ const (
 	MaxListLimit = 100
 )
 
-// ListParams choose events. The zero value means all events of the last 30 days of the key's own
+// ListParams select events. The zero value means all events of the last 30 days of the key's own
 // account.
 type ListParams struct {
-	// Created keeps events that happened in this range.
+	// Created selects events that happened in this range.
 	Created Range
-	// DeliverySuccess keeps events that were delivered to all webhook endpoints (true) or were not
-	// (false).
+	// DeliverySuccess selects events that were delivered to all webhook endpoints (true) or were
+	// not (false).
 	DeliverySuccess *bool
-	// StartingAfter and EndingBefore are event ids to continue from, one or the other:
-	// StartingAfter towards older events, EndingBefore towards newer ones.
+	// StartingAfter and EndingBefore are event ids to continue from: StartingAfter towards older
+	// events, EndingBefore towards newer ones. Only one can be set.
 	StartingAfter, EndingBefore string
 	// Limit is the number of events per page, not of the whole list, at most [MaxListLimit]; zero
 	// means Stripe's default.
 	Limit int
-	// Type keeps events of one type, or of several with a wildcard: "invoice.*". Types keeps events
-	// of the types listed, at most [MaxListTypes]. One or the other.
+	// Type selects events of one type, or of several with a wildcard: "invoice.*". Types selects
+	// events of the listed types, at most [MaxListTypes]. Only one can be set.
 	Type  string
 	Types []string
-	// Expand names members of Stripe's answer to expand, such as "data.data.object.customer".
+	// Expand names members of Stripe's response to expand, such as "data.data.object.customer".
 	Expand []string
 	// Context is the account, or path of accounts, whose events to list. A [stripeapi.Context]
 	// converts to it.
 	Context string
 }
 
-// Range bounds a time. A zero time is no bound. Stripe's v1 events happen at whole seconds, and a
-// bound between two seconds is sent as the whole second that means the same.
+// Range bounds a time. A zero time means no bound. The times of v1 events are whole seconds, so a
+// bound between two seconds is sent as the equivalent whole second.
 type Range struct{ GT, GTE, LT, LTE time.Time }
 
 func (r Range) params() stripeapi.Params {
@@ -62,9 +62,9 @@ func ceil(t time.Time) time.Time {
 	return t.Truncate(time.Second).Add(time.Second)
 }
 
-// List returns the events that p chooses, newest first, or, with EndingBefore, from there on
-// towards the newest. It is lazy: a page is requested when the range reaches it, and ranging again
-// asks Stripe again. An error is the last pair: one of [Client]'s, [ErrParams] or [ErrPageLoop].
+// List returns the events that p selects, newest first, or, with EndingBefore, from there towards
+// the newest. It is lazy: a page is requested when the range reaches it, and ranging again asks
+// Stripe again. An error ends the sequence: one of [Client]'s, [ErrParams] or [ErrPageLoop].
 //
 // See https://docs.stripe.com/api/events/list and https://docs.stripe.com/api/pagination/auto.
 func (c *Client) List(ctx context.Context, p ListParams) iter.Seq2[*Event, error] {
@@ -86,15 +86,15 @@ func (c *Client) List(ctx context.Context, p ListParams) iter.Seq2[*Event, error
 
 // Page is one page of a list.
 type Page struct {
-	// Data has the events in the order in which the list goes on.
+	// Data contains the events in the order of the list.
 	Data []*Event
-	// HasMore reports whether another page follows. To go on later, or in another process, pass the
-	// id of the last event as StartingAfter, or as EndingBefore if that is the direction of the
+	// HasMore reports whether another page follows. To continue later, or in another process, pass
+	// the id of the last event as StartingAfter, or as EndingBefore if that is the direction of the
 	// list.
 	HasMore bool
 }
 
-// Pages returns the events that p chooses page by page, in the order and with the errors of
+// Pages returns the events that p selects page by page, in the order and with the errors of
 // [Client.List].
 func (c *Client) Pages(ctx context.Context, p ListParams) iter.Seq2[*Page, error] {
 	if err := p.check(); err != nil {
@@ -123,7 +123,7 @@ func (c *Client) Pages(ctx context.Context, p ListParams) iter.Seq2[*Page, error
 	}
 }
 
-// refused is the list of a call whose parameters are unusable.
+// refused is the sequence for unusable parameters: it contains only the error.
 func refused(err error) iter.Seq2[*Page, error] {
 	return func(yield func(*Page, error) bool) { yield(nil, err) }
 }
@@ -135,7 +135,7 @@ func lastID(page []*Event) string {
 	return page[len(page)-1].ID
 }
 
-// goOnFrom moves the cursor of the list's direction.
+// goOnFrom moves the cursor in the list's direction.
 func (p *ListParams) goOnFrom(id string) {
 	if p.EndingBefore != "" {
 		p.EndingBefore = id

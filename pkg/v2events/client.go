@@ -24,8 +24,8 @@ var (
 // Client reads events and manages event destinations. It is immutable and safe for concurrent use.
 // The zero Client has no key: it sends nothing and fails every call with [stripeapi.ErrRequest].
 //
-// Its methods return the errors of [stripeapi.Client.Do] and, for answers that are not what they
-// should be, those of [ParseEvent] and [ErrMismatch].
+// Its methods return the errors of [stripeapi.Client.Do] and, for responses that are malformed or
+// about another event, those of [ParseEvent] and [ErrMismatch].
 type Client struct{ api *stripeapi.Client }
 
 // New returns a [Client] for a key. Its error and options are those of [stripeapi.New].
@@ -56,9 +56,9 @@ func (c *Client) Retrieve(ctx context.Context, id string) (*Event, error) {
 	return c.get(ctx, id, stripeapi.Request{})
 }
 
-// Fetch returns the full event behind a notification. The notification's context decides, not the
-// Client's: without one, the event is read in the key's own account. An answer with another id or
-// type is [ErrMismatch].
+// Fetch returns the full event behind a notification. It uses the notification's context, not the
+// Client's: if the notification has none, the event is read in the key's own account. For a
+// response with another id or type the error is [ErrMismatch].
 func (c *Client) Fetch(ctx context.Context, thin *ThinEvent) (*Event, error) {
 	event, err := c.get(ctx, thin.ID, causedBy(thin))
 	if err != nil {
@@ -70,8 +70,7 @@ func (c *Client) Fetch(ctx context.Context, thin *ThinEvent) (*Event, error) {
 	return event, nil
 }
 
-// get reads one event and makes sure that it is the right one. r has the other parts of the
-// request.
+// get reads one event and checks its id and type. r contains the other parts of the request.
 func (c *Client) get(ctx context.Context, id string, r stripeapi.Request) (*Event, error) {
 	element, err := stripeapi.SanitizeID(id)
 	if err != nil {
@@ -92,10 +91,9 @@ func (c *Client) get(ctx context.Context, id string, r stripeapi.Request) (*Even
 	return event, nil
 }
 
-// RelatedObject returns the object that a notification is about as JSON, v1 or v2, read in the
-// context that [Client.Fetch] reads the event in. [RelatedObjectAs] decodes it. If there is none
-// the error is [ErrNoRelatedObject]; a URL that leaves Stripe's origin is
-// [stripeapi.ErrUnsafePath].
+// RelatedObject returns, as JSON, the v1 or v2 object that a notification is about. It uses the
+// same context as [Client.Fetch]. [RelatedObjectAs] decodes the object. If there is none the error
+// is [ErrNoRelatedObject]; for a URL that leaves Stripe's origin it is [stripeapi.ErrUnsafePath].
 func (c *Client) RelatedObject(ctx context.Context, thin *ThinEvent) (json.RawMessage, error) {
 	if thin.RelatedObject == nil || thin.RelatedObject.URL == "" {
 		return nil, ErrNoRelatedObject
@@ -110,9 +108,9 @@ func (c *Client) RelatedObject(ctx context.Context, thin *ThinEvent) (json.RawMe
 }
 
 // RelatedObjectAs returns the object that a notification is about, decoded into T by
-// [encoding/json]: [Meter] or a type of your own. Beside the errors of [Client.RelatedObject] it
-// returns [ErrSyntax], [ErrField] for a member of the wrong type, and what T's own UnmarshalJSON
-// returns: for a [Meter], [ErrObject] if the object is of another kind.
+// [encoding/json]: [Meter] or a type of your own. In addition to the errors of
+// [Client.RelatedObject] it returns [ErrSyntax], [ErrField] for a member of the wrong type, and the
+// errors of T's own UnmarshalJSON: for a [Meter], [ErrObject] if the object is of another kind.
 func RelatedObjectAs[T any](ctx context.Context, c *Client, thin *ThinEvent) (*T, error) {
 	body, err := c.RelatedObject(ctx, thin)
 	if err != nil {
@@ -132,9 +130,9 @@ func RelatedObjectAs[T any](ctx context.Context, c *Client, thin *ThinEvent) (*T
 	return nil, fmt.Errorf("decode related object: %w: %w", ErrField, err)
 }
 
-// causedBy returns what every request that an event causes has: the event's context, of which the
-// absence counts too, and its id for attribution, as Stripe's SDKs send them. The id is escaped
-// because it may contain anything.
+// causedBy returns the parts common to all requests that an event causes: the event's context, or
+// NoContext if it has none, and its id for attribution, as in Stripe's SDKs. The id is escaped
+// because it may contain any character.
 func causedBy(thin *ThinEvent) stripeapi.Request {
 	return stripeapi.Request{Context: thin.Context, NoContext: thin.Context == "", Trigger: "event=" + url.QueryEscape(thin.ID)}
 }

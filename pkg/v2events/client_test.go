@@ -124,7 +124,7 @@ func TestRelatedObjectIsReadWithinTheOrigin(t *testing.T) {
 	}
 }
 
-// The event's context decides, also that there is none, and not what the client is bound to.
+// The event's context is used, even if it is empty, and not the client's.
 func TestEventsOwnContextDecides(t *testing.T) {
 	t.Parallel()
 	const meter = `{"id":"mtr_1","object":"billing.meter"}`
@@ -160,7 +160,7 @@ func TestRelatedObjectsDecode(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status int
 		answer string
-		own    error // with a type of one's own
+		own    error // with the caller's own type
 		meter  error
 	}{
 		"a meter":           {200, `{"id":"mtr_1","object":"billing.meter","display_name":"a","tomorrow":[{}]}`, nil, nil},
@@ -214,7 +214,7 @@ func TestNewMakesAClient(t *testing.T) {
 	}
 }
 
-// The zero Client serves handlers that send nothing; whatever else it is asked for fails.
+// The zero Client is for handlers that send nothing; every call fails.
 func TestZeroClientSendsNothing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []*v2events.Client{{}, new(v2events.Client).InContext("acct_1"), new(v2events.Client).With(stripeapi.RequestOptions{Key: "rk_test_1"})} {

@@ -9,10 +9,10 @@ import (
 )
 
 // Destination is where Stripe sends events. Optional members that are null are "" or nil. The enums
-// are open: a value without a constant here is kept as it is, and its Known method returns false.
+// are open: a value without a constant here is kept unchanged, and its Known method returns false.
 //
-// Raw JSON is left out on purpose: it would contain the signing secret in clear.
-// See https://docs.stripe.com/api/v2/core/event-destinations/object.
+// There is deliberately no Raw field: it would contain the signing secret in plain text. See
+// https://docs.stripe.com/api/v2/core/event-destinations/object.
 type Destination struct {
 	ID          string          `json:"id"`
 	Object      string          `json:"object"`
@@ -31,7 +31,7 @@ type Destination struct {
 	Metadata           map[string]string `json:"metadata"`
 	Created            time.Time         `json:"created,omitzero"`
 	Updated            time.Time         `json:"updated,omitzero"`
-	// One of the following is set, as Type says.
+	// Type determines which one of the following is set.
 	WebhookEndpoint   *WebhookEndpoint   `json:"webhook_endpoint"`
 	AmazonEventBridge *AmazonEventBridge `json:"amazon_eventbridge"`
 	AzureEventGrid    *AzureEventGrid    `json:"azure_event_grid"`

@@ -16,8 +16,8 @@ const destinationsPath = "/v2/core/event_destinations"
 
 // Destinations manages event destinations. It is immutable and safe for concurrent use.
 //
-// Its methods return the errors of [Client]'s, and [ErrParams] for parameters that Stripe would
-// refuse. Retries within a call send the same idempotency key; to repeat a whole call safely,
+// Its methods return the errors of [Client]'s methods, and [ErrParams] for parameters that Stripe
+// would refuse. Retries within a call send the same idempotency key; to repeat a whole call safely,
 // choose the key with [Destinations.With]. See
 // https://docs.stripe.com/api/v2/core/event-destinations.
 type Destinations struct{ api *stripeapi.Client }
@@ -25,8 +25,8 @@ type Destinations struct{ api *stripeapi.Client }
 // Destinations returns the event destinations of the Client's account.
 func (c *Client) Destinations() *Destinations { return &Destinations{c.api} }
 
-// With returns Destinations whose requests are sent with o, which can set the idempotency key of
-// any of them; see [stripeapi.Client.With].
+// With returns Destinations whose requests are sent with o, which can set their idempotency key;
+// see [stripeapi.Client.With].
 func (d *Destinations) With(o stripeapi.RequestOptions) *Destinations {
 	return &Destinations{d.api.With(o)}
 }
@@ -95,8 +95,8 @@ func (d *Destinations) Update(ctx context.Context, id string, p DestinationUpdat
 	})
 }
 
-// Delete removes a destination. Deliveries that are still due are dropped.
-// See https://docs.stripe.com/api/v2/core/event-destinations/delete.
+// Delete removes a destination. Pending deliveries are dropped. See
+// https://docs.stripe.com/api/v2/core/event-destinations/delete.
 func (d *Destinations) Delete(ctx context.Context, id string) error {
 	_, err := d.act(ctx, "delete", id, stripeapi.Request{Method: http.MethodDelete})
 	return err
@@ -108,8 +108,8 @@ func (d *Destinations) Enable(ctx context.Context, id string) (*Destination, err
 	return d.act(ctx, "enable", id, stripeapi.Request{Method: http.MethodPost, Path: "/enable", Body: including{[]Include{IncludeURL}}})
 }
 
-// Disable makes Stripe stop sending events. Stripe gives up retries that fall due while a
-// destination is disabled. See https://docs.stripe.com/api/v2/core/event-destinations/disable.
+// Disable makes Stripe stop sending events. Retries that fall due while a destination is disabled
+// are dropped. See https://docs.stripe.com/api/v2/core/event-destinations/disable.
 func (d *Destinations) Disable(ctx context.Context, id string) (*Destination, error) {
 	return d.act(ctx, "disable", id, stripeapi.Request{Method: http.MethodPost, Path: "/disable", Body: including{[]Include{IncludeURL}}})
 }
@@ -134,8 +134,8 @@ func (d *Destinations) Ping(ctx context.Context, id string) (*Event, error) {
 	return event, nil
 }
 
-// act sends a request about one destination; r.Path is what follows the id. The answer must be
-// about the same destination.
+// act sends a request about one destination; r.Path is the part of the path after the id. The
+// response must be about the same destination.
 func (d *Destinations) act(ctx context.Context, verb, id string, r stripeapi.Request) (*Destination, error) {
 	doing := verb + " destination"
 	element, err := stripeapi.SanitizeID(id)
@@ -153,7 +153,7 @@ func (d *Destinations) act(ctx context.Context, verb, id string, r stripeapi.Req
 	return answer, nil
 }
 
-// do sends a request whose answer is a destination.
+// do sends a request whose response is a destination.
 func (d *Destinations) do(ctx context.Context, doing string, r stripeapi.Request) (*Destination, error) {
 	body, err := d.api.Do(ctx, r)
 	if err != nil {
@@ -166,7 +166,7 @@ func (d *Destinations) do(ctx context.Context, doing string, r stripeapi.Request
 	return destination, nil
 }
 
-// including is the body of a call without other parameters.
+// including is the body of a call whose only parameter is Include.
 type including struct {
 	Include []Include `json:"include"`
 }
@@ -182,14 +182,14 @@ type DestinationCreateParams struct {
 	EventPayload EventPayload `json:"event_payload"`
 	// EnabledEvents are the event types to send. "*" is for snapshot payloads only.
 	EnabledEvents []string `json:"enabled_events"`
-	// EventsFrom says whose events to send; nil means Stripe's default, [FromSelf].
+	// EventsFrom selects whose events to send; nil means Stripe's default, [FromSelf].
 	EventsFrom []EventSource `json:"events_from,omitempty"`
 	// SnapshotAPIVersion fixes the version of snapshot payloads. Leave it empty for thin events,
 	// which have no version.
 	SnapshotAPIVersion string            `json:"snapshot_api_version,omitempty"`
 	Metadata           map[string]string `json:"metadata,omitempty"`
 	// Include asks for members that are null otherwise. Nil means all: the URL of a webhook
-	// endpoint and, this once, its signing secret.
+	// endpoint and, in the response to Create only, its signing secret.
 	Include []Include `json:"include,omitempty"`
 
 	WebhookEndpoint   *WebhookEndpointParams   `json:"webhook_endpoint,omitempty"`
@@ -205,7 +205,7 @@ type DestinationCreateParams struct {
 }
 
 // ThinWebhook returns the parameters of a webhook endpoint that receives thin events of the types.
-// Pass them to [Destinations.Create], after changes if need be.
+// Change them if needed and pass them to [Destinations.Create].
 func ThinWebhook(name, url string, eventTypes ...string) DestinationCreateParams {
 	return DestinationCreateParams{
 		Name:            name,
@@ -245,13 +245,13 @@ type DestinationListParams struct {
 	Include []Include
 	// Context is the account, or path of accounts, whose destinations to list.
 	Context string
-	// PageURL begins with the page at a URL that a [Page] had; see [EventListParams].PageURL.
+	// PageURL starts the list at a page's URL from an earlier [Page]; see
+	// [EventListParams].PageURL.
 	PageURL string
 }
 
-// DestinationUpdateParams say what to change; nil members stay as they are. The type, the payload,
-// the snapshot version and whose events are sent cannot change: create another destination for
-// that.
+// DestinationUpdateParams describe a change; nil members are left unchanged. The type, the payload,
+// the snapshot version and the event source cannot change: create another destination instead.
 type DestinationUpdateParams struct {
 	Name        *string `json:"name,omitempty"`
 	Description *string `json:"description,omitempty"`
@@ -290,7 +290,7 @@ func (p DestinationCreateParams) check() error {
 	return p.checkPlace()
 }
 
-// checkPlace makes sure that the place described is the one that the type means.
+// checkPlace checks that the parameters describe a place of the destination's type, and only that.
 func (p DestinationCreateParams) checkPlace() error {
 	for _, place := range []struct {
 		kind  DestinationType

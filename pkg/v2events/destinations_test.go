@@ -16,7 +16,7 @@ import (
 
 const destinationsURI = "/v2/core/event_destinations"
 
-// webhookDestination is what Stripe answers to Create with everything included.
+// webhookDestination is Stripe's response to Create with everything included.
 const webhookDestination = `{"id":"ed_1","object":"v2.core.event_destination","name":"meter errors","description":"","type":"webhook_endpoint",
 	"event_payload":"thin","snapshot_api_version":null,"enabled_events":["v1.billing.meter.error_report_triggered"],"events_from":["@self"],
 	"status":"enabled","status_details":null,"livemode":false,"metadata":{"team":"billing"},"created":"2024-10-22T16:20:09.931Z","updated":"2024-10-22T16:20:09.937Z",
@@ -85,8 +85,8 @@ func TestDestinationsAreRetrievedSwitchedPingedAndDeleted(t *testing.T) {
 	}
 }
 
-// Each call meets each fault: an id that would make another path, an error of Stripe's, an answer
-// about something else.
+// Each call is tried with each fault: an id that would change the path, an error from Stripe, a
+// response about another object.
 func TestDestinationCallsReportWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	calls := map[string]func(d *v2events.Destinations, id string) error{
@@ -116,7 +116,7 @@ func TestDestinationCallsReportWhatIsWrong(t *testing.T) {
 		for name, fault := range faults {
 			want := fault.want
 			if verb == "ping" && fault.status == 200 && want != stripeapi.ErrResponse {
-				want = v2events.ErrObject // it is answered with an event
+				want = v2events.ErrObject // its response is an event
 			}
 			client := v2events.NewClient(stub(t, fault.status, fault.answer))
 			if err := call(client.Destinations(), "ed_1"); !errors.Is(err, want) || !strings.HasPrefix(err.Error(), verb+" destination: ") {
@@ -167,7 +167,7 @@ func TestDestinationsAreListed(t *testing.T) {
 
 var uuid4 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
-// Every request that changes something has an idempotency key: a random one, or the caller's.
+// Every request that changes something has an idempotency key: the caller's or a random one.
 func TestDestinationChangesHaveIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	var key string
@@ -353,7 +353,7 @@ func TestUnusableDestinationsAreRefused(t *testing.T) {
 	}
 }
 
-// Stripe judges destination types that this package does not know, with whichever place is given.
+// Destination types that this package does not know are sent to Stripe unchecked.
 func TestDestinationsOfUnknownTypeAreSent(t *testing.T) {
 	t.Parallel()
 	p := webhookParams()

@@ -12,7 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v1events"
 )
 
-// ErrEnvelope means that a JSON object is neither an event nor an envelope with one.
+// ErrEnvelope means that a JSON object is neither an event nor an envelope that contains one.
 var ErrEnvelope = errors.New("v2events: unrecognized event format")
 
 // Carrier is the service that delivered an event.
@@ -33,8 +33,8 @@ type Envelope struct {
 	// Source names who put the event into the carrier; Type is the event type according to the
 	// carrier.
 	Source, Type string
-	// Time is when the carrier accepted the event. It is zero if the carrier gave no time, or none
-	// in RFC 3339.
+	// Time is when the carrier accepted the event. It is zero if the envelope has no time or one
+	// that is not RFC 3339.
 	Time time.Time
 	// Object is the payload's "object" member: [Object] for [ParseThinEvent] and [ParseEvent],
 	// [v1events.Object] for [v1events.ParseEvent].
@@ -43,21 +43,22 @@ type Envelope struct {
 	Payload json.RawMessage
 }
 
-// PartnerSourcePrefix begins the source of every event that Stripe's own EventBridge destination
-// puts on a bus. The destination's id follows it. AWS lets nobody else use such a source.
+// PartnerSourcePrefix is the start of the source of every event that Stripe's own EventBridge
+// destination puts on a bus. The destination's id follows it. AWS lets only Stripe use such a
+// source.
 const PartnerSourcePrefix = "aws.partner/stripe.com/"
 
-// FromStripe reports whether Stripe itself put the event on an EventBridge bus. AWS lets nobody
-// else use such a source, so the bus vouches for the event; there is no signature.
+// FromStripe reports whether Stripe itself put the event on an EventBridge bus. AWS lets only
+// Stripe use such a source, so no signature is needed.
 func (e Envelope) FromStripe() bool {
 	return e.Carrier == CarrierEventBridge && strings.HasPrefix(e.Source, PartnerSourcePrefix)
 }
 
 // UnwrapEnvelope finds the event in what an EventBridge rule, Azure Event Grid or a webhook
 // delivers, by the rules of Stripe's SDKs: a "detail" member means EventBridge, "specversion" with
-// "data" CloudEvents, and an "object" of Stripe's the event itself. It verifies nothing, and does
-// not parse the event; [ParseEnvelope] does. Its errors are [ErrSyntax], [ErrField] and, for any
-// other object, [ErrEnvelope].
+// "data" CloudEvents, and one of Stripe's "object" values the event itself. It verifies no
+// signature, and does not parse the event; [ParseEnvelope] does. Its errors are [ErrSyntax],
+// [ErrField] and, for any other object, [ErrEnvelope].
 //
 // See https://docs.stripe.com/event-destinations/eventbridge and
 // https://docs.stripe.com/event-destinations/eventgrid.
@@ -85,22 +86,22 @@ func UnwrapEnvelope(body []byte) (*Envelope, error) {
 	return &e, nil
 }
 
-// ParsedEnvelope is an event out of an envelope: either Event or Snapshot is set.
+// ParsedEnvelope is the event from an envelope: either Event or Snapshot is set.
 type ParsedEnvelope struct {
 	Envelope
 	// Event is a v2 event, thin or full.
 	Event *Event
-	// Full reports whether Event is a full event, as the fetcher of Meterbridge publishes them,
-	// which has a "data" member, perhaps null. What Stripe itself sends through a carrier is always
-	// thin.
+	// Full reports whether Event is a full event, such as Meterbridge's fetcher publishes: one with
+	// a "data" member, even if null. The v2 events that Stripe itself sends through a carrier are
+	// always thin.
 	Full bool
 	// Snapshot is a v1 event.
 	Snapshot *v1events.Event
 }
 
-// ParseEnvelope unwraps an envelope and parses the event in it, thin, full or snapshot. Use it
-// where the carrier is trusted, because it verifies nothing; an [Envelope] tells where the event is
-// from. Its errors are those of [UnwrapEnvelope] and [ParseEvent].
+// ParseEnvelope unwraps an envelope and parses the event in it, thin, full or snapshot. It verifies
+// no signature, so use it only where the carrier is trusted; [Envelope] has the source of the
+// event. Its errors are those of [UnwrapEnvelope] and [ParseEvent].
 func ParseEnvelope(body []byte) (*ParsedEnvelope, error) {
 	envelope, err := UnwrapEnvelope(body)
 	if err != nil {

@@ -78,7 +78,7 @@ func TestEnvelopesAreRecognisedInTheSDKsOrder(t *testing.T) {
 	}
 }
 
-// A carrier's time is a convenience, so an odd one must not cost the event.
+// A carrier's time is optional, so an event with an unreadable one is still accepted.
 func TestOddTimesOfEnvelopesAreZero(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Time{

@@ -9,8 +9,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/internal/eventjson"
 )
 
-// Event is a full v2 event as Stripe's API returns it. Data and Changes are nil when Stripe sent
-// null or nothing.
+// Event is a full v2 event as Stripe's API returns it. Data and Changes are nil if they are null or
+// absent.
 //
 // See https://docs.stripe.com/api/v2/core/events/object.
 type Event struct {
@@ -22,8 +22,8 @@ type Event struct {
 	Changes json.RawMessage
 }
 
-// ParseEvent parses a full event. Its errors are those of [ParseThinEvent]. A thin event parses as
-// well: as a full event without Data.
+// ParseEvent parses a full event. Its errors are those of [ParseThinEvent]. A thin event is
+// accepted too, as a full event without Data.
 func ParseEvent(body []byte) (*Event, error) {
 	e, _, err := parseEvent(body)
 	return e, err
@@ -88,8 +88,8 @@ func (e ThinEvent) members() thinMembers {
 	return m
 }
 
-// MarshalJSON returns Raw, so that nothing that Stripe sent is lost. An event made by hand, without
-// Raw, is encoded from its fields.
+// MarshalJSON returns Raw, so that no member is lost. An event without Raw, made by hand, is
+// encoded from its fields.
 func (e ThinEvent) MarshalJSON() ([]byte, error) {
 	if e.Raw != nil {
 		return e.Raw, nil
@@ -97,7 +97,7 @@ func (e ThinEvent) MarshalJSON() ([]byte, error) {
 	return json.Marshal(e.members())
 }
 
-// UnmarshalJSON does what [ParseThinEvent] does.
+// UnmarshalJSON is [ParseThinEvent] for [encoding/json].
 func (e *ThinEvent) UnmarshalJSON(data []byte) error {
 	parsed, err := ParseThinEvent(data)
 	if err != nil {
@@ -107,8 +107,8 @@ func (e *ThinEvent) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON returns Raw, so that nothing that Stripe sent is lost. An event made by hand, without
-// Raw, is encoded from its fields.
+// MarshalJSON returns Raw, so that no member is lost. An event without Raw, made by hand, is
+// encoded from its fields.
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.Raw != nil {
 		return e.Raw, nil
@@ -116,7 +116,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(eventMembers{e.members(), e.Data, e.Changes})
 }
 
-// UnmarshalJSON does what [ParseEvent] does.
+// UnmarshalJSON is [ParseEvent] for [encoding/json].
 func (e *Event) UnmarshalJSON(data []byte) error {
 	parsed, err := ParseEvent(data)
 	if err != nil {

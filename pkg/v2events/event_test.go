@@ -75,8 +75,8 @@ func TestEventsEncodeAsTheyCame(t *testing.T) {
 		if err := json.Unmarshal(payload, &members); err != nil {
 			t.Fatal(err)
 		}
-		// By fields, what was absent is null and {} is null, which are the same to every reader of
-		// events.
+		// Encoded from fields, absent members and {} become null, which readers of events treat
+		// alike.
 		for _, optional := range []string{"context", "reason", "related_object", "changes"} {
 			if v, ok := members[optional].(map[string]any); !ok && members[optional] == nil || optional == "related_object" && len(v) == 0 {
 				members[optional] = nil
@@ -106,7 +106,7 @@ func TestEventsEncodeAsTheyCame(t *testing.T) {
 	}
 }
 
-// A time that nobody set is absent, not the year 1.
+// A time that is not set is encoded as absent, not as the year 1.
 func TestZeroTimesEncodeAsAbsent(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{

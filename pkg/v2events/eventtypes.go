@@ -25,7 +25,7 @@ var eventTypes = sync.OnceValue(func() map[string]bool {
 })
 
 // KnownType reports whether an event type is among those that Stripe's SDKs know for
-// [stripeapi.DefaultAPIVersion]. The set is open: false says nothing against a type.
+// [stripeapi.DefaultAPIVersion]. The set is open: false does not mean that a type is invalid.
 //
 // See https://docs.stripe.com/api/v2/core/events/event-types.
 func KnownType(eventType string) bool { return eventTypes()[eventType] }

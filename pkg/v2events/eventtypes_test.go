@@ -32,7 +32,7 @@ func TestKnownTypesAreTheCatalogues(t *testing.T) {
 	}
 }
 
-// The catalogue says where it is from and is that of the version which is the default.
+// The catalogue names its source and belongs to the default API version.
 func TestCatalogueIsOfTheDefaultVersion(t *testing.T) {
 	t.Parallel()
 	head, _ := readCatalogue(t)
@@ -44,7 +44,7 @@ func TestCatalogueIsOfTheDefaultVersion(t *testing.T) {
 	}
 }
 
-// readCatalogue returns the labelled lines of the head, and the types.
+// readCatalogue returns the labelled lines of the header, and the types.
 func readCatalogue(t *testing.T) (head map[string]string, types []string) {
 	t.Helper()
 	data, err := os.ReadFile("event_types.txt")

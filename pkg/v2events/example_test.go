@@ -22,7 +22,7 @@ const fullEvent = `{"id":"evt_test_1","object":"v2.core.event","type":"v1.billin
 	"validation_start":"2024-08-28T20:54:00Z","validation_end":"2024-08-28T20:54:10Z","reason":{"error_count":1,"error_types":[
 	{"code":"meter_event_no_customer_defined","error_count":1,"sample_errors":[]}]}}}`
 
-// standIn answers every request as Stripe would answer one of them. Programs leave BaseURL empty.
+// standIn gives every request the same response. Programs leave BaseURL empty.
 func standIn(answer string) (*stripeapi.Options, func()) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, answer)
@@ -30,7 +30,7 @@ func standIn(answer string) (*stripeapi.Options, func()) {
 	return &stripeapi.Options{BaseURL: server.URL}, server.Close
 }
 
-// From a signed delivery to typed data.
+// Receive a signed delivery and read its typed data.
 func Example() {
 	ctx, payload, now := context.Background(), []byte(thinEvent), time.Unix(1724878455, 0)
 	header := stripesig.Secret("whsec_example").Sign(payload, now) // as Stripe would
@@ -248,7 +248,7 @@ func ExampleClient_Pages() {
 	// Output: 1 /v2/core/events?page=2
 }
 
-// The data of a report may lack members of the published schema.
+// The data of a report may lack members that the published schema requires.
 func ExampleKind_Validate() {
 	event, err := v2events.ParseEvent([]byte(`{"id":"evt_1","object":"v2.core.event","type":"v1.billing.meter.no_meter_found",
 		"created":"2026-10-01T00:00:00Z","livemode":true,"data":{"reason":{"error_count":3,"error_types":[]}}}`))

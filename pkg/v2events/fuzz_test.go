@@ -21,8 +21,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// seed adds the fixtures of the named folders and makes sure that the target's own corpus is there:
-// a target without seeds would pass without having tried anything.
+// seed adds the fixtures of the named folders, and fails if the target's own corpus is missing: a
+// target without seeds would pass without trying anything.
 func seed(f *testing.F, dirs ...string) {
 	f.Helper()
 	corpus := filepath.Join("testdata", "fuzz", f.Name())
@@ -40,8 +40,8 @@ func eventError(err error) bool {
 	return errors.Is(err, v2events.ErrSyntax) || errors.Is(err, v2events.ErrObject) || errors.Is(err, v2events.ErrField)
 }
 
-// FuzzParseThinEvent: success means that Raw is the input, that encoding/json agrees and that what
-// is required is there; an error means that there is no result.
+// FuzzParseThinEvent: on success Raw is the input, encoding/json agrees and required fields are
+// set; on error there is no result.
 func FuzzParseThinEvent(f *testing.F) {
 	seed(f, "thin", "full", "envelopes")
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -82,8 +82,7 @@ func FuzzParseThinEvent(f *testing.F) {
 	})
 }
 
-// FuzzParseEvent: what FuzzParseThinEvent says holds for full events, and data decodes or gives a
-// clear error.
+// FuzzParseEvent: the same holds for full events, and their data decodes or gives a clear error.
 func FuzzParseEvent(f *testing.F) {
 	seed(f, "thin", "full")
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -122,8 +121,8 @@ func FuzzParseEvent(f *testing.F) {
 	})
 }
 
-// FuzzUnwrapEnvelope: the payload is a part of the input, byte for byte, and an error means that
-// there is no result.
+// FuzzUnwrapEnvelope: the payload is a part of the input, byte for byte; on error there is no
+// result.
 func FuzzUnwrapEnvelope(f *testing.F) {
 	seed(f, "envelopes", "thin")
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -137,8 +136,8 @@ func FuzzUnwrapEnvelope(f *testing.F) {
 	})
 }
 
-// FuzzParseDelivery: what is not signed is refused before it is parsed, and what is signed parses
-// as ParseThinEvent says.
+// FuzzParseDelivery: a body that is not signed is refused before it is parsed; for one that is
+// signed, the result is ParseThinEvent's.
 func FuzzParseDelivery(f *testing.F) {
 	seed(f)
 	verifier := newVerifier(f)
@@ -157,8 +156,8 @@ func FuzzParseDelivery(f *testing.F) {
 	})
 }
 
-// FuzzParseEnvelope: one event comes out, the one that UnwrapEnvelope finds, or an error; and a
-// handler dispatches exactly the v2 events.
+// FuzzParseEnvelope: the result is the event that UnwrapEnvelope finds, or an error; and a handler
+// dispatches exactly the v2 events.
 func FuzzParseEnvelope(f *testing.F) {
 	seed(f, "envelopes", "thin", "full")
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -189,7 +188,7 @@ func FuzzParseEnvelope(f *testing.F) {
 	})
 }
 
-// FuzzServeHTTP: an event is handled only if it is signed, and no answer repeats anything of the
+// FuzzServeHTTP: an event is handled only if it is signed, and no response repeats any part of the
 // request.
 func FuzzServeHTTP(f *testing.F) {
 	seed(f)
@@ -223,7 +222,7 @@ func FuzzServeHTTP(f *testing.F) {
 	})
 }
 
-// FuzzMeter: a related object decodes, keeping its bytes, or there is a clear error.
+// FuzzMeter: a related object decodes and keeps its bytes, or gives a clear error.
 func FuzzMeter(f *testing.F) {
 	seed(f, "full")
 	f.Add([]byte(meterBody))
@@ -245,8 +244,8 @@ func FuzzMeter(f *testing.F) {
 	})
 }
 
-// FuzzPages: wherever a page URL, from storage or from an answer, leads, requests go to the origin,
-// and the list ends with a known error at most.
+// FuzzPages: whatever page URL comes from storage or from a response, requests go only to the
+// origin, and the list ends normally or with a known error.
 func FuzzPages(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, pageURL, next string) {

@@ -14,38 +14,37 @@ import (
 )
 
 var (
-	// ErrRegistered means that a callback for the event type, or the hook, is registered already.
+	// ErrRegistered means that a callback for the event type, or the hook, is already registered.
 	ErrRegistered = errors.New("v2events: callback is already registered")
-	// ErrClosed means that a callback came too late: the [EventHandler] has begun to handle events.
+	// ErrClosed means that a callback was registered after the [EventHandler] began to handle
+	// events.
 	ErrClosed = errors.New("v2events: registration is closed")
 )
 
-// HandlerFunc handles one event. The client is bound to the event's context; an error is returned
-// by [EventHandler.Handle] or whichever method was called.
+// HandlerFunc handles one event. The client is bound to the event's context; its error is returned
+// by [EventHandler.Handle] or the other method that was called.
 type HandlerFunc func(ctx context.Context, event *ThinEvent, client *Client) error
 
-// FallbackFunc handles an event whose type has no callback; known reports what [KnownType] does.
+// FallbackFunc handles an event whose type has no callback; known is the result of [KnownType].
 type FallbackFunc func(ctx context.Context, event *ThinEvent, client *Client, known bool) error
 
-// PreHandleFunc looks at every event before its callback, for logging or to recognise duplicates.
-// If it returns false or an error, the event has been handled: neither callback nor fallback is
-// called.
+// PreHandleFunc is called with every event before its callback, for logging or to recognise
+// duplicates. If it returns false or an error, neither callback nor fallback is called.
 type PreHandleFunc func(ctx context.Context, event *ThinEvent, client *Client) (proceed bool, err error)
 
-// EventHandler routes events to callbacks by type. Register callbacks first; the first event, also
-// one that is refused, closes registration, so that no event is routed differently from the one
-// before.
+// EventHandler routes events to callbacks by type. Register callbacks first: the first event, even
+// one that is refused, closes registration, so that all events are routed alike.
 //
-// Signed events go to [EventHandler.Handle] or [EventHandler.ServeHTTP]; events from a bus, which
-// vouches for them, go to [EventHandler.HandleEnvelope] or [EventHandler.Dispatch]. An EventHandler
-// is safe for concurrent use.
+// Signed events go to [EventHandler.Handle] or [EventHandler.ServeHTTP]; events from a trusted bus
+// go to [EventHandler.HandleEnvelope] or [EventHandler.Dispatch]. An EventHandler is safe for
+// concurrent use.
 type EventHandler struct {
 	client   *Client
 	verifier *stripesig.Verifier
 	fallback FallbackFunc
 
 	mu        sync.Mutex  // guards the fields below until closed
-	closed    atomic.Bool // from then on they do not change
+	closed    atomic.Bool // once true, they do not change
 	preHandle PreHandleFunc
 	onError   func(context.Context, error)
 	callbacks map[string]HandlerFunc
@@ -62,8 +61,8 @@ func NewEventHandler(client *Client, verifier *stripesig.Verifier, fallback Fall
 	return &EventHandler{client: client, verifier: verifier, fallback: fallback, callbacks: make(map[string]HandlerFunc)}, nil
 }
 
-// WebhookOptions adjust what [NewWebhookHandler] makes. The zero value, like a nil pointer, is the
-// safe default.
+// WebhookOptions configure the handler that [NewWebhookHandler] makes. The zero value, like a nil
+// pointer, is the safe default.
 type WebhookOptions struct {
 	API       *stripeapi.Options // of the Client
 	Signature *stripesig.Options // of the Verifier
@@ -102,9 +101,9 @@ func (h *EventHandler) On(eventType string, callback HandlerFunc) error {
 	return nil
 }
 
-// OnKind registers a callback that receives the full event and its data, typed. The event is
-// fetched, unless an envelope contained it already. [ClientFrom] gives the callback a client that
-// is bound to the event's context. Its errors are those of [EventHandler.On].
+// OnKind registers a callback that receives the full event and its typed data. The event is
+// fetched, unless the envelope already contained it. In the callback, [ClientFrom] returns a client
+// that is bound to the event's context. Its errors are those of [EventHandler.On].
 func OnKind[D any](h *EventHandler, kind Kind[D], callback func(ctx context.Context, event *Event, data *D) error) error {
 	if callback == nil {
 		return h.On(kind.Type(), nil)
@@ -147,8 +146,8 @@ func (h *EventHandler) RegisteredTypes() []string {
 	return slices.Sorted(maps.Keys(h.callbacks))
 }
 
-// Handle verifies a delivery, parses it and calls the callback of its type. Its errors are those of
-// [ParseDelivery], the hook and the callback.
+// Handle verifies a delivery, parses it and calls the callback for its type. Its errors are those
+// of [ParseDelivery], the hook and the callback.
 func (h *EventHandler) Handle(ctx context.Context, payload []byte, header string) error {
 	h.close()
 	event, err := ParseDelivery(payload, header, h.verifier)
@@ -159,9 +158,9 @@ func (h *EventHandler) Handle(ctx context.Context, payload []byte, header string
 }
 
 // HandleEnvelope handles the event in an EventBridge or Event Grid envelope, or a bare payload. No
-// signature is checked: use it where the carrier is trusted, never for what anyone can send. Its
-// errors are those of [ParseEnvelope], [ErrObject] for a v1 snapshot event, and those of the hook
-// and the callback.
+// signature is checked: use it only where the carrier is trusted, never for input that anyone can
+// send. Its errors are those of [ParseEnvelope], [ErrObject] for a v1 snapshot event, and those of
+// the hook and the callback.
 func (h *EventHandler) HandleEnvelope(ctx context.Context, body []byte) error {
 	h.close()
 	envelope, err := ParseEnvelope(body)
@@ -186,7 +185,8 @@ func (h *EventHandler) Dispatch(ctx context.Context, event *ThinEvent) error {
 	return h.dispatch(ctx, event, nil)
 }
 
-// dispatch calls hook and callback. full is the whole event if an envelope contained it.
+// dispatch calls the hook and the callback. full is the full event if the envelope contained it, or
+// nil.
 func (h *EventHandler) dispatch(ctx context.Context, event *ThinEvent, full *Event) error {
 	client := h.client.InContext(event.Context)
 	ctx = context.WithValue(ctx, dispatchKey{}, dispatched{client, full})
@@ -201,7 +201,7 @@ func (h *EventHandler) dispatch(ctx context.Context, event *ThinEvent, full *Eve
 	return h.fallback(ctx, event, client, KnownType(event.Type))
 }
 
-// dispatched is what the context of a callback carries.
+// dispatched is the value in the context of a callback.
 type dispatched struct {
 	client *Client
 	full   *Event
@@ -214,12 +214,12 @@ func dispatchFrom(ctx context.Context) dispatched {
 	return d
 }
 
-// ClientFrom returns the [Client] that is bound to the context of the event being handled. ctx is
-// that of a callback; for any other ctx the result is nil.
+// ClientFrom returns the [Client] that is bound to the context of the event being handled. ctx must
+// be the callback's context, or derived from it; for any other ctx the result is nil.
 func ClientFrom(ctx context.Context) *Client { return dispatchFrom(ctx).client }
 
-// free returns nil if a callback can be registered; vacant says whether there is none yet. The lock
-// must be held.
+// free returns nil if a callback can be registered; vacant reports whether there is none yet. The
+// lock must be held.
 func (h *EventHandler) free(vacant bool) error {
 	switch {
 	case h.closed.Load():

@@ -126,8 +126,7 @@ func TestRegistrationIsCheckedAndEnds(t *testing.T) {
 	}
 }
 
-// The context of an event decides, also that it has none, whatever the handler's client is bound
-// to.
+// The context of the event is used, even if it is empty, and not the one of the handler's client.
 func TestHandlerKeepsContextsApart(t *testing.T) {
 	t.Parallel()
 	api := stubFunc(t, func(r *http.Request) (int, string) {
@@ -143,7 +142,7 @@ func TestHandlerKeepsContextsApart(t *testing.T) {
 	}
 	if err := h.On("a.b", func(ctx context.Context, e *v2events.ThinEvent, c *v2events.Client) error {
 		want := cmp.Or(e.Context, "none")
-		_, err := c.Retrieve(ctx, want) // the stub answers with the context as id, and another id is a mismatch
+		_, err := c.Retrieve(ctx, want) // the stub answers with the context as id, so a wrong context is a mismatch
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -224,7 +223,7 @@ func TestOnKindFetchesAndDecodes(t *testing.T) {
 	}
 }
 
-// A first delivery that is refused closes registration too: all of Stripe's SDKs do that.
+// A first delivery that is refused closes registration too, as in Stripe's SDKs.
 func TestEveryFirstEventClosesRegistration(t *testing.T) {
 	t.Parallel()
 	fail := func(context.Context, *v2events.ThinEvent, *v2events.Client) error { return nil }

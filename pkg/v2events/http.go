@@ -18,7 +18,7 @@ const MaxRequestBody = 1 << 20
 // ServeHTTP handles a webhook delivery. It answers 200 if the event was handled, 400 if it is not
 // authentic or not a thin event, 413 if the body is larger than [MaxRequestBody], 405 if the method
 // is not POST, and 500 if the hook or the callback failed or there is no verifier, so that Stripe
-// delivers the event again. No answer contains an error's text; see [EventHandler.OnError].
+// delivers the event again. No response contains an error's text; see [EventHandler.OnError].
 func (h *EventHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.close()
 	status, err := h.serve(w, r)
@@ -48,7 +48,7 @@ func (h *EventHandler) serve(w http.ResponseWriter, r *http.Request) (status int
 	event, err := ParseDelivery(payload, r.Header.Get(stripesig.Header), h.verifier)
 	switch {
 	case errors.Is(err, stripesig.ErrSecret):
-		return http.StatusInternalServerError, err // our fault, so let Stripe keep the event
+		return http.StatusInternalServerError, err // our fault, so Stripe should retry
 	case err != nil:
 		return http.StatusBadRequest, err
 	}
@@ -59,7 +59,7 @@ func (h *EventHandler) serve(w http.ResponseWriter, r *http.Request) (status int
 }
 
 // OnError registers a hook that receives each error for which [EventHandler.ServeHTTP] answers with
-// another status than 200, since an answer does not contain it. Its errors are those of
+// a status other than 200, since the response does not contain it. Its errors are those of
 // [EventHandler.On].
 func (h *EventHandler) OnError(hook func(ctx context.Context, err error)) error {
 	if hook == nil {

@@ -7,11 +7,11 @@ import (
 	"fmt"
 )
 
-// ErrKind means that an event was given to the [Kind] of another event type.
+// ErrKind means that an event was passed to the [Kind] of another event type.
 var ErrKind = errors.New("v2events: event is of another type")
 
 // Kind ties an event type to the Go type D of its data. Kinds are values: declare one per event
-// type that you use. The zero Kind fits no event. A Kind is safe for concurrent use.
+// type that you use. The zero Kind matches no event. A Kind is safe for concurrent use.
 type Kind[D any] struct{ eventType string }
 
 // NewKind returns the [Kind] of an event type whose data [encoding/json] decodes into D.
@@ -38,8 +38,8 @@ func (k Kind[D]) Fetch(ctx context.Context, c *Client, thin *ThinEvent) (*Event,
 }
 
 // Data decodes the data of an event. It is lenient: members that are missing or null are zero, and
-// so is D if there is no data. A member of the wrong type is [ErrField], an event of another type
-// [ErrKind]. [Kind.Validate] is strict.
+// so is D if there is no data. For a member of the wrong type the error is [ErrField], for an event
+// of another type [ErrKind]. [Kind.Validate] is strict.
 func (k Kind[D]) Data(e *Event) (*D, error) {
 	if err := k.check(&e.ThinEvent); err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ type schema interface{ validate(data []byte) error }
 // Validate reports where the data of an event differs from the schema that Stripe publishes for its
 // type, as an [ErrField] whose text lists the members; additional members are fine. Such an event
 // can still be read with [Kind.Data] if no member has the wrong type. For a D without a known
-// schema, Validate reports what Data reports.
+// schema, Validate returns the same errors as Data.
 func (k Kind[D]) Validate(e *Event) error {
 	d := new(D)
 	published, ok := any(d).(schema)
@@ -78,7 +78,7 @@ func (k Kind[D]) check(e *ThinEvent) error {
 	return nil
 }
 
-// wrap makes every decoding error one of this package's.
+// wrap turns a decoding error into one of this package's errors.
 func (k Kind[D]) wrap(err error) error {
 	switch {
 	case err == nil:

@@ -29,37 +29,38 @@ const Retention = 30 * 24 * time.Hour
 // MaxListTypes is the largest number of event types that one list may ask for.
 const MaxListTypes = 20
 
-// EventListParams choose events. The zero value means all events of the last 30 days of the key's
+// EventListParams select events. The zero value means all events of the last 30 days of the key's
 // own account.
 type EventListParams struct {
-	// ObjectID keeps events whose related object has this id.
+	// ObjectID selects events whose related object has this id.
 	ObjectID string
-	// Types keeps events of these types, at most [MaxListTypes].
+	// Types selects events of these types, at most [MaxListTypes].
 	Types []string
-	// Created keeps events that happened in this range.
+	// Created selects events that happened in this range.
 	Created Range
 	// Limit is the number of events per page, not of the whole list; zero means Stripe's default.
 	Limit int
 	// Context is the account, or path of accounts, whose events to list. A [stripeapi.Context]
 	// converts to it.
 	Context string
-	// PageURL begins with the page at a URL that a [Page] had, also one of another process. The URL
-	// has the filters and the limit of its list, so only Context may be set beside it.
+	// PageURL starts the list at a page's URL from an earlier [Page], which may be from another
+	// process. The URL contains the filters and the limit of its list, so only Context may be set
+	// with it.
 	PageURL string
 }
 
-// Range bounds a time. A zero time is no bound; a bound is exact to the nanosecond.
+// Range bounds a time. A zero time means no bound; a bound is exact to the nanosecond.
 type Range struct{ GT, GTE, LT, LTE time.Time }
 
 func (r Range) params() stripeapi.Params {
 	return stripeapi.Params{"gt": r.GT, "gte": r.GTE, "lt": r.LT, "lte": r.LTE}
 }
 
-// pageURLIsComplete explains why a page URL excludes other parameters.
+// pageURLIsComplete is the error for parameters that are set with a page URL.
 const pageURLIsComplete = "a page URL has the filters and the limit of its list; set nothing else but Context"
 
-// List returns the events that p chooses, in Stripe's order. It is lazy: a page is requested when
-// the range reaches it, and ranging again asks Stripe again. An error is the last pair: one of
+// List returns the events that p selects, in Stripe's order. It is lazy: a page is requested when
+// the range reaches it, and ranging again asks Stripe again. An error ends the sequence: one of
 // [Client]'s, [ErrParams] or [ErrPageLoop].
 //
 // See https://docs.stripe.com/api/v2/core/events/list.
@@ -67,8 +68,8 @@ func (c *Client) List(ctx context.Context, p EventListParams) iter.Seq2[*Event, 
 	return c.list(p).items(ctx)
 }
 
-// Pages returns the events that p chooses page by page, with the errors of [Client.List]. To go on
-// later, or in another process, keep the NextURL of a [Page] and pass it as
+// Pages returns the events that p selects page by page, with the errors of [Client.List]. To
+// continue later, or in another process, keep the NextURL of a [Page] and pass it as
 // [EventListParams].PageURL.
 func (c *Client) Pages(ctx context.Context, p EventListParams) iter.Seq2[*Page[Event], error] {
 	return c.list(p).pages(ctx)
@@ -77,7 +78,7 @@ func (c *Client) Pages(ctx context.Context, p EventListParams) iter.Seq2[*Page[E
 // Page is one page of a list.
 type Page[T any] struct {
 	Data []*T
-	// NextURL and PreviousURL lead to the neighbouring pages; "" where there is none.
+	// NextURL and PreviousURL are the URLs of the neighbouring pages; "" if there is none.
 	NextURL, PreviousURL string
 }
 
@@ -113,7 +114,7 @@ func (p EventListParams) check() error {
 	return nil
 }
 
-// list describes a list. It is immutable; what reading it needs is in the sequences made from it.
+// list describes a list. It is immutable; the state of reading it is in the sequences made from it.
 type list[T any] struct {
 	api   *stripeapi.Client
 	first stripeapi.Request
@@ -127,7 +128,8 @@ type rawPage struct {
 	next, previous string
 }
 
-// items yields element by element. Elements before one that does not parse are yielded.
+// items yields the elements one by one. An element that does not parse ends the sequence, after
+// those before it.
 func (l list[T]) items(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		for p, err := range l.rawPages(ctx) {
@@ -145,7 +147,7 @@ func (l list[T]) items(ctx context.Context) iter.Seq2[*T, error] {
 	}
 }
 
-// pages yields page by page. A page with an element that does not parse is an error.
+// pages yields the pages one by one. A page with an element that does not parse is an error.
 func (l list[T]) pages(ctx context.Context) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		for raw, err := range l.rawPages(ctx) {
@@ -170,9 +172,9 @@ func (l list[T]) parsePage(raw rawPage, err error) (*Page[T], error) {
 	return page, nil
 }
 
-// rawPages requests page by page while the consumer ranges. Each range starts anew and owns its
-// state. Everything but path and query stays the same from page to page: context, version, key. An
-// error is the last pair.
+// rawPages requests page by page while the consumer ranges. Each range starts again and has its own
+// state. All requests have the same context, version and key; only path and query change. An error
+// ends the sequence.
 func (l list[T]) rawPages(ctx context.Context) iter.Seq2[rawPage, error] {
 	return func(yield func(rawPage, error) bool) {
 		if l.err != nil {
@@ -190,7 +192,7 @@ func (l list[T]) rawPages(ctx context.Context) iter.Seq2[rawPage, error] {
 				return
 			}
 			seen[p.next] = true
-			r.Path, r.Query = p.next, nil // the page URL has all filters
+			r.Path, r.Query = p.next, nil // the page URL contains all filters
 		}
 	}
 }

@@ -202,8 +202,8 @@ func TestPagesEndWithTheirErrors(t *testing.T) {
 	}
 }
 
-// collect returns the ids of a list of events and its error; going on after an error is an error of
-// its own.
+// collect returns the ids of a list of events and its error. A list that continues after an error
+// fails the test.
 func collect(list iter.Seq2[*v2events.Event, error]) (ids []string, err error) {
 	for e, fault := range list {
 		if fault != nil {

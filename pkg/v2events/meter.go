@@ -22,26 +22,26 @@ type Meter struct {
 	DisplayName string
 	// EventName is the name under which usage events are sent to the meter.
 	EventName string
-	// EventTimeWindow is the window for which usage is aggregated beforehand: "day", "hour" or "".
-	// The set is open.
+	// EventTimeWindow is the window over which usage is pre-aggregated: "day", "hour" or "". The
+	// set is open.
 	EventTimeWindow string
 	Status          MeterStatus
 	// DeactivatedAt is zero for an active meter.
 	DeactivatedAt time.Time
-	// CustomerMapping says which customer a usage event is for.
+	// CustomerMapping determines which customer a usage event is for.
 	CustomerMapping MeterCustomerMapping
 	// Formula aggregates usage over a billing period: "count", "last" or "sum". The set is open.
 	Formula string
-	// ValueKey is the key of a usage event's payload that has the value to aggregate.
+	// ValueKey is the key in a usage event's payload under which the value to aggregate is found.
 	ValueKey string
 	Livemode bool
-	// Created and Updated count in whole seconds.
+	// Created and Updated are in whole seconds.
 	Created, Updated time.Time
 	// Raw is a private copy of the bytes that were parsed.
 	Raw json.RawMessage
 }
 
-// MeterStatus says whether a [Meter] accepts usage. The set is open.
+// MeterStatus is whether a [Meter] accepts usage. The set is open.
 type MeterStatus string
 
 // The statuses of meters that Stripe documents.
@@ -53,16 +53,16 @@ const (
 // Known reports whether this version of the package has a constant for s.
 func (s MeterStatus) Known() bool { return s == MeterActive || s == MeterInactive }
 
-// MeterCustomerMapping says which customer a usage event is for.
+// MeterCustomerMapping determines which customer a usage event is for.
 type MeterCustomerMapping struct {
-	// EventPayloadKey is the key of a usage event's payload that has the customer.
+	// EventPayloadKey is the key in a usage event's payload under which the customer is found.
 	EventPayloadKey string
 	// Type is how the customer is found: "by_id". The set is open.
 	Type string
 }
 
-// UnmarshalJSON decodes a meter leniently. An object of another kind is [ErrObject]; the other
-// errors are [ErrSyntax] and [ErrField].
+// UnmarshalJSON decodes a meter leniently. For an object of another kind the error is [ErrObject];
+// the other errors are [ErrSyntax] and [ErrField].
 func (m *Meter) UnmarshalJSON(data []byte) error {
 	r, err := eventjson.Parse(data)
 	if err != nil {
@@ -95,7 +95,7 @@ func (m *Meter) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON returns Raw: a Meter is what Stripe sent.
+// MarshalJSON returns Raw, the bytes that Stripe sent.
 func (m Meter) MarshalJSON() ([]byte, error) {
 	if m.Raw == nil {
 		return []byte("null"), nil

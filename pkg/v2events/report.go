@@ -15,22 +15,22 @@ var (
 	// MeterNotFound reports that usage named a meter that does not exist. It has no related object.
 	// See https://docs.stripe.com/api/v2/core/events/event-types#v1.billing.meter.no_meter_found.
 	MeterNotFound = NewKind[MeterErrorReport]("v1.billing.meter.no_meter_found")
-	// EventDestinationPing is the test event that [Destinations.Ping] asks for. It has no data.
-	// See https://docs.stripe.com/api/v2/core/event-destinations/ping.
+	// EventDestinationPing is the test event that [Destinations.Ping] requests. It has no data. See
+	// https://docs.stripe.com/api/v2/core/event-destinations/ping.
 	EventDestinationPing = NewKind[struct{}]("v2.core.event_destination.ping")
 )
 
-// MeterErrorReport says which usage events Stripe could not count, and why. Stripe validates usage
-// in short windows and reports at most once per window.
+// MeterErrorReport lists usage events that Stripe could not count, and the reasons. Stripe
+// validates usage in short windows and reports at most once per window.
 //
-// Stripe does not always send every member of the schema it publishes: [Kind.Data] leaves a missing
-// one zero, and [Kind.Validate] lists it. A zero time encodes as absent. See
+// Stripe does not always send every member that its published schema requires: [Kind.Data] leaves a
+// missing one zero, and [Kind.Validate] lists it. A zero time encodes as absent. See
 // https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api#handle-meter-event-errors.
 type MeterErrorReport struct {
 	// DeveloperMessageSummary is a sentence for people, such as "There is 1 invalid event".
 	DeveloperMessageSummary string           `json:"developer_message_summary"`
 	Reason                  MeterErrorReason `json:"reason"`
-	// ValidationStart and ValidationEnd bound the window that the report is about.
+	// ValidationStart and ValidationEnd are the start and end of the window that the report covers.
 	ValidationStart time.Time `json:"validation_start,omitzero"`
 	ValidationEnd   time.Time `json:"validation_end,omitzero"`
 }
@@ -56,13 +56,13 @@ type MeterSampleError struct {
 	Request      MeterErrorRequest `json:"request"`
 }
 
-// MeterErrorRequest identifies the request that carried a refused usage event.
+// MeterErrorRequest identifies the request that contained a refused usage event.
 type MeterErrorRequest struct {
 	// Identifier is the usage event's identifier, or the idempotency key of the request.
 	Identifier string `json:"identifier"`
 }
 
-// MeterErrorCode says why usage was refused. The set is open: new codes appear without notice.
+// MeterErrorCode is the reason usage was refused. The set is open: new codes appear without notice.
 type MeterErrorCode string
 
 // The codes that Stripe documents.
@@ -104,7 +104,7 @@ func (m *MeterErrorReport) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// validate decodes a report strictly and reports all faults.
+// validate decodes a report strictly and returns all faults.
 func (*MeterErrorReport) validate(data []byte) error {
 	r, err := eventjson.Parse(data)
 	if err != nil {

@@ -59,7 +59,7 @@ func TestMissingMembersOfReportsAreZero(t *testing.T) {
 	for name, tc := range map[string]struct {
 		old, new string
 		change   func(*v2events.MeterErrorReport)
-		missing  string // what Validate reports
+		missing  string // the error of Validate
 	}{
 		"no summary":     {`"developer_message_summary"`, `"x"`, func(r *v2events.MeterErrorReport) { r.DeveloperMessageSummary = "" }, "developer_message_summary: missing"},
 		"no start":       {`"validation_start"`, `"x"`, func(r *v2events.MeterErrorReport) { r.ValidationStart = time.Time{} }, "validation_start: missing"},
@@ -142,8 +142,8 @@ func TestWrongTypesInReportsAreRefused(t *testing.T) {
 	}
 }
 
-// Validate lists what is wrong, but no more than a reader can use: whoever wrote the data chose how
-// much.
+// Validate lists a limited number of faults, because the author of the data chooses how many there
+// are.
 func TestValidateListsAllFaults(t *testing.T) {
 	t.Parallel()
 	e := parseEvent(t, fixtures(t, "full")["error_report_triggered"])

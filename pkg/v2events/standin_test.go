@@ -16,7 +16,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// exchange is one request that is expected, and its answer.
+// exchange is an expected request and the response to it.
 type exchange struct {
 	Method, URI, Context, Trigger, Body string
 
@@ -24,8 +24,8 @@ type exchange struct {
 	answer string
 }
 
-// play serves the exchanges in order and returns a Client for them. A request that differs, is one
-// too many or is never made fails the test.
+// play serves the exchanges in order and returns a Client for them. A different, additional or
+// missing request fails the test.
 func play(t *testing.T, script ...exchange) *v2events.Client {
 	t.Helper()
 	var mu sync.Mutex
@@ -75,7 +75,7 @@ func newAPI(t testing.TB, base string) *stripeapi.Client {
 	return api
 }
 
-// stub answers every request alike.
+// stub gives every request the same response.
 func stub(t *testing.T, status int, answer string) *stripeapi.Client {
 	t.Helper()
 	return stubFunc(t, func(*http.Request) (int, string) { return status, answer })

@@ -36,7 +36,7 @@ type ThinEvent struct {
 	Object string
 	// Type is Stripe's name for what happened. The set is open.
 	Type string
-	// Created is when it happened, with up to nine digits of a second. Raw has the original text.
+	// Created is the time of the event, to the nanosecond. Raw has the original text.
 	Created time.Time
 	// Livemode is false for events of a sandbox.
 	Livemode bool
@@ -45,7 +45,7 @@ type ThinEvent struct {
 	Context string
 	// SnapshotEvent is the id of the v1 snapshot event for the same change, if there is one.
 	SnapshotEvent string
-	// Reason says what caused the event, if Stripe knows.
+	// Reason is the cause of the event, if Stripe gives one.
 	Reason *Reason
 	// RelatedObject is the object that the event is about, if there is one.
 	RelatedObject *RelatedObject
@@ -53,7 +53,7 @@ type ThinEvent struct {
 	Raw json.RawMessage
 }
 
-// Reason says what caused an event.
+// Reason is the cause of an event.
 type Reason struct {
 	Type    ReasonType     `json:"type"`
 	Request *ReasonRequest `json:"request,omitempty"`
@@ -117,7 +117,7 @@ func ParseThinEvent(payload []byte) (*ThinEvent, error) {
 	return &e.ThinEvent, nil
 }
 
-// parts is the memory for what the optional members of an event point to.
+// parts is one allocation for all the values that the optional members of an event point to.
 type parts struct {
 	reason  Reason
 	request ReasonRequest
@@ -143,7 +143,7 @@ func readThin(r *eventjson.Reader, e *ThinEvent, p *parts) error {
 }
 
 // checkObject comes before every other check, so that a body of another kind is reported as the
-// wrong kind, not by its first odd field.
+// wrong kind, not by its first bad field.
 func checkObject(r *eventjson.Reader) error {
 	switch object := r.OptionalString("object"); {
 	case r.Err() != nil:

@@ -150,7 +150,7 @@ func TestParseDeliveryVerifiesBeforeItParses(t *testing.T) {
 	}
 }
 
-// Parsing is on the way of every delivery; the benchmarks beside stripe-go are in bench/.
+// Every delivery is parsed, so allocations matter; the benchmarks against stripe-go are in bench/.
 func TestParsingAllocatesLittle(t *testing.T) {
 	payload := fixtures(t, "thin")["error_report_triggered"]
 	if got := testing.AllocsPerRun(100, func() { _, _ = v2events.ParseThinEvent(payload) }); got > 6 {

@@ -4,7 +4,7 @@
 // encoding/json does not promise that: it matches names whatever their case, keeps the last of two
 // equal names and replaces bytes that are not UTF-8. An attacker who cannot forge a signature could
 // still profit where two readers of one signed body disagree, so this package refuses such bodies.
-// It accepts nothing that encoding/json refuses; a fuzz target holds it to that.
+// It accepts nothing that encoding/json refuses; a fuzz target checks that.
 package eventjson
 
 import (
@@ -15,16 +15,17 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep objects and arrays may be nested. Stripe's events use about ten levels.
+// MaxDepth is the number of levels to which objects and arrays may be nested. Stripe's events use
+// about ten levels.
 const MaxDepth = 100
 
-// The values of the "object" member by which the two kinds of event are told apart.
+// The values of the "object" member, which distinguish the two kinds of event.
 const (
 	ThinObject     = "v2.core.event"
 	SnapshotObject = "event"
 )
 
-// The errors of this package. Packages that parse events export them under their own name.
+// The errors of this package. The packages that parse events export them.
 var (
 	ErrSyntax = errors.New("stripe event: not one strict JSON object")
 	ErrObject = errors.New("stripe event: wrong kind of object")
@@ -32,8 +33,8 @@ var (
 )
 
 // Parse checks that data is exactly one JSON object, in UTF-8, without duplicate names at any level
-// and nested at most [MaxDepth] deep, and returns a [Reader] of its members. Any other data is
-// [ErrSyntax], with a text that never quotes it.
+// and nested at most [MaxDepth] deep, and returns a [Reader] of its members. For any other data the
+// error is [ErrSyntax], whose text never quotes the data.
 //
 // The Reader copies data, so the caller may reuse it.
 func Parse(data []byte) (*Reader, error) {
@@ -51,13 +52,13 @@ func Parse(data []byte) (*Reader, error) {
 	return &d.root, nil
 }
 
-// document is what reading one document needs. One allocation holds it all for documents of the
-// size of a thin event.
+// document is the state of reading one document. For a document the size of a thin event it is a
+// single allocation.
 type document struct {
 	text    string
 	root    Reader
 	fault   error     // the first, or all of them if they are collected
-	faults  int       // how many fault reports
+	faults  int       // how many faults to report
 	collect bool      // whether all faults are collected
 	lenient bool      // whether members may be missing or null
 	nested  [3]Reader // for nested objects

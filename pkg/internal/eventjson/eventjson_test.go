@@ -214,7 +214,7 @@ func TestFaultsCanBeCollected(t *testing.T) {
 	}
 }
 
-// Documents larger than the memory that is set aside read like small ones.
+// Documents that outgrow the preallocated memory are read like small ones.
 func TestLargeDocumentsRead(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

@@ -13,7 +13,7 @@ import (
 )
 
 // FuzzParse compares Parse with encoding/json: it must accept exactly the objects that every reader
-// reads alike, and then see the same members in them.
+// reads alike, and find the same members in them.
 func FuzzParse(f *testing.F) {
 	dir := filepath.Join("testdata", "fuzz", f.Name())
 	if seeds, err := os.ReadDir(dir); err != nil || len(seeds) == 0 {

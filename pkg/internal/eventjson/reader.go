@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// Reader reads the members of one object. Its methods never fail on their own: the first fault of a
-// document is kept for [Reader.Err], and every read of the faulty member gives the zero value. A
-// nil Reader stands for an absent object, of which only the Optional methods and those that return
-// none may be asked.
+// Reader reads the members of one object. Its methods return no errors: the first fault of a
+// document is kept for [Reader.Err], and every read of the faulty member returns the zero value. A
+// nil Reader stands for an absent object; call only methods on it that accept an absent member.
 //
 // Unless a method says otherwise the member must be present and not null. A Reader is not safe for
 // concurrent use.
@@ -22,31 +21,30 @@ type Reader struct {
 	members  []member
 }
 
-// maxFaults bounds what a report lists, since whoever wrote the document chooses how many there
-// are.
+// maxFaults bounds the list of faults, since the author of the document chooses how many there are.
 const maxFaults = 20
 
-// CollectFaults makes [Reader.Err] report all faults of the document met from now on, up to a
-// limit, instead of the first.
+// CollectFaults makes [Reader.Err] report every fault found from now on, up to a limit, instead of
+// only the first.
 func (r *Reader) CollectFaults() { r.document.collect = true }
 
 // AllowMissing makes a member that is missing or null read as the zero value from now on. A member
-// of the wrong kind stays a fault.
+// of the wrong kind is still a fault.
 func (r *Reader) AllowMissing() { r.document.lenient = true }
 
 // Require keeps an [ErrField] for the named member if a condition on its value does not hold,
-// unless missing members are allowed: then values are not judged either.
+// unless missing members are allowed: then values are not checked either.
 func (r *Reader) Require(name string, holds bool, problem string) {
 	if !holds && !r.document.lenient {
 		r.Fail(name, problem)
 	}
 }
 
-// Err returns the first fault met in the whole document: an [ErrField] that names the member's
+// Err returns the first fault found in the whole document: an [ErrField] that names the member's
 // path, or nil.
 func (r *Reader) Err() error { return r.document.fault }
 
-// Fail keeps an [ErrField] for the named member unless an earlier fault is known.
+// Fail keeps an [ErrField] for the named member, unless there is an earlier fault.
 func (r *Reader) Fail(name, problem string) {
 	d := r.document
 	switch {
@@ -110,8 +108,7 @@ func (r *Reader) Time(name string) time.Time {
 	return t
 }
 
-// TimeOrZero reads an RFC 3339 date and time; whatever else the member holds reads as the zero
-// time.
+// TimeOrZero reads an RFC 3339 date and time; anything else reads as the zero time.
 func (r *Reader) TimeOrZero(name string) time.Time {
 	value, ok := r.find(name)
 	if !ok || kindOf(value) != "a string" {
@@ -131,8 +128,8 @@ func parseTime(text string) (time.Time, bool) {
 	return t, true
 }
 
-// Int reads a whole number of at most 64 bits. Some of Stripe's int64 fields travel as strings, so
-// "12" reads as 12.
+// Int reads a whole number of at most 64 bits. Stripe sends some int64 fields as strings, so "12"
+// reads as 12.
 func (r *Reader) Int(name string) int64 {
 	value, ok := r.find(name)
 	if !ok || kindOf(value) != "a string" {

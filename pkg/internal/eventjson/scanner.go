@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// The reasons for which a scanner stops, beside ErrSyntax.
+// Reasons other than ErrSyntax for which a scanner stops.
 const (
 	invalid   = "invalid JSON"
 	tooDeep   = "nested too deep"
@@ -13,8 +13,8 @@ const (
 )
 
 // scanner checks a document in one pass and collects the members of its root. A method that reads
-// something returns the index after it, or -1 with the reason in problem. It stays on the stack,
-// which a slice in place of the array of names would prevent.
+// something returns the index after it, or -1 with the reason in problem. The names are in an array
+// rather than a slice so that the scanner stays on the stack.
 type scanner struct {
 	text    string
 	root    *Reader
@@ -29,7 +29,7 @@ func (s *scanner) fail(problem string) int {
 	return -1
 }
 
-// at returns the byte at i, or 0 at the end: no JSON begins or goes on with it.
+// at returns the byte at i, or 0 at the end; a 0 byte is never valid JSON.
 func (s *scanner) at(i int) byte {
 	if i < len(s.text) {
 		return s.text[i]
@@ -119,7 +119,8 @@ func (s *scanner) object(i, depth int) int {
 const fewNames = 16
 
 // addName notes a name of the innermost object, whose names begin at outer. An object with more
-// than a few names has a map, which keeps it from costing quadratic time; addName returns it.
+// than a few names gets a map, so that finding duplicates does not take quadratic time; addName
+// returns the map.
 func (s *scanner) addName(name string, outer int, many map[string]struct{}) map[string]struct{} {
 	if many == nil && s.count < min(outer+fewNames, len(s.names)) {
 		if slices.Contains(s.names[outer:s.count], name) {
