@@ -79,19 +79,19 @@ func (p *parser) comparison() condition {
 		p.expect("AND")
 		high := p.operand()
 		p.wantOrdered("BETWEEN", left, low, high)
-		notBelow, notAbove := compared(left, low, comparators[">="]), compared(left, high, comparators["<="])
+		notBelow, notAbove := left.compared(low, comparators[">="]), left.compared(high, comparators["<="])
 		return func(item Value) bool { return notBelow(item) && notAbove(item) }
 	case t.is("IN"):
 		return p.in(left)
 	case t.is("="):
-		return equality(left, p.operand())
+		return left.and(p.operand(), Value.equal)
 	case t.is("<>"):
-		same := equality(left, p.operand())
+		same := left.and(p.operand(), Value.equal)
 		return func(item Value) bool { return !same(item) } // an attribute that is missing differs from any value
 	case t.kind == symbol && comparators[t.text] != nil:
 		right := p.operand()
 		p.wantOrdered(t.text, left, right)
-		return compared(left, right, comparators[t.text])
+		return left.compared(right, comparators[t.text])
 	default:
 		p.fail("Syntax error; token: %q", t.text)
 		return nil
@@ -107,22 +107,21 @@ var comparators = map[string]func(order int) bool{
 	">=": func(order int) bool { return order >= 0 },
 }
 
-// compared is false when a side is missing or their types differ.
-func compared(left, right operand, accept func(int) bool) condition {
+// and is false when a side is missing.
+func (o operand) and(right operand, holds func(l, r Value) bool) condition {
 	return func(item Value) bool {
-		l, lok := left.in(item)
+		l, lok := o.in(item)
 		r, rok := right.in(item)
-		order, ok := l.compare(r)
-		return lok && rok && ok && accept(order)
+		return lok && rok && holds(l, r)
 	}
 }
 
-func equality(left, right operand) condition {
-	return func(item Value) bool {
-		l, lok := left.in(item)
-		r, rok := right.in(item)
-		return lok && rok && l.equal(r)
-	}
+// compared is false when a side is missing or their types differ.
+func (o operand) compared(right operand, accept func(int) bool) condition {
+	return o.and(right, func(l, r Value) bool {
+		order, ok := l.compare(r)
+		return ok && accept(order)
+	})
 }
 
 func (p *parser) in(left operand) condition {
@@ -133,7 +132,7 @@ func (p *parser) in(left operand) condition {
 		p.fail("The IN operator takes at most %d operands, it was given %d", maxIn, len(choices))
 	}
 	return func(item Value) bool {
-		return slices.ContainsFunc(choices, func(choice operand) bool { return equality(left, choice)(item) })
+		return slices.ContainsFunc(choices, func(choice operand) bool { return left.and(choice, Value.equal)(item) })
 	}
 }
 
@@ -210,11 +209,7 @@ func (p *parser) twoOperands(name string, holds func(a, b Value) bool, types ...
 	if right.kind != "" && types != nil && !slices.Contains(types, right.kind) {
 		p.wrongType(name, right.kind)
 	}
-	return func(item Value) bool {
-		l, lok := left.in(item)
-		r, rok := right.in(item)
-		return lok && rok && holds(l, r)
-	}
+	return left.and(right, holds)
 }
 
 func (p *parser) attributeType() condition {

@@ -151,9 +151,6 @@ func NewTable(cfg Config) (*Table, error) {
 	return t, nil
 }
 
-// Config returns the configuration of the table.
-func (t *Table) Config() Config { return t.cfg }
-
 // Items returns a copy of all items in no particular order. It is for tests and has no counterpart
 // in DynamoDB's API.
 func (t *Table) Items() []Item {

@@ -2,8 +2,6 @@ package dynamodb
 
 import (
 	_ "embed"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,44 +21,53 @@ func isReserved(name string) bool {
 	return strings.Contains(reservedWords, "\n"+strings.ToUpper(name)+"\n")
 }
 
-// scope holds the placeholders of a request's expressions and records which of them were used.
+// scope is a request while its expressions are read: their placeholders, which of them were used,
+// and the item that is meant. The first fault stays in err.
 type scope struct {
-	names  map[string]string
-	values map[string]Value
-	used   map[string]bool
+	names     map[string]string
+	values    map[string]Value
+	used      map[string]bool
+	condition condition // nil: every item will do
+	key       string
+	err       error
 }
 
 func newScope(names map[string]string, values map[string]Value) *scope {
 	return &scope{names: names, values: values, used: map[string]bool{}}
 }
 
-// unused returns an error if a placeholder was defined and not used, which DynamoDB refuses.
-func (s *scope) unused() error {
-	for _, name := range slices.Sorted(maps.Keys(s.names)) {
-		if !s.used[name] {
-			return invalid("Value provided in ExpressionAttributeNames unused in expressions: keys: {%s}", name)
-		}
+func (s *scope) fail(err error) {
+	if s.err == nil {
+		s.err = err
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.values)) {
-		if !s.used[name] {
-			return invalid("Value provided in ExpressionAttributeValues unused in expressions: keys: {%s}", name)
-		}
-	}
-	return nil
 }
 
-// parser reads one expression. The first fault stays in err; after it every token is the end of the
-// expression, so that each rule returns soon.
+// locate sets the key, or the fault, that was found in the request.
+func (s *scope) locate(key string, err error) {
+	s.key = key
+	s.fail(err)
+}
+
+// checkUsed refuses a placeholder that was defined and not used, as DynamoDB does.
+func (s *scope) checkUsed(member string, placeholders []string) {
+	for _, name := range placeholders {
+		if !s.used[name] {
+			s.fail(invalid("Value provided in %s unused in expressions: keys: {%s}", member, name))
+		}
+	}
+}
+
+// parser reads one expression. After a fault, which it leaves in the scope, every token is the end
+// of the expression, so that each rule returns soon.
 type parser struct {
 	expression string // its name in the API, for messages
 	tokens     []token
 	scope      *scope
 	group      [2]int // tokens left before and after the last parenthesis
-	err        error
 }
 
 // parse applies a rule to the whole of source.
-func parse[T any](expression, source string, s *scope, rule func(*parser) T) (T, error) {
+func parse[T any](expression, source string, s *scope, rule func(*parser) T) (result T) {
 	p := &parser{expression: expression, tokens: lex(source), scope: s}
 	switch {
 	case len(source) > maxExpression:
@@ -68,21 +75,18 @@ func parse[T any](expression, source string, s *scope, rule func(*parser) T) (T,
 	case len(p.tokens) == 1:
 		p.fail("The expression can not be empty") // DynamoDB spells it so
 	}
-	result := rule(p)
+	parsed := rule(p)
 	if p.peek().kind != end {
 		p.unexpected()
 	}
-	if p.err != nil {
-		var none T
-		return none, p.err
+	if s.err == nil {
+		result = parsed
 	}
-	return result, nil
+	return result
 }
 
 func (p *parser) fail(format string, args ...any) {
-	if p.err == nil {
-		p.err = invalid("Invalid "+p.expression+": "+format, args...)
-	}
+	p.scope.fail(invalid("Invalid "+p.expression+": "+format, args...))
 	p.tokens = []token{{kind: end, text: "<EOF>"}}
 }
 

@@ -74,54 +74,34 @@ type GetOutput struct {
 
 // Put stores an item. Its errors are *ValidationError and *ConditionError.
 func (t *Table) Put(in PutInput) (WriteOutput, error) {
-	s, condition, err := in.prepare(none, allOld)
-	if err != nil {
-		return WriteOutput{}, err
-	}
-	key, err := t.keyOf(in.Item)
-	if err != nil {
-		return WriteOutput{}, err
-	}
-	return t.write(key, in.Write, s, condition, func(Item) (Item, error) { return maps.Clone(in.Item), nil })
+	s := in.prepare(none, allOld)
+	s.locate(t.keyOf(in.Item))
+	return t.write(in.Write, s, func(Item) (Item, error) { return maps.Clone(in.Item), nil })
 }
 
 // Delete removes an item. Its errors are *ValidationError and *ConditionError.
 func (t *Table) Delete(in DeleteInput) (WriteOutput, error) {
-	s, condition, err := in.prepare(none, allOld)
-	if err != nil {
-		return WriteOutput{}, err
-	}
-	key, err := t.exactKey(in.Key)
-	if err != nil {
-		return WriteOutput{}, err
-	}
-	return t.write(key, in.Write, s, condition, func(Item) (Item, error) { return nil, nil })
+	s := in.prepare(none, allOld)
+	s.locate(t.exactKey(in.Key))
+	return t.write(in.Write, s, func(Item) (Item, error) { return nil, nil })
 }
 
 // Update changes an item. Its errors are *ValidationError and *ConditionError.
 func (t *Table) Update(in UpdateInput) (WriteOutput, error) {
-	s, condition, err := in.prepare(none, allOld, allNew, updatedOld, updatedNew)
-	if err != nil {
-		return WriteOutput{}, err
-	}
+	s := in.prepare(none, allOld, allNew, updatedOld, updatedNew)
 	var changes []change
 	if in.UpdateExpression != nil {
-		if changes, err = parse("UpdateExpression", *in.UpdateExpression, s, (*parser).update); err != nil {
-			return WriteOutput{}, err
-		}
+		changes = parse("UpdateExpression", *in.UpdateExpression, s, (*parser).update)
 	}
-	key, err := t.exactKey(in.Key)
-	if err != nil {
-		return WriteOutput{}, err
-	}
+	s.locate(t.exactKey(in.Key))
 	var paths []path
 	for _, c := range changes {
 		if name := c.path[0].name; t.isKey(name) {
-			return WriteOutput{}, invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
+			s.fail(invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name))
 		}
 		paths = append(paths, c.path)
 	}
-	return t.write(key, in.Write, s, condition, func(old Item) (Item, error) { return updated(old, in.Key, changes) }, paths...)
+	return t.write(in.Write, s, func(old Item) (Item, error) { return updated(old, in.Key, changes) }, paths...)
 }
 
 // updated applies changes to an item; one that does not exist starts with its key alone.
@@ -145,20 +125,14 @@ func (t *Table) Get(in GetInput) (GetOutput, error) {
 	s := newScope(in.ExpressionAttributeNames, nil)
 	paths := []path{{}}
 	if in.ProjectionExpression != nil {
-		var err error
-		if paths, err = parse("ProjectionExpression", *in.ProjectionExpression, s, (*parser).projection); err != nil {
-			return GetOutput{}, err
-		}
+		paths = parse("ProjectionExpression", *in.ProjectionExpression, s, (*parser).projection)
 	}
-	if err := in.Request.validate(s); err != nil {
-		return GetOutput{}, err
-	}
-	key, err := t.exactKey(in.Key)
-	if err != nil {
-		return GetOutput{}, err
+	in.Request.validate(s)
+	if s.locate(t.exactKey(in.Key)); s.err != nil {
+		return GetOutput{}, s.err
 	}
 	t.mu.Lock()
-	item := t.items[key]
+	item := t.items[s.key]
 	t.mu.Unlock()
 	if item == nil {
 		return GetOutput{}, nil
@@ -167,16 +141,16 @@ func (t *Table) Get(in GetInput) (GetOutput, error) {
 	return GetOutput{Item: cloned(part.fields)}, nil
 }
 
-// write replaces the item under key by the result of change, if the condition holds. A nil item
-// does not exist.
-func (t *Table) write(key string, in Write, s *scope, c condition, change func(old Item) (Item, error), touched ...path) (WriteOutput, error) {
-	if err := in.validate(s); err != nil {
-		return WriteOutput{}, err
+// write replaces the item under the scope's key by the result of change, if the condition holds. A
+// nil item does not exist.
+func (t *Table) write(in Write, s *scope, change func(old Item) (Item, error), touched ...path) (WriteOutput, error) {
+	if in.validate(s); s.err != nil {
+		return WriteOutput{}, s.err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old := t.items[key]
-	if !c(Value{kind: Map, fields: old}) {
+	old := t.items[s.key]
+	if s.condition != nil && !s.condition(Value{kind: Map, fields: old}) {
 		failure := &ConditionError{}
 		if in.ReturnValuesOnConditionCheckFailure == allOld {
 			failure.Item = maps.Clone(old)
@@ -191,9 +165,9 @@ func (t *Table) write(key string, in Write, s *scope, c condition, change func(o
 		return WriteOutput{}, invalid("Item size has exceeded the maximum allowed size")
 	}
 	if made == nil {
-		delete(t.items, key)
+		delete(t.items, s.key)
 	} else {
-		t.items[key] = made
+		t.items[s.key] = made
 	}
 	return WriteOutput{Attributes: returned(in.ReturnValues, old, made, touched)}, nil
 }
@@ -216,34 +190,33 @@ func returned(which string, old, made Item, touched []path) Item {
 	return nil
 }
 
-// prepare checks the options of a write and parses its condition. Any item satisfies a write
-// without a condition.
-func (in Write) prepare(returnValues ...string) (*scope, condition, error) {
+// prepare checks the options of a write and parses its condition.
+func (in Write) prepare(returnValues ...string) *scope {
 	s := newScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	if in.ReturnValues != "" && !slices.Contains(returnValues, in.ReturnValues) {
-		return nil, nil, invalid("Return values set to invalid value: %s", in.ReturnValues)
+		s.fail(invalid("Return values set to invalid value: %s", in.ReturnValues))
 	}
-	if in.ConditionExpression == nil {
-		return s, func(Value) bool { return true }, nil
+	if in.ConditionExpression != nil {
+		s.condition = parse("ConditionExpression", *in.ConditionExpression, s, (*parser).condition)
 	}
-	c, err := parse("ConditionExpression", *in.ConditionExpression, s, (*parser).condition)
-	return s, c, err
+	return s
 }
 
 // validate makes the checks that follow the parsing of the expressions.
-func (in Write) validate(s *scope) error {
+func (in Write) validate(s *scope) {
 	if v := in.ReturnValuesOnConditionCheckFailure; v != "" && v != none && v != allOld {
-		return invalid("ReturnValuesOnConditionCheckFailure set to invalid value: %s", v)
+		s.fail(invalid("ReturnValuesOnConditionCheckFailure set to invalid value: %s", v))
 	}
 	if v := in.ReturnItemCollectionMetrics; v != "" && v != none {
-		return invalid("ReturnItemCollectionMetrics %s is not supported in the local stack", v)
+		s.fail(invalid("ReturnItemCollectionMetrics %s is not supported in the local stack", v))
 	}
-	return in.Request.validate(s)
+	in.Request.validate(s)
 }
 
-func (in Request) validate(s *scope) error {
+func (in Request) validate(s *scope) {
 	if v := in.ReturnConsumedCapacity; v != "" && v != none {
-		return invalid("ReturnConsumedCapacity %s is not supported in the local stack", v)
+		s.fail(invalid("ReturnConsumedCapacity %s is not supported in the local stack", v))
 	}
-	return s.unused()
+	s.checkUsed("ExpressionAttributeNames", slices.Sorted(maps.Keys(s.names)))
+	s.checkUsed("ExpressionAttributeValues", slices.Sorted(maps.Keys(s.values)))
 }

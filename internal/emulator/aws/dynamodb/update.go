@@ -56,20 +56,18 @@ func (p *parser) change(clause string) func() change {
 // inOrder puts changes that can shorten a list last, from the end of the list backwards, so that
 // every index refers to the item as it was.
 func inOrder(a, b change) int {
-	if a.shrinks() && b.shrinks() {
+	switch {
+	case a.shrinks() && b.shrinks():
 		return slices.CompareFunc(b.path, a.path, func(s, t segment) int { return cmp.Compare(s.index, t.index) })
-	}
-	return cmp.Compare(rank(a), rank(b))
-}
-
-func (c change) shrinks() bool { return c.clause == "REMOVE" || c.clause == "DELETE" }
-
-func rank(c change) int {
-	if c.shrinks() {
+	case a.shrinks():
 		return 1
+	case b.shrinks():
+		return -1
 	}
 	return 0
 }
+
+func (c change) shrinks() bool { return c.clause == "REMOVE" || c.clause == "DELETE" }
 
 // set reads: = source [ ( + | - ) source ].
 func (p *parser) set(at path) func(Value, Value) (Value, error) {
@@ -77,7 +75,7 @@ func (p *parser) set(at path) func(Value, Value) (Value, error) {
 	from := p.source()
 	for _, operator := range []string{"+", "-"} {
 		if p.accept(operator) {
-			from = sum(from, p.source(), operator == "-")
+			from = both(from, p.source(), Number, func(l, r Value) (Value, error) { return l.add(r, operator == "-") })
 			break
 		}
 	}
@@ -174,7 +172,9 @@ func (p *parser) sourceFunction(name string) source {
 	case "list_append":
 		front := p.source()
 		p.expect(",")
-		result = appended(front, p.source())
+		result = both(front, p.source(), List, func(f, b Value) (Value, error) {
+			return Value{kind: List, list: slices.Concat(f.list, b.list)}, nil
+		})
 	default:
 		p.fail("Invalid function name; function: %s", name)
 	}
@@ -192,16 +192,6 @@ func (p *parser) ifNotExists() source {
 		}
 		return otherwise(old)
 	}
-}
-
-func sum(left, right source, negative bool) source {
-	return both(left, right, Number, func(l, r Value) (Value, error) { return l.add(r, negative) })
-}
-
-func appended(front, back source) source {
-	return both(front, back, List, func(f, b Value) (Value, error) {
-		return Value{kind: List, list: slices.Concat(f.list, b.list)}, nil
-	})
 }
 
 // both joins the values of two sources, which must be of one type.

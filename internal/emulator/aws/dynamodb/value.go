@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -109,10 +110,7 @@ const maxLevels = 32
 
 func (v Value) levels() int {
 	deepest := 0
-	for _, child := range v.list {
-		deepest = max(deepest, 1+child.levels())
-	}
-	for _, child := range v.fields {
+	for _, child := range slices.AppendSeq(slices.Clone(v.list), maps.Values(v.fields)) {
 		deepest = max(deepest, 1+child.levels())
 	}
 	return deepest
@@ -157,11 +155,8 @@ func canonicalNumber(text string) (string, error) {
 
 // parsed returns the value of text that has matched numberText.
 func parsed(text string) *big.Rat {
-	n, ok := new(big.Rat).SetString(text)
-	if !ok {
-		return new(big.Rat)
-	}
-	return n
+	n, _ := new(big.Rat).SetString(text)
+	return cmp.Or(n, new(big.Rat))
 }
 
 // formatNumber refuses a number that DynamoDB cannot store. Every sum of decimals has finitely many
@@ -225,19 +220,15 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	case StringSet, NumberSet:
 		content = v.set
 	case BinarySet:
-		content = encodeAll(v.set)
+		set := make([][]byte, len(v.set))
+		for i, element := range v.set {
+			set[i] = []byte(element)
+		}
+		content = set
 	default:
 		content = v.scalar
 	}
 	return json.Marshal(map[Type]any{v.kind: content})
-}
-
-func encodeAll(set []string) []string {
-	out := make([]string, len(set))
-	for i, element := range set {
-		out[i] = base64.StdEncoding.EncodeToString([]byte(element))
-	}
-	return out
 }
 
 // UnmarshalJSON decodes DynamoDB's JSON; its errors are of type *ValidationError.
