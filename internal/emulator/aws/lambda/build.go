@@ -1,12 +1,10 @@
 package lambda
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,27 +66,21 @@ func fromOuterMake(variable string) bool {
 // runBuild runs the command, records each line that it prints, and puts the last ones into the
 // error if it fails.
 func (f *function) runBuild(command *exec.Cmd) error {
-	reader, writer := io.Pipe()
-	command.Stdout, command.Stderr = writer, writer
-	var tail tailBuffer
-	scanned := make(chan struct{})
-	go func() {
-		defer close(scanned)
-		lines := bufio.NewScanner(reader)
-		for lines.Scan() {
-			tail.add(lines.Text())
-			f.record(activity.Step{Kind: activity.Building, Text: lines.Text()})
-		}
-		io.Copy(io.Discard, reader)
-	}()
+	const most = 20
+	var tail []string
+	output := &lineWriter{each: func(line string) {
+		tail = append(tail, "    "+line+"\n")
+		tail = tail[max(0, len(tail)-most):]
+		f.record(activity.Step{Kind: activity.Building, Text: line})
+	}}
+	command.Stdout, command.Stderr = output, output
 	err := f.runReporting(command)
-	writer.Close()
-	<-scanned
+	output.flush()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("build %s: make is not installed: %w", f.ID(), err)
 	case err != nil:
-		return fmt.Errorf("build %s: %w\n%s", f.ID(), err, tail.String())
+		return fmt.Errorf("build %s: %w\n%s", f.ID(), err, strings.Join(tail, ""))
 	}
 	return nil
 }
@@ -115,21 +107,29 @@ func (f *function) runReporting(command *exec.Cmd) error {
 	}
 }
 
-// tailBuffer keeps the last lines of output.
-type tailBuffer struct{ lines []string }
-
-func (t *tailBuffer) add(line string) {
-	const most = 20
-	t.lines = append(t.lines, line)
-	if len(t.lines) > most {
-		t.lines = t.lines[1:]
-	}
+// lineWriter passes on each line that is written to it, unless it is empty. A very long line is
+// passed on in parts.
+type lineWriter struct {
+	each func(line string)
+	rest []byte // an unfinished line
 }
 
-func (t *tailBuffer) String() string {
-	var b bytes.Buffer
-	for _, line := range t.lines {
-		fmt.Fprintf(&b, "    %s\n", line)
+// Write implements [io.Writer].
+func (w *lineWriter) Write(p []byte) (int, error) {
+	const longest = 64 << 10
+	rest := append(w.rest, p...)
+	for line := range bytes.Lines(rest) {
+		if w.rest = line; line[len(line)-1] == '\n' || len(line) >= longest {
+			w.flush()
+		}
 	}
-	return b.String()
+	return len(p), nil
+}
+
+// flush passes on a line that has no end.
+func (w *lineWriter) flush() {
+	if line := strings.TrimRight(string(w.rest), "\r\n"); line != "" {
+		w.each(line)
+	}
+	w.rest = nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // The errors of an invocation that ends without an answer of the handler.
@@ -45,11 +47,11 @@ type Config struct {
 // Function runs the instances of one function. It is safe for concurrent use.
 type Function struct {
 	config Config
-	tokens chan struct{} // one for each instance that works
+	tokens  *semaphore.Weighted // one for each instance that may work
+	busy   sync.Map            // the payload of each *instance that works
 
 	mu     sync.Mutex
 	idle   []*instance
-	busy   map[*instance][]byte // with the payload of each
 	closed bool
 }
 
@@ -61,16 +63,16 @@ func NewFunction(config Config) *Function {
 	if config.Log == nil {
 		config.Log = func(string) {}
 	}
-	return &Function{config: config, tokens: make(chan struct{}, config.Instances), busy: map[*instance][]byte{}}
+	return &Function{config: config, tokens: semaphore.NewWeighted(int64(config.Instances))}
 }
 
 // Warm starts one instance and waits until it asks for work, so that a failure to start is reported
 // now.
 func (f *Function) Warm(ctx context.Context) error {
-	if err := f.acquire(ctx); err != nil {
+	if err := f.tokens.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer f.release()
+	defer f.tokens.Release(1)
 	in, err := f.take(ctx)
 	if err != nil {
 		return err
@@ -82,21 +84,21 @@ func (f *Function) Warm(ctx context.Context) error {
 // Invoke runs one invocation and returns the handler's answer. Its error is an [*InvocationError]
 // that the function reported, or wraps [ErrTimeout], [ErrExited], [ErrClosed] or the error of ctx.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	if err := f.acquire(ctx); err != nil {
+	if err := f.tokens.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer f.release()
+	defer f.tokens.Release(1)
 	for {
 		in, err := f.take(ctx)
 		if err != nil {
 			return nil, err
 		}
-		f.setBusy(in, payload)
+		f.busy.Store(in, payload)
 		answer, err := in.invoke(ctx, payload)
-		f.setIdle(in)
-		var reported *InvocationError
+		f.busy.Delete(in)
+		_, reported := errors.AsType[*InvocationError](err)
 		switch {
-		case err == nil, errors.As(err, &reported):
+		case err == nil || reported:
 			f.put(in)
 			return answer, err
 		case errors.Is(err, errUnclaimed):
@@ -110,16 +112,15 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 // Kill sends SIGKILL to one instance that is working on a payload that match accepts, and reports
 // whether there was one. Its invocation ends with [ErrExited] unless it had answered already.
-func (f *Function) Kill(match func(payload []byte) bool) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for in, payload := range f.busy {
-		if match(payload) && in.alive() {
+func (f *Function) Kill(match func(payload []byte) bool) (killed bool) {
+	f.busy.Range(func(key, payload any) bool {
+		in := key.(*instance)
+		if killed = match(payload.([]byte)) && in.alive(); killed {
 			killGroup(in.cmd) // an error means that it has exited by itself
-			return true
 		}
-	}
-	return false
+		return !killed
+	})
+	return killed
 }
 
 // Close ends every idle instance and refuses further invocations. A running invocation ends with
@@ -132,29 +133,6 @@ func (f *Function) Close() {
 	for _, in := range idle {
 		in.kill()
 	}
-}
-
-func (f *Function) acquire(ctx context.Context) error {
-	select {
-	case f.tokens <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (f *Function) release() { <-f.tokens }
-
-func (f *Function) setBusy(in *instance, payload []byte) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.busy[in] = payload
-}
-
-func (f *Function) setIdle(in *instance) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.busy, in)
 }
 
 // take returns the instance that worked last, or a new one.

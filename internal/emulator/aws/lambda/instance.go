@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,11 +32,9 @@ type instance struct {
 	next   chan *invocation   // the invocation that the process fetches next
 	failed chan error         // the failure of its initialization, if the process reports one
 	exited chan struct{}      // closed when the process has ended
-	logs   sync.WaitGroup     // the copying of its output
 	stop   context.CancelFunc // ends requests for work that get no answer
 
-	mu      sync.Mutex
-	current *invocation
+	working sync.Map // the *invocation that the process has fetched, by its id
 }
 
 type invocation struct {
@@ -82,25 +79,17 @@ func start(ctx context.Context, config Config) (*instance, error) {
 
 func (in *instance) run(address string) error {
 	in.cmd = exec.Command(in.config.Bootstrap)
-	in.cmd.Dir = in.config.TaskRoot
-	in.cmd.Env = in.environment(address)
+	in.cmd.Dir, in.cmd.Env = in.config.TaskRoot, in.environment(address)
 	group(in.cmd)
-	stdout, err := in.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	stderr, err := in.cmd.StderrPipe()
-	if err != nil {
-		return err
-	}
+	stdout, stderr := &lineWriter{each: in.config.Log}, &lineWriter{each: in.config.Log}
+	in.cmd.Stdout, in.cmd.Stderr = stdout, stderr
 	if err := in.cmd.Start(); err != nil {
 		return err
 	}
-	in.logs.Go(func() { in.copyLines(stdout) })
-	in.logs.Go(func() { in.copyLines(stderr) })
 	go func() {
-		in.logs.Wait()
 		in.cmd.Wait()
+		stdout.flush()
+		stderr.flush()
 		close(in.exited)
 	}()
 	return nil
@@ -174,23 +163,6 @@ func (in *instance) closeServer() {
 	in.server.Close()
 }
 
-// copyLines logs the output line by line; a line longer than the buffer is logged in parts.
-func (in *instance) copyLines(r io.Reader) {
-	reader := bufio.NewReaderSize(r, 64<<10)
-	for {
-		line, _, err := reader.ReadLine()
-		if len(line) > 0 {
-			in.config.Log(string(line))
-		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) {
-				in.config.Log("output lost: " + err.Error())
-			}
-			return
-		}
-	}
-}
-
 // environment lists the variables that AWS defines, then the function's own. Of this process's own
 // environment it has only the variables that any program needs, so that functions do not get a key
 // that the developer has exported.
@@ -229,8 +201,16 @@ func (in *instance) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", in.handleNext)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", in.handleResponse)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", in.handleError)
-	mux.HandleFunc("POST /2018-06-01/runtime/init/error", in.handleInitError)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) {
+		in.finish(w, r, outcome{err: readError(r)})
+	})
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case in.failed <- readError(r):
+		default:
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
 	return mux
 }
 
@@ -238,7 +218,7 @@ func (in *instance) handleNext(w http.ResponseWriter, r *http.Request) {
 	in.first.Do(func() { close(in.ready) })
 	select {
 	case inv := <-in.next:
-		in.setCurrent(inv)
+		in.working.Store(inv.id, inv)
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
@@ -261,44 +241,15 @@ func (in *instance) handleResponse(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (in *instance) handleError(w http.ResponseWriter, r *http.Request) {
-	in.finish(w, r, outcome{err: readError(r)})
-}
-
-func (in *instance) handleInitError(w http.ResponseWriter, r *http.Request) {
-	select {
-	case in.failed <- readError(r):
-	default:
-	}
-	w.WriteHeader(http.StatusAccepted)
-}
-
 // finish ends the current invocation; an answer to any other is refused.
 func (in *instance) finish(w http.ResponseWriter, r *http.Request, out outcome) {
-	inv := in.takeCurrent(r.PathValue("id"))
-	if inv == nil {
+	inv, found := in.working.LoadAndDelete(r.PathValue("id"))
+	if !found {
 		http.Error(w, `{"errorType":"InvalidRequestID","errorMessage":"no such invocation"}`, http.StatusBadRequest)
 		return
 	}
-	inv.done <- out
+	inv.(*invocation).done <- out
 	w.WriteHeader(http.StatusAccepted)
-}
-
-func (in *instance) setCurrent(inv *invocation) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.current = inv
-}
-
-func (in *instance) takeCurrent(id string) *invocation {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	inv := in.current
-	if inv == nil || inv.id != id {
-		return nil
-	}
-	in.current = nil
-	return inv
 }
 
 // readError reads the error document of the Runtime API. A runtime that sends none has failed all

@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -116,18 +117,10 @@ func (s *Service) Add(r sam.Resource) error {
 // Start builds every function, several at a time, starts one instance of each, and begins to poll
 // the queues. Its error is a build that failed or a function that did not start.
 func (s *Service) Start(ctx context.Context) error {
-	building, buildCtx := errgroup.WithContext(ctx)
-	for _, f := range s.functions {
-		building.Go(func() error { return f.prepare(buildCtx) })
-	}
-	if err := building.Wait(); err != nil {
+	if err := s.each(ctx, (*function).prepare); err != nil {
 		return err
 	}
-	starting, startCtx := errgroup.WithContext(ctx)
-	for _, f := range s.functions {
-		starting.Go(func() error { return f.Warm(startCtx) })
-	}
-	if err := starting.Wait(); err != nil {
+	if err := s.each(ctx, (*function).Warm); err != nil {
 		return err
 	}
 	for _, f := range s.functions {
@@ -136,6 +129,15 @@ func (s *Service) Start(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// each runs do for every function at once.
+func (s *Service) each(ctx context.Context, do func(*function, context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, f := range s.functions {
+		group.Go(func() error { return do(f, ctx) })
+	}
+	return group.Wait()
 }
 
 // prepare builds the function and makes it ready to be invoked.
@@ -170,9 +172,7 @@ func (f *function) timeout() time.Duration {
 // function gets.
 func (f *function) environment() map[string]string {
 	env := map[string]string{}
-	for name, value := range f.service.options.Environment {
-		env[name] = value
-	}
+	maps.Copy(env, f.service.options.Environment)
 	for name, value := range f.properties.Environment.Variables {
 		env[name] = string(value)
 		if override, ok := f.service.options.Override[name]; ok {

@@ -118,12 +118,10 @@ func (m *mapping) passes(message sqs.Message) bool {
 	if err != nil {
 		return false
 	}
-	for _, filter := range m.filters {
-		if match, err := filter.Match(record); match && err == nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.filters, func(filter *pattern.Pattern) bool {
+		match, err := filter.Match(record)
+		return match && err == nil
+	})
 }
 
 func (m *mapping) event(messages []sqs.Message) []byte {
