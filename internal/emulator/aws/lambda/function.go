@@ -47,7 +47,7 @@ type Config struct {
 // Function runs the instances of one function. It is safe for concurrent use.
 type Function struct {
 	config Config
-	tokens  *semaphore.Weighted // one for each instance that may work
+	tokens *semaphore.Weighted // one for each instance that may work
 	busy   sync.Map            // the payload of each *instance that works
 
 	mu     sync.Mutex

@@ -51,15 +51,15 @@ type secretVersion struct {
 
 // secretValue is text or bytes, which AWS distinguishes.
 type secretValue struct {
-	text   *string
-	binary []byte
+	SecretString *string `json:",omitempty"`
+	SecretBinary []byte  `json:",omitempty"`
 }
 
 func (v secretValue) equal(w secretValue) bool {
-	if v.text == nil || w.text == nil {
-		return v.text == w.text && bytes.Equal(v.binary, w.binary)
+	if v.SecretString == nil || w.SecretString == nil {
+		return v.SecretString == w.SecretString && bytes.Equal(v.SecretBinary, w.SecretBinary)
 	}
-	return *v.text == *w.text
+	return *v.SecretString == *w.SecretString
 }
 
 // New returns a service without secrets, which takes the time from now. Nil: time.Now.
@@ -89,7 +89,7 @@ func (s *Service) AddSecret(name, arn string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := s.find(name); err == nil {
-		return secretExists()
+		return errExists
 	}
 	at := s.now()
 	s.secrets = append(s.secrets, &secret{name: name, arn: arn, created: at, changed: at, versions: map[string]*secretVersion{}})
@@ -100,7 +100,7 @@ func (s *Service) AddSecret(name, arn string) error {
 // previous one, as a rotation does. Its error is an [*awsjson.Error] with the code
 // ResourceNotFoundException if there is no such secret.
 func (s *Service) Put(id, value string) error {
-	_, _, err := s.put(id, uuid.NewString(), secretValue{text: &value}, []string{current})
+	_, err := s.put(id, uuid.NewString(), secretValue{SecretString: &value}, []string{current})
 	return err
 }
 
@@ -108,24 +108,21 @@ func (s *Service) Put(id, value string) error {
 // [*awsjson.Error] with the code ResourceNotFoundException if there is no such secret or it has no
 // value.
 func (s *Service) Value(id string) (string, error) {
-	_, version, err := s.get(id, "", current)
-	if err != nil {
-		return "", err
+	version, err := s.get(id, "", current)
+	if err != nil || version.SecretString == nil {
+		return string(version.SecretBinary), err
 	}
-	if version.value.text == nil {
-		return string(version.value.binary), nil
-	}
-	return *version.value.text, nil
+	return *version.SecretString, nil
 }
 
 // put stores a version and moves the stages to it. Storing the same value under the same token
 // again has no effect.
-func (s *Service) put(id, token string, value secretValue, stages []string) (secret, secretVersion, error) {
+func (s *Service) put(id, token string, value secretValue, stages []string) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, err := s.find(id)
 	if err != nil {
-		return secret{}, secretVersion{}, err
+		return nil, err
 	}
 	version := found.versions[token]
 	switch {
@@ -133,13 +130,16 @@ func (s *Service) put(id, token string, value secretValue, stages []string) (sec
 		version = &secretVersion{id: token, value: value, created: s.now()}
 		found.versions[token] = version
 	case !version.value.equal(value):
-		return secret{}, secretVersion{}, secretExists()
+		return nil, errExists
 	}
 	for _, stage := range stages {
 		found.stage(stage, version)
 	}
 	found.changed = s.now()
-	return *found, version.copy(), nil
+	return struct {
+		ARN, Name, VersionId string
+		VersionStages        []string
+	}{found.arn, found.name, version.id, slices.Clone(version.stages)}, nil
 }
 
 // stage moves a label to version. The version that loses AWSCURRENT gets AWSPREVIOUS, and a version
@@ -172,13 +172,21 @@ func (s *secret) holder(label string) *secretVersion {
 	return nil
 }
 
+// secretOutput is the output of GetSecretValue.
+type secretOutput struct {
+	ARN, Name, VersionId string
+	secretValue
+	VersionStages []string
+	CreatedDate   float64
+}
+
 // get returns the version with an id, with a stage, or with both if both are given.
-func (s *Service) get(id, versionID, stage string) (secret, secretVersion, error) {
+func (s *Service) get(id, versionID, stage string) (secretOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, err := s.find(id)
 	if err != nil {
-		return secret{}, secretVersion{}, err
+		return secretOutput{}, err
 	}
 	version, missing := found.versions[versionID], "VersionId: "+versionID
 	if versionID == "" {
@@ -186,28 +194,13 @@ func (s *Service) get(id, versionID, stage string) (secret, secretVersion, error
 	}
 	switch {
 	case version == nil:
-		return secret{}, secretVersion{}, secretNotFound("secret value for " + missing)
+		return secretOutput{}, notFound("secret value for " + missing)
 	case stage != "" && !slices.Contains(version.stages, stage):
-		return secret{}, secretVersion{}, &awsjson.Error{
+		return secretOutput{}, &awsjson.Error{
 			Code: "InvalidRequestException", Message: "You provided a VersionStage that is not associated to the provided VersionId.",
 		}
 	}
-	return *found, version.copy(), nil
-}
-
-// describe returns a secret and the stages of each of its versions.
-func (s *Service) describe(id string) (secret, map[string][]string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found, err := s.find(id)
-	if err != nil {
-		return secret{}, nil, err
-	}
-	stages := map[string][]string{}
-	for id, version := range found.versions {
-		stages[id] = slices.Clone(version.stages)
-	}
-	return *found, stages, nil
+	return secretOutput{found.arn, found.name, version.id, version.value, slices.Clone(version.stages), epoch(version.created)}, nil
 }
 
 // find returns the secret with a name, an ARN, or an ARN without the six random characters at its
@@ -218,7 +211,7 @@ func (s *Service) find(id string) (*secret, error) {
 			return found, nil
 		}
 	}
-	return nil, secretNotFound("secret.")
+	return nil, notFound("secret.")
 }
 
 func isPartialARN(id, arn string) bool {
@@ -226,19 +219,11 @@ func isPartialARN(id, arn string) bool {
 	return strings.HasPrefix(id, "arn:") && dash == len(arn)-7 && arn[:dash] == id
 }
 
-func (v *secretVersion) copy() secretVersion {
-	c := *v
-	c.stages = slices.Clone(v.stages)
-	return c
-}
-
-func secretNotFound(what string) *awsjson.Error {
+func notFound(what string) *awsjson.Error {
 	return &awsjson.Error{Code: "ResourceNotFoundException", Message: "Secrets Manager can't find the specified " + what}
 }
 
-func secretExists() *awsjson.Error {
-	return &awsjson.Error{Code: "ResourceExistsException", Message: "A resource with the ID you requested already exists."}
-}
+var errExists = &awsjson.Error{Code: "ResourceExistsException", Message: "A resource with the ID you requested already exists."}
 
 // maxSecret is the limit of a secret's value in bytes, see
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html.
@@ -256,91 +241,63 @@ func (s *Service) Operations() awsjson.Operations {
 	}
 }
 
-type getSecretValueInput struct{ SecretId, VersionId, VersionStage string }
-
-type getSecretValueOutput struct {
-	ARN, Name, VersionId string
-	SecretString         *string `json:",omitempty"`
-	SecretBinary         []byte  `json:",omitempty"`
-	VersionStages        []string
-	CreatedDate          float64
-}
-
-func (s *Service) getSecretValue(_ context.Context, in getSecretValueInput) (any, error) {
-	stage := in.VersionStage
+func (s *Service) getSecretValue(_ context.Context, in struct{ SecretId, VersionId, VersionStage string }) (any, error) {
 	if in.VersionId == "" {
-		stage = cmp.Or(stage, current)
+		in.VersionStage = cmp.Or(in.VersionStage, current)
 	}
-	found, version, err := s.get(in.SecretId, in.VersionId, stage)
-	if err != nil {
-		return nil, err
-	}
-	return getSecretValueOutput{
-		ARN: found.arn, Name: found.name, VersionId: version.id, VersionStages: version.stages, CreatedDate: epoch(version.created),
-		SecretString: version.value.text, SecretBinary: version.value.binary,
-	}, nil
+	return s.get(in.SecretId, in.VersionId, in.VersionStage)
 }
 
 type putSecretValueInput struct {
 	SecretId, ClientRequestToken string
-	SecretString                 *string
-	SecretBinary                 []byte
-	VersionStages                []string
-}
-
-type putSecretValueOutput struct {
-	ARN, Name, VersionId string
-	VersionStages        []string
+	secretValue
+	VersionStages []string
 }
 
 func (s *Service) putSecretValue(_ context.Context, in putSecretValueInput) (any, error) {
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
-	stages := in.VersionStages
-	if len(stages) == 0 {
-		stages = []string{current}
+	if len(in.VersionStages) == 0 {
+		in.VersionStages = []string{current}
 	}
-	value := secretValue{text: in.SecretString, binary: in.SecretBinary}
-	found, version, err := s.put(in.SecretId, cmp.Or(in.ClientRequestToken, uuid.NewString()), value, stages)
-	if err != nil {
-		return nil, err
-	}
-	return putSecretValueOutput{ARN: found.arn, Name: found.name, VersionId: version.id, VersionStages: version.stages}, nil
+	return s.put(in.SecretId, cmp.Or(in.ClientRequestToken, uuid.NewString()), in.secretValue, in.VersionStages)
 }
 
-func (in putSecretValueInput) validate() error {
-	size := len(in.SecretBinary)
-	if in.SecretString != nil {
-		size = len(*in.SecretString)
+func (v secretValue) validate() error {
+	size, message := len(v.SecretBinary), ""
+	if v.SecretString != nil {
+		size = len(*v.SecretString)
 	}
 	switch {
-	case in.SecretString != nil && in.SecretBinary != nil:
-		return &awsjson.Error{Code: "InvalidParameterException", Message: "You can't specify both a binary secret value and a string secret value in the same secret."}
+	case v.SecretString != nil && v.SecretBinary != nil:
+		message = "You can't specify both a binary secret value and a string secret value in the same secret."
 	case size == 0:
-		return &awsjson.Error{Code: "InvalidParameterException", Message: "You must provide either SecretString or SecretBinary, and it must not be empty."}
+		message = "You must provide either SecretString or SecretBinary, and it must not be empty."
 	case size > maxSecret:
-		return &awsjson.Error{Code: "InvalidParameterException", Message: "The secret value is longer than 65536 bytes."}
+		message = "The secret value is longer than 65536 bytes."
+	default:
+		return nil
 	}
-	return nil
+	return &awsjson.Error{Code: "InvalidParameterException", Message: message}
 }
 
-type describeSecretInput struct{ SecretId string }
-
-type describeSecretOutput struct {
-	ARN, Name                    string
-	CreatedDate, LastChangedDate float64
-	VersionIdsToStages           map[string][]string
-}
-
-func (s *Service) describeSecret(_ context.Context, in describeSecretInput) (any, error) {
-	found, stages, err := s.describe(in.SecretId)
+func (s *Service) describeSecret(_ context.Context, in struct{ SecretId string }) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, err := s.find(in.SecretId)
 	if err != nil {
 		return nil, err
 	}
-	return describeSecretOutput{
-		ARN: found.arn, Name: found.name, CreatedDate: epoch(found.created), LastChangedDate: epoch(found.changed), VersionIdsToStages: stages,
-	}, nil
+	stages := map[string][]string{}
+	for id, version := range found.versions {
+		stages[id] = slices.Clone(version.stages)
+	}
+	return struct {
+		ARN, Name                    string
+		CreatedDate, LastChangedDate float64
+		VersionIdsToStages           map[string][]string
+	}{found.arn, found.name, epoch(found.created), epoch(found.changed), stages}, nil
 }
 
 // epoch returns a time as AWS JSON encodes it: seconds since 1970 with milliseconds as the
