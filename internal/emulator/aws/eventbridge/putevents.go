@@ -64,11 +64,6 @@ type putEventsEntry struct {
 	Time                       *float64 // seconds since the epoch
 }
 
-type putEventsOutput struct {
-	Entries          []Result
-	FailedEntryCount int
-}
-
 // putEvents follows AWS in failing entry by entry inside a successful call, and in accepting events
 // for a bus that does not exist: they are lost without an error, so the loss is at least warned of.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html.
@@ -77,7 +72,11 @@ func (s *Service) putEvents(_ context.Context, in putEventsInput) (any, error) {
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
-	out := putEventsOutput{Entries: make([]Result, len(in.Entries))}
+	var out struct {
+		Entries          []Result
+		FailedEntryCount int
+	}
+	out.Entries = make([]Result, len(in.Entries))
 	for i, raw := range in.Entries {
 		entry, failure := raw.check()
 		if failure == nil {
@@ -208,7 +207,7 @@ func busName(nameOrARN string) string {
 // isObject reports whether detail is one JSON object that is not nested too deeply.
 func isObject(detail string) bool {
 	raw := []byte(detail)
-	return json.Valid(raw) && bytes.TrimLeft(raw, " \t\r\n")[0] == '{' && levels(raw) <= maxDetailLevels
+	return json.Valid(raw) && bytes.TrimSpace(raw)[0] == '{' && levels(raw) <= maxDetailLevels
 }
 
 // levels returns the depth of the valid JSON in raw.

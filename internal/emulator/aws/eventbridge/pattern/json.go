@@ -3,6 +3,7 @@ package pattern
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 )
 
 // jsonKind is a kind of JSON value. True, false and null are one kind, literalKind.
@@ -37,61 +38,33 @@ func parseJSON(data []byte) (jsonValue, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(whole))
 	dec.UseNumber()
-	return readValue(dec)
+	return readValue(dec), nil
 }
 
-func readValue(dec *json.Decoder) (jsonValue, error) {
-	token, err := dec.Token()
-	if err != nil {
-		return jsonValue{}, err
-	}
+// readValue reads the next value of valid JSON, for which there are no errors.
+func readValue(dec *json.Decoder) jsonValue {
+	token, _ := dec.Token()
 	switch t := token.(type) {
 	case json.Delim:
+		n := jsonValue{kind: arrayKind}
 		if t == '{' {
-			return readObject(dec)
+			n.kind = objectKind
 		}
-		return readArray(dec)
+		for dec.More() {
+			if n.kind == objectKind {
+				n.keys = append(n.keys, readValue(dec).text)
+			}
+			n.members = append(n.members, readValue(dec))
+		}
+		_, _ = dec.Token() // the end
+		return n
 	case string:
-		return jsonValue{kind: stringKind, text: t}, nil
+		return jsonValue{kind: stringKind, text: t}
 	case json.Number:
-		return jsonValue{kind: numberKind, text: t.String()}, nil
+		return jsonValue{kind: numberKind, text: t.String()}
 	case bool:
-		if t {
-			return jsonValue{kind: literalKind, text: "true"}, nil
-		}
-		return jsonValue{kind: literalKind, text: "false"}, nil
+		return jsonValue{kind: literalKind, text: strconv.FormatBool(t)}
 	default:
-		return jsonValue{kind: literalKind, text: "null"}, nil
+		return jsonValue{kind: literalKind, text: "null"}
 	}
-}
-
-func readObject(dec *json.Decoder) (jsonValue, error) {
-	n := jsonValue{kind: objectKind}
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return jsonValue{}, err
-		}
-		key, _ := token.(string) // in valid JSON, which this is, a key is a string
-		member, err := readValue(dec)
-		if err != nil {
-			return jsonValue{}, err
-		}
-		n.keys, n.members = append(n.keys, key), append(n.members, member)
-	}
-	_, err := dec.Token()
-	return n, err
-}
-
-func readArray(dec *json.Decoder) (jsonValue, error) {
-	n := jsonValue{kind: arrayKind}
-	for dec.More() {
-		member, err := readValue(dec)
-		if err != nil {
-			return jsonValue{}, err
-		}
-		n.members = append(n.members, member)
-	}
-	_, err := dec.Token()
-	return n, err
 }

@@ -1,6 +1,9 @@
 package pattern
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // operand is the value that follows the name of an operator.
 type operand struct {
@@ -18,6 +21,15 @@ func (o operand) stringValue() (string, error) {
 		return "", o.errorf("must be a string, not %v", o.kind)
 	}
 	return o.text, nil
+}
+
+// onStrings compiles a string to compare strings with.
+func (o operand) onStrings(compare func(want string) func(string) bool) (matcher, error) {
+	want, err := o.stringValue()
+	if err != nil {
+		return nil, err
+	}
+	return onStrings(compare(want)), nil
 }
 
 // inner returns the only member of an object such as {"equals-ignore-case": "x"}.
@@ -129,12 +141,7 @@ func noneOf(o operand, compile func(operand) (matcher, error)) (matcher, error) 
 		excluded = append(excluded, excludes)
 	}
 	return func(v eventValue) bool {
-		for _, excludes := range excluded {
-			if excludes(v) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(excluded, func(excludes matcher) bool { return excludes(v) })
 	}, nil
 }
 
@@ -159,9 +166,5 @@ func excludedAffix(o operand) (matcher, error) {
 	if o.kind == stringKind && o.text == "" {
 		return nil, o.errorf("an empty string would exclude every string")
 	}
-	want, err := o.stringValue()
-	if err != nil {
-		return nil, err
-	}
-	return onStrings(affixFunc(o.operator, want, false)), nil
+	return o.onStrings(func(want string) func(string) bool { return affixFunc(o.operator, want, false) })
 }

@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/text/cases"
@@ -13,19 +14,13 @@ func onStrings(accept func(s string) bool) matcher {
 }
 
 func exactly(o operand) (matcher, error) {
-	want, err := o.stringValue()
-	if err != nil {
-		return nil, err
-	}
-	return onStrings(func(s string) bool { return s == want }), nil
+	return o.onStrings(func(want string) func(string) bool {
+		return func(s string) bool { return s == want }
+	})
 }
 
 func equalsIgnoreCase(o operand) (matcher, error) {
-	want, err := o.stringValue()
-	if err != nil {
-		return nil, err
-	}
-	return onStrings(foldCase(want).equals), nil
+	return o.onStrings(func(want string) func(string) bool { return foldCase(want).equals })
 }
 
 // affix compiles prefix and suffix, with a string or with an object such as {"equals-ignore-case":
@@ -42,11 +37,7 @@ func affix(o operand) (matcher, error) {
 			return nil, argument.errorf("%s can contain only equals-ignore-case", o.operator)
 		}
 	}
-	want, err := argument.stringValue()
-	if err != nil {
-		return nil, err
-	}
-	return onStrings(affixFunc(o.operator, want, ignoreCase)), nil
+	return argument.onStrings(func(want string) func(string) bool { return affixFunc(o.operator, want, ignoreCase) })
 }
 
 func affixFunc(operator, want string, ignoreCase bool) func(string) bool {
@@ -99,28 +90,29 @@ func (f folded) isPrefix(s string) bool {
 // other.
 func (f folded) cutPrefix(s string) (rest string, ok bool) {
 	for _, c := range f {
-		after, ok := strings.CutPrefix(s, c.lower)
-		if !ok {
-			if after, ok = strings.CutPrefix(s, c.upper); !ok {
-				return s, false
-			}
+		if s, ok = c.cut(s, strings.CutPrefix); !ok {
+			return s, false
 		}
-		s = after
 	}
 	return s, true
 }
 
 func (f folded) isSuffix(s string) bool {
-	for i := len(f) - 1; i >= 0; i-- {
-		before, ok := strings.CutSuffix(s, f[i].lower)
-		if !ok {
-			if before, ok = strings.CutSuffix(s, f[i].upper); !ok {
-				return false
-			}
+	for _, c := range slices.Backward(f) {
+		var ok bool
+		if s, ok = c.cut(s, strings.CutSuffix); !ok {
+			return false
 		}
-		s = before
 	}
 	return true
+}
+
+// cut cuts either spelling from an end of s.
+func (c spelling) cut(s string, cut func(s, affix string) (string, bool)) (string, bool) {
+	if rest, ok := cut(s, c.lower); ok {
+		return rest, true
+	}
+	return cut(s, c.upper)
 }
 
 // wildcard compiles a string in which * stands for any characters, \* for an asterisk and \\ for a

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -149,12 +150,7 @@ func (p path) findAll(values []json.RawMessage) json.RawMessage {
 }
 
 func (p path) hasWildcard() bool {
-	for _, s := range p {
-		if s.kind == all {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p, func(s segment) bool { return s.kind == all })
 }
 
 func member(value json.RawMessage, name string) json.RawMessage {

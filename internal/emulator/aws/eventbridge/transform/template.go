@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
 // inputTemplate is a parsed InputTemplate.
@@ -191,11 +193,11 @@ type eventVariables struct {
 func (v eventVariables) get(name string) (json.RawMessage, bool) {
 	switch name {
 	case ruleARN:
-		return quote(v.meta.RuleARN), true
+		return awsjson.Marshal(v.meta.RuleARN), true
 	case ruleName:
-		return quote(v.meta.RuleName), true
+		return awsjson.Marshal(v.meta.RuleName), true
 	case ingestionTime:
-		return quote(v.meta.IngestionTime.UTC().Format(time.RFC3339)), true
+		return awsjson.Marshal(v.meta.IngestionTime.UTC().Format(time.RFC3339)), true
 	case event:
 		return withoutDetail(v.envelope), true
 	case eventJSON:
@@ -203,14 +205,6 @@ func (v eventVariables) get(name string) (json.RawMessage, bool) {
 	default:
 		return v.paths[name].find(v.envelope)
 	}
-}
-
-func quote(s string) json.RawMessage {
-	b, err := json.Marshal(s)
-	if err != nil { // which never happens: every string can be marshaled
-		return json.RawMessage(`""`)
-	}
-	return b
 }
 
 // withoutDetail returns the value of <aws.events.event>, the envelope without its detail.
@@ -227,7 +221,7 @@ func withoutDetail(envelope json.RawMessage) json.RawMessage {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		out = append(append(append(out, quote(key)...), ':'), m.value...)
+		out = append(append(append(out, awsjson.Marshal(key)...), ':'), m.value...)
 	}
 	return append(out, '}')
 }
