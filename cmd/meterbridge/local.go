@@ -20,6 +20,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
@@ -110,12 +111,12 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 	if err != nil {
 		return err
 	}
-	stripe, err := openStripe(p, flags, console, injector.Stripe)
+	source, err := openStripe(p, flags, console, injector.Stripe)
 	if err != nil {
 		return err
 	}
-	defer stripe.close()
-	session := &session{flags: flags, console: console, bus: bus, stripe: stripe, injector: injector, outcomes: outcome.NewTracker()}
+	defer source.close()
+	session := &session{flags: flags, console: console, bus: bus, stripe: source, injector: injector, outcomes: outcome.NewTracker()}
 	session.secret = stripesig.Secret(cmp.Or(flags.signingSecret, "whsec_"+randomHex(24)))
 	if err := session.open(ctx, parameters); err != nil {
 		return err
@@ -254,7 +255,7 @@ func (s *session) settle(ctx context.Context) {
 func (s *session) deliver(ctx context.Context, sample sample) (status int, answer string, err error) {
 	const attempts, pause = 100, 100 * time.Millisecond
 	for attempt := range attempts {
-		status, answer, err = sample.send(ctx, s.webhook)
+		status, answer, err = stripe.Post(ctx, webhookClient, s.webhook, sample.contentType, sample.signature, sample.body)
 		if s.flags.faults == "" || err == nil && status < http.StatusInternalServerError {
 			break
 		}

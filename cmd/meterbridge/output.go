@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -63,6 +64,33 @@ func (b *bar) clear() {
 func (b *bar) finish() {
 	if b != nil {
 		_ = b.drawn.Finish()
+	}
+}
+
+// report prints what becomes of each item that a command works on: JSON for scripts, a line
+// otherwise. On a terminal there is also a bar, except in a dry run.
+type report struct {
+	out  io.Writer
+	json bool
+	bar  *bar
+}
+
+func (r *report) item(object any, line string) {
+	r.bar.clear()
+	if r.json {
+		writeJSON(r.out, object)
+	} else {
+		fmt.Fprintln(r.out, printable(line))
+	}
+}
+
+// end prints the counts.
+func (r *report) end(counts any, line string) {
+	r.bar.finish()
+	if r.json {
+		writeJSON(r.out, map[string]any{"counts": counts})
+	} else {
+		fmt.Fprintln(r.out, line)
 	}
 }
 

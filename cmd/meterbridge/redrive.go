@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,18 +86,18 @@ func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
 	if err != nil {
 		return err
 	}
-	report := newRedriveReport(p, flags)
+	report := &report{out: p.stdout, json: flags.json}
 	flags.opts.Report = report.letter
 	redriver, err := redrive.New(service, where, &flags.opts)
 	if err != nil {
 		return err
 	}
-	if report.screen != nil {
+	if screen := terminal(p); screen != nil && !flags.opts.DryRun {
 		total, _ := redriver.Pending(ctx) // if it is unknown, there is no bar
-		report.expect(total)
+		report.bar = newBar(screen, total, "letters")
 	}
 	counts, err := redriver.Run(ctx)
-	report.end(counts)
+	report.end(counts, redriveSummary(counts, flags.opts.DryRun))
 	return redriveResult(counts, err)
 }
 
@@ -129,47 +128,20 @@ func redriveResult(counts redrive.Counts, err error) error {
 	return nil
 }
 
-// redriveReport prints the outcome of each letter: JSON for scripts, a progress bar and the
-// failures on a terminal, a line for each letter otherwise. A dry run prints its lines on a
-// terminal too.
-type redriveReport struct {
-	out    io.Writer
-	screen io.Writer // where a bar can be drawn, or nil
-	bar    *bar
-	json   bool
-	dryRun bool
-}
-
-func newRedriveReport(p process, flags redriveFlags) *redriveReport {
-	r := &redriveReport{out: p.stdout, json: flags.json, dryRun: flags.opts.DryRun}
-	if !r.dryRun {
-		r.screen = terminal(p)
-	}
-	return r
-}
-
-// expect starts a bar for total letters.
-func (r *redriveReport) expect(total int) { r.bar = newBar(r.screen, total, "letters") }
-
 // letter reports one letter, except those that the flags did not select and, if there is a bar,
 // successes.
-func (r *redriveReport) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
+func (r *report) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
 	if outcome != redrive.Skipped && (r.json || r.bar == nil || outcome != redrive.Redriven) {
-		r.bar.clear()
-		r.print(l, outcome, err)
+		r.item(struct {
+			Outcome redrive.Outcome `json:"outcome"`
+			redrive.Letter
+			Error string `json:"error,omitempty"`
+		}{outcome, l, errorText(err)}, letterLine(l, outcome, err))
 	}
 	r.bar.add(1)
 }
 
-func (r *redriveReport) print(l redrive.Letter, outcome redrive.Outcome, err error) {
-	if r.json {
-		writeJSON(r.out, struct {
-			Outcome redrive.Outcome `json:"outcome"`
-			redrive.Letter
-			Error string `json:"error,omitempty"`
-		}{outcome, l, errorText(err)})
-		return
-	}
+func letterLine(l redrive.Letter, outcome redrive.Outcome, err error) string {
 	line := fmt.Sprintf("%-8s  %s  %s  %s", outcome, cmp.Or(l.EventID, "(no event)"), cmp.Or(l.Type, "(no type)"), l.Reason)
 	if l.Attempts > 0 {
 		line += fmt.Sprintf("  after %d attempts", l.Attempts)
@@ -180,20 +152,12 @@ func (r *redriveReport) print(l redrive.Letter, outcome redrive.Outcome, err err
 	if text := cmp.Or(errorText(err), l.LastError); text != "" {
 		line += ": " + text
 	}
-	fmt.Fprintln(r.out, printable(line))
+	return line
 }
 
-// end prints the counts.
-func (r *redriveReport) end(c redrive.Counts) {
-	r.bar.finish()
-	if r.json {
-		writeJSON(r.out, struct {
-			Counts redrive.Counts `json:"counts"`
-		}{c})
-		return
-	}
+func redriveSummary(c redrive.Counts, dryRun bool) string {
 	line := fmt.Sprintf("letters: %d seen, %d redriven", c.Seen, c.Redriven)
-	if r.dryRun {
+	if dryRun {
 		line = fmt.Sprintf("letters: %d seen, %d would be redriven", c.Seen, c.Matched)
 	}
 	for _, part := range []struct {
@@ -209,5 +173,5 @@ func (r *redriveReport) end(c redrive.Counts) {
 			line += fmt.Sprintf(", %d %s", part.n, part.text)
 		}
 	}
-	fmt.Fprintln(r.out, line)
+	return line
 }

@@ -75,8 +75,7 @@ func TestInterruptedRedriveLosesNothing(t *testing.T) {
 func TestBarReplacesTheLinesOfSuccesses(t *testing.T) {
 	t.Parallel()
 	var out, screen bytes.Buffer
-	r := &redriveReport{out: &out, screen: &screen}
-	r.expect(3)
+	r := &report{out: &out, bar: newBar(&screen, 3, "letters")}
 	for i, outcome := range []redrive.Outcome{redrive.Redriven, redrive.Failed, redrive.Skipped} {
 		var err error
 		if outcome == redrive.Failed {
@@ -84,7 +83,8 @@ func TestBarReplacesTheLinesOfSuccesses(t *testing.T) {
 		}
 		r.letter(redrive.Letter{EventID: fmt.Sprint("evt_", i), Type: "t", Reason: "r"}, outcome, err)
 	}
-	r.end(redrive.Counts{Seen: 3, Redriven: 1, Failed: 1, Skipped: 1})
+	counts := redrive.Counts{Seen: 3, Redriven: 1, Failed: 1, Skipped: 1}
+	r.end(counts, redriveSummary(counts, false))
 	want := "failed    evt_1  t  r: ?[31mno\nletters: 3 seen, 1 redriven, 1 skipped, 1 failed\n"
 	if got := out.String(); got != want {
 		t.Errorf("lines:\n%s\nwant:\n%s", got, want)

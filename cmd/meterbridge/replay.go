@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -92,14 +91,20 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 	if err != nil {
 		return err
 	}
-	report := newReplayReport(p, flags)
-	flags.opts.Report, flags.opts.Reached = report.event, report.reached
+	report, from := &report{out: p.stdout, json: flags.json}, flags.opts.From
+	if !flags.opts.DryRun { // the bar's unit is seconds of the window
+		report.bar = newBar(terminal(p), int(flags.opts.To.Sub(from).Seconds()), "listing")
+	}
+	flags.opts.Report = report.event
+	flags.opts.Reached = func(at time.Time) {
+		report.bar.set(int(at.Sub(from).Seconds()), "up to "+at.UTC().Format(time.DateTime))
+	}
 	work, err := reconcile.NewReplay(stripe, service, where, &flags.opts)
 	if err != nil {
 		return err
 	}
 	counts, err := work.Run(ctx)
-	report.end(counts)
+	report.end(counts, replaySummary(counts, flags.opts.DryRun))
 	return replayResult(counts, err)
 }
 
@@ -212,43 +217,8 @@ func replayResult(counts reconcile.Counts, err error) error {
 	return nil
 }
 
-// replayReport prints the missing events: JSON for scripts, otherwise a line for each. On a
-// terminal a bar shows how much of the window has been searched, except in a dry run.
-type replayReport struct {
-	out    io.Writer
-	json   bool
-	dryRun bool
-	from   time.Time
-	bar    *bar // its unit is seconds of the window
-}
-
-func newReplayReport(p process, flags replayFlags) *replayReport {
-	r := &replayReport{out: p.stdout, json: flags.json, dryRun: flags.opts.DryRun, from: flags.opts.From}
-	if !r.dryRun {
-		r.bar = newBar(terminal(p), int(flags.opts.To.Sub(r.from).Seconds()), "listing")
-	}
-	return r
-}
-
-// reached moves the bar to a time in the window.
-func (r *replayReport) reached(at time.Time) {
-	r.bar.set(int(at.Sub(r.from).Seconds()), "up to "+at.UTC().Format(time.DateTime))
-}
-
 // event reports one missing event.
-func (r *replayReport) event(e *v2events.Event, outcome reconcile.Outcome, err error) {
-	r.bar.clear()
-	if r.json {
-		writeJSON(r.out, struct {
-			Outcome reconcile.Outcome `json:"outcome"`
-			EventID string            `json:"event_id"`
-			Type    string            `json:"type"`
-			Context string            `json:"context,omitempty"`
-			Created time.Time         `json:"created"`
-			Error   string            `json:"error,omitempty"`
-		}{outcome, e.ID, e.Type, e.Context, e.Created, errorText(err)})
-		return
-	}
+func (r *report) event(e *v2events.Event, outcome reconcile.Outcome, err error) {
 	line := fmt.Sprintf("%-8s  %s  %s  of %s", outcome, e.ID, e.Type, e.Created.UTC().Format(time.RFC3339))
 	if e.Context != "" {
 		line += "  in " + e.Context
@@ -256,24 +226,23 @@ func (r *replayReport) event(e *v2events.Event, outcome reconcile.Outcome, err e
 	if err != nil {
 		line += ": " + err.Error()
 	}
-	fmt.Fprintln(r.out, printable(line))
+	r.item(struct {
+		Outcome reconcile.Outcome `json:"outcome"`
+		EventID string            `json:"event_id"`
+		Type    string            `json:"type"`
+		Context string            `json:"context,omitempty"`
+		Created time.Time         `json:"created"`
+		Error   string            `json:"error,omitempty"`
+	}{outcome, e.ID, e.Type, e.Context, e.Created, errorText(err)}, line)
 }
 
-// end prints the counts.
-func (r *replayReport) end(c reconcile.Counts) {
-	r.bar.finish()
-	if r.json {
-		writeJSON(r.out, struct {
-			Counts reconcile.Counts `json:"counts"`
-		}{c})
-		return
-	}
+func replaySummary(c reconcile.Counts, dryRun bool) string {
 	line := fmt.Sprintf("events: %d listed, %d missing", c.Listed, c.Missing)
-	if !r.dryRun {
+	if !dryRun {
 		line += fmt.Sprintf(", %d put on the bus", c.Put)
 	}
 	if c.Refused > 0 {
 		line += fmt.Sprintf(", %d refused", c.Refused)
 	}
-	fmt.Fprintln(r.out, line)
+	return line
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/config"
@@ -28,54 +26,30 @@ type sample struct {
 func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time, token func() string) ([]sample, error) {
 	var samples []sample
 	add := func(name string, want int, body []byte, signer stripesig.Secret, at time.Time) *sample {
-		samples = append(samples, sample{name, "application/json; charset=utf-8", body, signer.Sign(body, at), want})
+		samples = append(samples, sample{name, stripe.ContentType, body, signer.Sign(body, at), want})
 		return &samples[len(samples)-1]
 	}
-	known := func(s stripe.Sample) (stripe.Sample, error) {
-		s = s.Renew("evt_test_"+token(), now)
-		return s, sandbox.AddEvent(s.Full)
-	}
+	var thin json.RawMessage // of the last one
 	published := stripe.Samples()
-	for _, s := range published {
-		s, err := known(s)
-		if err != nil {
+	for i, s := range append(published, published[0]) {
+		s = s.Renew("evt_test_"+token(), now)
+		if err := sandbox.AddEvent(s.Full); err != nil {
 			return nil, fmt.Errorf("sample %s: %w", s.Name, err)
 		}
-		add("thin event "+s.Name, http.StatusOK, s.Thin, secret, now)
+		if thin = s.Thin; i < len(published) {
+			add("thin event "+s.Name, http.StatusOK, thin, secret, now)
+		}
 	}
-	first, err := known(published[0])
-	if err != nil {
-		return nil, fmt.Errorf("sample %s: %w", first.Name, err)
-	}
-	add("thin event as binary, which the gateway encodes in base64", http.StatusOK, first.Thin, secret, now).contentType = "application/octet-stream"
-	snapshot := stripe.RenewSnapshot("evt_"+token(), now)
-	add("v1 snapshot event", http.StatusOK, snapshot, secret, now)
-	add("forged: signed with another secret", http.StatusBadRequest, first.Thin, "whsec_forged", now)
-	add("stale: signed ten minutes ago", http.StatusBadRequest, first.Thin, secret, now.Add(-10*time.Minute))
-	add("malformed: genuine signature, truncated body", http.StatusBadRequest, first.Thin[:len(first.Thin)/2], secret, now)
+	add("thin event as binary, which the gateway encodes in base64", http.StatusOK, thin, secret, now).contentType = "application/octet-stream"
+	add("v1 snapshot event", http.StatusOK, stripe.RenewSnapshot("evt_"+token(), now), secret, now)
+	add("forged: signed with another secret", http.StatusBadRequest, thin, "whsec_forged", now)
+	add("stale: signed ten minutes ago", http.StatusBadRequest, thin, secret, now.Add(-10*time.Minute))
+	add("malformed: genuine signature, truncated body", http.StatusBadRequest, thin[:len(thin)/2], secret, now)
 	return samples, nil
 }
 
-// webhookClient delivers the samples.
+// webhookClient sends what Stripe would.
 var webhookClient = &http.Client{Transport: transport.New(0)}
-
-// send delivers the sample as Stripe would and returns the status and the body of the answer.
-func (s sample) send(ctx context.Context, url string) (int, string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(s.body))
-	if err != nil {
-		return 0, "", err
-	}
-	request.Header.Set("Content-Type", s.contentType)
-	request.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-	request.Header.Set(stripesig.Header, s.signature)
-	response, err := webhookClient.Do(request)
-	if err != nil {
-		return 0, "", err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
-	return response.StatusCode, strings.TrimSpace(string(answer)), err
-}
 
 // sendSamples delivers the samples one after the other and returns how many were answered with
 // another status than wanted.

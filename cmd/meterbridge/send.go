@@ -90,11 +90,11 @@ func runSend(ctx context.Context, p process, flags sendFlags) error {
 		if ctx.Err() != nil {
 			return &failure{fmt.Sprintf("interrupted after %d of %d", i, flags.count)}
 		}
-		d, err := s.next()
+		id, body, err := s.next()
 		if err != nil {
 			return err
 		}
-		if !s.send(ctx, d) {
+		if !s.send(ctx, id, body) {
 			wrong++
 		}
 	}
@@ -160,21 +160,16 @@ func readFile(name string) ([]byte, error) {
 	return body, nil
 }
 
-// delivery is a body to post, and the id to print for it.
-type delivery struct {
-	id   string
-	body []byte
-}
-
-func (s *sender) next() (delivery, error) {
+// next returns the next body to post, and the id to print for it.
+func (s *sender) next() (id string, body []byte, err error) {
 	if s.flags.file != "" {
 		var event struct{ ID string }
 		_ = json.Unmarshal(s.body, &event) // a body that is not an event is sent too, without an id
-		return delivery{event.ID, s.body}, nil
+		return event.ID, s.body, nil
 	}
-	id := cmp.Or(s.flags.id, "evt_test_"+randomHex(12))
-	body, err := thinEvent(id, s.flags.eventType, s.now())
-	return delivery{id, body}, err
+	id = cmp.Or(s.flags.id, "evt_test_"+randomHex(12))
+	body, err = thinEvent(id, s.flags.eventType, s.now())
+	return id, body, err
 }
 
 // thinEvent makes up an event. If Stripe has published an example of its type, the event is a copy
@@ -206,17 +201,16 @@ type answer struct {
 const deliveryTimeout = 30 * time.Second
 
 // send posts one delivery, prints the answer and reports whether it is the wanted one.
-func (s *sender) send(ctx context.Context, d delivery) bool {
+func (s *sender) send(ctx context.Context, id string, body []byte) bool {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
 	at := s.at
 	if at.IsZero() {
 		at = s.now().Add(-s.flags.age)
 	}
-	post := sample{contentType: "application/json; charset=utf-8", body: d.body, signature: s.secret.Sign(d.body, at)}
 	started := s.now()
-	status, body, err := post.send(ctx, s.flags.url)
-	s.print(answer{ID: d.id, Status: status, Body: body, Millis: s.now().Sub(started).Milliseconds(), Error: errorText(err)})
+	status, text, err := stripe.Post(ctx, webhookClient, s.flags.url, stripe.ContentType, s.secret.Sign(body, at), body)
+	s.print(answer{ID: id, Status: status, Body: text, Millis: s.now().Sub(started).Milliseconds(), Error: errorText(err)})
 	if s.flags.expect != 0 {
 		return err == nil && status == s.flags.expect
 	}

@@ -67,8 +67,8 @@ func (l *listeners) authorized(next http.Handler) http.Handler {
 	})
 }
 
-// environment returns the variables by which the functions reach the services.
-func (l *listeners) environment() map[string]string {
+// Environment returns the variables by which the functions, or AWS's own tools, reach the services.
+func (l *listeners) Environment() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL":      l.endpoint(),
 		"AWS_REGION":            target.Region,
@@ -80,11 +80,6 @@ func (l *listeners) environment() map[string]string {
 		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 		"AWS_CONFIG_FILE":             os.DevNull,
 	}
-}
-
-// AWS returns the environment variables with which AWS's own tools reach the services.
-func (l *listeners) AWS() []string {
-	return []string{"AWS_ENDPOINT_URL=" + l.endpoint(), "AWS_REGION=" + target.Region, "AWS_ACCESS_KEY_ID=" + l.accessKey, "AWS_SECRET_ACCESS_KEY=local"}
 }
 
 // URL returns the origin of the HTTP API routes.

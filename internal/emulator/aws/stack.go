@@ -101,7 +101,7 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 	s.queues = sqs.New(s.directory, &sqs.Options{Endpoint: s.endpoint(), Configure: s.options.Queue})
 	s.functions = lambda.New(s.directory, &lambda.Options{
 		Dir: folder, BuildDir: s.options.BuildDir, Prebuilt: s.options.Prebuilt,
-		Environment: s.environment(), Override: s.options.Environment,
+		Environment: s.Environment(), Override: s.options.Environment,
 	})
 	s.schedules = scheduler.New(s.directory)
 	s.buses = eventbridge.New(s.directory, s.schedules)

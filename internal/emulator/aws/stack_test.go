@@ -110,11 +110,7 @@ func (r *running) put(source, detail string) {
 
 // config configures the SDK as the stack's environment variables do.
 func (r *running) config() aws.Config {
-	env := map[string]string{}
-	for _, variable := range r.AWS() {
-		name, value, _ := strings.Cut(variable, "=")
-		env[name] = value
-	}
+	env := r.Environment()
 	config := sdktest.Config(env["AWS_ENDPOINT_URL"])
 	config.Region = env["AWS_REGION"]
 	config.Credentials = credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], "")

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
@@ -14,15 +16,13 @@ import (
 // AWS injects faults into a function's call of an AWS service. It is a value for
 // [aws.Options].Intercept.
 func (i *Injector) AWS(c awsjson.Call, next http.Handler) http.Handler {
-	switch c.Service {
-	case "events":
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { i.putEvents(c, next, w, r) })
-	case "secretsmanager":
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { i.secrets(c, next, w, r) })
-	case "dynamodb":
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { i.ledger(c, next, w, r) })
+	handle, found := map[string]func(awsjson.Call, http.Handler, http.ResponseWriter, *http.Request){
+		"events": i.putEvents, "secretsmanager": i.secrets, "dynamodb": i.ledger,
+	}[c.Service]
+	if !found {
+		return next
 	}
-	return next
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(c, next, w, r) })
 }
 
 func (i *Injector) secrets(c awsjson.Call, next http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -83,31 +83,15 @@ func readBody(r *http.Request) []byte {
 	return body
 }
 
-// An answer records what a handler answers.
-type answer struct {
-	status int
-	header http.Header
-	body   bytes.Buffer
-}
-
 // answerOf runs a handler and returns its answer.
-func answerOf(next http.Handler, r *http.Request) *answer {
-	a := &answer{status: http.StatusOK, header: http.Header{}}
-	next.ServeHTTP(a, r)
-	return a
+func answerOf(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	answer := httptest.NewRecorder()
+	next.ServeHTTP(answer, r)
+	return answer
 }
 
-func (a *answer) Header() http.Header { return a.header }
-
-func (a *answer) WriteHeader(status int) { a.status = status }
-
-func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
-
-// send sends the answer.
-func (a *answer) send(w http.ResponseWriter) {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(a.status)
-	w.Write(a.body.Bytes())
+func send(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	w.Write(answer.Body.Bytes())
 }

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -60,17 +61,16 @@ func New(opts *Options) (*Injector, error) {
 	if i.now == nil {
 		i.now = time.Now
 	}
-	all := All()
+	for _, f := range All() {
+		if slices.Contains(opts.Names, f.Name) {
+			f.share = cmp.Or(opts.Share, f.share)
+			i.faults[f.Name] = f
+		}
+	}
 	for _, name := range opts.Names {
-		at := slices.IndexFunc(all, func(f Fault) bool { return f.Name == name })
-		if at < 0 {
+		if i.faults[name].Name == "" {
 			return nil, fmt.Errorf("%w %q", ErrUnknown, name)
 		}
-		f := all[at]
-		if opts.Share > 0 {
-			f.share = opts.Share
-		}
-		i.faults[name] = f
 	}
 	return i, nil
 }

@@ -81,7 +81,7 @@ func (i *Injector) killAround(e entries, next http.Handler, w http.ResponseWrite
 		i.report(FunctionKill, "after PutEvents "+e.source, e.source, e.events...)
 		panic(http.ErrAbortHandler)
 	}
-	answer.send(w)
+	send(w, answer)
 }
 
 // failureCodes are EventBridge's codes for an entry that may succeed in another attempt:
@@ -108,11 +108,11 @@ func (i *Injector) putSome(e entries, next http.Handler, w http.ResponseWriter, 
 	i.report(EventsPartial, "PutEvents "+e.source, e.source, struck...)
 	if len(passed) > 0 {
 		answer := answerOf(next, withEntries(r, passed))
-		if answer.status != http.StatusOK {
-			answer.send(w)
+		if answer.Code != http.StatusOK {
+			send(w, answer)
 			return
 		}
-		merge(results, answer.body.Bytes())
+		merge(results, answer.Body.Bytes())
 	}
 	body, _ := json.Marshal(map[string]any{"Entries": results, "FailedEntryCount": failed(results)}) // strings and a number always encode
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")

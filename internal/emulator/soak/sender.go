@@ -1,11 +1,9 @@
 package soak
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -179,33 +177,13 @@ func (s *sender) start(ctx context.Context, body []byte, sign func() string, fin
 			if attempt > 0 {
 				s.inFlight <- struct{}{}
 			}
-			status := s.post(ctx, body, sign())
+			status, _, _ := stripe.Post(ctx, s.client, s.url, stripe.ContentType, sign(), body)
 			<-s.inFlight
 			if finished(status) || s.clock.Sleep(ctx, min(firstWait<<attempt, lastWait)) != nil {
 				return
 			}
 		}
 	})
-}
-
-// post makes one attempt and returns the status of the answer; 0 if there is none.
-func (s *sender) post(ctx context.Context, body []byte, signature string) int {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
-	if err != nil {
-		return 0
-	}
-	request.Header.Set("Content-Type", "application/json; charset=utf-8")
-	request.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-	if signature != "" {
-		request.Header.Set(stripesig.Header, signature)
-	}
-	response, err := s.client.Do(request)
-	if err != nil {
-		return 0
-	}
-	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
-	return response.StatusCode
 }
 
 func isSuccess(status int) bool { return status >= 200 && status <= 299 }

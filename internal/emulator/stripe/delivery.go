@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"syscall"
 	"time"
 
@@ -83,23 +84,38 @@ func (s *sender) ping(ctx context.Context, d *destination, payload []byte) {
 func (s *sender) send(ctx context.Context, d *destination, payload []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(payload))
-	if err != nil {
-		return fmt.Errorf("build request: %w", err)
-	}
-	r.Header.Set("Content-Type", "application/json; charset=utf-8")
-	r.Header.Set("User-Agent", "Meterbridge-Sandbox/1")
-	r.Header.Set(stripesig.Header, d.secret.Sign(payload, s.now()))
-	response, err := s.client.Do(r)
-	if err != nil {
+	status, _, err := Post(ctx, s.client, d.url, ContentType, d.secret.Sign(payload, s.now()), payload)
+	switch {
+	case status == 0:
 		return err
-	}
-	defer response.Body.Close()
-	_, _ = io.CopyN(io.Discard, response.Body, maxBody)
-	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return fmt.Errorf("endpoint answered %d", response.StatusCode)
+	case status < 200 || status > 299:
+		return fmt.Errorf("endpoint answered %d", status)
 	}
 	return nil
+}
+
+// ContentType is that of Stripe's requests to webhooks.
+const ContentType = "application/json; charset=utf-8"
+
+// Post makes one request to a webhook as Stripe does, and returns the status of the answer and the
+// first 4 KiB of its body. An empty signature is left out. The status is 0 if there is no answer.
+func Post(ctx context.Context, client *http.Client, url, contentType, signature string, payload []byte) (status int, answer string, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(payload))
+	if err != nil {
+		return 0, "", fmt.Errorf("build request: %w", err)
+	}
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+	if signature != "" {
+		r.Header.Set(stripesig.Header, signature)
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	return response.StatusCode, strings.TrimSpace(string(body)), err
 }
 
 // newDeliveryClient returns a client that connects to loopback addresses only. It checks the

@@ -28,6 +28,7 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -94,9 +95,7 @@ func (o *Options) orDefaults() Options {
 	filled := *o
 	filled.APIKeys = slices.Clone(o.APIKeys)
 	filled.DeliverySchedule = slices.Clone(o.DeliverySchedule)
-	if filled.Logger == nil {
-		filled.Logger = slog.New(slog.DiscardHandler)
-	}
+	filled.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if filled.Now == nil {
 		filled.Now = time.Now
 	}
@@ -212,20 +211,13 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"request_id", w.Header().Get("Request-Id"))
 	status, refused := fault.refuse(w, r)
 	if !refused {
-		var body []byte
-		status, body = s.answer(w, r)
+		body, err := s.serve(w, r)
+		if status = http.StatusOK; err != nil {
+			status, body = errorResponse(err, r)
+		}
 		fault.write(w, r, status, body)
 	}
 	s.opts.Answered(r, status)
-}
-
-// answer returns the status and body of the answer to r.
-func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request) (status int, body []byte) {
-	body, err := s.serve(w, r)
-	if err != nil {
-		return errorResponse(err, r)
-	}
-	return http.StatusOK, body
 }
 
 // serve checks the URL, the key, the rate limit and the parameters, in this order, before the
@@ -279,12 +271,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	}
 }

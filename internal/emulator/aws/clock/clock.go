@@ -55,10 +55,8 @@ func (c *Clock) Real(d time.Duration) time.Duration {
 
 // Sleep returns after d of the clock's time, or earlier, with the error of ctx, when ctx is done.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(c.Real(d))
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(c.Real(d)):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -114,12 +112,10 @@ func (c *Clock) FastForward(ctx context.Context, p Pending) error {
 // untilIdle returns when everything is idle; until then it calls meanwhile every few milliseconds.
 func (c *Clock) untilIdle(ctx context.Context, p Pending, meanwhile func()) error {
 	const interval = 10 * time.Millisecond
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
 	for !c.idle(p) {
 		meanwhile()
 		select {
-		case <-tick.C:
+		case <-time.After(interval):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -96,8 +96,6 @@ func (in *instance) run(address string) error {
 }
 
 func (in *instance) awaitReady(ctx context.Context) error {
-	timeout := time.NewTimer(initTimeout)
-	defer timeout.Stop()
 	select {
 	case <-in.ready:
 		return nil
@@ -105,7 +103,7 @@ func (in *instance) awaitReady(ctx context.Context) error {
 		return err
 	case <-in.exited:
 		return fmt.Errorf("%w: %s before it asked for work", ErrExited, in.cmd.ProcessState)
-	case <-timeout.C:
+	case <-time.After(initTimeout):
 		return fmt.Errorf("%w: no request for work within %s", ErrTimeout, initTimeout)
 	case <-ctx.Done():
 		return ctx.Err()
@@ -121,9 +119,7 @@ func (in *instance) invoke(ctx context.Context, payload []byte) ([]byte, error) 
 		payload:  payload,
 		done:     make(chan outcome, 1),
 	}
-	timeout := time.NewTimer(in.config.Timeout)
-	defer timeout.Stop()
-	next := in.next
+	timeout, next := time.After(in.config.Timeout), in.next
 	for {
 		select {
 		case next <- inv:
@@ -135,7 +131,7 @@ func (in *instance) invoke(ctx context.Context, payload []byte) ([]byte, error) 
 				return nil, errUnclaimed
 			}
 			return nil, fmt.Errorf("%w: %s", ErrExited, in.cmd.ProcessState)
-		case <-timeout.C:
+		case <-timeout:
 			return nil, fmt.Errorf("%w after %s", ErrTimeout, in.config.Timeout)
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -31,12 +31,10 @@ func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Du
 
 // await returns when ctx is done, wake is closed, or d of the clock's time has passed.
 func (q *Queue) await(ctx context.Context, wake <-chan struct{}, d time.Duration) {
-	timer := time.NewTimer(q.clock.Real(d))
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-wake:
-	case <-timer.C:
+	case <-time.After(q.clock.Real(d)):
 	}
 }
 
