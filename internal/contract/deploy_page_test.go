@@ -98,6 +98,10 @@ func TestDeployPageListsTheEnvironments(t *testing.T) {
 		if diff := cmp.Diff(environment.Parameters, got); err != nil || diff != "" {
 			t.Errorf("parameters of %s: samconfig.toml (-) and deploy.md (+): %v\n%s", name, err, diff)
 		}
+		reserves := fmt.Sprintf("In `%s`, `make deploy` also reserves %d instances for the webhook", name, environment.Reserve)
+		if strings.Contains(page, reserves) != (environment.Reserve > 0) {
+			t.Errorf("samconfig.toml reserves %d instances in %s, deploy.md differs", environment.Reserve, name)
+		}
 	}
 }
 

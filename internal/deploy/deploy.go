@@ -51,7 +51,8 @@ func (d *Deployment) Plan(ctx context.Context) (Parameters, error) {
 	d.warnOfFlight(template)
 	if d.AWS == nil {
 		d.say("The AWS CLI is not installed, so nothing was checked in the account: neither whether something of the same name is in the way nor the Lambda quota.")
-		return d.withoutQuota(parameters, deployed), nil
+		d.withoutQuota(parameters)
+		return parameters, nil
 	}
 	if err := d.findObstacles(ctx, template, deployed); err != nil {
 		return nil, err
@@ -154,49 +155,47 @@ const reserved = "WebhookReservedConcurrency"
 // none: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html.
 const leastUnreserved = 100
 
-// reserveConcurrency takes back a reservation that the account's quota does not allow, because
-// Lambda would refuse it and CloudFormation would roll the deployment back.
+// reserveConcurrency decides what the webhook reserves. What the account's quota does not allow is
+// not asked for, because Lambda would refuse it and CloudFormation would roll the deployment back.
 func (d *Deployment) reserveConcurrency(ctx context.Context, parameters Parameters, deployed stack) Parameters {
 	held := deployed.concurrency()
-	wanted, given := held, false
-	if value, ok := parameters[reserved]; ok {
-		number, err := strconv.Atoi(value)
-		wanted, given = number, err == nil
+	wanted := held
+	if value, given := parameters[reserved]; given {
+		wanted, _ = strconv.Atoi(value) // the template accepts nothing but numbers
+	} else if d.Environment.Reserve > 0 {
+		wanted = d.Environment.Reserve
 	}
 	quota, unreserved, err := d.quota(ctx)
 	switch {
 	case err != nil:
 		d.say("Lambda's concurrency quota could not be read (%v).", err)
-		return d.withoutQuota(parameters, deployed)
+		d.withoutQuota(parameters)
+		return parameters
 	case wanted == 0:
 		d.say("Lambda concurrency: none is reserved for the webhook. The account's quota is %d, of which %d are unreserved.", quota, unreserved)
-	case !given || wanted <= held:
+	case wanted <= held:
 		d.say("Lambda concurrency: %d stay reserved for the webhook. The account's quota is %d, of which %d are unreserved.", wanted, quota, unreserved)
 	case unreserved+held-wanted >= leastUnreserved:
 		d.say("Lambda concurrency: %d are reserved for the webhook. That leaves %d of the account's quota of %d unreserved.", wanted, unreserved+held-wanted, quota)
 	default:
-		d.say("Lambda concurrency: %s=%d was not applied and stays at %d. The account's quota is %d, of which %d are unreserved, and Lambda keeps %d of them unreserved.\n"+
-			"To reserve it, request an increase of the quota \"Concurrent executions\" of Lambda.", reserved, wanted, held, quota, unreserved, leastUnreserved)
-		return parameters.With(Parameters{reserved: strconv.Itoa(held)})
+		d.say("Lambda concurrency: %d are not reserved for the webhook; it keeps %d. The account's quota is %d, of which %d are unreserved, and Lambda keeps %d of them unreserved.\n"+
+			"To reserve more, request an increase of the quota \"Concurrent executions\" of Lambda.", wanted, held, quota, unreserved, leastUnreserved)
+		wanted = held
 	}
-	return parameters
+	if _, given := parameters[reserved]; !given && wanted == held {
+		return parameters
+	}
+	return parameters.With(Parameters{reserved: strconv.Itoa(wanted)})
 }
 
-// withoutQuota leaves out a reservation that comes from samconfig.toml, so that the stack keeps
-// what it has. One that was typed is passed on.
-func (d *Deployment) withoutQuota(parameters Parameters, deployed stack) Parameters {
-	wanted, ok := parameters[reserved]
-	if !ok || wanted == "0" || wanted == strconv.Itoa(deployed.concurrency()) {
-		return parameters
+// withoutQuota says what follows if the quota is not known: only what was asked for by name is
+// passed on.
+func (d *Deployment) withoutQuota(parameters Parameters) {
+	if value, given := parameters[reserved]; given && value != "0" {
+		d.say("%s=%s was not compared with the account's quota. If that leaves fewer than %d unreserved, the deployment is rolled back.", reserved, value, leastUnreserved)
+	} else if !given && d.Environment.Reserve > 0 {
+		d.say("%d would be reserved for the webhook, but the account's quota may not allow it: the stack keeps what it reserves now.", d.Environment.Reserve)
 	}
-	if _, typed := d.Overrides[reserved]; typed {
-		d.say("%s=%s was not compared with the account's quota. If that leaves fewer than %d unreserved, the deployment is rolled back.", reserved, wanted, leastUnreserved)
-		return parameters
-	}
-	d.say("%s=%s of samconfig.toml is left out, because the account's quota may not allow it: the stack keeps what it reserves now.", reserved, wanted)
-	parameters = parameters.With(nil)
-	delete(parameters, reserved)
-	return parameters
 }
 
 // quota returns the account's concurrency and how much of it no function reserves.

@@ -24,6 +24,7 @@ type account struct {
 	exists     []string          // services and names of resources that exist, in the stack or outside
 	quota      string            // what get-account-settings prints; empty: 1000 1000
 	denied     string            // a service that the account may not call
+	wish       int               // concurrency that the environment asks for
 	deleted    bool              // whether delete-stack was called
 }
 
@@ -64,6 +65,14 @@ func (a *account) aws(_ context.Context, arguments ...string) ([]byte, error) {
 	return nil, errors.New("An error occurred (ResourceNotFoundException) when calling an operation: there is none")
 }
 
+// reserve returns the reservation that the environment asks for.
+func (a *account) reserve() int {
+	if a == nil {
+		return 50
+	}
+	return a.wish
+}
+
 // plan plans a deployment of template.yaml and returns the parameters, what was said, and the
 // error.
 func plan(t *testing.T, a *account, environment, overrides deploy.Parameters) (deploy.Parameters, string, error) {
@@ -74,7 +83,7 @@ func plan(t *testing.T, a *account, environment, overrides deploy.Parameters) (d
 	}
 	var out strings.Builder
 	d := &deploy.Deployment{
-		Environment: deploy.Environment{Name: "default", Stack: "meterbridge", Parameters: environment},
+		Environment: deploy.Environment{Name: "default", Stack: "meterbridge", Parameters: environment, Reserve: a.reserve()},
 		Overrides:   overrides, Template: template, Region: "us-east-1", Out: &out,
 	}
 	if a != nil {
@@ -271,28 +280,36 @@ func TestConcurrencyIsReservedOnlyWhereTheQuotaAllowsIt(t *testing.T) {
 	for name, test := range map[string]struct {
 		quota string
 		held  string // by the deployed stack; empty: no stack
-		ask   deploy.Parameters
+		wish  int    // of the environment
+		typed string // on the command line
 		want  string // value that is passed on; empty: none is
 		said  string
 	}{
 		"nothing asked":           {quota: "1000 900", said: "none is reserved for the webhook. The account's quota is 1000, of which 900"},
-		"exactly 100 remain":      {quota: "150 150", ask: deploy.Parameters{reserved: "50"}, want: "50", said: "leaves 100 of the account's quota of 150"},
-		"99 remain":               {quota: "149 149", ask: deploy.Parameters{reserved: "50"}, want: "0", said: "was not applied and stays at 0"},
-		"a new account":           {quota: "10 10", ask: deploy.Parameters{reserved: "50"}, want: "0", said: "The account's quota is 10"},
-		"others reserve the rest": {quota: "1000 120", ask: deploy.Parameters{reserved: "50"}, want: "0", said: "of which 120 are unreserved"},
-		"the stack's own counts":  {quota: "200 120", held: "50", ask: deploy.Parameters{reserved: "70"}, want: "70", said: "leaves 100"},
-		"more than it holds":      {quota: "200 120", held: "50", ask: deploy.Parameters{reserved: "71"}, want: "50", said: "stays at 50"},
-		"what it holds stays":     {quota: "100 20", held: "50", ask: deploy.Parameters{reserved: "50"}, want: "50", said: "50 stay reserved"},
-		"it gives some back":      {quota: "100 20", held: "50", ask: deploy.Parameters{reserved: "10"}, want: "10", said: "10 stay reserved"},
+		"exactly 100 remain":      {quota: "150 150", wish: 50, want: "50", said: "leaves 100 of the account's quota of 150"},
+		"99 remain":               {quota: "149 149", wish: 50, said: "50 are not reserved for the webhook; it keeps 0"},
+		"typed, and 99 remain":    {quota: "149 149", typed: "50", want: "0", said: "50 are not reserved for the webhook; it keeps 0"},
+		"typed wins":              {quota: "1000 1000", wish: 50, typed: "20", want: "20", said: "20 are reserved"},
+		"none, typed":             {quota: "1000 1000", wish: 50, typed: "0", want: "0", said: "none is reserved"},
+		"a new account":           {quota: "10 10", wish: 50, said: "The account's quota is 10"},
+		"others reserve the rest": {quota: "1000 120", wish: 50, said: "of which 120 are unreserved"},
+		"the stack's own counts":  {quota: "200 120", held: "50", wish: 70, want: "70", said: "leaves 100"},
+		"more than it holds":      {quota: "200 120", held: "50", wish: 71, said: "it keeps 50"},
+		"what it holds stays":     {quota: "100 20", held: "50", wish: 50, said: "50 stay reserved"},
+		"it gives some back":      {quota: "100 20", held: "50", typed: "10", want: "10", said: "10 stay reserved"},
 		"not asked, and kept":     {quota: "100 20", held: "50", said: "50 stay reserved"},
-		"no answer":               {quota: "nonsense", ask: deploy.Parameters{reserved: "50"}, said: "quota could not be read"},
+		"no answer":               {quota: "nonsense", wish: 50, said: "quota could not be read"},
 	} {
-		a := &account{quota: test.quota}
+		a := &account{quota: test.quota, wish: test.wish}
 		if test.held != "" {
 			a.status, a.parameters = "UPDATE_COMPLETE", map[string]string{reserved: test.held}
 			a.bus, a.exists = "meterbridge", []string{"events meterbridge"}
 		}
-		got, said, err := plan(t, a, test.ask, nil)
+		typed := deploy.Parameters{}
+		if test.typed != "" {
+			typed[reserved] = test.typed
+		}
+		got, said, err := plan(t, a, nil, typed)
 		if err != nil || got[reserved] != test.want || !strings.Contains(said, test.said) {
 			t.Errorf("%s: passed %q and said %q (%v), want %q and %q", name, got[reserved], said, err, test.want, test.said)
 		}
@@ -305,22 +322,22 @@ const reserved = "WebhookReservedConcurrency"
 // not checked.
 func TestWhatWasNotCheckedIsSaid(t *testing.T) {
 	t.Parallel()
-	asked, typed := deploy.Parameters{reserved: "50"}, deploy.Parameters{reserved: "60"}
+	typed := deploy.Parameters{reserved: "60"}
 	for name, test := range map[string]struct {
 		account   *account
 		overrides deploy.Parameters
 		want      string
 		said      []string
 	}{
-		"no AWS CLI":          {nil, nil, "", []string{"The AWS CLI is not installed", "left out"}},
+		"no AWS CLI":          {nil, nil, "", []string{"The AWS CLI is not installed", "50 would be reserved for the webhook, but the account's quota may not allow it"}},
 		"no AWS CLI, typed":   {nil, typed, "60", []string{"not compared with the account's quota"}},
-		"no Lambda":           {&account{denied: "lambda"}, nil, "", []string{"quota could not be read (An error occurred (AccessDenied", "left out"}},
-		"no EventBridge":      {&account{denied: "events"}, nil, "50", []string{"not checked whether AWS::Events::EventBus meterbridge is in the way"}},
-		"no CloudFormation":   {&account{denied: "cloudformation"}, nil, "50", []string{"stack meterbridge could not be looked up"}},
-		"no log deliveries":   {&account{denied: "logs"}, nil, "50", []string{"AWS::Logs::LogGroup /aws/vendedlogs/", "AWS::Logs::DeliverySource meterbridge-bus-errors"}},
-		"everything is there": {&account{}, nil, "50", nil},
+		"no Lambda":           {&account{wish: 50, denied: "lambda"}, nil, "", []string{"quota could not be read (An error occurred (AccessDenied", "50 would be reserved"}},
+		"no EventBridge":      {&account{wish: 50, denied: "events"}, nil, "50", []string{"not checked whether AWS::Events::EventBus meterbridge is in the way"}},
+		"no CloudFormation":   {&account{wish: 50, denied: "cloudformation"}, nil, "50", []string{"stack meterbridge could not be looked up"}},
+		"no log deliveries":   {&account{wish: 50, denied: "logs"}, nil, "50", []string{"AWS::Logs::LogGroup /aws/vendedlogs/", "AWS::Logs::DeliverySource meterbridge-bus-errors"}},
+		"everything is there": {&account{wish: 50}, nil, "50", nil},
 	} {
-		got, said, err := plan(t, test.account, asked, test.overrides)
+		got, said, err := plan(t, test.account, nil, test.overrides)
 		if err != nil || got[reserved] != test.want {
 			t.Errorf("%s: passed %q (%v), want %q", name, got[reserved], err, test.want)
 		}

@@ -3,6 +3,7 @@ package deploy
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,10 +17,11 @@ type Environment struct {
 	Region     string     // empty: that of the AWS profile
 	Profile    string     // empty: the default profile
 	Parameters Parameters // parameter_overrides
+	Reserve    int        // concurrency to reserve for the webhook where the account's quota allows it; 0 is none
 }
 
 // ReadEnvironment reads an environment from the text of a samconfig.toml, as SAM does: the settings
-// of the command deploy win over the global ones.
+// of the command deploy win over the global ones. SAM ignores those of make_deploy.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 //
 // The error says what the file lacks or which setting could not be read.
@@ -32,24 +34,41 @@ func ReadEnvironment(samconfig []byte, name string) (Environment, error) {
 	if !ok {
 		return Environment{}, fmt.Errorf("samconfig.toml has no environment %s; it has %s", name, strings.Join(environments(file), ", "))
 	}
-	settings := map[string]any{}
-	for _, command := range []string{"global", "deploy"} {
-		section, _ := commands[command].(map[string]any)
-		parameters, _ := section["parameters"].(map[string]any)
-		for key, value := range parameters {
-			settings[key] = value
-		}
-	}
+	settings := parametersOf(commands, "global").with(parametersOf(commands, "deploy"))
 	text := func(key string) string { value, _ := settings[key].(string); return value }
 	e := Environment{Name: name, Stack: text("stack_name"), Region: text("region"), Profile: text("profile")}
 	if e.Stack == "" {
 		return Environment{}, fmt.Errorf("environment %s of samconfig.toml has no stack_name", name)
+	}
+	for key, value := range parametersOf(commands, "make_deploy") {
+		reserve, ok := value.(int64)
+		if key != "webhook_reserved_concurrency" || !ok || reserve < 0 {
+			return Environment{}, fmt.Errorf("environment %s of samconfig.toml: make_deploy: %s = %v is not webhook_reserved_concurrency with a number", name, key, value)
+		}
+		e.Reserve = int(reserve)
 	}
 	var err error
 	if e.Parameters, err = overrides(settings["parameter_overrides"]); err != nil {
 		return Environment{}, fmt.Errorf("environment %s of samconfig.toml: parameter_overrides: %w", name, err)
 	}
 	return e, nil
+}
+
+type settings map[string]any
+
+// parametersOf returns the settings of a command.
+func parametersOf(commands map[string]any, command string) settings {
+	section, _ := commands[command].(map[string]any)
+	parameters, _ := section["parameters"].(map[string]any)
+	return parameters
+}
+
+// with returns these settings and others, which win.
+func (s settings) with(others settings) settings {
+	merged := settings{}
+	maps.Copy(merged, s)
+	maps.Copy(merged, others)
+	return merged
 }
 
 func environments(file map[string]any) (names []string) {

@@ -38,10 +38,12 @@ func TestSettingsOfDeployWinOverGlobalOnes(t *testing.T) {
 		[a.deploy.parameters]
 		stack_name = "own"
 		profile = "p"
+		[a.make_deploy.parameters]
+		webhook_reserved_concurrency = 50
 		[b.global.parameters]
 		stack_name = "b"`
 	got, err := deploy.ReadEnvironment([]byte(file), "a")
-	want := deploy.Environment{Name: "a", Stack: "own", Region: "eu-west-1", Profile: "p", Parameters: deploy.Parameters{"ArchiveDays": "1"}}
+	want := deploy.Environment{Name: "a", Stack: "own", Region: "eu-west-1", Profile: "p", Parameters: deploy.Parameters{"ArchiveDays": "1"}, Reserve: 50}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
@@ -56,6 +58,7 @@ func TestUnusableEnvironmentsAreExplained(t *testing.T) {
 		"[e.global.parameters]\nstack_name = \"s\"\nparameter_overrides = \"file://p.json\"": "file://p.json is a reference to a file",
 		"[e.global.parameters]\nstack_name = \"s\"\nparameter_overrides = 7":                 "want a text, a list or a table",
 		"[e.global.parameters\n": "read samconfig.toml",
+		"[e.global.parameters]\nstack_name = \"s\"\n[e.make_deploy.parameters]\nwebhook_reserved_concurency = 50": "webhook_reserved_concurency = 50 is not webhook_reserved_concurrency with a number",
 	} {
 		if got, err := deploy.ReadEnvironment([]byte(file), "e"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\ngave %+v, %v, want an error with %q", file, got, err, want)
