@@ -76,8 +76,14 @@ func read() (*deploy.Deployment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PARAMETERS: %w", err)
 	}
+	// The AWS CLI reads AWS_REGION, but its first version and the SAM CLI only AWS_DEFAULT_REGION.
+	exported := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	if exported != "" {
+		os.Setenv("AWS_REGION", exported)
+		os.Setenv("AWS_DEFAULT_REGION", exported)
+	}
 	aws := deploy.FindAWS(environment.Region, environment.Profile)
-	region := cmp.Or(environment.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	region := cmp.Or(environment.Region, exported)
 	if region == "" && aws != nil {
 		out, _ := aws(context.Background(), "configure", "get", "region")
 		region = strings.TrimSpace(string(out))

@@ -16,8 +16,9 @@ import (
 
 const root = "../.."
 
-// fakeSAM records its arguments, one call per line.
+// fakeSAM records its arguments, one call per line, and prints the region that it would use.
 const fakeSAM = `#!/bin/sh
+echo "sam in $AWS_DEFAULT_REGION"
 for argument in "$@"; do printf '%s\t' "$argument" >>"$RECORD"; done
 echo >>"$RECORD"
 `
@@ -25,7 +26,8 @@ echo >>"$RECORD"
 // fakeAWS has an account with the quota of a new one, in which no stack and no bus exists.
 const fakeAWS = `#!/bin/sh
 case "$1 $2" in
-"sts get-caller-identity") echo 123456789012 ;;
+"sts get-caller-identity") echo 123456789012; echo "$AWS_REGION" >>"$RECORD.sts" ;;
+"configure get") echo cn-north-1 ;;
 "cloudformation describe-stacks") echo "Stack with id x does not exist" >&2; exit 254 ;;
 "logs describe-log-groups" | "cloudwatch list-dashboards") echo ;;
 "lambda get-account-settings") echo "10 10" ;;
@@ -123,6 +125,37 @@ func TestMakeDeployReadsAnExportedEnvironment(t *testing.T) {
 	commands, output, err := makeDeploy(t, nil, "ENVIRONMENT=staging")
 	if err != nil || len(commands) != 2 || commands[1][2] != "staging" || !slices.Contains(commands[1], "KeepData=Delete") {
 		t.Errorf("%v, sam was called with %q, want staging with its parameters:\n%s", err, commands, output)
+	}
+}
+
+// The SAM CLI reads only AWS_DEFAULT_REGION, and where both are exported the AWS CLI prefers AWS_REGION.
+func TestMakeDeployGivesSAMTheExportedRegion(t *testing.T) {
+	t.Parallel()
+	for region, variables := range map[string][]string{
+		"eu-west-1": {"AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION="},
+		"eu-west-2": {"AWS_REGION=", "AWS_DEFAULT_REGION=eu-west-2"},
+		"eu-west-3": {"AWS_REGION=eu-west-3", "AWS_DEFAULT_REGION=us-east-1"},
+	} {
+		_, output, err := makeDeploy(t, nil, variables...)
+		if err != nil || strings.Count(output, "sam in "+region) != 2 || !strings.Contains(output, "region "+region) {
+			t.Errorf("%v: %v, want sam in %s:\n%s", variables, err, region, output)
+		}
+	}
+}
+
+// Credentials of China or GovCloud are unknown in the other partitions.
+func TestCredentialsAreCheckedInTheirOwnPartition(t *testing.T) {
+	t.Parallel()
+	for region, variables := range map[string][]string{
+		"us-gov-west-1": {"AWS_REGION=", "AWS_DEFAULT_REGION=us-gov-west-1"},
+		"cn-north-1":    {"AWS_REGION=", "AWS_DEFAULT_REGION="}, // that of the profile
+	} {
+		asked := filepath.Join(t.TempDir(), "record")
+		_, output, err := makeDeploy(t, nil, append(variables, "RECORD="+asked)...)
+		got, _ := os.ReadFile(asked + ".sts")
+		if err != nil || strings.TrimSpace(string(got)) != region {
+			t.Errorf("%v: %v, credentials were checked in %q, want %s:\n%s", variables, err, got, region, output)
+		}
 	}
 }
 
