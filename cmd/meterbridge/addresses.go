@@ -11,8 +11,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
-// ruleDeadLetterQueueURL names an environment variable that no function reads, so config does not
-// have it.
+// ruleDeadLetterQueueURL is not in config, because no function reads the variable.
 const ruleDeadLetterQueueURL = "RULE_DEAD_LETTER_QUEUE_URL"
 
 // addressHelp ends the help of each command that works on a deployed stack.

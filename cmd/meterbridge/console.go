@@ -72,8 +72,7 @@ func (c *console) Observe(step activity.Step) {
 	}
 }
 
-// building prints at most one line of a function's build every few seconds, to show that a long one
-// makes progress.
+// building prints a line of a function's build every few seconds, to show progress.
 func (c *console) building(step activity.Step) {
 	const interval = 3 * time.Second
 	c.mu.Lock()
@@ -108,8 +107,7 @@ func (c *console) faulted(step activity.Step) {
 	c.event(step.Time, id, "fault", "%s: %s%s", step.Name, step.Text, more)
 }
 
-// logged prints a function's log if the user asked for it, or while the stack starts, when it
-// explains a failure.
+// logged prints a function's log if the user asked for it, or while the stack starts.
 func (c *console) logged(step activity.Step) {
 	c.mu.Lock()
 	show := c.verbose || !c.started

@@ -94,8 +94,7 @@ func newLocal(p process) *cobra.Command {
 	return command
 }
 
-// runLocal starts the stack, sends the samples, and stays up until ctx ends or, with --once, until
-// the stack is idle.
+// runLocal runs the stack until ctx ends or, with --once, until it has processed the samples.
 func runLocal(ctx context.Context, p process, flags localFlags) error {
 	parameters, err := flags.check(p)
 	if err != nil {
@@ -220,8 +219,7 @@ func (s *session) options(parameters map[string]string) *aws.Options {
 	return options
 }
 
-// run sends the samples. With --once it then checks their outcome; otherwise it waits until ctx
-// ends.
+// run sends the samples and checks their outcome; without --once it waits until ctx ends.
 func (s *session) run(ctx context.Context) error {
 	wrong := s.sendSamples(ctx)
 	if !s.flags.once {
@@ -242,16 +240,14 @@ func (s *session) run(ctx context.Context) error {
 	return nil
 }
 
-// settle waits up to 3 seconds for the samples to be processed, so that their lines come before
-// what is printed next.
+// settle waits up to 3 seconds for the samples, so that their lines come before what follows.
 func (s *session) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	_ = s.stack.WaitIdle(ctx)
 }
 
-// deliver sends a sample. With faults it sends it again until the webhook itself answers, since
-// faults answer with a 5xx or not at all.
+// deliver sends a sample. With faults it does so until the webhook itself answers, not with a 5xx.
 func (s *session) deliver(ctx context.Context, sample sample) (status int, answer string, err error) {
 	const attempts, pause = 100, 100 * time.Millisecond
 	for attempt := range attempts {

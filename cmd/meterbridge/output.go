@@ -24,12 +24,10 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// bar is a progress bar on a terminal. A nil bar does nothing, and one that cannot be drawn is no
-// reason to stop.
+// bar is a progress bar on a terminal. A nil bar does nothing; drawing errors are ignored.
 type bar struct{ drawn *progressbar.ProgressBar }
 
-// newBar returns a bar of total steps, or nil if there is no screen to draw it on or nothing to
-// count.
+// newBar returns a bar of total steps, or nil without a screen or anything to count.
 func newBar(screen io.Writer, total int, unit string) *bar {
 	if screen == nil || total <= 0 {
 		return nil

@@ -48,8 +48,7 @@ const redriveExamples = `  sam list stack-outputs --stack-name meterbridge --out
   meterbridge redrive --outputs outputs.json --rate 15
   meterbridge redrive --outputs outputs.json --dry-run --json | jq -r 'select(.event_id).reason' | sort | uniq -c`
 
-// defaultRate, in events a second, leaves more than half of Stripe's 25 requests a second to live
-// traffic.
+// defaultRate, in events a second, leaves live traffic most of Stripe's 25 requests.
 const defaultRate = 10
 
 func newRedrive(p process) *cobra.Command {
@@ -101,8 +100,7 @@ func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
 	return redriveResult(counts, err)
 }
 
-// needForRedrive returns an error that names the missing addresses. One of the two queues of dead
-// letters is enough.
+// needForRedrive names the missing addresses. One queue of dead letters is enough.
 func needForRedrive(where stack.Addresses) error {
 	if where.RuleDeadLetters != "" {
 		return need(where, addressQueue, addressBus)
@@ -128,8 +126,7 @@ func redriveResult(counts redrive.Counts, err error) error {
 	return nil
 }
 
-// letter reports one letter, except those that the flags did not select and, if there is a bar,
-// successes.
+// letter reports a letter that the flags select; if there is a bar, not a success.
 func (r *report) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
 	if outcome != redrive.Skipped && (r.json || r.bar == nil || outcome != redrive.Redriven) {
 		r.item(struct {

@@ -179,8 +179,7 @@ func envList(p process, name string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// stripeClient returns a client, limited to perSecond requests a second, for the key and the origin
-// in the environment.
+// stripeClient returns a client with the key and origin in the environment, and a rate limit.
 func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 	key, _ := p.env("STRIPE_API_KEY")
 	if key == "" {

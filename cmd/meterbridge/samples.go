@@ -51,8 +51,7 @@ func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time,
 // webhookClient sends what Stripe would.
 var webhookClient = &http.Client{Transport: transport.New(0)}
 
-// sendSamples delivers the samples one after the other and returns how many were answered with
-// another status than wanted.
+// sendSamples delivers the samples in order and returns how many had another answer than wanted.
 func (s *session) sendSamples(ctx context.Context) (wrong int) {
 	if s.flags.noSamples {
 		return 0

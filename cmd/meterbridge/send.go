@@ -172,8 +172,7 @@ func (s *sender) next() (id string, body []byte, err error) {
 	return id, body, err
 }
 
-// thinEvent makes up an event. If Stripe has published an example of its type, the event is a copy
-// with another id and time.
+// thinEvent makes up an event: a copy of Stripe's example of its type, if there is one.
 func thinEvent(id, eventType string, created time.Time) ([]byte, error) {
 	for _, sample := range stripe.Samples() {
 		thin, err := v2events.ParseThinEvent(sample.Thin)
@@ -196,8 +195,7 @@ type answer struct {
 	Error  string `json:"error,omitempty"`
 }
 
-// deliveryTimeout is longer than a stack should take to answer. Stripe does not publish its own
-// timeout.
+// deliveryTimeout is longer than a stack should take. Stripe does not publish its own.
 const deliveryTimeout = 30 * time.Second
 
 // send posts one delivery, prints the answer and reports whether it is the wanted one.

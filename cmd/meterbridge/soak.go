@@ -14,8 +14,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/soak"
 )
 
-// soakParameters let a soak run as fast as the machine can: the sandbox has no rate limit, and
-// functions that wait cost nothing.
+// soakParameters let a soak run as fast as the machine can, since the sandbox has no limit.
 var soakParameters = map[string]string{"StripeRateLimit": "500", "FetcherConcurrency": "16", "WebhookReservedConcurrency": "16"}
 
 // runSoak runs "meterbridge local --soak" and prints its report.

@@ -14,8 +14,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// stripeSource is the Stripe that the functions fetch from: the built-in sandbox, or a server
-// elsewhere.
+// stripeSource is the Stripe that functions fetch from: the built-in sandbox, or elsewhere.
 type stripeSource struct {
 	origin  string
 	secret  string         // content of the API key's secret
@@ -24,8 +23,7 @@ type stripeSource struct {
 	about   string         // for people
 }
 
-// openStripe returns the Stripe that flags and environment select. It starts the sandbox if that is
-// the one.
+// openStripe returns the Stripe that flags and environment select, and starts the sandbox.
 func openStripe(p process, flags localFlags, console *console, fault func(*http.Request) stripe.Fault) (*stripeSource, error) {
 	key, real := p.env("STRIPE_API_KEY")
 	switch {

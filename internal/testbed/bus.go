@@ -103,8 +103,7 @@ func Thin(id, eventType string) string {
 		`"context":"acct_1/acct_2","related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}}`, id, eventType)
 }
 
-// Full returns the full event behind [Thin], with data in the schema of [MeterType], white space to
-// be kept, and text that must not be shown.
+// Full returns the full event behind [Thin], with [MeterType]'s data and text not to be shown.
 func Full(id, eventType string) string {
 	return strings.TrimSuffix(Thin(id, eventType), "}") + `, "changes": {}, "data": {"developer_message_summary":"marker_full",` +
 		`"validation_start":"2024-08-28T20:54:00Z","validation_end":"2024-08-28T20:54:10Z","reason":{"error_count":1,"error_types":` +

@@ -16,8 +16,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
-// Fail makes all calls of an operation such as "SendMessage", or of a service such as "sqs", fail;
-// a nil error ends that.
+// Fail makes all calls of an operation, or of a service such as "sqs", fail; nil ends that.
 func (b *Bed) Fail(operationOrService string, err *awsjson.Error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

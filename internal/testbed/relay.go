@@ -15,9 +15,8 @@ import (
 	"time"
 )
 
-// A Relay passes connections on to a server that speaks HTTP/2. It can drop all packets of the
-// connections that are open, as a NAT gateway does with those that it has forgotten: neither side
-// is told.
+// A Relay passes connections on to an HTTP/2 server. It can drop all packets of open connections,
+// as a NAT gateway does with those that it has forgotten.
 type Relay struct {
 	URL string      // of the server, through the relay
 	TLS *tls.Config // trusts the server
@@ -29,8 +28,7 @@ type Relay struct {
 	dead *atomic.Bool // of the connections that are open
 }
 
-// NewRelay starts a server that answers 200 to everything, and a relay to it, for the duration of
-// a test.
+// NewRelay starts a server that answers 200, and a relay to it, for the duration of a test.
 func NewRelay(t testing.TB) *Relay {
 	t.Helper()
 	r := &Relay{dead: new(atomic.Bool)}
@@ -107,9 +105,8 @@ type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// CheckRecovery checks that a client which trusts r.TLS does not stay on a dead connection: of the
-// requests after the packets are swallowed, each with a timeout, the one after next is answered
-// over a new connection.
+// CheckRecovery checks that a client which trusts r.TLS leaves a dead connection: the request after
+// next is answered over a new one.
 func (r *Relay) CheckRecovery(t testing.TB, client Doer, timeout time.Duration) {
 	t.Helper()
 	get := func() error {

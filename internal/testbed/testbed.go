@@ -45,8 +45,7 @@ type Options struct {
 	// Now is the clock; nil means a clock that stands still at [Start] until it is set.
 	Now func() time.Time
 
-	// Tick is added to the clock each time it is read, so that everything takes some time. It has
-	// no effect with Now.
+	// Tick is added to the clock, unless it is Now, each time it is read.
 	Tick time.Duration
 }
 
@@ -74,8 +73,7 @@ type Bed struct {
 	stripe    http.Handler
 }
 
-// New returns a bed with empty queues, an empty ledger, a bus that accepts everything, and secrets
-// without a value.
+// New returns a bed with empty queues and ledger, a bus that accepts everything, and bare secrets.
 func New(t testing.TB, opts *Options) *Bed {
 	t.Helper()
 	b := &Bed{now: Start, calls: map[string][]json.RawMessage{}, failures: map[string]*awsjson.Error{}}
@@ -161,8 +159,7 @@ func (b *Bed) Requests() []Request {
 	return slices.Clone(b.requests)
 }
 
-// Env returns the environment of a function of the bed's stack, which reaches Stripe through a
-// server on loopback, with changes.
+// Env returns a function's environment with changes, with a server on loopback as Stripe.
 func (b *Bed) Env(t testing.TB, changes map[string]string) config.Lookup {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(b.answer))

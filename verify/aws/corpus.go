@@ -45,8 +45,7 @@ func newCorpus(n int) []pair {
 	return all
 }
 
-// matching returns an event with most of the values that the pattern wants. A member may occur
-// twice.
+// matching returns an event with most of the values that the pattern wants, some twice.
 func (c *corpus) matching() string {
 	all := []string{quote("other") + ":" + c.scalar()}
 	for _, f := range c.likely {

@@ -33,8 +33,7 @@ func (t cfnTemplate) ofType(resourceType string) []string {
 	return ids
 }
 
-// listDefaults returns the defaults of parameters that are lists. moto splits only lists that are
-// given as parameters.
+// listDefaults returns the defaults of list parameters, which moto does not split.
 func (t cfnTemplate) listDefaults() map[string]string {
 	found := map[string]string{}
 	for name, parameter := range t.section("Parameters") {
@@ -56,9 +55,8 @@ func (t cfnTemplate) notCreated(created map[string]string) string {
 	return counted(counts)
 }
 
-// samDeploy packages and uploads the output of sam build, and creates a change set at moto. It does
-// not execute the change set, because moto cannot expand SAM's transform: references to functions
-// would lead nowhere.
+// samDeploy packages and uploads the output of sam build, and creates a change set at moto, which
+// moto cannot execute: it does not expand SAM's transform.
 func (w *workspace) samDeploy(ctx context.Context) (string, error) {
 	m, err := startMoto(ctx, w)
 	if err != nil {
@@ -77,8 +75,7 @@ func (w *workspace) samDeploy(ctx context.Context) (string, error) {
 	return fmt.Sprintf("packaged and uploaded; change set of %d resources created at %s", additions, w.version("moto")), nil
 }
 
-// deployStack deploys the whole stack with its consumers. SAM packages it, AWS's translator expands
-// it, and SAM deploys the result.
+// deployStack deploys the stack with its consumers, expanded by AWS's translator.
 func (w *workspace) deployStack(ctx context.Context) (string, error) {
 	stripe, err := w.startStripe()
 	if err != nil {

@@ -205,8 +205,7 @@ type rieFunction struct {
 	url string
 }
 
-// startFunction builds a function for this machine as SAM would, and starts it with its deployed
-// environment.
+// startFunction builds a function for this machine and starts it with its deployed environment.
 func (w *workspace) startFunction(ctx context.Context, function string) (*rieFunction, error) {
 	folder := w.temporary("native", function)
 	_, err := command{}.output(ctx, "make", "--silent", "--directory", w.root, "build-"+function, "ARTIFACTS_DIR="+folder, "GOOS=linux", "GOARCH="+runtime.GOARCH)
@@ -230,8 +229,7 @@ func (w *workspace) startFunction(ctx context.Context, function string) (*rieFun
 	return &rieFunction{d, "http://" + front + "/2015-03-31/functions/function/invocations"}, d.waitForHTTP(ctx, "http://"+front)
 }
 
-// invoke sends an event to the function and decodes its answer. It returns an error if the function
-// fails or does not start.
+// invoke sends an event to the function and decodes its answer, unless the function fails.
 func (f *rieFunction) invoke(ctx context.Context, event, answer any) error {
 	payload, err := json.Marshal(event)
 	if err != nil {

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// samValidate runs SAM's own checks, which include those of the cfn-lint that SAM is installed
-// with.
+// samValidate runs SAM's own checks, which include those of its own cfn-lint.
 func (w *workspace) samValidate(ctx context.Context) (string, error) {
 	if _, err := w.sam(ctx, w.root, "validate", "--lint", "--template", "template.yaml", "--region", region); err != nil {
 		return "", err

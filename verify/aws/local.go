@@ -27,8 +27,7 @@ type localStack struct {
 // clockFactor turns minutes of backoff into seconds.
 const clockFactor = 200
 
-// startLocalStack runs the template with the same consumers as the stack at moto, and with a Stripe
-// sandbox of its own.
+// startLocalStack runs the same template and consumers, with a Stripe sandbox of its own.
 func (w *workspace) startLocalStack(ctx context.Context) (*localStack, error) {
 	stripe, err := w.startStripe()
 	if err != nil {
@@ -69,9 +68,8 @@ func (w *workspace) startLocalStack(ctx context.Context) (*localStack, error) {
 	return &localStack{stack, first.client, first.names}, first.err
 }
 
-// firstCall intercepts the first call of a function to read a secret. It takes the address of the
-// local AWS and the access key from that call, and rotates the signing secret before the function
-// reads it.
+// firstCall takes the local AWS's address and access key from the first call to read a secret, and
+// rotates the signing secret before the function reads it.
 type firstCall struct {
 	template []byte
 	once     sync.Once
@@ -97,8 +95,7 @@ func (f *firstCall) intercept(call awsjson.Call, next http.Handler) http.Handler
 	})
 }
 
-// physicalNames returns, by logical name, the URLs of the queues and the ARNs of all other
-// resources.
+// physicalNames returns the URLs of queues and the ARNs of other resources by logical name.
 func physicalNames(source []byte, endpoint string) (map[string]string, error) {
 	parsed, err := sam.Parse(source, &sam.Options{Endpoint: endpoint})
 	if err != nil {
@@ -118,8 +115,7 @@ func (l *localStack) aws() *clients { return l.client }
 
 func (l *localStack) name(logical string) string { return l.names[logical] }
 
-// deliver sends a request over HTTP. The local gateway itself encodes binary content types in
-// base64.
+// deliver sends a request. The local gateway encodes binary content types itself.
 func (l *localStack) deliver(ctx context.Context, body []byte, headers map[string]string, _ bool) (int, string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.stack.URL()+"/webhook", bytes.NewReader(body))
 	if err != nil {
@@ -143,8 +139,7 @@ func (l *localStack) settle(ctx context.Context) error {
 	return l.stack.WaitIdle(ctx)
 }
 
-// localGivesTheSame runs the scenario of end-to-end on the local stack, and compares the
-// recordings.
+// localGivesTheSame runs end-to-end's scenario locally, and compares the recordings.
 func (w *workspace) localGivesTheSame(ctx context.Context) (string, error) {
 	l, err := w.startLocalStack(ctx)
 	if err != nil {

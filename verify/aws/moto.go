@@ -27,8 +27,7 @@ const (
 	stackName = "meterbridge"
 )
 
-// moto is a running moto server. Its endpoint is localhost by name, because moto reads templates
-// only from such URLs.
+// moto is a running moto server, at localhost by name: it reads templates only from there.
 type moto struct {
 	*daemon
 	*clients
@@ -88,9 +87,8 @@ func (m *moto) createSecret(ctx context.Context, name string) (string, error) {
 	return *out.ARN, nil
 }
 
-// resources returns the physical names of the resources that moto created for a stack, by logical
-// name. Some have an empty name. Resources of types that moto does not support are left out: it
-// lists them without a type.
+// resources returns the physical names of a stack's resources, some of them empty, by logical name.
+// moto lists those that it does not support without a type.
 func (m *moto) resources(ctx context.Context, stack string) (map[string]string, error) {
 	out, err := cloudformation.NewFromConfig(m.config).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &stack})
 	if err != nil {
@@ -151,8 +149,7 @@ func (m *moto) inspect(ctx context.Context, secrets map[string]string, stripe *s
 	return d, err
 }
 
-// environment returns a function's environment, with the variables that Lambda adds and those that
-// lead to moto.
+// environment returns a function's environment, with what Lambda adds and what leads to moto.
 func (m *moto) environment(ctx context.Context, function string) ([]string, error) {
 	raw, err := m.http(ctx, "lambda", http.MethodGet, "/2015-03-31/functions/"+function+"/configuration", nil)
 	if err != nil {

@@ -21,8 +21,7 @@ type command struct {
 	stdin []byte
 }
 
-// output runs the program and returns its standard output. The error has the last lines of both
-// output streams.
+// output runs the program and returns its output. An error has the last lines of both streams.
 func (c command) output(ctx context.Context, program string, arguments ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, program, arguments...)
 	cmd.Dir, cmd.Env = c.dir, append(os.Environ(), c.env...)
@@ -50,8 +49,7 @@ type daemon struct {
 	exited chan error
 }
 
-// startDaemon starts a program with exactly the given environment, in a process group of its own.
-// Its output goes to logFile.
+// startDaemon starts a program with exactly that environment, in its own process group.
 func startDaemon(logFile string, env []string, program string, arguments ...string) (*daemon, error) {
 	log, err := os.Create(logFile)
 	if err != nil {

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// A check verifies one thing. Its evidence is something that can be compared with another run:
-// counts, hashes, sizes.
+// A check verifies one thing. Its evidence can be compared with another run: counts, hashes.
 type check struct {
 	name  string
 	tools []string // names of the tools it needs, as in the manifest
@@ -76,8 +75,7 @@ func (r *report) runOne(ctx context.Context, c check) {
 	}
 }
 
-// missing returns an error if the check cannot run: a tool is not installed, or an earlier check
-// did not pass.
+// missing returns why a check cannot run: a missing tool, or an earlier check that failed.
 func (r *report) missing(c check) error {
 	for _, name := range c.tools {
 		if err := r.workspace.needTool(name); err != nil {

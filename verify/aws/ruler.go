@@ -18,8 +18,7 @@ import (
 // pairs is the number of patterns in the corpus, each with an event.
 const pairs = 40_000
 
-// eventRuler compares our pattern matcher with event-ruler, EventBridge's own, over a generated
-// corpus.
+// eventRuler compares our matcher with EventBridge's own, over a generated corpus.
 func (w *workspace) eventRuler(ctx context.Context) (string, error) {
 	corpus := newCorpus(pairs)
 	theirs, hash, err := w.askRuler(ctx, corpus)
@@ -108,8 +107,7 @@ func counted(counts map[string]int) string {
 	return strings.Join(texts, ", ")
 }
 
-// The known differences, which docs/local.md lists. All but the first look like bugs in
-// event-ruler.
+// The known differences of docs/local.md. All but the first look like bugs in event-ruler.
 const (
 	beyondLimits = "numbers beyond EventBridge's limits"
 	allAddresses = "cidr of length 0"
@@ -117,8 +115,7 @@ const (
 	mixedCase    = "ignore-case beside other conditions"
 )
 
-// maxKnown is the number of pairs that may differ in each known way. More could hide an unknown
-// one.
+// maxKnown is how many pairs may differ in each way. More could hide an unknown one.
 var maxKnown = map[string]int{beyondLimits: 200, allAddresses: 400, absentOrMore: 20, mixedCase: 20}
 
 var (

@@ -14,8 +14,7 @@ import (
 
 const region = "us-east-1"
 
-// maxBinary is the largest acceptable binary, in bytes, because size costs time at a cold start. A
-// larger one has an unneeded dependency.
+// maxBinary is the largest binary, in bytes: size costs time at a cold start.
 const maxBinary = 10_000_000
 
 // credentials are for servers on this machine, which do not check signatures.
@@ -30,8 +29,7 @@ func (w *workspace) sam(ctx context.Context, dir string, arguments ...string) ([
 	return command{dir: dir, env: env}.output(ctx, w.tools["sam"].path, arguments...)
 }
 
-// samBuild builds everything twice, each time from a fresh copy that SAM makes, and compares the
-// hashes.
+// samBuild builds everything twice, from fresh copies, and compares the hashes.
 func (w *workspace) samBuild(ctx context.Context) (string, error) {
 	first, second := w.temporary("build"), w.temporary("again")
 	for _, folder := range []string{first, second} {
@@ -59,8 +57,7 @@ func (w *workspace) samBuild(ctx context.Context) (string, error) {
 	return "two identical builds for arm64: " + strings.Join(evidence, ", "), nil
 }
 
-// inspectBinary returns the hash and the size of a function, which must be a small static binary
-// for arm64.
+// inspectBinary returns hash and size of a function, a small static binary for arm64.
 func inspectBinary(binary string) (sum string, size int, err error) {
 	content, err := os.ReadFile(binary)
 	if err != nil {

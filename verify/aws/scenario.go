@@ -31,8 +31,7 @@ const apiKey = "sk_test_of_the_checks"
 // initialSecrets are the secrets that an operator sets after the first deployment, by logical name.
 var initialSecrets = map[string]string{"SigningSecret": string(firstSecret), "ApiKeySecret": apiKey}
 
-// scenario is a sequence of deliveries with their expected outcomes. It assumes that the signing
-// secret was rotated once.
+// scenario is a sequence of deliveries, after one rotation of the signing secret.
 type scenario struct {
 	known      []json.RawMessage // the events that Stripe has
 	deliveries []delivery
@@ -170,8 +169,7 @@ type busEvent struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// recordedQueues are read at the end of a scenario. A message that is still in the first one was
-// not processed.
+// recordedQueues are read at the end. A message in the first one was not processed.
 var recordedQueues = []string{"FetchQueue", "EverythingQueue", "MeterErrorsQueue", "DeadLetters", "RuleDeadLetters"}
 
 // run makes all deliveries and records the result.
@@ -203,8 +201,7 @@ func (s *scenario) run(ctx context.Context, stack stackUnderTest) (*recording, e
 	return r, nil
 }
 
-// add records the messages of a queue: their events without ids and times of the carrier, and their
-// attributes.
+// add records the messages of a queue: events without ids and times, and attributes.
 func (r *recording) add(queue string, messages []types.Message) error {
 	for _, m := range messages {
 		text, err := canonical([]byte(*m.Body))
@@ -231,8 +228,7 @@ func (r *recording) add(queue string, messages []types.Message) error {
 	return nil
 }
 
-// canonical returns an EventBridge event without what differs between runs, with sorted members and
-// numbers as written.
+// canonical returns an event without what differs between runs, with sorted members.
 func canonical(envelope []byte) (string, error) {
 	var members struct {
 		Version, Source, Region string
@@ -281,8 +277,7 @@ func (s *scenario) check(r *recording) error {
 	return errors.Join(problems...)
 }
 
-// puts returns how often, by source, an event with this outcome is put on the bus after the given
-// number of deliveries.
+// puts returns how often, by source, an event is put on the bus after some deliveries.
 func (o outcome) puts(id string, deliveries int) map[string]int {
 	switch {
 	case strings.HasPrefix(id, "evt_snapshot"):

@@ -39,8 +39,7 @@ func (w *workspace) iam(ctx context.Context) (string, error) {
 
 var triedCalls = regexp.MustCompile(`tried (\d+) calls`)
 
-// stripe runs verify/stripe/run, the comparison with Stripe's own SDKs, which is a module of its
-// own.
+// stripe runs verify/stripe/run, the comparison with Stripe's own SDKs.
 func (w *workspace) stripe(ctx context.Context) (string, error) {
 	const cannotInstall = 69
 	out, err := command{dir: w.root}.output(ctx, w.path("verify", "stripe", "run"))

@@ -11,8 +11,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// workspace is what the checks share: the repository, the installed tools, and the results of
-// earlier checks.
+// workspace is what the checks share: repository, tools, and earlier results.
 type workspace struct {
 	root    string // of the repository
 	scratch string // a temporary folder

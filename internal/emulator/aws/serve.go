@@ -13,16 +13,14 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// listeners are the stack's two addresses: of the HTTP API routes for the world, and of AWS for the
-// functions.
+// listeners are the addresses of the HTTP API routes, and of AWS for the functions.
 type listeners struct {
 	front, aws net.Listener
 	accessKey  string // proves that an AWS call comes from a function of this stack
 	servers    []*http.Server
 }
 
-// listen takes both addresses before anything else, so that a busy port is known before a minute of
-// building.
+// listen takes both addresses first, so that a busy port is known before the building.
 func (l *listeners) listen(front string) (err error) {
 	if l.front, err = net.Listen("tcp", front); errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("listen on %s: %w by another process: stop that, or choose another with --listen", front, ErrBusy)
@@ -52,9 +50,8 @@ func (l *listeners) close() {
 // endpoint returns the origin at which the functions reach the services.
 func (l *listeners) endpoint() string { return "http://" + l.aws.Addr().String() }
 
-// authorized passes on what is signed with the access key that the functions were given. The
-// secrets here may be real ones, and anyone on this machine, or a page in its browser, can reach
-// the address.
+// authorized passes on what is signed with the functions' access key. The secrets may be real, and
+// anyone on this machine, or a page in its browser, can reach the address.
 func (l *listeners) authorized(next http.Handler) http.Handler {
 	credential := "Credential=" + l.accessKey + "/"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

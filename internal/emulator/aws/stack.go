@@ -143,16 +143,14 @@ func (s *Stack) start(ctx context.Context) error {
 	return nil
 }
 
-// passive lists types, or their beginnings, that a deployed stack needs and a local one can do
-// without.
+// passive lists types, or their beginnings, that a local stack can do without.
 var passive = []string{
 	"AWS::Serverless::HttpApi", "AWS::SQS::QueuePolicy", "AWS::Events::EventBusPolicy", "AWS::Events::Archive", "AWS::SNS::Topic",
 	"AWS::SNS::Subscription", "AWS::SecretsManager::ResourcePolicy", "AWS::Lambda::Permission", "AWS::Serverless::Application",
 	"AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::EventSchemas::", "AWS::KMS::", "AWS::SSM::",
 }
 
-// addResources gives each resource of the template to the service that runs it, and warns, in one
-// line, of those that none does.
+// addResources gives each resource to the service that runs it, and warns of the others.
 func (s *Stack) addResources() error {
 	resources, err := s.resources()
 	if err != nil {
@@ -195,8 +193,7 @@ func (s *Stack) addResources() error {
 	return nil
 }
 
-// resources returns the template's resources, with those that SAM generates from the events of
-// functions.
+// resources returns the template's resources, with those of functions' events.
 func (s *Stack) resources() ([]sam.Resource, error) {
 	source, err := os.ReadFile(s.options.Template)
 	if err != nil {
@@ -227,12 +224,10 @@ func (s *Stack) Close() {
 	s.functions.Close()
 }
 
-// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL
-// does, and reports whether there was one.
+// Kill sends SIGKILL to one instance that works on a payload for which match is true, if any.
 func (s *Stack) Kill(match func(payload []byte) bool) bool { return s.functions.Kill(match) }
 
-// Rotate gives each secret that a function names by an environment variable another value. The last
-// one becomes the previous.
+// Rotate gives each secret that functions name by a variable another value; the last is kept.
 func (s *Stack) Rotate(variable, value string) error {
 	for _, id := range s.functions.Values(variable) {
 		if err := s.secrets.Put(id, value); err != nil {
@@ -242,8 +237,7 @@ func (s *Stack) Rotate(variable, value string) error {
 	return nil
 }
 
-// Routes lists the HTTP API routes, such as "POST /webhook", with the logical id of the function
-// behind each.
+// Routes lists the routes, such as "POST /webhook", with the logical ids of their functions.
 func (s *Stack) Routes() map[string]string {
 	routes := map[string]string{}
 	for _, r := range s.routes.Routes() {
@@ -252,8 +246,7 @@ func (s *Stack) Routes() map[string]string {
 	return routes
 }
 
-// RouteOf returns the URL of the POST route of the first function whose environment has a variable
-// of that name; empty if there is none.
+// RouteOf returns the URL of the first POST route of a function that has the variable, or "".
 func (s *Stack) RouteOf(variable string) string {
 	for _, r := range s.routes.Routes() {
 		if _, has := s.functions.Variable(r.Function, variable); has && r.Method == http.MethodPost {
@@ -263,8 +256,7 @@ func (s *Stack) RouteOf(variable string) string {
 	return ""
 }
 
-// QueueNamedBy returns the logical id of the queue that a function's environment variable names;
-// empty if there is none.
+// QueueNamedBy returns the logical id of the queue that a variable of a function names, or "".
 func (s *Stack) QueueNamedBy(variable string) string {
 	for _, url := range s.functions.Values(variable) {
 		if q := s.queues.QueueAt(url); q != nil {
@@ -281,8 +273,7 @@ func (s *Stack) Scheduled() bool { return s.schedules.Len() > 0 }
 // schedules. [Stack.WaitIdle] waits for what the targets then do.
 func (s *Stack) RunSchedules() []string { return s.schedules.RunAll() }
 
-// WaitIdle waits until no request, batch or delivery is being worked on and no queue that a
-// function polls has a message.
+// WaitIdle waits until nothing is being worked on and no queue of a function has a message.
 func (s *Stack) WaitIdle(ctx context.Context) error { return s.directory.Clock.WaitIdle(ctx, s.queues) }
 
 // FastForward is WaitIdle without the wait for messages that are only held back: while nothing is

@@ -109,8 +109,7 @@ func (i *Injector) inBurst(name string) bool {
 	return i.roll(name, (i.count(name)-1)/burstLength) < i.faults[name].share
 }
 
-// strikesNext decides whether a fault strikes an operation that does not belong to an event, by the
-// number of the operation.
+// strikesNext decides about an operation that belongs to no event by its number.
 func (i *Injector) strikesNext(name string) bool {
 	f, enabled := i.faults[name]
 	return enabled && i.target.Load() != nil && i.roll(name, i.count(name)) < f.share

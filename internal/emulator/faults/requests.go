@@ -17,8 +17,7 @@ var sandboxFaults = map[string]stripe.Fault{
 	StripeReset:    stripe.FaultReset,
 }
 
-// Stripe decides how a request to the Stripe sandbox fails. It is a value for
-// [stripe.Options].Faults.
+// Stripe decides how a request to the sandbox fails. It is a [stripe.Options].Faults.
 func (i *Injector) Stripe(r *http.Request) stripe.Fault {
 	operation := r.Method + " " + r.URL.Path
 	id := eventOfPath(r.URL.Path)

@@ -1,7 +1,6 @@
 // Package outcome records what becomes of each event that an emulated stack processes.
 //
-// A [Tracker] observes the stack's steps and keeps an [Event] for each event; [Tracker.Counts] sums
-// them up.
+// A [Tracker] observes the steps and keeps an [Event] for each; [Tracker.Counts] sums them up.
 package outcome
 
 import (
@@ -33,8 +32,7 @@ type Counts struct {
 	Lost    []string // ids of the events that were to be fetched and have no outcome
 }
 
-// A Tracker is an [activity.Observer] that follows every event. It keeps all of them in memory. It
-// is safe for concurrent use.
+// A Tracker is an [activity.Observer] that follows every event. It is safe for concurrent use.
 type Tracker struct {
 	mu         sync.Mutex
 	fetchQueue string
@@ -45,8 +43,7 @@ type Tracker struct {
 // NewTracker returns a Tracker without events.
 func NewTracker() *Tracker { return &Tracker{events: map[string]*Event{}} }
 
-// SetFetchQueue sets the logical id of the queue whose events are fetched. Until it is set, no
-// event counts as fetched.
+// SetFetchQueue sets the logical id of the queue whose events count as fetched.
 func (t *Tracker) SetFetchQueue(logicalID string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

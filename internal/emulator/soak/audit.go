@@ -14,9 +14,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// An audit observes a stack and collects what a [Report] needs: the outcome of every event, and
-// what may explain that an event was emitted twice. It needs a few hundred bytes per event. It is
-// safe for concurrent use.
+// An audit observes a stack and collects what a [Report] needs, a few hundred bytes per event: its
+// outcome, and what may explain that it was emitted twice.
 type audit struct {
 	outcomes *outcome.Tracker
 
@@ -85,8 +84,7 @@ func (a *audit) Observe(s activity.Step) {
 	}
 }
 
-// add adds a step to an event's history and returns its record. A step without an event is
-// discarded, and so is its record.
+// add adds a step to an event's history and returns its record. Without an event both are lost.
 func (a *audit) add(id, label string) *record {
 	if id == "" {
 		return &record{}
@@ -140,8 +138,7 @@ func (a *audit) put(s activity.Step) {
 	}
 }
 
-// invoked explains every event of a batch whose function ended without an answer: there may be no
-// record of what it had emitted.
+// invoked explains every event of a batch whose function ended without an answer.
 func (a *audit) invoked(s activity.Step) {
 	if s.Err == nil {
 		return

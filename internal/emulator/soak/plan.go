@@ -36,8 +36,7 @@ const (
 // forgedPrefix starts the ids of forged events.
 const forgedPrefix = "evt_forged_"
 
-// id returns the id of the event with the given number, and the number in [0, 1) that decides what
-// happens to it.
+// id returns the id of event n, and the number in [0, 1) that decides what happens to it.
 func (p plan) id(n int) (string, float64) {
 	roll := rand.New(rand.NewPCG(p.seed, uint64(n))).Float64()
 	if roll < forgotten {

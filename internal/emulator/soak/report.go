@@ -7,8 +7,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
 )
 
-// A Report counts the outcomes of a soak. Events are distinct and authentic unless a field says
-// otherwise.
+// A Report counts outcomes, of distinct authentic events unless a field says otherwise.
 type Report struct {
 	Sent           int // all events, including those that Stripe never delivered
 	Refused        int // forged deliveries that were answered with a 400

@@ -43,8 +43,7 @@ func (s *stripeAccount) secrets() map[string]string {
 	return map[string]string{config.SigningSecretID: string(s.signing[0]), config.APIKeySecretID: s.Keys.JSON()}
 }
 
-// sign signs with every signing secret: for up to a day after a secret is rolled, Stripe signs with
-// both.
+// sign signs with every secret, as Stripe does for up to a day after one is rolled.
 func (s *stripeAccount) sign(payload []byte, at time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,8 +85,7 @@ type sender struct {
 	accepted, refused, forgedAccepted atomic.Int64
 }
 
-// maxInFlight bounds the concurrent requests. Stripe sends more, but on two cores they would only
-// wait.
+// maxInFlight bounds the concurrent requests; on two cores more would only wait.
 const maxInFlight = 16
 
 func newSender(url string, account *stripeAccount, clock *clock.Clock, plan plan) *sender {
@@ -104,8 +102,7 @@ func (s *sender) send(ctx context.Context) error {
 	defer s.open.Wait()
 	samples := stripe.Samples()
 	for n := 0; n < s.plan.events && ctx.Err() == nil; n++ {
-		// Events are an hour old because a reconciler skips recent ones, which may still be
-		// delivered.
+		// Events are an hour old: a reconciler skips recent ones, which may still come.
 		e := s.plan.event(n, samples, time.Now().Add(-time.Hour))
 		if e.full != nil {
 			if err := s.account.AddEvent(e.full); err != nil {
@@ -138,8 +135,7 @@ func (s *sender) deliver(ctx context.Context, e plannedEvent) {
 	}
 }
 
-// forge sends a delivery that must be refused. It is repeated until the webhook itself answers,
-// which a 5xx does not show.
+// forge sends a delivery that must be refused, until the webhook answers, which no 5xx shows.
 func (s *sender) forge(ctx context.Context, n int, samples []stripe.Sample) {
 	body := samples[n%len(samples)].Renew(fmt.Sprintf("%s%06d", forgedPrefix, n), time.Now()).Thin
 	forgeries := [...]func() string{
@@ -167,9 +163,8 @@ const (
 	lastWait  = 12 * time.Hour
 )
 
-// start makes the first attempt of a delivery, and the others until finished accepts the status of
-// an answer. It returns once the first request may be sent, so that the plan is not sent faster
-// than requests are answered.
+// start makes attempts of a delivery until finished accepts the status of an answer. It returns
+// once the first may be sent, so that the plan is not sent faster than requests are answered.
 func (s *sender) start(ctx context.Context, body []byte, sign func() string, finished func(status int) bool) {
 	s.inFlight <- struct{}{}
 	s.open.Go(func() {

@@ -41,8 +41,7 @@ type Options struct {
 	Progress    func(Progress)    // called a few times a second, by one goroutine; nil means no call
 }
 
-// Progress is the state of a running soak. An event that Stripe never delivers has an outcome once
-// the reconciler has found it.
+// Progress is the state of a soak. An undelivered event has an outcome when it is reconciled.
 type Progress struct {
 	Phase        string // what is happening, for people
 	Ended, Total int    // distinct authentic events, with an outcome and in all
@@ -61,8 +60,7 @@ type run struct {
 	stopped time.Time // when the faults stopped
 }
 
-// Run runs one soak. An error means that the soak could not run to its end; whether the guarantees
-// held is what [Report.Err] reports.
+// Run runs one soak to its end. [Report.Err] reports whether the guarantees held.
 func Run(ctx context.Context, opts *Options) (*Report, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -166,8 +164,7 @@ func (r *run) soak(ctx context.Context) error {
 	return r.reconcile(ctx)
 }
 
-// leaseLimit is how long the claims of killed functions may last, in real time: the ledger's time
-// is not compressed.
+// leaseLimit is how long a killed function's claims last: the ledger's time is real.
 const leaseLimit = 14 * time.Second
 
 // waitIdle waits until the stack is idle. Once every claim has expired, messages that still wait
@@ -181,16 +178,14 @@ func (r *run) waitIdle(ctx context.Context) error {
 	return r.withProgress(func() error { return r.stack.FastForward(ctx) })
 }
 
-// faultLimit is when the faults stop although most events have no outcome: some faults let nothing
-// through.
+// faultLimit is when the faults stop in any case: some let nothing through.
 func (r *run) faultLimit() time.Duration {
 	return 5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
 }
 
 func (r *run) mostEnded() bool { return r.audit.ended() >= r.sender.plan.deliverable()*9/10 }
 
-// reconcile runs the schedules until every event has an outcome, or until several rounds have put
-// nothing on the bus.
+// reconcile runs the schedules until every event has an outcome, or rounds have no effect.
 func (r *run) reconcile(ctx context.Context) error {
 	const idleRounds = 3
 	r.phase = "reconciling"
@@ -227,8 +222,7 @@ const interval = 100 * time.Millisecond
 
 var errLimit = errors.New("soak: time limit reached")
 
-// until waits until a condition holds. It returns errLimit after a limit of real time, if that is
-// above zero.
+// until waits until a condition holds, or returns errLimit after a limit above zero.
 func (r *run) until(ctx context.Context, limit time.Duration, holds func() bool) error {
 	started := time.Now()
 	for !holds() {

@@ -21,8 +21,7 @@ import (
 // ErrNoEvent means that no event has the id that was to be delivered.
 var ErrNoEvent = errors.New("stripe: no such event")
 
-// ErrNotLoopback means that a destination's URL leads off this machine, where the sandbox sends
-// nothing.
+// ErrNotLoopback means that a destination's URL leads off this machine.
 var ErrNotLoopback = errors.New("stripe: not a loopback address")
 
 // deliveryTimeout is how long a webhook has to answer. Stripe publishes no figure.
@@ -40,8 +39,7 @@ func newSender(opts *Options) *sender {
 	return &sender{client: newDeliveryClient(), now: opts.Now, schedule: opts.DeliverySchedule, logger: opts.Logger}
 }
 
-// deliver sends a payload to all destinations at once, and returns the errors of those that it has
-// given up.
+// deliver sends a payload to all destinations at once, and joins the errors of those given up.
 func (s *sender) deliver(ctx context.Context, to []*destination, payload []byte) error {
 	failures := make(chan error, len(to))
 	for _, d := range to {
@@ -79,8 +77,7 @@ func (s *sender) ping(ctx context.Context, d *destination, payload []byte) {
 	}
 }
 
-// send makes one attempt, signed at the time of the attempt. Like Stripe it does not follow
-// redirects.
+// send makes one attempt, signed at its time. Like Stripe it does not follow redirects.
 func (s *sender) send(ctx context.Context, d *destination, payload []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
@@ -134,8 +131,7 @@ func newDeliveryClient() *http.Client {
 	}
 }
 
-// notification returns the notification for a full v2 event: the event without the fields that only
-// the API returns.
+// notification returns a full v2 event without the fields that only the API returns.
 func notification(full []byte) []byte {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(full, &members) // it was parsed as an object when it was stored

@@ -27,9 +27,8 @@ const (
 	includeURL    = "webhook_endpoint.url"
 )
 
-// A destination is an event destination:
-// https://docs.stripe.com/api/v2/core/event_destinations/object. It never changes once it is
-// stored; an update stores a copy.
+// A destination is an immutable event destination:
+// https://docs.stripe.com/api/v2/core/event_destinations/object.
 type destination struct {
 	ID                 string            `json:"id"`
 	Object             string            `json:"object"`
@@ -123,8 +122,7 @@ func readDestination(params *document, c caller) *destination {
 	return d
 }
 
-// readChanges reads the parameters of an update. A field that cannot change is an unknown
-// parameter, as for Stripe.
+// readChanges reads an update. A field that cannot change is unknown, as for Stripe.
 func (d *destination) readChanges(params *document) {
 	if name := params.string("name"); name != nil {
 		d.Name = *name
@@ -199,8 +197,7 @@ func (d *destination) readWebhook(params *document) {
 	}
 }
 
-// completeCloud adds the fields that Stripe learns from the cloud provider about a new event source
-// or topic.
+// completeCloud adds what Stripe learns from a cloud about a new source or topic.
 func (d *destination) completeCloud() {
 	if region, ok := d.AmazonEventbridge["aws_region"]; ok {
 		delete(d.AmazonEventbridge, "aws_region")

@@ -191,8 +191,7 @@ func (s *destinations) disable(c *call) ([]byte, error) {
 	})
 }
 
-// change replaces a destination by a changed copy, unless the parameters that apply reads are
-// invalid.
+// change replaces a destination by a changed copy, if the parameters are valid.
 func (s *destinations) change(c *call, apply func(*destination, *document)) ([]byte, error) {
 	params, err := c.document()
 	if err != nil {
@@ -216,8 +215,7 @@ func (s *destinations) change(c *call, apply func(*destination, *document)) ([]b
 }
 
 // ping serves POST /v2/core/event_destinations/{id}/ping. It attempts one delivery before it
-// answers, so that a client finds the ping delivered. The ping of a disabled destination is stored
-// but not delivered.
+// answers. The ping of a disabled destination is stored but not delivered.
 func (s *destinations) ping(c *call) ([]byte, error) {
 	params, err := c.document()
 	if err != nil {

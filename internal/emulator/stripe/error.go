@@ -23,8 +23,7 @@ type apiError struct {
 // Error returns the message.
 func (e *apiError) Error() string { return e.message }
 
-// errorResponse returns the status and body that report err. Any error but an apiError is a bug in
-// the sandbox: a 500.
+// errorResponse returns the status and body that report err; if not an apiError, a 500.
 func errorResponse(err error, r *http.Request) (status int, body []byte) {
 	e, ok := errors.AsType[*apiError](err)
 	if !ok {
@@ -78,8 +77,7 @@ func unrecognizedURL(method, path string) error {
 	return newError(http.StatusNotFound, "invalid_request_error", "", "", "Unrecognized request URL (%s: %s).", method, path)
 }
 
-// notFound is API v2's answer to an id that does not exist, is too old, or belongs to another mode
-// or context.
+// notFound is API v2's answer about what does not exist, for this mode or context, or any more.
 func notFound() error {
 	return newError(http.StatusNotFound, "", "not_found", "", "Not found.")
 }

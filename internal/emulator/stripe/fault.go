@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// A Fault is a way in which Stripe, or the network in front of it, can fail. The zero value means
-// no fault.
+// A Fault is a way in which Stripe, or the network, can fail. Zero: it does not.
 type Fault string
 
 // The faults. After the first four and a hang the request has had no effect; the others spoil or
@@ -25,8 +24,7 @@ const (
 	FaultReset       Fault = "reset"       // a connection reset instead of an answer
 )
 
-// refuse answers r with the failure that f stands for, if f leaves the request without effect. A
-// hang does not return.
+// refuse answers r if f leaves the request without effect. A hang does not return.
 func (f Fault) refuse(w http.ResponseWriter, r *http.Request) (status int, refused bool) {
 	switch f {
 	case FaultRateLimit:
@@ -97,8 +95,7 @@ func trickle(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 }
 
-// reset closes the connection so that the client sees a network error, not an empty answer, and
-// aborts the handler.
+// reset closes the connection with a network error and aborts the handler.
 func reset(w http.ResponseWriter) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		if tcp, ok := conn.(*net.TCPConn); ok {

@@ -15,8 +15,7 @@ import (
 	"time"
 )
 
-// Page sizes of API v2. Stripe does not document them; these are the default of its examples and
-// the maximum of its v2 lists of accounts.
+// Page sizes of API v2, undocumented: of its examples, and the most in its v2 lists of accounts.
 const (
 	defaultLimit = 20
 	maxLimit     = 100

@@ -14,9 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// A query holds the parameters of one query string. An endpoint reads each parameter that it knows,
-// which removes it, and then calls done, which refuses the first malformed value that was read and
-// any parameter that remains.
+// A query holds the parameters of one query string. An endpoint reads each that it knows, which
+// removes it; done refuses the first malformed value and any that remains.
 type query struct {
 	values url.Values
 	err    error
@@ -45,8 +44,7 @@ func (q *query) done() error {
 	return q.err
 }
 
-// take removes a parameter, which must have one value that is not empty, and reports whether it was
-// present.
+// take removes a parameter, which must have one value that is not empty, if it is there.
 func (q *query) take(name string) (string, bool) {
 	values, ok := q.values[name]
 	if !ok {
@@ -81,8 +79,7 @@ func (q *query) integer(name string, low, high, fallback int) int {
 	return n
 }
 
-// list returns the values of name[0], name[1] and so on, at most limit of them. API v2 accepts no
-// other notation.
+// list returns the values of name[0], name[1] and so on, the only notation of API v2.
 func (q *query) list(name string, limit int) []string {
 	var items []string
 	for {
@@ -191,8 +188,7 @@ type document struct {
 	err     *error
 }
 
-// parseDocument parses a JSON object. An empty body is an empty object, as in a POST without
-// parameters.
+// parseDocument parses a JSON object, or an empty body as an empty one.
 func parseDocument(body []byte) (*document, error) {
 	d := &document{members: map[string]json.RawMessage{}, err: new(error)}
 	if len(body) == 0 {
@@ -286,8 +282,7 @@ func checkChoices(fail func(error), name string, items, values []string) {
 	}
 }
 
-// object returns a nested document, which the caller reads like any other; nil if the member is
-// absent.
+// object returns a nested document, to be read like any other; nil if it is absent.
 func (d *document) object(name string) *document {
 	nested := &document{prefix: d.prefix + name + ".", err: d.err}
 	if !d.read(name, &nested.members, "an object") {

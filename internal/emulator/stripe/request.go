@@ -53,8 +53,7 @@ func (c *call) document() (*document, error) {
 	return parseDocument(c.body)
 }
 
-// route finds the endpoint for r. Like Stripe it gives an unknown path and a wrong method the same
-// answer.
+// route finds the endpoint. A wrong method is answered like an unknown path, as by Stripe.
 func route(endpoints []endpoint, r *http.Request) (found endpoint, id string, err error) {
 	path := r.URL.EscapedPath()
 	for _, e := range endpoints {
@@ -65,8 +64,7 @@ func route(endpoints []endpoint, r *http.Request) (found endpoint, id string, er
 	return endpoint{}, "", unrecognizedURL(r.Method, path)
 }
 
-// match compares paths element by element and returns the unescaped element in the place of {id},
-// which is never empty.
+// match compares paths by element and returns the unescaped one of {id}, which is not empty.
 func match(pattern, path string) (id string, ok bool) {
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {
@@ -102,8 +100,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, checkContentType(r, body)
 }
 
-// checkContentType refuses a body that is not labelled as JSON, such as the form that a client of
-// API v1 would send.
+// checkContentType refuses what is not labelled as JSON, such as a form for API v1.
 func checkContentType(r *http.Request, body []byte) error {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if len(body) > 0 && (err != nil || mediaType != "application/json") {
@@ -128,8 +125,7 @@ var (
 	contextGrammar = regexp.MustCompile(`^[0-9A-Za-z_]+(?:/[0-9A-Za-z_]+)*$`)
 )
 
-// authenticate reads the key, the API version and the context. Without keys, any well-formed key is
-// accepted.
+// authenticate reads the key, version and context. Without keys, any well-formed key will do.
 func authenticate(r *http.Request, keys []string) (caller, error) {
 	live, err := keyMode(r.Header.Get("Authorization"), keys)
 	if err != nil {
@@ -142,8 +138,7 @@ func authenticate(r *http.Request, keys []string) (caller, error) {
 	return caller{live: live, context: context}, err
 }
 
-// keyMode reports whether the key of an Authorization header is a live one. Its errors never repeat
-// the key.
+// keyMode reports whether a key is a live one. Its errors never repeat the key.
 func keyMode(authorization string, keys []string) (live bool, err error) {
 	key, isBearer := strings.CutPrefix(authorization, "Bearer ")
 	if !isBearer || key == "" {
@@ -156,9 +151,8 @@ func keyMode(authorization string, keys []string) (live bool, err error) {
 	return parts[1] == "live", nil
 }
 
-// checkVersion requires a Stripe-Version such as 2026-10-28.endive. Stripe would fall back to the
-// account's default, which is a trap for a program: a click in the Dashboard changes how it must
-// read the answers.
+// checkVersion requires a Stripe-Version such as 2026-10-28.endive, not the account's default: a
+// click in the Dashboard would change how a program must read the answers.
 func checkVersion(r *http.Request) error {
 	version := r.Header.Get("Stripe-Version")
 	if version == "" {
@@ -209,8 +203,7 @@ type replayKey struct {
 	key    string
 }
 
-// A replay is the first request with an idempotency key. Its answer is nil while the request is
-// still being served.
+// A replay is the first request with a key. Its answer is nil while it is being served.
 type replay struct {
 	request [sha256.Size]byte
 	at      time.Time
@@ -221,9 +214,8 @@ func newReplays(now func() time.Time) *replays {
 	return &replays{now: now, byKey: map[replayKey]*replay{}}
 }
 
-// once runs the handler, unless a call with the same idempotency key has succeeded before: then it
-// repeats that answer. As in API v2, a call that failed runs again, and a key that is used again
-// for a different request is refused.
+// once runs the handler, or repeats the answer of a call with the same key. As in API v2, a call
+// that failed runs again, and a key is refused for a different request.
 func (p *replays) once(c *call, handle handler) ([]byte, error) {
 	r := c.request
 	if c.idempotencyKey() == "" || r.Method == http.MethodGet {
@@ -249,8 +241,7 @@ func (p *replays) once(c *call, handle handler) ([]byte, error) {
 	return answer, nil
 }
 
-// claim returns the answer to repeat, or nil for the first request with its key, which now holds
-// it.
+// claim returns the answer to repeat, or nil for the first request, which holds the key.
 func (p *replays) claim(key replayKey, request [sha256.Size]byte) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -23,16 +23,14 @@ var sampleFiles embed.FS
 // millis is Stripe's usual time format.
 const millis = "2006-01-02T15:04:05.000Z07:00"
 
-// A Sample is an event in both of its forms: the notification that a webhook receives and the event
-// that the API returns.
+// A Sample is an event as a webhook receives it, and as the API returns it.
 type Sample struct {
 	Name       string // of the sample, such as "error_report_triggered"
 	Thin, Full json.RawMessage
 }
 
-// Samples returns one example of each event type for which Meterbridge has a Go type, as Stripe
-// publishes them. Their ids are fixed and their times in 2024, outside [Retention]: see
-// [Sample.Renew]. The caller owns the result.
+// Samples returns Stripe's example of each event type for which Meterbridge has a Go type. Their
+// times are in 2024, outside [Retention]: see [Sample.Renew]. The caller owns the result.
 func Samples() []Sample {
 	var samples []Sample
 	for _, name := range []string{"error_report_triggered", "no_meter_found", "ping"} {
@@ -43,13 +41,11 @@ func Samples() []Sample {
 	return samples
 }
 
-// SnapshotSample returns an example of a v1 event. Its id is fixed and its time in 2023: see
-// [RenewSnapshot].
+// SnapshotSample returns an example of a v1 event, of 2023: see [RenewSnapshot].
 func SnapshotSample() json.RawMessage { return readSample("snapshot") }
 
-// Renew returns the sample with another id and creation time, which keeps its precision. The
-// validation window of a report moves to the ten seconds before that time. Renew panics if s is not
-// from [Samples].
+// Renew returns a sample of [Samples] with another id and creation time, in its precision. The
+// validation window of a report moves to the ten seconds before that time.
 func (s Sample) Renew(id string, created time.Time) Sample {
 	var v struct {
 		ID, Created string
@@ -142,8 +138,7 @@ func madeUpData(e *storedEvent) []byte {
 	return []byte("{}")
 }
 
-// errorReport reports one invalid usage record in the ten seconds before e. The same event always
-// has the same report.
+// errorReport reports an invalid usage record before e, always the same one.
 func errorReport(e *storedEvent, code, message string) []byte {
 	start, end := validationWindow(e.created)
 	sum := sha256.Sum256([]byte(e.id))
@@ -162,8 +157,7 @@ func errorReport(e *storedEvent, code, message string) []byte {
 	})
 }
 
-// validationWindow returns the last ten seconds before a report was created, aligned to whole ten
-// seconds as Stripe does.
+// validationWindow returns whole ten seconds before a report was created, as Stripe does.
 func validationWindow(created time.Time) (start, end string) {
 	at := created.UTC().Truncate(10 * time.Second)
 	return at.Add(-10 * time.Second).Format(millis), at.Format(millis)

@@ -48,22 +48,19 @@ import (
 // Retention is how long Stripe lists and returns an event.
 const Retention = v2events.Retention
 
-// Options adjusts a [Sandbox]. The zero value, like a nil pointer, is a Stripe that answers at once
-// and never fails.
+// Options adjusts a [Sandbox]. Zero or nil: a Stripe that answers at once and never fails.
 type Options struct {
 	// Logger receives one line per request, without keys, secrets or bodies. Nil discards them.
 	Logger *slog.Logger
 
-	// Now is the clock for ages, creation times and rate limits; nil means [time.Now]. It must be
-	// safe for concurrent use.
+	// Now is the clock, safe for concurrent use; nil means [time.Now].
 	Now func() time.Time
 
 	// Rand is the source of ids and signing secrets; nil means [rand.Reader]. Reads are serialised.
 	Rand io.Reader
 
-	// APIKeys are the accepted keys. If there are none, every key with the syntax of Stripe's
-	// secret or restricted keys is accepted. A key's prefix decides whether it sees live or test
-	// data.
+	// APIKeys are the accepted keys; if there are none, every well-formed secret or restricted key
+	// is. A key's prefix decides whether it sees live or test data.
 	APIKeys []string
 
 	// RateLimit is how many requests per second each endpoint serves before it answers 429; zero
@@ -73,12 +70,10 @@ type Options struct {
 	// Latency delays every answer.
 	Latency time.Duration
 
-	// Faults decides before each request how it fails; nil means that no request fails. It must be
-	// safe for concurrent use.
+	// Faults decides, concurrently, how each request fails; nil means that none does.
 	Faults func(*http.Request) Fault
 
-	// Answered is called after each complete answer, with its status; nil means no call. It must be
-	// safe for concurrent use.
+	// Answered is called, concurrently, after each complete answer; nil means no call.
 	Answered func(r *http.Request, status int)
 
 	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; an empty
@@ -111,9 +106,8 @@ func (o *Options) orDefaults() Options {
 	return filled
 }
 
-// A Sandbox is an [http.Handler] that answers as Stripe's API does under its root. It authenticates
-// and routes requests; each kind of resource has its own store and endpoints. A Sandbox is safe for
-// concurrent use.
+// A Sandbox is an [http.Handler] that answers as Stripe's API does under its root, safe for
+// concurrent use. Each kind of resource has its own store and endpoints.
 type Sandbox struct {
 	opts         Options
 	token        func(n int) string
@@ -154,10 +148,9 @@ func (s *Sandbox) AddEvent(full json.RawMessage) error {
 	return nil
 }
 
-// Learn makes up the full event for a thin notification from elsewhere, so that it can be fetched:
-// the notification's own fields unchanged, with a plausible error report as the data of the two
-// meter types and {} as that of others. An event that is already stored stays as it is, and ids
-// that start with "evt_missing" are ignored, so that a test can provoke a 404. Retention counts
+// Learn makes up the full event for a notification, so that it can be fetched: with a plausible
+// error report as the data of the two meter types, and {} as that of others. It ignores stored
+// events, and ids that start with "evt_missing", so that a test can provoke a 404. Retention counts
 // from now.
 func (s *Sandbox) Learn(thin []byte) error {
 	if err := s.events.learn(thin); err != nil {
@@ -177,8 +170,7 @@ func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
 }
 
 // Register creates an enabled webhook destination in test mode, for events of its own account and
-// the accounts below it, and returns its id. Unlike the API it uses the caller's signing secret,
-// and it does not validate the URL and types.
+// those below it, and returns its id. Unlike the API it takes the secret, and any URL and types.
 func (s *Sandbox) Register(url string, secret stripesig.Secret, types ...string) (id string) {
 	return s.destinations.register(url, secret, types)
 }
@@ -220,8 +212,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.opts.Answered(r, status)
 }
 
-// serve checks the URL, the key, the rate limit and the parameters, in this order, before the
-// endpoint runs.
+// serve checks URL, key, rate limit and parameters, in this order, before the endpoint runs.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	endpoint, id, err := route(s.endpoints, r)
 	if err != nil {
@@ -245,8 +236,7 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	return s.replays.once(c, endpoint.handle)
 }
 
-// newTokens returns a function that makes tokens of n letters and digits. It is safe for concurrent
-// use.
+// newTokens returns a function that makes tokens of n letters and digits, concurrently.
 func newTokens(source io.Reader) func(n int) string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	var mu sync.Mutex
@@ -286,8 +276,7 @@ type Server struct {
 	// Origin is the base URL of the API, such as http://127.0.0.1:49152.
 	Origin string
 
-	// Keys are accepted API keys, made up for this server, and RotatedKeys another pair to rotate
-	// to.
+	// Keys are accepted API keys, made up, and RotatedKeys others to rotate to.
 	Keys, RotatedKeys Keys
 
 	server *http.Server
@@ -296,8 +285,7 @@ type Server struct {
 // Keys are an API key for each mode.
 type Keys struct{ Live, Test string }
 
-// JSON returns the keys as {"live":…,"test":…}, the form in which Meterbridge's functions read them
-// from their secret.
+// JSON returns {"live":…,"test":…}, as Meterbridge's functions read it from their secret.
 func (k Keys) JSON() string { return fmt.Sprintf(`{"live":%q,"test":%q}`, k.Live, k.Test) }
 
 func newKeys() Keys { return Keys{Live: "sk_live_" + rand.Text(), Test: "sk_test_" + rand.Text()} }

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// A storedEvent is an event of either API with the fields that the sandbox uses. It never changes
-// once it is stored.
+// A storedEvent is an immutable event of either API with the fields that the sandbox uses.
 type storedEvent struct {
 	id, eventType string
 	caller        caller // who may read it
@@ -23,8 +22,7 @@ type storedEvent struct {
 
 func (e *storedEvent) position() position { return position{Created: e.created, ID: e.id} }
 
-// An eventStore holds the events of one API by id and by creation time. It is safe for concurrent
-// use.
+// An eventStore holds the events of one API by id and time. It is safe for concurrent use.
 type eventStore struct {
 	now func() time.Time
 

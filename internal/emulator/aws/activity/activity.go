@@ -1,7 +1,6 @@
 // Package activity is how the emulated services report what happens in them.
 //
-// A service reports each [Step] through a [Recorder], and whoever runs the services watches them
-// through an [Observer].
+// A service reports each [Step] through a [Recorder]; an [Observer] watches them.
 package activity
 
 import (
@@ -16,8 +15,7 @@ import (
 // Kind is what happened in a [Step].
 type Kind int
 
-// The kinds of steps, in the order in which an event meets them. Each comment lists the fields that
-// are set besides Time, EventID and EventType.
+// The kinds of steps, with the fields that are set besides Time, EventID and EventType.
 const (
 	Building  Kind = iota // a build printed a line: Name of the function, Text
 	Built                 // a function was built: Name, Took
@@ -33,8 +31,7 @@ const (
 	Warned                // something deserves attention: Text
 )
 
-// Step is one thing that happened to an event or to the emulator. Fields that its Kind does not
-// name are zero.
+// Step is one thing that happened. Fields that its Kind does not name are zero.
 type Step struct {
 	Kind      Kind
 	Time      time.Time
@@ -74,8 +71,7 @@ type ObserverFunc func(Step)
 // Observe implements [Observer].
 func (f ObserverFunc) Observe(s Step) { f(s) }
 
-// History is an [Observer] that keeps every step, for tests. Its zero value is empty. It is safe
-// for concurrent use.
+// History is an [Observer] for tests that keeps every step. It is safe for concurrent use.
 type History struct {
 	mu    sync.Mutex
 	steps []Step
@@ -104,15 +100,13 @@ func (h *History) Text(kind Kind) string {
 	return b.String()
 }
 
-// A Recorder sets the time of steps and passes them to an observer. A nil Recorder discards them.
-// It is safe for concurrent use.
+// A Recorder adds the time to steps and passes them on, concurrently; a nil one discards them.
 type Recorder struct {
 	observer Observer
 	now      func() time.Time
 }
 
-// NewRecorder returns a Recorder whose steps take their time from now. A nil observer discards
-// them.
+// NewRecorder returns a Recorder with the time of now; nil for a nil observer.
 func NewRecorder(observer Observer, now func() time.Time) *Recorder {
 	if observer == nil {
 		return nil
@@ -152,8 +146,7 @@ func EventID(detail []byte) string {
 	return ids.ID
 }
 
-// EnvelopeEventID returns the [EventID] of the detail in an EventBridge event. It is empty if there
-// is none.
+// EnvelopeEventID returns the [EventID] of the detail in an EventBridge event, or "".
 func EnvelopeEventID(envelope []byte) string {
 	var e struct {
 		Detail json.RawMessage `json:"detail"`

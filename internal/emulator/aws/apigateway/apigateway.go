@@ -1,7 +1,6 @@
 // Package apigateway is API Gateway: the routes of a template's HTTP APIs on one address.
 //
-// A [Service] is an [http.Handler] that invokes functions of a directory with requests in payload
-// format 2.0.
+// A [Service] is an [http.Handler] that invokes functions with payload format 2.0.
 package apigateway
 
 import (
@@ -32,8 +31,7 @@ import (
 // maxRequest is the largest body that API Gateway accepts, in bytes.
 const maxRequest = 10 << 20
 
-// Service serves the routes of all HTTP APIs. It is safe for concurrent use once the last route is
-// added.
+// Service serves all routes. It is safe for concurrent use once the last one is added.
 type Service struct {
 	directory *target.Directory
 	routes    []route // the most specific first
@@ -42,8 +40,7 @@ type Service struct {
 // Function is a target that a route can invoke.
 type Function interface {
 	target.Target
-	// Invoke returns the function's answer. An error that wraps [lambda.ErrTimeout] means that it
-	// took too long.
+	// Invoke returns the function's answer, or [lambda.ErrTimeout] if it took too long.
 	Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
 
@@ -52,8 +49,7 @@ type route struct {
 	function     Function
 }
 
-// New returns a service without routes, which invokes functions of the directory. Nil: an empty
-// directory.
+// New returns a service without routes to functions of the directory; nil is an empty one.
 func New(directory *target.Directory) *Service {
 	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 }
@@ -139,8 +135,7 @@ func (r route) rank() []int {
 	return append(ranks, 0)
 }
 
-// find returns the route for a request. As in API Gateway, a path without a route for the method is
-// not found.
+// find returns the route for a request, if there is one for its path and method.
 func (s *Service) find(method, path string) (*route, map[string]string) {
 	for i := range s.routes {
 		r := &s.routes[i]
@@ -218,8 +213,7 @@ func event(r *http.Request, matched *route, parameters map[string]string, body [
 	return awsjson.Marshal(event)
 }
 
-// isText reports whether API Gateway passes the body on as it is; any other body is encoded in
-// base64.
+// isText reports whether API Gateway passes the body on without encoding it in base64.
 func isText(contentType string, body []byte) bool {
 	if !utf8.Valid(body) {
 		return false
@@ -233,8 +227,7 @@ func isText(contentType string, body []byte) bool {
 		strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml")
 }
 
-// writeAnswer writes a function's answer: an object with a statusCode as a response, and anything
-// else as a JSON body with 200.
+// writeAnswer writes an answer: a response if it has a statusCode, otherwise JSON with 200.
 func writeAnswer(w http.ResponseWriter, answer []byte) int {
 	var response struct {
 		StatusCode      int               `json:"statusCode"`

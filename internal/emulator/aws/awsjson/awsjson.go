@@ -22,8 +22,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxBody bounds a request: the largest legal batch is 1 MiB, which JSON escapes can make six times
-// as long.
+// maxBody is the largest legal batch, 1 MiB, with room for JSON's escapes.
 const maxBody = 8 << 20
 
 // Operations is what a service offers on the wire.
@@ -47,9 +46,8 @@ type Operations struct {
 	ByName map[string]Operation
 }
 
-// An Operation decodes the body of a request, acts, and returns what to encode; nil is an empty
-// answer. An error that is not an [*Error], and has no AWSError method that returns one, is an
-// internal failure.
+// An Operation decodes a request, acts, and returns what to encode; nil is an empty answer. An
+// error that is not an [*Error], or converted by a method AWSError, is an internal failure.
 type Operation func(ctx context.Context, body []byte) (any, error)
 
 // Typed makes an [Operation] of a function over a typed input. Members that In lacks are refused.
@@ -78,8 +76,7 @@ type Options struct {
 	// Warn receives what a client could miss, such as a call of an unknown operation. It may be
 	// called concurrently. Nil: warnings are dropped.
 	Warn func(string)
-	// Intercept wraps the handling of each known call, so that faults can be put before, after or
-	// in place of it. Nil: none.
+	// Intercept wraps the handling of each known call, to inject faults. Nil: none.
 	Intercept func(c Call, next http.Handler) http.Handler
 }
 
@@ -90,8 +87,7 @@ type handler struct {
 	intercept func(Call, http.Handler) http.Handler
 }
 
-// New returns a handler for all of the services, safe for concurrent use. It answers on every path,
-// as SDKs post to the root.
+// New returns a handler for all of the services, on every path, safe for concurrent use.
 func New(opts *Options, services ...Operations) http.Handler {
 	if opts == nil {
 		opts = &Options{}
@@ -190,8 +186,7 @@ func (s *Operations) write(w http.ResponseWriter, status int, v any) {
 	w.Write(body) // a client that has gone needs no answer
 }
 
-// Marshal returns v as JSON without the escapes that only HTML needs, as AWS encodes events; nil if
-// v cannot be encoded.
+// Marshal returns v as JSON without HTML's escapes, as AWS encodes it; nil on an error.
 func Marshal(v any) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -209,8 +204,7 @@ type Error struct {
 	// Code is the error's name in the service's API model, such as ResourceNotFoundException.
 	Code    string
 	Message string
-	// Item is the item that a failed condition was checked against, in DynamoDB's JSON. Nil: none
-	// is sent.
+	// Item is the item in DynamoDB's JSON that failed a condition. Nil: none is sent.
 	Item any
 
 	unsupported bool // a limit of the emulator, worth a warning
@@ -219,8 +213,7 @@ type Error struct {
 // Error returns code and message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// AsError returns the [*Error] that err wraps, or the one that the AWSError method of an error in
-// its chain returns, or else otherwise.
+// AsError returns the [*Error] in err's chain, or that of an AWSError method, or otherwise.
 func AsError(err error, otherwise *Error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// Clock is real time multiplied by a factor, from the moment at which the clock was made. It is
-// safe for concurrent use.
+// Clock is real time since it was made, times a factor. It is safe for concurrent use.
 type Clock struct {
 	factor  float64
 	origin  time.Time
@@ -40,12 +39,10 @@ func (c *Clock) Now() time.Time {
 	return c.origin.Add(scale(now.Sub(c.origin), c.factor)).Add(skipped)
 }
 
-// Skip advances the clock by d at once; a negative d counts as zero. Only Now reflects it: a Sleep
-// that has begun does not become shorter.
+// Skip advances Now by d at once, if d is positive. A Sleep that has begun does not become shorter.
 func (c *Clock) Skip(d time.Duration) { c.skipped.Add(int64(max(d, 0))) }
 
-// Real returns the real time that d of the clock's time takes, rounded up, so that a timer never
-// fires early.
+// Real returns the real time of d, rounded up, so that a timer never fires early.
 func (c *Clock) Real(d time.Duration) time.Duration {
 	if c.factor == 1 {
 		return d
@@ -63,8 +60,7 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// scale multiplies d and saturates, because the conversion of a float beyond the range of int64 is
-// undefined.
+// scale multiplies d and saturates: a float beyond int64 does not convert.
 func scale(d time.Duration, by float64) time.Duration {
 	scaled := math.Ceil(float64(d) * by)
 	if scaled >= math.MaxInt64 {
@@ -123,9 +119,8 @@ func (c *Clock) untilIdle(ctx context.Context, p Pending, meanwhile func()) erro
 	return nil
 }
 
-// idle reports whether nothing is being worked on and nothing is pending. It checks the work twice,
-// because work that begins ceases to be pending only after it is counted, and work that becomes
-// pending is counted until it is.
+// idle reports whether nothing is worked on or pending. It checks the work twice: what begins is
+// counted before it ceases to be pending, and what becomes pending is counted until it is.
 func (c *Clock) idle(p Pending) bool {
 	if c.working.Load() > 0 {
 		return false

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// condition reports whether an item satisfies it. The item is a map value; one that does not exist
-// has no attributes.
+// condition reports whether an item, a map value, satisfies it. A missing item has no attributes.
 type condition func(item Value) bool
 
 // operand is one side of a comparison: a document path, size() of a path, or a value.
@@ -55,8 +54,7 @@ func (p *parser) not() condition {
 	return p.comparison()
 }
 
-// parenthesis reads a condition in parentheses. Like DynamoDB it refuses a pair that contains
-// nothing but another pair.
+// parenthesis reads ( condition ). Like DynamoDB it refuses a pair around nothing but a pair.
 func (p *parser) parenthesis() condition {
 	p.expect("(")
 	span := [2]int{len(p.tokens)}
@@ -98,8 +96,7 @@ func (p *parser) comparison() condition {
 	}
 }
 
-// comparators report whether they accept an order of left and right, as [strings.Compare] returns
-// it.
+// comparators report whether they accept an order as [strings.Compare] returns it.
 var comparators = map[string]func(order int) bool{
 	"<":  func(order int) bool { return order < 0 },
 	"<=": func(order int) bool { return order <= 0 },
@@ -136,8 +133,7 @@ func (p *parser) in(left operand) condition {
 	}
 }
 
-// wantOrdered refuses a value whose type has no order. An attribute of such a type compares as
-// false.
+// wantOrdered refuses a value whose type has no order. Such an attribute compares as false.
 func (p *parser) wantOrdered(operator string, operands ...operand) {
 	for _, o := range operands {
 		if o.kind != "" && !o.kind.ordered() {
@@ -229,8 +225,7 @@ func beginsWith(v, prefix Value) bool {
 	return v.kind == prefix.kind && (v.kind == String || v.kind == Binary) && strings.HasPrefix(v.scalar, prefix.scalar)
 }
 
-// contains reports whether part is a substring of a string, an element of a set, or equal to an
-// element of a list.
+// contains reports whether part is a substring, or an element of a set or a list.
 func contains(v, part Value) bool {
 	switch v.kind {
 	case String, Binary:

@@ -21,8 +21,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// Service is a set of tables behind DynamoDB's wire protocol. It is safe for concurrent use once
-// the last table is added.
+// Service is a set of tables. It is safe for concurrent use once the last one is added.
 type Service struct {
 	tables map[string]*Table // by name and by ARN
 }
@@ -52,8 +51,7 @@ type properties struct {
 	KeySchema []struct{ AttributeName, KeyType string }
 }
 
-// Add adds the table that an AWS::DynamoDB::Table describes, empty. Its items live as long as the
-// service.
+// Add adds the table that an AWS::DynamoDB::Table describes, empty.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[properties](r)
 	if err != nil {
@@ -151,8 +149,7 @@ func NewTable(cfg Config) (*Table, error) {
 	return t, nil
 }
 
-// Items returns a copy of all items in no particular order. It is for tests and has no counterpart
-// in DynamoDB's API.
+// Items returns a copy of all items, in no order, for tests.
 func (t *Table) Items() []Item {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -193,8 +190,7 @@ func (t *Table) isKey(name string) bool {
 	return slices.ContainsFunc(t.keys, func(k Key) bool { return k.Name == name })
 }
 
-// ValidationError is the error of a request that DynamoDB answers with ValidationException, or that
-// this package does not support.
+// ValidationError is the error of a request that DynamoDB or this package refuses.
 type ValidationError struct{ Message string }
 
 // Error returns the message.
@@ -209,8 +205,7 @@ func invalid(format string, args ...any) error {
 	return &ValidationError{Message: fmt.Sprintf(format, args...)}
 }
 
-// ConditionError is the error of a condition that did not hold, which DynamoDB answers with
-// ConditionalCheckFailedException.
+// ConditionError is the error of a condition that did not hold.
 type ConditionError struct {
 	// Item is the item as it is. Nil: it does not exist, or the request did not ask for it.
 	Item Item

@@ -205,8 +205,7 @@ func (p *parser) projection() []path {
 	return paths
 }
 
-// wantDisjoint refuses paths of which one leads into the other: the result of two changes would
-// depend on their order.
+// wantDisjoint refuses paths of which one leads into the other: their order would matter.
 func (p *parser) wantDisjoint(paths []path) {
 	for i, a := range paths {
 		for _, b := range paths[:i] {
@@ -239,8 +238,7 @@ func (t token) is(text string) bool {
 	return (t.kind == word || t.kind == symbol) && strings.EqualFold(t.text, text)
 }
 
-// lex splits an expression into tokens. A character that is not part of the language becomes a
-// symbol that no rule accepts.
+// lex splits an expression into tokens. An unknown character is a symbol that no rule accepts.
 func lex(source string) []token {
 	var tokens []token
 	for rest := strings.TrimLeft(source, " \t\r\n"); rest != ""; rest = strings.TrimLeft(rest, " \t\r\n") {
@@ -271,8 +269,7 @@ func first(source string) token {
 	return token{symbol, source[:1]}
 }
 
-// span returns the longest prefix of source whose bytes, from the given index on, are all in the
-// class.
+// span returns the longest prefix of source whose bytes from an index on are in the class.
 func span(source string, from int, class func(byte) bool) string {
 	to := from
 	for to < len(source) && class(source[to]) {

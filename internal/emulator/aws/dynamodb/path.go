@@ -85,8 +85,7 @@ func (v Value) put(p path, to Value) (Value, error) {
 	return v, nil
 }
 
-// remove returns a copy of v without the value at p. It is not an error if only the last segment
-// leads nowhere.
+// remove returns a copy of v without the value at p, whose last segment need not exist.
 func (v Value) remove(p path) (Value, error) {
 	child, exists := v.child(p[0])
 	if !v.holds(p[0]) || !exists && len(p) > 1 {
@@ -123,8 +122,7 @@ func cloned(fields map[string]Value) map[string]Value {
 	return maps.Clone(fields)
 }
 
-// project returns the part of v at the paths, and false if there is none. Elements of a list keep
-// their order but not their indexes.
+// project returns the part of v at the paths, if any. In a list the elements keep their order.
 func (v Value) project(paths []path) (Value, bool) {
 	for _, p := range paths {
 		if len(p) == 0 {

@@ -15,8 +15,7 @@ const (
 	updatedNew = "UPDATED_NEW"
 )
 
-// Request is what all requests have in common: the table by name or ARN, and the placeholders of
-// their expressions.
+// Request is what all requests have in common: the table by name or ARN, and placeholders.
 type Request struct {
 	TableName                string
 	ExpressionAttributeNames map[string]string

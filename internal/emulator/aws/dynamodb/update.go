@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// change is one action of an update expression. Its function reads the item as it was and returns
-// the item in the making, changed.
+// change is one action of an update expression. apply reads old, and returns made with the change.
 type change struct {
 	path   path
 	clause string
@@ -92,8 +91,7 @@ func (p *parser) remove(at path) func(Value, Value) (Value, error) {
 	return func(_, made Value) (Value, error) { return made.remove(at) }
 }
 
-// add reads the number or the set that is added. A missing attribute counts as zero or as the empty
-// set.
+// add reads the number or set that is added. A missing attribute is zero or the empty set.
 func (p *parser) add(at path) func(Value, Value) (Value, error) {
 	operand := p.value()
 	if operand.kind != Number && elements[operand.kind] == "" {

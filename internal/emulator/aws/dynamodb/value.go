@@ -33,8 +33,7 @@ const (
 // elements maps each set type to the type of its elements.
 var elements = map[Type]Type{StringSet: String, NumberSet: Number, BinarySet: Binary}
 
-// Value is an attribute value. It is decoded from DynamoDB's JSON and immutable: an update makes
-// new values.
+// Value is an immutable attribute value, decoded from DynamoDB's JSON.
 type Value struct {
 	kind   Type
 	scalar string // text, canonical number, or bytes; "true" or "false" for a boolean
@@ -49,8 +48,7 @@ type Item map[string]Value
 // Text returns a string value.
 func Text(s string) Value { return Value{kind: String, scalar: s} }
 
-// Scalar returns the content of a string, number, binary or boolean value, and the empty string for
-// other types.
+// Scalar returns the content of a string, number, binary or boolean; empty for other types.
 func (v Value) Scalar() string { return v.scalar }
 
 // equal compares as the = operator does. Numbers are canonical, so 1 and 1.0 are equal.
@@ -116,8 +114,7 @@ func (v Value) levels() int {
 	return deepest
 }
 
-// length returns the result of the size function: the bytes of a scalar or the number of elements
-// of a collection. Other types have none.
+// length returns the result of size(): bytes of a scalar, elements of a collection, or none.
 func (v Value) length() (Value, bool) {
 	n := len(v.scalar)
 	switch v.kind {
@@ -138,8 +135,7 @@ const (
 	minExponent = -130
 )
 
-// numberText bounds what is parsed, because the cost of an exponent depends on its value and not on
-// its length.
+// numberText bounds the exponent, whose value decides how much work a number is.
 var numberText = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$`)
 
 // maxNumberText is longer than any number in range without surplus zeros.
@@ -159,8 +155,7 @@ func parsed(text string) *big.Rat {
 	return cmp.Or(n, new(big.Rat))
 }
 
-// formatNumber refuses a number that DynamoDB cannot store. Every sum of decimals has finitely many
-// digits, so nothing is rounded.
+// formatNumber refuses a number that DynamoDB cannot store. Sums of decimals are exact.
 func formatNumber(n *big.Rat) (string, error) {
 	precision, _ := n.FloatPrec()
 	text := n.FloatString(precision)
@@ -310,8 +305,7 @@ func canonical(kind Type, text string) (string, error) {
 	return text, nil
 }
 
-// canonicalSet returns the elements in the order in which they are stored. It refuses an empty set
-// and duplicate elements.
+// canonicalSet returns the elements as they are stored. It refuses duplicates and empty sets.
 func canonicalSet(kind Type, texts []string) ([]string, error) {
 	if len(texts) == 0 {
 		return nil, invalid("One or more parameter values were invalid: An attribute value of type %s may not be empty", kind)

@@ -53,9 +53,8 @@ func (s *Service) busNamed(name string) *bus {
 	return nil
 }
 
-// Add adds the bus or the rule that an AWS::Events::EventBus or AWS::Events::Rule describes. A rule
-// comes after its bus and its targets. One that cannot be run as written is an error: without it,
-// events would be lost silently.
+// Add adds the bus or the rule that a resource describes. A rule comes after its bus and its
+// targets. One that cannot be run as written is an error, because events would be lost silently.
 func (s *Service) Add(r sam.Resource) error {
 	if r.Type == "AWS::Events::EventBus" {
 		s.AddBus(BusConfig{ID: r.LogicalID, Name: r.Name, ARN: r.ARN})

@@ -33,8 +33,7 @@ type Entry struct {
 	// Detail is a JSON object, byte for byte as it was sent.
 	Detail    json.RawMessage
 	Resources []string
-	// Time is the event's time; if the call has none, the time of the call on the service's clock,
-	// or zero in [BusConfig].Accept.
+	// Time is the event's time, or else that of the call; zero in [BusConfig].Accept.
 	Time        time.Time
 	TraceHeader string
 }
@@ -90,8 +89,7 @@ func (s *Service) putEvents(_ context.Context, in putEventsInput) (any, error) {
 	return out, nil
 }
 
-// putEntry puts a valid entry on its bus. When it returns, the event is with the targets of every
-// rule that matches.
+// putEntry puts a valid entry on its bus and returns when every matching rule has delivered it.
 func (s *Service) putEntry(entry Entry) (Result, *awsjson.Error) {
 	result := Result{EventID: uuid.NewString()}
 	b := s.busNamed(entry.Bus)

@@ -56,15 +56,13 @@ func (f *function) build(ctx context.Context) (string, error) {
 	return bootstrap, nil
 }
 
-// fromOuterMake reports whether a variable was set by a make that runs this program, whose job
-// server the build must not use.
+// fromOuterMake reports whether an outer make set a variable, whose job server is not for us.
 func fromOuterMake(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
 	return name == "MAKEFLAGS" || name == "MFLAGS" || name == "MAKELEVEL"
 }
 
-// runBuild runs the command, records each line that it prints, and puts the last ones into the
-// error if it fails.
+// runBuild runs the command, records each line of output, and adds the last ones to its error.
 func (f *function) runBuild(command *exec.Cmd) error {
 	const most = 20
 	var tail []string
@@ -85,8 +83,7 @@ func (f *function) runBuild(command *exec.Cmd) error {
 	return nil
 }
 
-// runReporting runs the command and records every ten seconds that it is still running: a first
-// build downloads and compiles for a minute.
+// runReporting runs the command and records every ten seconds that it is still running.
 func (f *function) runReporting(command *exec.Cmd) error {
 	const interval = 10 * time.Second
 	started, tick := time.Now(), time.NewTicker(interval)

@@ -18,12 +18,10 @@ var (
 	ErrClosed  = errors.New("lambda: function is closed")
 )
 
-// errUnclaimed means that the instance exited before it fetched the invocation, so that another
-// instance can have it.
+// errUnclaimed means that the instance exited before it fetched the invocation.
 var errUnclaimed = errors.New("lambda: instance ended while it was idle")
 
-// InvocationError is the error that the handler, or the runtime's initialization, reported instead
-// of an answer.
+// InvocationError is an error that the handler or the runtime's initialization reported.
 type InvocationError struct {
 	Type    string `json:"errorType"`
 	Message string `json:"errorMessage"`
@@ -66,8 +64,7 @@ func NewFunction(config Config) *Function {
 	return &Function{config: config, tokens: semaphore.NewWeighted(int64(config.Instances))}
 }
 
-// Warm starts one instance and waits until it asks for work, so that a failure to start is reported
-// now.
+// Warm starts one instance, to report now if it fails to start.
 func (f *Function) Warm(ctx context.Context) error {
 	if err := f.tokens.Acquire(ctx, 1); err != nil {
 		return err
@@ -123,8 +120,7 @@ func (f *Function) Kill(match func(payload []byte) bool) (killed bool) {
 	return killed
 }
 
-// Close ends every idle instance and refuses further invocations. A running invocation ends with
-// its context.
+// Close ends idle instances and refuses invocations. A running one ends with its context.
 func (f *Function) Close() {
 	f.mu.Lock()
 	idle := f.idle

@@ -20,8 +20,7 @@ import (
 // initTimeout is how long an instance may take in AWS before it asks for its first invocation.
 const initTimeout = 10 * time.Second
 
-// instance is one process with a Runtime API of its own, so that every request to it comes from
-// this process.
+// instance is one process with a Runtime API of its own, which nothing else calls.
 type instance struct {
 	config Config
 	cmd    *exec.Cmd
@@ -110,8 +109,7 @@ func (in *instance) awaitReady(ctx context.Context) error {
 	}
 }
 
-// invoke passes one invocation to the process and waits for its outcome, the deadline, or the end
-// of the process.
+// invoke passes one invocation to the process and waits for its outcome or its deadline.
 func (in *instance) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	inv := &invocation{
 		id:       uuid.NewString(),
@@ -159,9 +157,8 @@ func (in *instance) closeServer() {
 	in.server.Close()
 }
 
-// environment lists the variables that AWS defines, then the function's own. Of this process's own
-// environment it has only the variables that any program needs, so that functions do not get a key
-// that the developer has exported.
+// environment lists AWS's variables, then the function's own. Of this process's variables it has
+// only what any program needs, not a key that the developer has exported.
 func (in *instance) environment(runtimeAPI string) []string {
 	c := in.config
 	env := []string{
@@ -248,8 +245,7 @@ func (in *instance) finish(w http.ResponseWriter, r *http.Request, out outcome) 
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// readError reads the error document of the Runtime API. A runtime that sends none has failed all
-// the same.
+// readError reads the error document of the Runtime API, if the runtime sends one.
 func readError(r *http.Request) error {
 	reported := &InvocationError{Type: r.Header.Get("Lambda-Runtime-Function-Error-Type")}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))

@@ -30,18 +30,15 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// defaultConcurrency is how many instances of a function may work at once where the template does
-// not say.
+// defaultConcurrency is how many instances of a function may work at once by default.
 const defaultConcurrency = 4
 
-// leastTimeout is the shortest timeout that a clock's factor makes of a function's, since the
-// function itself does not run faster.
+// leastTimeout is the shortest compressed timeout: the function itself runs no faster.
 const leastTimeout = 3 * time.Second
 
 // Options change how a service is made. The zero value is the default.
 type Options struct {
-	// Dir is the folder that each CodeUri is relative to, and BuildDir that of the artifacts.
-	// Empty: the working directory.
+	// Dir is what each CodeUri is relative to, BuildDir the folder of the artifacts. Empty: ".".
 	Dir, BuildDir string
 	// Prebuilt is whether a function that is in BuildDir already is not built again.
 	Prebuilt bool
@@ -62,8 +59,7 @@ type Service struct {
 	background sync.WaitGroup
 }
 
-// New returns a service without functions, which adds its functions to the directory and finds
-// their queues there.
+// New returns a service without functions, which adds its functions to the directory.
 func New(directory *target.Directory, opts *Options) *Service {
 	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 	if opts != nil {
@@ -168,8 +164,7 @@ func (f *function) timeout() time.Duration {
 	return min(inTemplate, max(f.service.directory.Clock.Real(inTemplate), leastTimeout))
 }
 
-// environment returns the variables of the template, with their overrides, and those that every
-// function gets.
+// environment returns the template's variables with overrides, and those of every function.
 func (f *function) environment() map[string]string {
 	env := map[string]string{}
 	maps.Copy(env, f.service.options.Environment)
@@ -216,8 +211,7 @@ func (s *Service) Values(name string) []string {
 	return values
 }
 
-// Kill ends one instance of a function that is working on a payload that match accepts, as SIGKILL
-// does, and reports whether there was one.
+// Kill sends SIGKILL to one instance that works on a payload for which match is true, if any.
 func (s *Service) Kill(match func(payload []byte) bool) bool {
 	return slices.ContainsFunc(s.functions, func(f *function) bool { return f.Function != nil && f.Function.Kill(match) })
 }
@@ -233,8 +227,7 @@ func (s *Service) Close() {
 	}
 }
 
-// asyncDelays are the waits before the retries of an asynchronous invocation. AWS waits one minute
-// and two, which is too long for a developer.
+// asyncDelays are the waits before retries of an asynchronous invocation; AWS waits minutes.
 var asyncDelays = [...]time.Duration{time.Second, 2 * time.Second}
 
 // Deliver implements [target.Target]. It starts an asynchronous invocation, with AWS's two retries:

@@ -30,8 +30,7 @@ type mapping struct {
 	filters        []*pattern.Pattern // a message must match one of them; without any, all messages pass
 }
 
-// run starts to poll. When ctx ends, a batch that the function is working on stays in the queue, as
-// after a crash.
+// run starts to poll. The batch that is worked on when ctx ends stays in the queue.
 func (m *mapping) run(ctx context.Context) {
 	for range m.concurrency {
 		m.function.service.background.Go(func() {

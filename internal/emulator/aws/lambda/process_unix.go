@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// group puts cmd, which has not started, into a process group of its own. The terminal's interrupt
-// then does not reach it: its parent ends it.
+// group puts cmd into a process group of its own, which the terminal's interrupt does not reach.
 func group(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // killGroup ends a started cmd and everything that it has started.

@@ -77,8 +77,7 @@ func (e *evaluator) conditionFunction(n *node) bool {
 	}
 }
 
-// conditionList evaluates all the conditions that Fn::Not, Fn::And or Fn::Or is called with, and
-// reports whether one of them has the value.
+// conditionList evaluates the conditions in a call, and reports whether one has the value.
 func (e *evaluator) conditionList(n *node, least, most int, value bool) (found bool) {
 	argument := n.items[0]
 	if argument.kind != sequence || len(argument.items) < least || len(argument.items) > most {

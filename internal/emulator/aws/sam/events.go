@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// Route is the type of the resource that [Events] makes of an HttpApi event, in place of the
-// OpenAPI document that SAM writes. No template can describe one. Its properties are Method, Path
-// and FunctionArn.
+// Route is the type that [Events] gives to an HttpApi event, for which SAM writes an OpenAPI
+// document. No template can use it. Its properties are Method, Path and FunctionArn.
 const Route = "AWS::Serverless::HttpApi::Route"
 
 // Events returns the resources that SAM generates from the Events of an AWS::Serverless::Function,

@@ -92,8 +92,7 @@ func (e *evaluator) split(n *node) any {
 	return list
 }
 
-// ifElse evaluates only the branch that the condition selects: the other may refer to resources
-// that do not exist.
+// ifElse evaluates only the selected branch: the other may refer to resources that do not exist.
 func (e *evaluator) ifElse(n *node) any {
 	argument := n.items[0]
 	if argument.kind == sequence && len(argument.items) == 3 {
@@ -121,8 +120,7 @@ func (e *evaluator) findInMap(n *node) any {
 	return e.value(at)
 }
 
-// subVariable is ${Name}, ${Name.Attribute} or ${!Literal}. CloudFormation allows blanks around the
-// name.
+// subVariable is ${Name}, ${Name.Attribute} or ${!Literal}, with blanks around the name.
 var subVariable = regexp.MustCompile(`\$\{([^{}]*)\}`)
 
 var subVariableName = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
@@ -140,8 +138,7 @@ func (e *evaluator) sub(n *node) any {
 		e.fail(n, "Fn::Sub takes a string, or a list of a string and a map of variables")
 		return nil
 	}
-	// The variables of the map are evaluated once each: their values nest, so evaluating them at
-	// every use would take exponential time.
+	// The variables nest, so evaluating them at every use would take exponential time.
 	evaluated := map[string]any{}
 	var b strings.Builder
 	end := 0
@@ -177,8 +174,7 @@ func (e *evaluator) substitute(n *node, name string, variables *node, evaluated 
 	return e.text(n, v, "Fn::Sub: the value of ${%s} is not a string", name)
 }
 
-// subValue returns the value of a variable: its entry in the map, or what Ref or Fn::GetAtt returns
-// for it.
+// subValue returns a variable's entry in the map, or what Ref or Fn::GetAtt returns for it.
 func (e *evaluator) subValue(n *node, name string, variables *node) any {
 	if definition := variables.get(name); definition != nil {
 		return e.value(definition)

@@ -26,9 +26,8 @@ type identity struct {
 	unknownType  bool              // any attribute exists
 }
 
-// attribute returns the value of Fn::GetAtt, and whether the resource has the attribute. A resource
-// of an unknown type has every attribute: the value is its ARN or shows the resource and the
-// attribute.
+// attribute returns the value of Fn::GetAtt, if the resource has the attribute. Of an unknown type
+// it has every one: its ARN, or a value that shows the resource and the attribute.
 func (i identity) attribute(name string) (string, bool) {
 	if v, ok := i.attributes[name]; ok {
 		return v, true
@@ -43,8 +42,7 @@ func (i identity) attribute(name string) (string, bool) {
 	}
 }
 
-// identity works out, once, the identity of a resource. n is the node that refers to it, for
-// errors.
+// identity works out, once, the identity of a resource. n refers to it, for errors.
 func (e *evaluator) identity(n *node, id string) identity {
 	if e.inCondition {
 		e.fail(n, "the template has no parameter %q, and a condition cannot refer to a resource", id)
@@ -140,8 +138,7 @@ func (e *evaluator) adjust(resourceType string, properties *node, values map[str
 	}
 }
 
-// stringProperty evaluates a property that must be a string. It is empty if the property is absent,
-// null or AWS::NoValue.
+// stringProperty evaluates a property that must be a string; absent or null, it is empty.
 func (e *evaluator) stringProperty(properties *node, name string) string {
 	n := properties.get(name)
 	if n == nil {

@@ -179,8 +179,7 @@ func (p parameter) checkOne(value any) error {
 	return nil
 }
 
-// allowedValues returns the values that the parameter can have, or nil if it does not restrict
-// them.
+// allowedValues returns the values that the parameter can have. Nil: any.
 func (p parameter) allowedValues() []string {
 	allowed := p.node.get("AllowedValues")
 	if allowed == nil {

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Decode reads the properties of a resource into a T, by the rules of encoding/json. Properties
-// that T lacks are ignored.
+// Decode reads the properties of a resource into a T, by the rules of encoding/json.
 func Decode[T any](r Resource) (T, error) {
 	var properties T
 	encoded, err := json.Marshal(r.Properties)
@@ -19,8 +18,7 @@ func Decode[T any](r Resource) (T, error) {
 	return properties, err
 }
 
-// Number is a number in a property. A template may also write it as a string, which is what every
-// parameter is.
+// Number is a number in a property, which a template may write as a string.
 type Number float64
 
 // UnmarshalJSON implements [json.Unmarshaler].

@@ -154,8 +154,7 @@ func (e *evaluator) implicit(n *node, id string) identity {
 	return identified
 }
 
-// hasFunction reports whether id is a function's logical ID followed by the suffix, and the
-// function's properties satisfy the condition.
+// hasFunction reports whether id is a function and the suffix, and condition holds for it.
 func (r *resolver) hasFunction(id, suffix string, condition func(properties *node) bool) bool {
 	function, ok := strings.CutSuffix(id, suffix)
 	return ok && r.resourceType(function) == "AWS::Serverless::Function" && condition(r.properties(function))

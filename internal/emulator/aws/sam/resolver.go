@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// resolver is a template that is being resolved: its sections as they were read, and what has been
-// worked out from them so far.
+// resolver is a template that is being resolved, and what has been worked out so far.
 type resolver struct {
 	opts           Options
 	description    string
@@ -116,8 +115,7 @@ func (r *resolver) checkResource(n *node, id string) error {
 	return nil
 }
 
-// resourceType returns the type of a resource of the template. checkShape has checked that it has
-// one.
+// resourceType returns the type of a resource of the template.
 func (r *resolver) resourceType(id string) string {
 	t, _ := r.resources.get(id).get("Type").literal()
 	return t

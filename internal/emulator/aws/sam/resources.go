@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// resolveResources resolves the resources whose condition is true and reports all their faults
-// together.
+// resolveResources resolves the resources whose condition is true and joins their faults.
 func (r *resolver) resolveResources() ([]Resource, error) {
 	var resources []Resource
 	var faults []error

@@ -23,8 +23,7 @@ import (
 	"strings"
 )
 
-// Options describe a deployment. The zero value, like a nil pointer, deploys the stack
-// "meterbridge" to us-east-1.
+// Options describe a deployment. Zero or nil: stack "meterbridge" in us-east-1.
 type Options struct {
 	File       string            // file name in errors; "template.yaml" when empty
 	Parameters map[string]string // values that override the parameters' defaults
@@ -34,8 +33,7 @@ type Options struct {
 	Endpoint   string            // base URL of the emulated AWS, used in queue URLs; AWS's own when empty
 }
 
-// Template is a resolved template. It is safe for concurrent use as long as its maps and slices are
-// not modified.
+// Template is a resolved template. It is safe for concurrent use unless it is modified.
 type Template struct {
 	Description string
 	Transforms  []string          // such as "AWS::Serverless-2016-10-31"
@@ -46,8 +44,7 @@ type Template struct {
 
 // Resource is a resource with SAM's Globals merged in and every intrinsic function resolved.
 //
-// The values in Properties and Metadata are string, bool, int, float64, []any, map[string]any or
-// nil.
+// The values are string, bool, int, float64, []any, map[string]any or nil.
 type Resource struct {
 	LogicalID  string
 	Type       string
@@ -89,9 +86,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Parse reads a template in YAML or JSON and resolves it. Every error is an [*Error] or joins
-// several of them: faults in different parameters, conditions, resources and outputs are reported
-// together.
+// Parse reads a template in YAML or JSON and resolves it. Every error is an [*Error] or joins those
+// of different parameters, conditions, resources and outputs.
 func Parse(src []byte, opts *Options) (*Template, error) {
 	o := opts.withDefaults()
 	root, err := readYAML(src, o.File)

@@ -32,8 +32,7 @@ func (k kind) String() string {
 	return [...]string{"a scalar", "a list", "a map", "an intrinsic function"}[k]
 }
 
-// node is a value of the template before it is resolved. The long form of an intrinsic function and
-// the short form are the same call.
+// node is an unresolved value. The long and the short form of a function are the same call.
 type node struct {
 	kind  kind
 	line  int

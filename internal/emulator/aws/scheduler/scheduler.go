@@ -36,8 +36,7 @@ type schedule struct {
 	run   func(at time.Time)
 }
 
-// New returns a service without schedules, which delivers to the targets of the directory, at the
-// directory's clock. Nil: an empty directory.
+// New returns a service without schedules for targets of the directory; nil is an empty one.
 func New(directory *target.Directory) *Service {
 	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil)), stop: func() {}}
 }
@@ -136,8 +135,7 @@ func (s *Service) Close() {
 // Len returns the number of schedules.
 func (s *Service) Len() int { return len(s.schedules) }
 
-// RunAll runs every schedule once, now, and returns their logical ids. It does not wait for what
-// the targets then do.
+// RunAll runs every schedule now and returns their logical ids, without waiting for the targets.
 func (s *Service) RunAll() []string {
 	var ids []string
 	for _, schedule := range s.schedules {

@@ -1,8 +1,7 @@
 // Package secretsmanager is Secrets Manager in memory: secrets with versions and staging labels,
 // and no encryption.
 //
-// [New] returns a [Service] for [Service.Add] to fill from a template, or [Service.AddSecret] and
-// [Service.Put] from a test.
+// A template fills a [Service] by [Service.Add], a test by [Service.AddSecret] and [Service.Put].
 package secretsmanager
 
 import (
@@ -70,8 +69,7 @@ func New(now func() time.Time) *Service {
 	return &Service{now: now}
 }
 
-// Add adds the secret that an AWS::SecretsManager::Secret describes, with the value that the
-// template gives it, or without one.
+// Add adds the secret that an AWS::SecretsManager::Secret describes, with its value if it has one.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[struct{ SecretString *string }](r)
 	if err != nil {
@@ -83,8 +81,7 @@ func (s *Service) Add(r sam.Resource) error {
 	return s.Put(r.ARN, *p.SecretString)
 }
 
-// AddSecret adds a secret without a value. Its error is an [*awsjson.Error] with the code
-// ResourceExistsException if the name is taken.
+// AddSecret adds a secret without a value, or returns ResourceExistsException for its name.
 func (s *Service) AddSecret(name, arn string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,8 +102,7 @@ func (s *Service) Put(id, value string) error {
 }
 
 // Value returns the current value of the secret with a name or ARN. Its error is an
-// [*awsjson.Error] with the code ResourceNotFoundException if there is no such secret or it has no
-// value.
+// [*awsjson.Error], ResourceNotFoundException if there is none.
 func (s *Service) Value(id string) (string, error) {
 	version, err := s.get(id, "", current)
 	if err != nil || version.SecretString == nil {
@@ -115,8 +111,7 @@ func (s *Service) Value(id string) (string, error) {
 	return *version.SecretString, nil
 }
 
-// put stores a version and moves the stages to it. Storing the same value under the same token
-// again has no effect.
+// put stores a version, unless the token has it, and moves the stages to it.
 func (s *Service) put(id, token string, value secretValue, stages []string) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,8 +137,7 @@ func (s *Service) put(id, token string, value secretValue, stages []string) (any
 	}{found.arn, found.name, version.id, slices.Clone(version.stages)}, nil
 }
 
-// stage moves a label to version. The version that loses AWSCURRENT gets AWSPREVIOUS, and a version
-// without labels is deleted.
+// stage moves a label. The version that loses AWSCURRENT gets AWSPREVIOUS; one without is deleted.
 func (s *secret) stage(label string, version *secretVersion) {
 	holder := s.holder(label)
 	if holder == version {
@@ -203,8 +197,7 @@ func (s *Service) get(id, versionID, stage string) (secretOutput, error) {
 	return secretOutput{found.arn, found.name, version.id, version.value, slices.Clone(version.stages), epoch(version.created)}, nil
 }
 
-// find returns the secret with a name, an ARN, or an ARN without the six random characters at its
-// end. The caller holds the lock.
+// find returns the secret with a name, or an ARN with or without its suffix. The caller locks.
 func (s *Service) find(id string) (*secret, error) {
 	for _, found := range s.secrets {
 		if found.name == id || found.arn == id || isPartialARN(id, found.arn) {
@@ -300,6 +293,5 @@ func (s *Service) describeSecret(_ context.Context, in struct{ SecretId string }
 	}{found.arn, found.name, epoch(found.created), epoch(found.changed), stages}, nil
 }
 
-// epoch returns a time as AWS JSON encodes it: seconds since 1970 with milliseconds as the
-// fraction.
+// epoch returns a time as AWS JSON encodes it: seconds since 1970, to a millisecond.
 func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

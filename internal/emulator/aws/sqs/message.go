@@ -32,8 +32,7 @@ type Message struct {
 	FirstReceived time.Time
 	// ReceiveCount counts over all queues that contained the message.
 	ReceiveCount int
-	// DeadLetterSource is the ARN of the queue that moved the message to its dead-letter queue;
-	// empty if none did.
+	// DeadLetterSource is the ARN of the queue whose dead letter the message is, or empty.
 	DeadLetterSource string
 }
 
@@ -51,8 +50,7 @@ const maxAttributes = 10
 // senderID is the SenderId of all messages, which in AWS identifies the principal.
 const senderID = "AIDAMETERBRIDGELOCAL"
 
-// SystemAttributes returns the attributes that SQS adds to a received message, by their names in
-// its API.
+// SystemAttributes returns the attributes that SQS adds, by their names in its API.
 func (m Message) SystemAttributes() map[string]string {
 	attributes := map[string]string{
 		"SenderId":                senderID,

@@ -112,8 +112,7 @@ type batchOf[E any] struct {
 	Entries []E
 }
 
-// batchEntry is the part that all entries have in common, and the output for an entry without an
-// output of its own.
+// batchEntry is what all entries have in common, and what entries without output answer.
 type batchEntry struct{ Id string }
 
 func (e batchEntry) id() string { return e.Id }
@@ -123,8 +122,7 @@ type batchFailure struct {
 	SenderFault       bool
 }
 
-// batch applies do to each entry and reports the results entry by entry; only a fault of the batch
-// as a whole fails the call.
+// batch applies do to each entry. Only a fault of the batch as a whole fails the call.
 func batch[E interface{ id() string }](entries []E, do func(E) (any, error)) (any, error) {
 	if err := validateBatch(entries); err != nil {
 		return nil, err
@@ -208,8 +206,7 @@ func receiveMessage(ctx context.Context, q *Queue, in receiveMessageInput) (any,
 	return out, nil
 }
 
-// view returns the message with the attributes that the caller asked for; the digest covers only
-// those.
+// view returns the message with the attributes that the caller asked for, which the digest covers.
 func (in receiveMessageInput) view(m Message) receivedMessage {
 	out := receivedMessage{
 		MessageId: m.ID, ReceiptHandle: m.Receipt, Body: m.Body, MD5OfBody: m.BodyMD5(),
@@ -229,8 +226,7 @@ func (in receiveMessageInput) view(m Message) receivedMessage {
 	return out
 }
 
-// selected reports whether a filter selects a name: by All, by the name itself, or by a prefix
-// before ".*".
+// selected reports whether a filter has All, the name itself, or a prefix before ".*".
 func selected(name string, filter []string) bool {
 	return slices.ContainsFunc(filter, func(want string) bool {
 		prefix, isPrefix := strings.CutSuffix(want, ".*")
@@ -258,8 +254,7 @@ func deleteMessageBatch(_ context.Context, q *Queue, in batchOf[deleteEntry]) (a
 	})
 }
 
-// visibilityChange is the part that ChangeMessageVisibility and an entry of its batch have in
-// common.
+// visibilityChange is the part that ChangeMessageVisibility and its batch have in common.
 type visibilityChange struct {
 	ReceiptHandle     string
 	VisibilityTimeout *int

@@ -50,8 +50,7 @@ type Config struct {
 	ID             string
 	Name, ARN, URL string
 
-	// VisibilityTimeout is how long a received message stays hidden. Zero: 30 seconds; NotHidden:
-	// it can be received again at once.
+	// VisibilityTimeout is how long a received message stays hidden. Zero: 30 seconds.
 	VisibilityTimeout time.Duration
 	// Delay is how long a new message stays hidden. Zero: none.
 	Delay time.Duration
@@ -70,13 +69,11 @@ type Config struct {
 	// Stored is called with each message that enters the queue, from a sender or another queue. It
 	// may be called concurrently. Nil: it is not called.
 	Stored func(Message)
-	// Pick returns the index of the next message to receive among n visible ones, the oldest first.
-	// Nil: the oldest.
+	// Pick returns which of n visible messages, oldest first, is received next. Nil: the oldest.
 	Pick func(n int) int
 }
 
-// Queue is a standard queue in memory. It is safe for concurrent use and has no goroutine of its
-// own.
+// Queue is a standard queue in memory, without a goroutine. It is safe for concurrent use.
 type Queue struct {
 	cfg Config
 	// deadLetterARN names the dead-letter queue that Start looks up, when all queues are there.
@@ -99,8 +96,7 @@ type Queue struct {
 // Stats counts the messages of a queue by state. Unlike SQS's figures it is exact.
 type Stats struct{ Visible, InFlight, Delayed int }
 
-// NewQueue returns an empty queue with the time of c. Its dead-letter queue exists already, so that
-// dead-letter queues cannot form a circle.
+// NewQueue returns an empty queue with the time of c.
 func NewQueue(cfg Config, c *clock.Clock) *Queue {
 	cfg.ID = cmp.Or(cfg.ID, cfg.Name)
 	cfg.VisibilityTimeout = max(0, cmp.Or(cfg.VisibilityTimeout, 30*time.Second))
@@ -142,8 +138,7 @@ func (q *Queue) Store(body []byte, attributes map[string]string) error {
 	return err
 }
 
-// HoldDeadLetters implements [target.Queue]. The [Service] reports what the queue stores from now
-// on.
+// HoldDeadLetters implements [target.Queue]: the [Service] reports what is stored from now on.
 func (q *Queue) HoldDeadLetters() { q.parks.Store(true) }
 
 // Consume marks the queue as polled by a function: its messages count as pending from now on.
@@ -197,8 +192,7 @@ func (q *Queue) Purge() {
 	}
 }
 
-// Due returns the time at which the next message becomes visible, moves to the dead-letter queue,
-// or expires. Zero: there is none.
+// Due returns when the next message becomes visible, is redriven or expires. Zero: none does.
 func (q *Queue) Due() time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -240,8 +234,7 @@ type entry struct {
 	index int       // in the schedule; negative when not in it
 }
 
-// move puts e into state s until a given time, or until its retention ends if that is earlier. The
-// caller holds the lock.
+// move puts e into state s until a given time, or its retention's end. The caller holds the lock.
 func (q *Queue) move(e *entry, s state, until time.Time) {
 	q.count[e.state]--
 	q.count[s]++
@@ -291,8 +284,7 @@ func (q *Queue) exhausted(e *entry) bool {
 	return q.cfg.DeadLetter != nil && q.cfg.MaxReceiveCount > 0 && e.receives >= q.cfg.MaxReceiveCount
 }
 
-// redrive moves e to the dead-letter queue. This queue stays locked meanwhile, so that the counts
-// of both queues together never miss it.
+// redrive moves e to the dead-letter queue, locked so that the counts of both never miss it.
 func (q *Queue) redrive(e *entry, now time.Time) {
 	q.drop(e)
 	m := e.Message

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Receive returns up to limit visible messages and hides each for the visibility timeout; Default
-// means the queue's own. While none is visible it waits, for at most wait of the clock's time and
-// until ctx is done.
+// Receive returns up to limit visible messages and hides them for visibility; Default is the
+// queue's. While none is visible it waits, at most for wait on the clock and until ctx is done.
 func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Duration) []Message {
 	if visibility < 0 {
 		visibility = q.cfg.VisibilityTimeout
@@ -60,8 +59,7 @@ func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, w
 	return nil, q.wake, next
 }
 
-// pop removes the next visible entry from the list, which must contain one, and drops entries that
-// have left the queue.
+// pop removes the next visible entry from the list, and those that have left the queue.
 func (q *Queue) pop() *entry {
 	for {
 		i := q.cfg.Pick(len(q.visible))
@@ -88,9 +86,8 @@ func (q *Queue) hide(e *entry, now time.Time, visibility time.Duration) Message 
 	return e.Message
 }
 
-// Delete deletes the message that was received with a receipt, even if its visibility timeout has
-// passed. As in SQS it does nothing, without an error, if the message was deleted or received
-// again.
+// Delete deletes the message that was received with a receipt, even if its timeout has passed. As
+// in SQS it is not an error if the message was deleted or received again.
 func (q *Queue) Delete(receipt string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -101,8 +98,7 @@ func (q *Queue) Delete(receipt string) error {
 	return err
 }
 
-// ChangeVisibility makes the message that was received with a receipt visible after d; zero is at
-// once.
+// ChangeVisibility makes a received message visible after d; zero is at once.
 func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -29,8 +29,7 @@ import (
 type Options struct {
 	// Endpoint is the origin of queue URLs. Empty: that of SQS.
 	Endpoint string
-	// Configure may change how a queue of the template is made, to inject faults. Nil: none is
-	// changed.
+	// Configure may change how a queue of the template is made, to inject faults. Nil: none.
 	Configure func(*Config)
 }
 
@@ -41,8 +40,7 @@ type Service struct {
 	queues    []*Queue
 }
 
-// New returns a service without queues, which adds its queues to the directory. A nil directory is
-// an empty one.
+// New returns a service without queues, which adds them to the directory; nil is an empty one.
 func New(directory *target.Directory, opts *Options) *Service {
 	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 	if opts != nil {
@@ -101,8 +99,7 @@ type properties struct {
 	}
 }
 
-// Add adds the queue that an AWS::SQS::Queue describes. Start connects it with its dead-letter
-// queue.
+// Add adds the queue that an AWS::SQS::Queue describes.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[properties](r)
 	if err != nil {
@@ -147,8 +144,7 @@ func (s *Service) Start() error {
 	return nil
 }
 
-// QueueAt returns the queue with a URL, or nil. Like SQS it looks at the path of the URL, whatever
-// the host.
+// QueueAt returns the queue with a URL, whatever the host, or nil.
 func (s *Service) QueueAt(queueURL string) *Queue {
 	path, ok := urlPath(queueURL)
 	return s.find(func(q *Queue) bool {
@@ -186,8 +182,7 @@ func (s *Service) Pending() (now, later int) {
 	return now, later
 }
 
-// Due implements [clock.Pending]: it returns the earliest [Queue.Due] of queues that a function
-// polls.
+// Due implements [clock.Pending]: it is the earliest [Queue.Due] of queues that are polled.
 func (s *Service) Due() time.Time {
 	var next time.Time
 	for _, q := range s.queues {
@@ -223,8 +218,7 @@ type onQueue struct{ QueueUrl string }
 
 func (o onQueue) url() string { return o.QueueUrl }
 
-// on makes an operation of a function over the queue that the request names by its URL. A bare name
-// is refused, as AWS does.
+// on makes an operation on the queue that the request names by its URL; a bare name is refused.
 func on[In interface{ url() string }](s *Service, run func(context.Context, *Queue, In) (any, error)) awsjson.Operation {
 	return awsjson.Typed(func(ctx context.Context, in In) (any, error) {
 		if in.url() == "" {

@@ -32,8 +32,7 @@ func ARN(service, resource string) string {
 type Target interface {
 	// ID returns the logical id of the resource in the template.
 	ID() string
-	// Deliver returns when the resource has stored the body or taken it on. trace is an X-Ray
-	// header; it may be empty.
+	// Deliver returns when the body is accepted. trace is an X-Ray header, or empty.
 	Deliver(body []byte, trace string) error
 }
 
@@ -55,8 +54,7 @@ type Directory struct {
 	targets map[string]Target
 }
 
-// NewDirectory returns an empty directory. A nil clock is real time; a nil observer receives
-// nothing.
+// NewDirectory returns an empty directory. A nil clock is real time; observer may be nil.
 func NewDirectory(c *clock.Clock, observer activity.Observer) *Directory {
 	c = cmp.Or(c, clock.New(1))
 	return &Directory{Clock: c, Recorder: activity.NewRecorder(observer, c.Now), targets: map[string]Target{}}
@@ -65,9 +63,8 @@ func NewDirectory(c *clock.Clock, observer activity.Observer) *Directory {
 // Add makes t the target with that ARN.
 func (d *Directory) Add(arn string, t Target) { d.targets[arn] = t }
 
-// Find returns the target with an ARN, or ErrMissing for a queue or a function that was not added.
-// The target of a service that is not emulated accepts and discards everything, which the recorder
-// is warned of.
+// Find returns the target with an ARN, or ErrMissing for a queue or a function. The target of
+// another service discards everything, which the recorder is warned of.
 func (d *Directory) Find(arn string) (Target, error) {
 	if t, ok := d.targets[arn]; ok {
 		return t, nil

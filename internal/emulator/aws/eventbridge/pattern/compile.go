@@ -32,9 +32,8 @@ type compiler struct {
 	orIsField bool // $or is the name of a field, as it was before it became an operator
 }
 
-// compile returns the alternatives of a pattern. A pattern that is invalid with $or as an operator
-// is compiled again with $or as a field. If that fails too, the error is the first one, because
-// today people mean the operator.
+// compile returns the alternatives of a pattern. One that is invalid with $or as an operator is
+// compiled again with $or as a field. If that fails too, the first error counts.
 func compile(root jsonValue) ([]alternative, error) {
 	alternatives, err := compiler{}.object(root, "$", "", []alternative{{}}, false)
 	if err == nil || !mentionsOr(root) {
@@ -160,8 +159,7 @@ func join(path, key string) string {
 
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
-// reservedInOr reports whether $or reserves a name: for event-ruler's operators and for those that
-// it may get.
+// reservedInOr reports whether $or reserves a name for an operator, present or future.
 func reservedInOr(name string) bool {
 	switch name {
 	case "exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr",

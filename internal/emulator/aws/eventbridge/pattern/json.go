@@ -21,8 +21,7 @@ func (k jsonKind) String() string {
 	return [...]string{"an object", "an array", "a string", "a number", "true, false or null"}[k]
 }
 
-// jsonValue is a JSON value. It keeps the order of members and repeated keys, because both affect
-// the meaning of a pattern.
+// jsonValue is a JSON value. In patterns the order of members and repeated keys matter.
 type jsonValue struct {
 	kind    jsonKind
 	text    string      // content of a string; a number or a literal as it is written

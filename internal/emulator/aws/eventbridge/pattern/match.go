@@ -17,8 +17,7 @@ type membership []element
 // element is an element of an array. Arrays are numbered in the order in which flatten finds them.
 type element struct{ array, index int }
 
-// merge returns the union of two memberships, or false if they have different elements of one
-// array.
+// merge returns the union, or false if it has different elements of one array.
 func (m membership) merge(other membership) (membership, bool) {
 	merged := m
 	for _, e := range other {

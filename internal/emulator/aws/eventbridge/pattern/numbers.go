@@ -14,8 +14,7 @@ const (
 	maxBoundScale = 6
 )
 
-// parseNumber returns the value of a JSON number, and whether a 64-bit float represents the decimal
-// as it is written exactly.
+// parseNumber returns the value of a JSON number, and whether a 64-bit float holds it exactly.
 func parseNumber(s string) (float64, bool) {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -29,8 +28,7 @@ func parseNumber(s string) (float64, bool) {
 	return f, written == held
 }
 
-// decimal is 0.digits × 10^exponent, without leading or trailing zeros in digits. The zero value is
-// zero.
+// decimal is 0.digits × 10^exponent, without leading or trailing zeros. Its zero value is 0.
 type decimal struct {
 	negative bool
 	digits   string
@@ -63,8 +61,7 @@ func parseDecimal(s string) (decimal, bool) {
 // scale is the number of digits after the decimal point.
 func (d decimal) scale() int { return max(0, len(d.digits)-d.exponent) }
 
-// equalNumber accepts numbers of the same value. A number that cannot be compared by value must be
-// written the same.
+// equalNumber accepts numbers of the same value, or spelling if the value is not exact.
 func equalNumber(s string) matcher {
 	want, comparable := parseNumber(s)
 	return func(v eventValue) bool {
@@ -93,8 +90,7 @@ func (i interval) contains(v eventValue) bool {
 	return above && below
 }
 
-// numeric compiles a comparison such as ["=", 1] or ["<", 1], or a range such as [">", 0, "<=", 5],
-// whose lower end comes first.
+// numeric compiles a comparison such as ["=", 1], or a range such as [">", 0, "<=", 5].
 func numeric(o operand) (matcher, error) {
 	if o.kind != arrayKind || len(o.members) != 2 && len(o.members) != 4 {
 		return nil, o.errorf("must be one or two comparisons, each an operator and a number")

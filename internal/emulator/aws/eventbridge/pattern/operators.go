@@ -40,8 +40,7 @@ func (o operand) inner() (operand, error) {
 	return operand{jsonValue: o.members[0], at: o.at + "." + o.keys[0], operator: o.keys[0]}, nil
 }
 
-// compileOperator compiles an object such as {"prefix": "x"}. A nil matcher with a nil error means
-// that the field must be absent.
+// compileOperator compiles {"prefix": "x"} and such; nil means that the field must be absent.
 func compileOperator(n jsonValue, at string) (matcher, error) {
 	o, err := operand{jsonValue: n, at: at}.inner()
 	if err != nil {
@@ -82,8 +81,7 @@ func equalValue(n jsonValue) matcher {
 	return func(v eventValue) bool { return v.kind == n.kind && v.text == n.text }
 }
 
-// exists compiles {"exists": true}. The nil matcher stands for {"exists": false}, which no value
-// matches.
+// exists compiles {"exists": true}. Nil stands for {"exists": false}, which no value matches.
 func exists(o operand) (matcher, error) {
 	switch {
 	case o.kind == literalKind && o.text == "true":
@@ -116,8 +114,7 @@ func anythingBut(o operand) (matcher, error) {
 	}
 }
 
-// noneOf compiles an operand, or a list of operands of one type, and accepts what none of them
-// accepts.
+// noneOf compiles an operand, or a list of one type, and accepts what none of them accepts.
 func noneOf(o operand, compile func(operand) (matcher, error)) (matcher, error) {
 	list := []operand{o}
 	if o.kind == arrayKind {
@@ -145,9 +142,8 @@ func noneOf(o operand, compile func(operand) (matcher, error)) (matcher, error) 
 	}, nil
 }
 
-// excludedValue compiles a string or a number of anything-but. Unlike an exact value elsewhere, the
-// string is compared as text even if it is an IP address, and the number must be comparable by
-// value.
+// excludedValue compiles a value of anything-but. Unlike elsewhere, a string is compared as text
+// even if it is an IP address, and a number must be exact.
 func excludedValue(o operand) (matcher, error) {
 	switch o.kind {
 	case stringKind:

@@ -56,8 +56,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("event pattern %s: %s: %s", e.Path, e.Operator, e.Reason)
 }
 
-// Pattern is a compiled event pattern. It is immutable and safe for concurrent use. The zero value
-// matches nothing.
+// Pattern is a compiled, immutable event pattern. The zero value matches nothing.
 type Pattern struct {
 	alternatives [][]field
 	reachable    map[string]bool // the path of every field, and the paths of the objects around it
@@ -102,8 +101,7 @@ func (p *Pattern) addReachable(path string) {
 	p.reachable[path] = true
 }
 
-// Match reports whether an event, a JSON object, matches the pattern. Its only error is [ErrEvent],
-// wrapped.
+// Match reports whether an event matches. Its only error is [ErrEvent], wrapped.
 func (p *Pattern) Match(event []byte) (bool, error) {
 	root, err := parseJSON(event)
 	if err != nil {

@@ -23,8 +23,7 @@ func equalsIgnoreCase(o operand) (matcher, error) {
 	return o.onStrings(func(want string) func(string) bool { return foldCase(want).equals })
 }
 
-// affix compiles prefix and suffix, with a string or with an object such as {"equals-ignore-case":
-// "x"}.
+// affix compiles prefix and suffix, with a string or {"equals-ignore-case": "x"}.
 func affix(o operand) (matcher, error) {
 	ignoreCase := o.kind == objectKind
 	argument := o
@@ -66,8 +65,7 @@ func foldCase(s string) folded {
 	f := make(folded, 0, len(s))
 	for _, r := range s {
 		if r > 0xFFFF {
-			// event-ruler maps UTF-16 units, and each half of a surrogate pair becomes a question
-			// mark.
+			// event-ruler maps UTF-16 units: each surrogate becomes a question mark.
 			f = append(f, spelling{"?", "?"}, spelling{"?", "?"})
 			continue
 		}
@@ -86,8 +84,7 @@ func (f folded) isPrefix(s string) bool {
 	return ok
 }
 
-// cutPrefix needs no backtracking, because neither spelling of a character is a prefix of the
-// other.
+// cutPrefix needs no backtracking: neither spelling of a character is a prefix of the other.
 func (f folded) cutPrefix(s string) (rest string, ok bool) {
 	for _, c := range f {
 		if s, ok = c.cut(s, strings.CutPrefix); !ok {
@@ -115,8 +112,7 @@ func (c spelling) cut(s string, cut func(s, affix string) (string, bool)) (strin
 	return cut(s, c.upper)
 }
 
-// wildcard compiles a string in which * stands for any characters, \* for an asterisk and \\ for a
-// backslash.
+// wildcard compiles a string in which * is any text, \* an asterisk and \\ a backslash.
 func wildcard(o operand) (matcher, error) {
 	s, err := o.stringValue()
 	if err != nil {
@@ -154,8 +150,7 @@ func splitWildcard(o operand, s string) ([]string, error) {
 	return append(parts, part.String()), nil
 }
 
-// matchParts matches each part at the first place it occurs, which leaves the most text for the
-// others.
+// matchParts matches each part where it occurs first, to leave the others the most text.
 func matchParts(parts []string, s string) bool {
 	last := len(parts) - 1
 	if last == 0 {

@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// path is a JSON path in the subset that EventBridge supports: $ followed by member names, indices
-// and wildcards.
+// path is a JSON path in EventBridge's subset: $, member names, indices and wildcards.
 type path []segment
 
 // segment selects a member of an object, an item of an array, or all members or items.
@@ -112,8 +111,7 @@ func parseIndex(s string) (segment, string, error) {
 	return segment{index: int(index), kind: byIndex}, rest, nil
 }
 
-// find returns the value at the path, or false if there is none. A path with a wildcard always
-// finds a value: an array, which may be empty.
+// find returns the value at the path, if any. With a wildcard it is always an array.
 func (p path) find(value json.RawMessage) (json.RawMessage, bool) {
 	for i, s := range p {
 		switch s.kind {

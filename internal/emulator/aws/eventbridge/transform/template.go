@@ -31,8 +31,7 @@ type part struct {
 // variableReference is <name>. Any other text in angle brackets is literal.
 var variableReference = regexp.MustCompile(`<([A-Za-z0-9_.-]+)>`)
 
-// parseTemplate parses a template whose variables, except the reserved ones, are the keys of
-// variables.
+// parseTemplate parses a template whose variables are reserved or keys of variables.
 func parseTemplate(source string, variables map[string]path) (*inputTemplate, error) {
 	if n := utf8.RuneCountInString(source); n == 0 || n > maxInput {
 		return nil, templateError("must have 1 to %d characters, not %d", maxInput, n)
@@ -53,8 +52,7 @@ func parseTemplate(source string, variables map[string]path) (*inputTemplate, er
 	return t, t.check()
 }
 
-// quotedAfter reports whether the end of the text is inside a JSON string, given whether its start
-// is.
+// quotedAfter reports whether the end of a text is inside a JSON string, given its start.
 func quotedAfter(text string, quoted bool) bool {
 	for i := 0; i < len(text); i++ {
 		switch {
@@ -67,8 +65,7 @@ func quotedAfter(text string, quoted bool) bool {
 	return quoted
 }
 
-// standIn replaces a variable inside a string while the template is checked. It is a private-use
-// character.
+// standIn, a private-use character, replaces quoted variables while a template is checked.
 const standIn = "\uf8ff"
 
 // check returns an error if the template is not valid JSON whatever the values of its variables.

@@ -68,8 +68,7 @@ type Meta struct {
 	IngestionTime time.Time
 }
 
-// Transform is a compiled [Spec]. It is immutable and safe for concurrent use. The zero value
-// returns events unchanged.
+// Transform is a compiled, immutable [Spec]. The zero value returns events unchanged.
 type Transform struct {
 	constant  []byte
 	path      path
@@ -147,9 +146,8 @@ func newTransformer(paths map[string]string, source string) (*Transform, error) 
 	return &Transform{variables: variables, template: t}, nil
 }
 
-// Apply returns what the target receives for an event, the whole envelope as JSON. The result may
-// share memory with envelope. Errors are [ErrEvent], [ErrPath] and [ErrOutput], wrapped; after an
-// error the target receives nothing.
+// Apply returns what the target receives for an event. The result may share memory with envelope.
+// Errors are [ErrEvent], [ErrPath] and [ErrOutput], wrapped; then the target receives nothing.
 func (t *Transform) Apply(envelope []byte, meta Meta) ([]byte, error) {
 	if err := checkObject(envelope); err != nil {
 		return nil, err
