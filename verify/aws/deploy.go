@@ -109,6 +109,10 @@ func (w *workspace) deployWithConsumers(ctx context.Context, parameters map[stri
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, id := range expanded.ofType("AWS::Logs::LogGroup") {
+		properties, _ := expanded.section("Resources")[id].(map[string]any)["Properties"].(map[string]any)
+		delete(properties, "ResourcePolicyDocument") // it refers to a log delivery, which moto does not support
+	}
 	secrets, err := w.createSecrets(ctx, expanded)
 	if err != nil {
 		return nil, nil, err

@@ -125,7 +125,7 @@ func (s *scenario) addRefused(body []byte) {
 	add("a newline appended", 400, func(d *delivery) { d.corrupt = func(body []byte) []byte { return append(slices.Clone(body), '\n') } })
 	add("genuine but not JSON", 400, func(d *delivery) { d.body = body[:len(body)/2] })
 	add("genuine but not an event", 400, func(d *delivery) { d.body = []byte(`{"object":"charge","id":"ch_1","type":"x"}`) })
-	add("too large", 413, func(d *delivery) { d.body = []byte(`{"pad":"` + strings.Repeat("x", 256<<10) + `"}`) })
+	add("too large", 413, func(d *delivery) { d.body = []byte(`{"pad":"` + strings.Repeat("x", 1<<20) + `"}`) })
 }
 
 // request returns the body and the headers of the delivery at a moment.
