@@ -34,7 +34,7 @@ test: ## Run every test that needs only Go
 soak: ## Send thousands of events through the stack with every fault (SOAK=3000 SEED=1)
 	@$(meterbridge) && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)
 
-verify: ## Check against the SAM CLI, Runtime Interface Emulator, moto, event-ruler and Stripe's SDKs
+verify: ## Check against the SAM CLI, MiniStack, moto, event-ruler, Stripe's SDKs and others
 	@.ci/verify
 
 verify-stripe: ## Check only against Stripe's SDKs and stripe-mock

@@ -152,17 +152,29 @@ func (w *workspace) localGivesTheSame(ctx context.Context) (string, error) {
 	if err := w.scenario.check(r); err != nil {
 		return "", err
 	}
-	differences := compare("answers", w.recording.answers, r.answers)
-	messages := 0
-	for _, queue := range recordedQueues {
-		messages += len(r.queues[queue])
-		differences = append(differences, compare(queue, w.recording.queues[queue], r.queues[queue])...)
-	}
+	differences := w.recording.differences(r)
 	if len(differences) > 0 {
 		return "", fmt.Errorf("the local stack (+) differs from the emulated one (-)\n%s", strings.Join(differences, "\n"))
 	}
 	return fmt.Sprintf("meterbridge local gives the same %d answers and leaves the same %d messages in %d queues",
-		len(r.answers), messages, len(recordedQueues)), nil
+		len(r.answers), r.messages(), len(recordedQueues)), nil
+}
+
+// differences compares another recording of the same scenario with this one.
+func (r *recording) differences(other *recording) []string {
+	differences := compare("answers", r.answers, other.answers)
+	for _, queue := range recordedQueues {
+		differences = append(differences, compare(queue, r.queues[queue], other.queues[queue])...)
+	}
+	return differences
+}
+
+// messages counts the recorded messages.
+func (r *recording) messages() (n int) {
+	for _, messages := range r.queues {
+		n += len(messages)
+	}
+	return n
 }
 
 // compare returns the texts that are in only one of two lists.

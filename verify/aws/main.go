@@ -1,10 +1,11 @@
-// Command aws checks Meterbridge against other people's software: the SAM CLI, cfn-lint, checkov,
-// qemu, moto, AWS's Runtime Interface Emulator, event-ruler and a JSON Schema library. The script
-// .ci/tools installs them, and .ci/verify runs both.
+// Command aws checks Meterbridge against other people's software: the SAM CLI, MiniStack, cfn-lint,
+// checkov, qemu, moto, AWS's Runtime Interface Emulator, event-ruler and a JSON Schema library. The
+// script .ci/tools installs them, and .ci/verify runs both.
 //
 // It prints a line with evidence for each check, continues after a check that fails, and ends with
-// a summary. Arguments are names of checks; then only these run, and those that they build on. The
-// exit status is 1 if a check failed, and 2 if the command could not start.
+// a summary. If a check has failed, it keeps the logs and says where. Arguments are names of checks;
+// then only these run, and those that they build on. The exit status is 1 if a check failed, and 2 if
+// the command could not start.
 package main
 
 import (
@@ -25,7 +26,7 @@ func main() {
 	}
 	report := &report{out: os.Stdout, workspace: w}
 	report.run(ctx, checks(w), os.Args[1:])
-	w.close()
+	w.close(report.failed())
 	if !report.summarize() {
 		os.Exit(1)
 	}
@@ -51,6 +52,13 @@ func checks(w *workspace) []check {
 		{name: "schemas", tools: []string{"moto"}, after: []string{"end-to-end"}, run: w.schemas},
 		{name: "local", tools: []string{"sam", "moto", "rie"}, after: []string{"end-to-end"}, run: w.localGivesTheSame},
 		{name: "rotation", tools: []string{"sam", "moto", "rie"}, after: []string{"end-to-end"}, run: w.rotation},
+
+		// the stack, deployed to MiniStack
+		{name: "deployed", tools: []string{"sam", "awscli", "ministack"}, run: w.deployToMinistack},
+		{name: "conversation", tools: []string{"sam", "ministack"}, after: []string{"deployed"}, run: w.conversation},
+		{name: "lifecycle", tools: []string{"sam", "awscli", "ministack"}, after: []string{"deployed", "conversation"}, run: w.lifecycle},
+		{name: "upgrade", tools: []string{"sam", "ministack", "lint"}, after: []string{"sam-build"}, run: w.upgrade},
+		{name: "workarounds", tools: []string{"ministack"}, run: w.workaroundsAreNeeded},
 
 		// single parts
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,21 +20,36 @@ type command struct {
 	dir   string
 	env   []string // added to the environment of this process
 	stdin []byte
+
+	without []string // prefixes of variables of this process that the program does not get
 }
 
 // output runs the program and returns its output. An error has the last lines of both streams.
 func (c command) output(ctx context.Context, program string, arguments ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, program, arguments...)
-	cmd.Dir, cmd.Env = c.dir, append(os.Environ(), c.env...)
-	cmd.Stdin = bytes.NewReader(c.stdin)
+	cmd := c.prepare(ctx, program, arguments)
 	var out, all bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &all
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Run(); err != nil {
 		return out.Bytes(), fmt.Errorf("%s %s: %w\n%s", program, strings.Join(arguments[:min(1, len(arguments))], ""), err, tail(out.String()+all.String(), 30))
 	}
 	return out.Bytes(), nil
+}
+
+// combined runs the program and returns both of its output streams, also if it fails.
+func (c command) combined(ctx context.Context, program string, arguments ...string) ([]byte, error) {
+	return c.prepare(ctx, program, arguments).CombinedOutput()
+}
+
+func (c command) prepare(ctx context.Context, program string, arguments []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, arguments...)
+	environment := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return slices.ContainsFunc(c.without, func(prefix string) bool { return strings.HasPrefix(variable, prefix) })
+	})
+	cmd.Dir, cmd.Env = c.dir, append(environment, c.env...)
+	cmd.Stdin = bytes.NewReader(c.stdin)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
 }
 
 // tail returns the last n lines of a text.

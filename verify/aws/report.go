@@ -91,6 +91,11 @@ func (r *report) missing(c check) error {
 	return nil
 }
 
+// failed reports whether a check failed.
+func (r *report) failed() bool {
+	return slices.ContainsFunc(r.results, func(r result) bool { return r.state == "failed" })
+}
+
 // summarize prints the results as a table, and reports whether no check failed.
 func (r *report) summarize() bool {
 	counts := map[string]int{}

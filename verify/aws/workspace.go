@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ type workspace struct {
 	root    string // of the repository
 	scratch string // a temporary folder
 	tools   map[string]tool
+	out     io.Writer // for people
 
 	built     string // folder of sam build
 	moto      *moto
@@ -23,7 +25,14 @@ type workspace struct {
 	emulated  *emulatedStack
 	scenario  *scenario  // the one that was run by end-to-end
 	recording *recording // its effects on the emulated stack
+	ministack *ministackStack
 	closers   []func()
+}
+
+// say prints a line of progress.
+func (w *workspace) say(format string, arguments ...any) {
+	text := strings.TrimSpace(fmt.Sprintf(format, arguments...))
+	fmt.Fprintf(w.out, "      %s\n", strings.ReplaceAll(text, "\n", "\n      "))
 }
 
 // tool is an entry of the manifest that .ci/tools writes.
@@ -41,8 +50,7 @@ func newWorkspace() (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{root: root, scratch: scratch, tools: map[string]tool{}}
-	w.closers = append(w.closers, func() { os.RemoveAll(scratch) })
+	w := &workspace{root: root, scratch: scratch, tools: map[string]tool{}, out: os.Stdout}
 	return w, w.readManifest()
 }
 
@@ -115,11 +123,23 @@ func (w *workspace) startStripe() (*stripe.Server, error) {
 	return server, err
 }
 
-// close stops, in reverse order, what the checks have started.
-func (w *workspace) close() {
+// close stops, in reverse order, what the checks have started, and removes the scratch folder, except
+// that it keeps the logs in it if a check has failed.
+func (w *workspace) close(keepLogs bool) {
 	for len(w.closers) > 0 {
 		last := len(w.closers) - 1
 		w.closers[last]()
 		w.closers = w.closers[:last]
 	}
+	if !keepLogs {
+		os.RemoveAll(w.scratch)
+		return
+	}
+	entries, _ := os.ReadDir(w.scratch)
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) != ".log" {
+			os.RemoveAll(w.temporary(entry.Name()))
+		}
+	}
+	w.say("logs are in %s", w.scratch)
 }
