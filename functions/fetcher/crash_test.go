@@ -12,7 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
-// traces are what an event leaves behind: full events and announcements on the bus, and letters.
+// traces counts the effects of an event: full events and announcements on the bus, and letters.
 type traces struct{ emitted, announced, letters int }
 
 func (b bed) traces(t *testing.T) traces {
@@ -29,15 +29,15 @@ func (b bed) traces(t *testing.T) traces {
 	return found
 }
 
-// TestCrashPoints kills the fetcher after each of its calls and redelivers the message. The table in
-// docs/reliability.md has a row for each call, and says what these counts show.
+// TestCrashPoints kills the fetcher after each of its calls and redelivers the message. The table
+// in docs/reliability.md has a row for each call, which explains these counts.
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
 	another := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, full("evt_2", meterType)) }
 	failing := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }
 	for name, tt := range map[string]struct {
 		stripe http.HandlerFunc
-		want   []traces // after a crash after so many calls, and the redelivery
+		want   []traces // after a crash following that many calls, and the redelivery
 	}{
 		"fetcher: emitted":  {known, []traces{{1, 0, 0}, {1, 0, 0}, {1, 0, 0}, {2, 0, 0}, {1, 0, 0}}},
 		"fetcher: parked":   {another, []traces{{0, 1, 1}, {0, 1, 1}, {0, 1, 1}, {0, 2, 1}, {0, 2, 2}, {0, 1, 1}}},

@@ -19,7 +19,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// memory is Stripe, bus and queues in one, in the time of a bubble.
+// memory stands in for Stripe, the bus and the queues, in a bubble's time.
 type memory struct {
 	latency time.Duration // of Stripe
 

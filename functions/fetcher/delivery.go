@@ -25,15 +25,15 @@ var (
 type delivery struct {
 	message   events.SQSMessage
 	receives  int       // number of receives by SQS's count, this one included
-	sent      time.Time // when the message came to the queue; zero if unknown
-	firstSeen time.Time // when the event came to the bus or, if that is unknown, to the queue
+	sent      time.Time // when the message arrived in the queue; zero if unknown
+	firstSeen time.Time // when the event arrived on the bus or, if that is unknown, in the queue
 
 	thin     *v2events.ThinEvent // nil if malformed
 	partial  partialEvent        // the readable part of a malformed event
 	claim    *ledger.Claim       // nil if there is none
 	latency  time.Duration       // of the request to Stripe; 0 if there was none
 	full     *v2events.Event
-	report   *v2events.MeterErrorReport // the report in full; nil if it has none that can be read
+	report   *v2events.MeterErrorReport // the report in full; nil if there is none or it cannot be read
 	mismatch error                      // where full differs from its published schema; nil if it does not
 	err      error                      // why it is not emitted; nil so far
 	verdict  verdict                    // set by settle
@@ -71,7 +71,7 @@ func open(message events.SQSMessage) *delivery {
 		return d
 	}
 	if d.thin, err = v2events.ParseThinEvent(e.Payload); err != nil {
-		_ = json.Unmarshal(e.Payload, &d.partial) // whatever can be read helps to find the event
+		_ = json.Unmarshal(e.Payload, &d.partial) // any readable part helps to find the event
 		d.err = fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	return d

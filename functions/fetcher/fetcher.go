@@ -1,5 +1,5 @@
-// Package fetcher decides about one batch of thin events from the queue: each event is claimed in
-// the ledger, fetched from Stripe, checked and put on the bus, or else deferred or parked.
+// Package fetcher handles one batch of thin events from the queue: each event is claimed in the
+// ledger, fetched from Stripe, checked and put on the bus; if that fails it is deferred or parked.
 //
 // [New] makes a [Handler] from [Parts]; [Handler.Handle] works through one batch. The package
 // bootstrap below it is the process: configuration, wiring and start.
@@ -20,7 +20,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
-// Parts is everything a [Handler] works with. All fields are required but for RateLimit.
+// Parts are the dependencies and settings of a [Handler]. All fields except RateLimit are required.
 type Parts struct {
 	Keyring     Keyring
 	Bus         Bus
@@ -35,23 +35,23 @@ type Parts struct {
 	RateLimit float64 // requests to Stripe a second; zero is no limit
 }
 
-// Bus stores events; [*bus.Bus] is one.
+// Bus stores events; [*bus.Bus] implements it.
 type Bus interface {
 	Put(context.Context, []bus.Entry) []error
 }
 
-// Queue is the queue the batches come from; [*queue.Queue] is one.
+// Queue is the queue the batches come from; [*queue.Queue] implements it.
 type Queue interface {
 	Defer(ctx context.Context, receipt string, delay time.Duration) error
 }
 
-// DeadLetters is the queue for events that are given up; [*queue.Queue] is one.
+// DeadLetters is the queue for events that are given up; [*queue.Queue] implements it.
 type DeadLetters interface {
 	Park(ctx context.Context, body string, attributes map[string]string) error
 }
 
-// A Handler turns batches of thin events into full events on the bus. Of a batch it keeps only the
-// day of its schema notices. It is safe for concurrent use.
+// A Handler turns batches of thin events into full events on the bus. Between batches it remembers
+// only the days of its schema notices. It is safe for concurrent use.
 type Handler struct {
 	parts   Parts
 	pacer   *pace.Pacer
@@ -71,7 +71,7 @@ var errNoBatch = errors.New("event is not a batch of SQS records")
 const maxConcurrent = 10
 
 // Handle works through one batch. Records that it does not report as failed are finished: emitted,
-// parked or duplicates. It fails only if there is no batch.
+// parked or duplicates. It returns an error only if the event contains no records.
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	if len(batch.Records) == 0 {
 		return events.SQSEventResponse{}, errNoBatch
@@ -93,7 +93,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 // should be done.
 const maxShare = 5 * time.Second
 
-// share divides the time of the invocation, so that nothing starts that cannot finish. One share is
+// share divides the time of the invocation, so that no step starts that cannot finish. One share is
 // for publishing, one for settling and the rest for fetching, whose last request starts one share
 // before its time ends.
 func (h *Handler) share(ctx context.Context) time.Duration {
@@ -174,9 +174,9 @@ func (h *Handler) publish(ctx context.Context, share time.Duration, deliveries [
 	}
 }
 
-// settle decides about a delivery and acts on the verdict. The ledger is written last: whatever a
-// crash before it has left undone is done by the redelivery of the message, which the ledger would
-// otherwise refuse as a duplicate.
+// settle reaches a verdict on a delivery and acts on it. The ledger is written last: after a crash
+// before that, the redelivery of the message does the rest, which the ledger would otherwise refuse
+// as a duplicate.
 func (h *Handler) settle(ctx context.Context, d *delivery) {
 	d.verdict = judge(d.err, d.tries(), d.age(h.parts.Now()))
 	if d.verdict.outcome == parked {

@@ -45,14 +45,14 @@ var (
 	full  = testbed.Full
 )
 
-// bed is a Handler with AWS and Stripe behind it.
+// bed is a Handler with emulated AWS and Stripe.
 type bed struct {
 	*testbed.Bed
 	handler *Handler
 	ledger  *ledger.Ledger
 }
 
-// newBed returns a bed whose Stripe is answered by a handler. Its clock moves with each reading.
+// newBed returns a bed in which a handler answers for Stripe. Its clock moves with each reading.
 func newBed(t testing.TB, stripe http.HandlerFunc) bed {
 	t.Helper()
 	b := testbed.New(t, &testbed.Options{Tick: time.Millisecond})
@@ -133,12 +133,12 @@ func (b bed) wantParked(t *testing.T, body, reason string) {
 	}
 }
 
-// known is a Stripe that has every event of the meter type.
+// known is a Stripe handler that has every event of the meter type.
 func known(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, full(path.Base(r.URL.Path), meterType))
 }
 
-// answers is a Stripe that gives one answer.
+// answers is a Stripe handler that always gives one answer.
 func answers(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -290,7 +290,7 @@ func (b bed) wantLetterAndAnnouncement(t *testing.T, reason string, status int) 
 		}
 	}
 	if status == 200 {
-		status = 0 // an answer that is not an error explains nothing
+		status = 0 // an answer that is not an error has no explanation to record
 	}
 	if got, want := attributes["status"], strconv.Itoa(status); got != want {
 		t.Errorf("attribute status = %q, want %q", got, want)
@@ -423,8 +423,8 @@ func TestRecordIsDeferredIfParkingFails(t *testing.T) {
 	}
 }
 
-// A record is not given up while the bus does not accept its announcement, unless it never will or
-// the queue would delete the message.
+// A record is not given up while the bus refuses its announcement, unless the refusal is final or
+// the queue would soon delete the message.
 func TestRecordIsParkedOnceItIsAnnounced(t *testing.T) {
 	t.Parallel()
 	old := record("m", `{"id":"evt_1","type":"t"}`)

@@ -45,8 +45,8 @@ type always struct{ Clients }
 func (a always) Get(context.Context) (Clients, error)    { return a.Clients, nil }
 func (a always) Refresh(context.Context) (Clients, bool) { return a.Clients, false }
 
-// FuzzBatch hands over batches of any kind. Each record ends in exactly one of three ways, and
-// nothing leaves Stripe's origin.
+// FuzzBatch invokes the fetcher with arbitrary batches. Each record ends in exactly one of three
+// ways, and no request leaves Stripe's origin.
 func FuzzBatch(f *testing.F) {
 	names, err := filepath.Glob("testdata/batches/*.json")
 	if err != nil || len(names) == 0 {
@@ -61,7 +61,7 @@ func FuzzBatch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		if !json.Valid(payload) {
-			return // Lambda hands over nothing else, and the library's decoder does not look at what follows a value
+			return // Lambda passes on nothing else, and the library's decoder ignores data after a value
 		}
 		clients, err := BuildClients(config.Fetcher{StripeAPIBase: "https://stripe.test"}, origin{t})(secret.Value{Current: apiKey})
 		if err != nil {

@@ -9,15 +9,16 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// Ledger records what became of each event; [*ledger.Ledger] is one.
+// Ledger records the state of each event; [*ledger.Ledger] implements it.
 type Ledger interface {
 	Claim(ctx context.Context, event ledger.Event, delivery string, lease time.Time) (ledger.Claim, error)
 	Settle(context.Context, ledger.Claim, ledger.Settlement) error
 }
 
 const (
-	// leaseMargin is more than the clocks of two instances differ. Lambda ends a function at its
-	// deadline, so a lease that is over by this margin belonged to an instance that crashed.
+	// leaseMargin is larger than the difference between two instances' clocks. Lambda ends a
+	// function at its deadline, so a lease that is over by this margin belonged to an instance that
+	// crashed.
 	leaseMargin = 10 * time.Second
 
 	// longestInvocation is Lambda's limit, for a context without a deadline.
@@ -52,7 +53,7 @@ func (h *Handler) claim(ctx context.Context, d *delivery, share time.Duration, l
 var phases = map[outcome]ledger.Phase{emitted: ledger.Emitted, deferred: ledger.Deferred, parked: ledger.Parked}
 
 // record settles the claim of a delivery. If that fails the event stays claimed until the lease
-// ends; an emitted one can then be emitted again if it is redelivered.
+// ends; an emitted event can then be emitted again if it is redelivered.
 func (h *Handler) record(ctx context.Context, d *delivery, delay time.Duration) error {
 	s := ledger.Settlement{Phase: phases[d.verdict.outcome], Reason: d.verdict.reason, Attempted: d.attempted()}
 	if d.err != nil {

@@ -185,8 +185,8 @@ func TestNothingIsFetchedWithoutTheLedger(t *testing.T) {
 	}
 }
 
-// A ledger that never answers uses up no tries, so the message would otherwise be deleted by the queue after its
-// 14 days, without a letter.
+// While the ledger does not answer, no tries are used up, so the queue would otherwise delete the
+// message after its 14 days, without a letter.
 func TestMessageIsParkedBeforeItExpiresThoughTheLedgerIsDown(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, known)

@@ -13,8 +13,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// A failure is the detail of stripe.failure: which event was given up, and why. It contains no
-// payload.
+// A failure is the detail of a stripe.failure event: which event was given up, and why. It contains
+// no payload.
 type failure struct {
 	EventID   string    `json:"event_id"` // "", as are Type and Context, if the record contains no event
 	Type      string    `json:"type"`
@@ -68,8 +68,8 @@ const (
 	unknownDetailType = "unknown"
 )
 
-// entry returns the announcement for the bus. EventBridge must accept it, however odd the event
-// was.
+// entry returns the announcement for the bus. EventBridge must accept it even for a malformed
+// event.
 func (f *failure) entry() (bus.Entry, error) {
 	detail, err := json.Marshal(f)
 	if err != nil {
@@ -106,10 +106,10 @@ func (h *Handler) park(ctx context.Context, d *delivery) error {
 	return h.parts.DeadLetters.Park(ctx, d.message.Body, failure.attributes())
 }
 
-// announce puts the failure of a delivery on the bus, in half of the time that is left: a bus that
-// does not answer must not use up what the rest needs. A record without an event id is not announced:
-// it may be one of our own announcements, sent here by a rule that matches too much, and would cause
-// the next one, forever.
+// announce puts the failure of a delivery on the bus, in half of the time that is left, so that a
+// bus that does not answer leaves time for the rest. A record without an event id is not announced:
+// it may be one of our own announcements, sent here by a rule that matches too much, and would
+// cause the next one, forever.
 func (h *Handler) announce(ctx context.Context, d *delivery) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc

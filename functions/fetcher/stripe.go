@@ -12,16 +12,17 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// A Client fetches events with one API key; [*v2events.Client] is one.
+// A Client fetches events with one API key; [*v2events.Client] implements it.
 type Client interface {
 	Fetch(context.Context, *v2events.ThinEvent) (*v2events.Event, error)
 }
 
-// Clients has one client for each mode of Stripe; a client is nil if there is no key for its mode.
+// Clients contains one client for each mode of Stripe; a client is nil if there is no key for its
+// mode.
 type Clients struct{ Live, Test Client }
 
-// Keyring supplies the clients for the current API keys; a [secret.Cache] with [BuildClients] is
-// one.
+// Keyring supplies the clients for the current API keys; a [secret.Cache] made with [BuildClients]
+// implements it.
 type Keyring interface {
 	Get(context.Context) (Clients, error)
 	Refresh(context.Context) (Clients, bool)
@@ -56,8 +57,8 @@ func NewTransport() http.RoundTripper {
 	return t
 }
 
-// BuildClients returns a build for a [secret.Cache] that holds the API keys. The clients leave
-// retries to the queue: a second request would bypass the rate limit.
+// BuildClients returns the [secret.Build] of a cache of the API keys. The clients leave retries to
+// the queue: a second request would bypass the rate limit.
 func BuildClients(c config.Fetcher, transport http.RoundTripper) secret.Build[Clients] {
 	opts := &stripeapi.Options{
 		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: maxShare,
@@ -86,9 +87,9 @@ func newClient(key stripeapi.Key, opts *stripeapi.Options) (Client, error) {
 	return v2events.NewClient(api), nil
 }
 
-// meterReport reads the report of a full event of a meter type; it is nil for other types, and if it
-// cannot be read. mismatch says where the event's data differs from the schema that Stripe publishes.
-// That is no reason to keep the event from consumers: they get the bytes that Stripe sent.
+// meterReport reads the report of a full event of a meter type; it is nil for other types, and if
+// it cannot be read. mismatch says where the event's data differs from the schema that Stripe
+// publishes. Such an event is still published, with the bytes that Stripe sent.
 func meterReport(event *v2events.Event) (report *v2events.MeterErrorReport, mismatch error) {
 	var kind v2events.Kind[v2events.MeterErrorReport]
 	switch event.Type {

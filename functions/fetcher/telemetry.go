@@ -10,7 +10,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// log writes the one line about a delivery.
+// log writes one line about a delivery.
 func (h *Handler) log(ctx context.Context, d *delivery) {
 	thin := d.event()
 	attrs := []slog.Attr{
@@ -39,7 +39,8 @@ func (h *Handler) log(ctx context.Context, d *delivery) {
 
 // sideEffect logs and counts a failure that does not change the verdict: a message that could not
 // be deferred is redelivered when its visibility timeout ends, and a missing ledger record loses no
-// event. An announcement is missing only if the bus will never accept it, or has not for 13 days.
+// event. An announcement is given up only if the bus will never accept it, or has refused it for 13
+// days.
 func (h *Handler) sideEffect(ctx context.Context, d *delivery, what string, err error) {
 	if err == nil {
 		return
@@ -73,7 +74,7 @@ func (h *Handler) count(deliveries []*delivery) {
 	}
 }
 
-// otherCode stands for every code that this version does not know: Stripe may add codes, but each
+// otherCode replaces every code that this version does not know: Stripe may add codes, but each
 // value of a metric's dimension costs money.
 const otherCode v2events.MeterErrorCode = "other"
 

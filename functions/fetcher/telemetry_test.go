@@ -42,8 +42,8 @@ func TestMeterErrorsAreCountedByKnownCode(t *testing.T) {
 	}
 }
 
-// An event that differs from the published schema is emitted as it is. That is worth one notice per
-// type and day: if Stripe changes what it sends, every event differs.
+// An event that differs from the published schema is emitted unchanged. That is worth one notice
+// per type and day: if Stripe changes what it sends, every event differs.
 func TestSchemaMismatchIsNoticedOncePerTypeAndDay(t *testing.T) {
 	t.Parallel()
 	const otherType = "v1.billing.meter.no_meter_found"

@@ -20,7 +20,7 @@ const (
 	deferred  outcome = "deferred"  // SQS redelivers it later
 	parked    outcome = "parked"    // it is in the dead-letter queue
 
-	// doubtful is an outcome in the rules only: deferred a few times, then parked.
+	// doubtful occurs only in the rules: deferred a few times, then parked.
 	doubtful outcome = "doubtful"
 )
 
@@ -30,7 +30,7 @@ type verdict struct {
 	reason  string
 }
 
-// Reason codes that the code acts on, or that a rule below does not give.
+// Reason codes that the code compares, or that are not from a rule below.
 const (
 	reasonAuth        = "auth"
 	reasonRateLimited = "rate_limited"
@@ -39,7 +39,7 @@ const (
 	reasonLedger      = "ledger"
 )
 
-// Failures of the fetcher's own.
+// Failures in the fetcher itself.
 var (
 	errLedger    = errors.New("event is not claimed")
 	errTime      = errors.New("too little time is left in this invocation")
@@ -53,7 +53,7 @@ var rules = [...]struct {
 }{
 	{ledger.ErrDone, verdict{duplicate, ""}},
 
-	// The delivery that works on the event may still fail.
+	// The other delivery, which holds the event, may still fail.
 	{ledger.ErrHeld, verdict{deferred, reasonHeld}},
 
 	// A retry cannot fix these.
@@ -93,9 +93,9 @@ const (
 	maxTries         = 50
 )
 
-// maxAge is the age at which a message is parked whatever defers it, those failures included that do
-// not count as tries. The queue deletes a message after 14 days, without a trace. A letter that the
-// fetcher sends has 14 days of its own, while one that SQS moves keeps the age of its message:
+// maxAge is the age at which a message is parked whatever the failure, even one that does not count
+// as a try. The queue deletes a message after 14 days, without a trace. A letter that the fetcher
+// sends is kept for another 14 days, while one that SQS moves keeps the age of its message:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 const maxAge = 13 * 24 * time.Hour
 
@@ -116,8 +116,8 @@ func judge(err error, tries int, age time.Duration) verdict {
 	if doubted {
 		v.outcome = deferred
 	}
-	tried := v.reason != reasonHeld && v.reason != reasonNoTime && v.reason != reasonLedger // else Stripe was not asked
-	expires := age >= maxAge && v.reason != reasonHeld                                      // a held event is with another delivery
+	tried := v.reason != reasonHeld && v.reason != reasonNoTime && v.reason != reasonLedger // otherwise Stripe was not asked
+	expires := age >= maxAge && v.reason != reasonHeld                                      // another delivery is working on a held event
 	if v.outcome == deferred && (expires || tried && (tries >= maxTries || doubted && tries >= maxDoubtfulTries)) {
 		v.outcome = parked
 	}

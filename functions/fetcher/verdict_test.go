@@ -68,7 +68,7 @@ func TestEachErrorHasItsVerdict(t *testing.T) {
 	}
 }
 
-// Nothing is left to expire in the queue, where it would vanish without a letter.
+// No message is left to expire in the queue, where it would be deleted without a letter.
 func TestMessagesAreParkedBeforeTheQueueDeletesThem(t *testing.T) {
 	t.Parallel()
 	retention := queueSetting(t, "FetchQueue", "MessageRetentionPeriod")
@@ -91,8 +91,8 @@ func TestMessagesAreParkedBeforeTheQueueDeletesThem(t *testing.T) {
 	}
 }
 
-// A letter that SQS moves keeps the age of its message, so what it used up in the queue is missing
-// in DeadLetters.
+// A letter that SQS moves keeps the age of its message, so its time in the queue is deducted from
+// its retention in DeadLetters.
 func TestLettersThatSQSMovesCanBeRedrivenForAWeek(t *testing.T) {
 	t.Parallel()
 	crashing := time.Duration(maxReceives(t)) * queueSetting(t, "FetchQueue", "VisibilityTimeout")
@@ -151,7 +151,7 @@ const almostOne = 0.999999999
 // ends: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html.
 const inFlight = 120_000
 
-// In an outage of Stripe's every request defers a message, for up to an hour.
+// While Stripe is down every request defers a message, for up to an hour.
 func TestDeferredMessagesFitIntoTheQueue(t *testing.T) {
 	t.Parallel()
 	var instances, rate float64
@@ -223,7 +223,7 @@ func queueSetting(t *testing.T, queue, property string) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// All tries take a day at least, whatever the reason and however short the waits.
+// All tries together take at least a day, whatever the reason and however short the waits.
 func TestTriesTakeADay(t *testing.T) {
 	t.Parallel()
 	f, limit := New(Parts{Random: func() float64 { return almostOne }}), maxTries
@@ -238,7 +238,7 @@ func TestTriesTakeADay(t *testing.T) {
 	}
 }
 
-// outage is a Stripe that is down until a time.
+// outage is a Stripe handler that is down until a time.
 type outage struct {
 	*memory
 	until time.Time

@@ -1,5 +1,5 @@
-// Package reconciler decides about one scheduled run: which of Stripe's events to compare with the
-// ledger, from when and for how long. Package reconcile does the comparing.
+// Package reconciler handles one scheduled run: it decides which of Stripe's events to compare with
+// the ledger, from when and for how long. Package reconcile compares them.
 //
 // [New] makes a [Handler] from [Parts]; [Handler.Handle] is one run. The package bootstrap below it
 // is the process: configuration, wiring and start.
@@ -19,9 +19,9 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// Parts is everything a [Handler] works with. All fields are required.
+// Parts are the dependencies and settings of a [Handler]. All fields are required.
 type Parts struct {
-	Config  config.Reconciler // of which the types, contexts and lookback are read
+	Config  config.Reconciler // only the types, contexts and lookback are used
 	Keyring Keyring
 	Ledger  Ledger
 	Bus     reconcile.Bus
@@ -30,7 +30,7 @@ type Parts struct {
 	Metrics *telemetry.Metrics
 }
 
-// Ledger knows events and keeps checkpoints; [*ledger.Ledger] is one.
+// Ledger records events and checkpoints; [*ledger.Ledger] implements it.
 type Ledger interface {
 	reconcile.Ledger
 	Checkpoint(ctx context.Context, stream string) (time.Time, error)
@@ -38,26 +38,27 @@ type Ledger interface {
 }
 
 // A Handler compares the events that Stripe lists with the ledger. It is safe for concurrent use:
-// two runs at once do the same work twice.
+// two concurrent runs do the same work twice.
 type Handler struct{ parts Parts }
 
 // New returns a Handler.
 func New(parts Parts) *Handler { return &Handler{parts} }
 
 const (
-	// settling is the age below which an event is left to Stripe's own delivery.
+	// settling is the age below which an event is not compared, because Stripe may still be
+	// delivering it.
 	settling = 5 * time.Minute
 
 	// overlap is the time before the checkpoint that is compared again, for events that Stripe
 	// listed late. It is short, because an event that waits in the queue, unknown to the ledger, is
-	// republished by every run that sees it.
+	// republished by every run that compares it.
 	overlap = 15 * time.Minute
 
 	// margin is the part of the invocation's time that is kept for the report.
 	margin = 5 * time.Second
 )
 
-// A Request says what to compare. The zero value, which is what a schedule's event reads as, means
+// A Request says what to compare. The zero value, to which a schedule's event decodes, means
 // everything since the checkpoints.
 type Request struct {
 	Since  time.Time `json:"since"`   // compare from here, whatever was compared before, and keep no checkpoint
@@ -65,7 +66,7 @@ type Request struct {
 	DryRun bool      `json:"dry_run"` // find missing events, republish nothing and keep no checkpoint
 }
 
-// A Report is the result of a run, for an operator who invoked the function.
+// A Report is the result of a run, for an operator who invokes the function.
 type Report struct {
 	Listed     int `json:"listed"`
 	Missing    int `json:"missing"`
@@ -81,8 +82,9 @@ type totals struct {
 
 func (t totals) report() Report { return Report{t.Listed, t.Missing, t.Refused, t.unfinished} }
 
-// Handle compares every stream, each in its share of the time that is left. The error joins those
-// of all streams that failed; running out of time is not an error, since the next run continues.
+// Handle compares every stream, each in its share of the time that is left. It returns the joined
+// errors of all streams that failed; running out of time is not an error, since the next run
+// continues.
 func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 	ctx, cancel := pace.Leave(ctx, margin)
 	defer cancel()
@@ -114,7 +116,7 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 	if err != nil {
 		return err
 	}
-	reached, keep := w.From, q == Request{} // a window chosen by hand leaves gaps before it
+	reached, keep := w.From, q == Request{} // a window chosen by hand may leave a gap before it
 	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, &reconcile.Options{DryRun: q.DryRun, Report: h.missing(ctx)})
 	counts, err := work.Walk(ctx, w, func(at time.Time) error {
 		reached = at

@@ -37,7 +37,7 @@ var start = testbed.Start
 
 func ago(d time.Duration) time.Time { return start.Add(-d) }
 
-// bed is a Handler with a ledger, a bus and a Stripe behind it.
+// bed is a Handler with an emulated ledger, bus and Stripe.
 type bed struct {
 	*testbed.Bed
 	handler *Handler
@@ -281,7 +281,7 @@ func TestRequestWithAWindowKeepsNoCheckpoint(t *testing.T) {
 	}
 }
 
-// The event that EventBridge Scheduler sends reads as the zero Request.
+// The event that EventBridge Scheduler sends decodes to the zero Request.
 func TestScheduledEventComparesSinceTheCheckpoint(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, nil)
@@ -395,7 +395,7 @@ func TestUntilKeepsNoCheckpoint(t *testing.T) {
 	}
 }
 
-// The run looks back as far as a first one.
+// The run looks back as far as a first run.
 func TestCheckpointInTheFutureIsIgnored(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, nil)

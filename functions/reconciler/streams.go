@@ -33,7 +33,7 @@ func (s stream) String() string {
 }
 
 // name returns the name of the stream's checkpoint. The types are part of it, so that the first run
-// after a type is added looks back as the very first run does.
+// after a type is added looks back as far as a first run.
 func (s stream) name() string {
 	sum := sha256.Sum256([]byte(strings.Join(s.types, ",")))
 	return fmt.Sprintf("%s#%s#%s", s.mode, hex.EncodeToString(sum[:8]), s.context)
@@ -65,16 +65,16 @@ type Client struct {
 	Source reconcile.Source
 }
 
-// Keyring supplies a client for each of the current API keys; a [secret.Cache] with [BuildClients]
-// is one.
+// Keyring supplies a client for each of the current API keys; a [secret.Cache] made with
+// [BuildClients] implements it.
 type Keyring interface {
 	Get(context.Context) ([]Client, error)
 	Refresh(context.Context) ([]Client, bool)
 }
 
-// streams returns the streams to compare: for every key, those of the key's own account and of
-// every configured account. Stripe lists only events of the key's mode, so both modes are compared
-// if the secret has a key for each.
+// streams returns the streams to compare: for every key, those of its own account and of every
+// configured account. Stripe lists only events of the key's mode, so both modes are compared if the
+// secret has a key for each.
 func (h *Handler) streams(ctx context.Context) ([]stream, error) {
 	clients, err := h.parts.Keyring.Get(ctx)
 	if err != nil {
@@ -93,8 +93,8 @@ func (h *Handler) streams(ctx context.Context) ([]stream, error) {
 	return streams, nil
 }
 
-// BuildClients returns a build for a [secret.Cache] that holds the API keys. All clients share one
-// rate limit.
+// BuildClients returns the [secret.Build] of a cache of the API keys. All clients share one rate
+// limit.
 func BuildClients(c config.Reconciler, transport http.RoundTripper) secret.Build[[]Client] {
 	opts := &stripeapi.Options{
 		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion,

@@ -40,8 +40,8 @@ func (h *Handler) compared(ctx context.Context, s stream, w reconcile.Window, re
 		slog.Int("listed", counts.Listed), slog.Int("missing", counts.Missing), slog.Int("refused", counts.Refused))
 }
 
-// failed logs and counts a stream that could not be compared to its end, and reads the key again if
-// it was refused.
+// failed logs and counts a stream whose comparison failed, and reads the key again if Stripe
+// refused it.
 func (h *Handler) failed(ctx context.Context, s stream, err error) {
 	why := reason(err)
 	if why == reasonAuth {

@@ -12,8 +12,8 @@ import (
 )
 
 // An answer is the HTTP status and short code for the sender, with the log level, metric and reason
-// for the operator. The code reveals no more than the status: the reason a signature was refused is
-// for the operator only.
+// for the operator. The code reveals no more than the status: only the operator learns why a
+// signature was refused.
 type answer struct {
 	status int
 	code   string
@@ -29,8 +29,8 @@ var (
 	badEncoding      = answer{http.StatusBadRequest, "bad_encoding", slog.LevelWarn, telemetry.RequestRefused, "encoding"}
 	notAnEvent       = answer{http.StatusBadRequest, "not_an_event", slog.LevelError, telemetry.NotAnEvent, ""}
 
-	// tooLargeForBus is the answer to an authentic event that is larger than EventBridge accepts. No
-	// retry can make it smaller.
+	// tooLargeForBus is the answer to an authentic event that is too large for EventBridge. A retry
+	// would not help.
 	tooLargeForBus = answer{http.StatusRequestEntityTooLarge, "too_large", slog.LevelError, telemetry.TooLarge, ""}
 
 	// notStored is the answer even if EventBridge does not accept the entry for another reason, for
@@ -41,7 +41,7 @@ var (
 )
 
 // unverified is the answer to a delivery that could not be verified: 400 if the sender is at fault,
-// else 503.
+// otherwise 503.
 func unverified(err error) answer {
 	a := answer{http.StatusBadRequest, "invalid_signature", slog.LevelWarn, telemetry.SignatureInvalid, ""}
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// Reasons an authentic body is not an event. The texts contain nothing of the body.
+// Reasons an authentic body is not an event. The texts contain no part of the body.
 var (
 	errUTF8   = errors.New("body is not UTF-8")
 	errJSON   = errors.New("body is not a JSON object")
@@ -18,12 +18,12 @@ var (
 	errFields = errors.New("event has no id or no type")
 )
 
-// An event is the part of a delivery that the webhook reads. Consumers on the bus parse the rest:
-// an odd or new member must not keep an authentic event from being stored.
+// An event is the part of a delivery that the webhook reads. Consumers on the bus parse the rest: a
+// malformed or new member must not prevent an authentic event from being stored.
 type event struct {
 	id, eventType, source string
 
-	object v2events.RelatedObject // of which the id is set, if there is one
+	object v2events.RelatedObject // only the id is set, if there is one
 	body   []byte                 // as received
 }
 

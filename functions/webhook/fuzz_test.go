@@ -78,7 +78,7 @@ func seeds(f *testing.F, pattern string) [][]byte {
 	return contents
 }
 
-// FuzzForged: no event of a sender without the secret is stored.
+// FuzzForged: no event from a sender without the secret is stored.
 func FuzzForged(f *testing.F) {
 	for _, seed := range seeds(f, "testdata/events/*.json") {
 		f.Add(seed)
@@ -96,7 +96,7 @@ func FuzzForged(f *testing.F) {
 	})
 }
 
-// FuzzAuthentic invokes the webhook with any body that is signed: it is stored as it is, or
+// FuzzAuthentic invokes the webhook with arbitrary signed bodies: each is stored unchanged or
 // refused.
 func FuzzAuthentic(f *testing.F) {
 	for _, seed := range seeds(f, "testdata/bodies/*") {

@@ -1,5 +1,5 @@
-// Package webhook decides about one delivery from Stripe: whether it is authentic, whether it is an
-// event, and whether EventBridge stored it.
+// Package webhook handles one delivery from Stripe: it checks that the delivery is authentic and an
+// event, stores the event in EventBridge, and answers.
 //
 // [New] makes a [Handler] from [Parts]; [Handler.Handle] answers one request. The package bootstrap
 // below it is the process: configuration, wiring and start.
@@ -21,7 +21,7 @@ import (
 // of the bus.
 const maxBody = bus.DefaultMaxBytes
 
-// Parts is everything a [Handler] works with. All fields are required.
+// Parts are the dependencies and settings of a [Handler]. All fields are required.
 type Parts struct {
 	Verifiers Verifiers
 	Bus       Bus
@@ -29,12 +29,12 @@ type Parts struct {
 	Metrics   *telemetry.Metrics
 }
 
-// Bus stores events; [*bus.Bus] is one.
+// Bus stores events; [*bus.Bus] implements it.
 type Bus interface {
 	Put(context.Context, []bus.Entry) []error
 }
 
-// A Handler answers deliveries. It keeps nothing of a request and is safe for concurrent use.
+// A Handler answers deliveries. It keeps no state between requests and is safe for concurrent use.
 type Handler struct{ parts Parts }
 
 // New returns a Handler.
@@ -48,7 +48,7 @@ func (h *Handler) Handle(ctx context.Context, r *lambdahttp.Request) lambdahttp.
 }
 
 // decide runs the checks from the cheapest to the most expensive. Nothing is parsed before its
-// bytes are authentic, and 200 is the answer only after EventBridge has confirmed the event.
+// bytes are verified, and the answer is 200 only after EventBridge has confirmed the event.
 func (h *Handler) decide(ctx context.Context, r *lambdahttp.Request) decision {
 	if r.Method != http.MethodPost {
 		return decision{answer: methodNotAllowed}
@@ -82,10 +82,10 @@ func (h *Handler) decide(ctx context.Context, r *lambdahttp.Request) decision {
 	return decision{answer: stored, event: event}
 }
 
-// verify reports whether a body is authentic, and whether by the previous secret only. In both
-// doubtful cases it reads the secret once more, since that may have been rotated: if no signature
-// matches, and if only the previous secret does, which an operator may have ended. The cache limits
-// how often forged requests can trigger that.
+// verify reports whether a body is authentic, and whether only under the previous secret. It reads
+// the secret once more in two cases, since the secret may have been rotated: if no signature
+// matches, and if one matches only under the previous secret, which an operator may have ended. The
+// cache limits how often forged requests can trigger that.
 func (h *Handler) verify(ctx context.Context, body []byte, header string) (byPrevious bool, err error) {
 	verifier, err := h.parts.Verifiers.Get(ctx)
 	if err != nil {

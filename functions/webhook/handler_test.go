@@ -84,7 +84,7 @@ func encoded(e events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPRequest {
 	return e
 }
 
-// sameBytes compares details at once: cmp would compare a megabyte byte by byte.
+// sameBytes compares details as strings: cmp would compare a megabyte byte by byte.
 var sameBytes = cmp.Comparer(func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 
 // deliver returns the status and the code of the answer.
@@ -109,7 +109,8 @@ func (w webhook) deliver(t *testing.T, event any) (int, string) {
 	return response.StatusCode, body.Code
 }
 
-// largest is the size of the largest body of [padded] that fits into an entry, beside source and type.
+// largest is the size of the largest [padded] body that fits into an entry with its source and
+// type.
 const largest = 1_000_000 - len("stripe.thin") - len("t")
 
 // padded returns an authentic thin event of n bytes.
@@ -351,13 +352,13 @@ func TestTraceHeaderIsPassedOn(t *testing.T) {
 	}
 }
 
-// TestCrashPoints: the table in docs/reliability.md has the webhook's calls, and says what follows.
+// TestCrashPoints: the table in docs/reliability.md has a row for each of the webhook's calls.
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
 	for after, stored := range []int{1, 2} {
 		w := newWebhook(t)
 		crashing := w.Crash(after, nil)
-		_, _ = w.deliver(t, delivery(thinBody)) // an answer that Stripe does not get
+		_, _ = w.deliver(t, delivery(thinBody)) // an answer that does not reach Stripe
 		if diff := cmp.Diff(testbed.CrashPoints(t, "../../docs/reliability.md", "webhook: stored"), crashing.Calls()); after > 0 && diff != "" {
 			t.Errorf("calls in the table of crash points (-) and of the code (+):\n%s", diff)
 		}

@@ -10,9 +10,9 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// maxFuture is how far ahead of the function's clock a signature's time may be. The age of a
-// signature is checked on one side only, so without this bound a delivery that is signed for a later
-// year could be replayed until then.
+// maxFuture is how far ahead of the function's clock a signature's time may be. The tolerance
+// limits only a signature's age, so without this bound a delivery that is signed for a later year
+// could be replayed until then.
 const maxFuture = 5 * time.Minute
 
 // A Verifier verifies signatures under the signing secrets of one URL. It is immutable and safe for
@@ -24,11 +24,11 @@ type Verifier struct {
 	now      func() time.Time
 }
 
-// BuildVerifier returns a build for a [secret.Cache] that holds the signing secrets of one URL. The
-// previous secret counts for c.PreviousSecretFor after the current one was stored: Stripe signs with
+// BuildVerifier returns the [secret.Build] of a cache of one URL's signing secrets. The previous
+// secret is accepted for c.PreviousSecretFor after the current one was stored: Stripe signs with
 // both for up to 24 hours after a roll, and a secret that was replaced because it leaked must not
-// count for ever. unusable is called with a previous secret's [secret.ErrUnusable] while it would
-// count.
+// be accepted forever. unusable is called with a previous secret's [secret.ErrUnusable] during the
+// time in which it would be accepted.
 func BuildVerifier(c config.Webhook, now func() time.Time, unusable func(error)) secret.Build[*Verifier] {
 	opts := &stripesig.Options{Tolerance: c.SignatureTolerance, MaxFuture: maxFuture, Now: now}
 	return func(value secret.Value) (*Verifier, error) {
@@ -55,7 +55,7 @@ func BuildVerifier(c config.Webhook, now func() time.Time, unusable func(error))
 
 func (v *Verifier) previousCounts() bool { return v.now().Before(v.until) }
 
-// verify returns nil if a body is authentic, and whether that is by the previous secret only. The
+// verify returns nil if a body is authentic, and whether only the previous secret matches. The
 // error is a [*stripesig.SignatureVerificationError].
 func (v *Verifier) verify(body []byte, header string) (byPrevious bool, err error) {
 	_, err = v.current.Verify(body, header)
@@ -66,8 +66,8 @@ func (v *Verifier) verify(body []byte, header string) (byPrevious bool, err erro
 	return err == nil, err
 }
 
-// Verifiers supplies the verifier for the signing secrets; a [secret.Cache] with [BuildVerifier] is
-// one.
+// Verifiers supplies the verifier for the signing secrets; a [secret.Cache] made with
+// [BuildVerifier] implements it.
 type Verifiers interface {
 	Get(context.Context) (*Verifier, error)
 	Refresh(context.Context) (*Verifier, bool)

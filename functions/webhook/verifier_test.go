@@ -12,7 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// at returns a delivery of [thinBody] that is signed at a time.
+// at returns a delivery of [thinBody] signed at the given time.
 func at(s stripesig.Secret, t time.Time) any {
 	return signedWith(s.Sign([]byte(thinBody), t), thinBody)
 }
@@ -47,8 +47,8 @@ func TestPreviousSecretEndsADayAfterTheCurrentOneWasStored(t *testing.T) {
 	}
 }
 
-// TestPreviousSecretEndsAtOnceIfTheNewOneIsStoredTwice: a match under the previous secret reads the secret again, so
-// that it is not valid until the cached value expires.
+// TestPreviousSecretEndsAtOnceIfTheNewOneIsStoredTwice: after a match under the previous secret the
+// secret is read again, so the previous secret does not stay valid until the cached value expires.
 func TestPreviousSecretEndsAtOnceIfTheNewOneIsStoredTwice(t *testing.T) {
 	t.Parallel()
 	w := newWebhook(t)
@@ -82,7 +82,7 @@ func TestRollbackIsToStoreTheOldSecretAgain(t *testing.T) {
 	}
 }
 
-func TestPreviousSecretIsNotAcceptedIfNothingIsKnownOfItsEnd(t *testing.T) {
+func TestPreviousSecretIsNotAcceptedIfItsEndIsUnknown(t *testing.T) {
 	t.Parallel()
 	b := testbed.New(t, nil)
 	day := config.Webhook{SignatureTolerance: time.Minute, PreviousSecretFor: 24 * time.Hour}
@@ -113,7 +113,7 @@ func TestPreviousSecretIsNotAcceptedIfNothingIsKnownOfItsEnd(t *testing.T) {
 	}
 }
 
-func TestUnusablePreviousSecretIsReportedWhileItWouldCount(t *testing.T) {
+func TestUnusablePreviousSecretIsReportedWhileItWouldBeAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWebhook(t)
 	w.PutSecret(t, testbed.SigningSecret, "null")
@@ -159,7 +159,7 @@ func TestEventThatTheBusRefusesForItsSizeIsAnswered413(t *testing.T) {
 	w.Intercept(func(_ awsjson.Call, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.ContentLength > 256<<10 {
-				w.WriteHeader(http.StatusRequestEntityTooLarge) // as a region does in which the limit is still 256 KB
+				w.WriteHeader(http.StatusRequestEntityTooLarge) // as in a region where the limit is still 256 KB
 				return
 			}
 			next.ServeHTTP(w, r)

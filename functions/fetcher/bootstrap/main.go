@@ -37,8 +37,8 @@ func main() {
 	lambda.Start(h.Handle)
 }
 
-// wire makes the handler. It reads the API key at once, so that a function that could not fetch
-// anything does not start; its error reports that together with every fault of the configuration.
+// wire makes the handler. It reads the API key at once, so that a function without a usable key
+// does not start; its error reports that together with every fault of the configuration.
 func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*fetcher.Handler, error) {
 	c, err := config.LoadFetcher(lookup)
 	log := telemetry.NewLogger(out, c.LogLevel)

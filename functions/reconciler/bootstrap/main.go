@@ -35,9 +35,9 @@ func main() {
 	lambda.Start(h.Handle)
 }
 
-// wire makes the handler; its error reports every fault of the configuration. The API key is not
-// read yet: until there is one, as after a first deployment, a run that fails is more useful than a
-// function that does not start.
+// wire makes the handler; its error reports every fault of the configuration. It does not read the
+// API key: while there is none, as after a first deployment, a run that fails with a message is
+// more useful than a function that does not start.
 func wire(lookup config.Lookup, service aws.Config, out io.Writer, now func() time.Time) (*reconciler.Handler, error) {
 	c, err := config.LoadReconciler(lookup)
 	if err != nil {

@@ -34,9 +34,8 @@ func main() {
 	lambda.Start(lambdahttp.Handler(h.Handle))
 }
 
-// wire makes the handler. It reads the signing secret at once, so that a function that could not
-// verify anything does not start; its error reports that together with every fault of the
-// configuration.
+// wire makes the handler. It reads the signing secret at once, so that a function without a usable
+// secret does not start; its error reports that together with every fault of the configuration.
 //
 // The slowest answer takes 3 s for the secret and 5 s for the bus; the function's timeout in the
 // template exceeds that.
