@@ -3,8 +3,8 @@
 // [Pack].
 package batch
 
-// Pack cuts items, in their order, into batches of at most maxItems items and maxBytes bytes. An
-// item of more bytes is a batch of its own. The batches share memory with items.
+// Pack cuts items, in their order, into batches of at most maxItems items and maxBytes bytes. A
+// larger item is put in a separate batch. The batches share memory with items.
 func Pack[T any](items []T, maxItems, maxBytes int, size func(T) int) [][]T {
 	var batches [][]T
 	start, bytes := 0, 0

@@ -3,8 +3,8 @@
 // [Bus.Put] stores any number of [Entry] values. PutEvents answers 200 even if it refused entries,
 // so neither the HTTP status nor the SDK's retries can be relied on: Put checks the result of each
 // entry and sends again only those that failed for a temporary reason. Requests are packed by count
-// and by EventBridge's own way of counting bytes. If EventBridge refuses a request as a whole, no
-// entry is blamed for the others: a request that is too large is halved, and one that is invalid or
+// and by EventBridge's own way of counting bytes. If EventBridge refuses a whole request, one entry
+// does not make the others fail: a request that is too large is halved, and one that is invalid or
 // denied is sent entry by entry.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 package bus
@@ -30,21 +30,21 @@ import (
 
 // Limits of one PutEvents request. EventBridge requires less than 1 MB in total and does not say
 // whether that is 10⁶ or 2²⁰ bytes, and some regions may still have 256 KB. A request up to this
-// size is sent; if EventBridge takes less, it is halved, and a single entry is [ErrTooLarge].
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
+// size is sent; if EventBridge refuses it as too large, it is halved, and a single entry is
+// [ErrTooLarge]. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
 const (
 	MaxEntries      = 10
 	DefaultMaxBytes = 1_000_000
 )
 
-// Client is the part of an EventBridge client that a Bus needs; [*eventbridge.Client] has it.
+// Client is the part of an EventBridge client that a Bus uses; [*eventbridge.Client] implements it.
 type Client interface {
 	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
 }
 
-// Options adjusts a [Bus]. The zero value, like a nil pointer, is the default.
+// Options configures a [Bus]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	// MaxBytes bounds the bytes that EventBridge counts for one request; zero means
+	// MaxBytes is the maximum size of one request, as EventBridge counts it; zero means
 	// [DefaultMaxBytes].
 	MaxBytes int
 
@@ -52,12 +52,12 @@ type Options struct {
 	// reason; zero means 4.
 	Attempts int
 
-	// Budget bounds the time of one Put, with all its requests; zero means 5 s. The context's
+	// Budget limits the time of one Put, including all its requests; zero means 5 s. The context's
 	// deadline applies as well.
 	Budget time.Duration
 
 	// Delay returns the wait after the given attempt, counted from 1; nil means 100 ms, doubled
-	// each time, less up to half of it at random.
+	// each time, minus up to half at random.
 	Delay func(attempt int) time.Duration
 }
 
@@ -96,9 +96,9 @@ func delay(attempt int) time.Duration {
 }
 
 // Put stores entries and returns one result for each, in their order: nil means that EventBridge
-// gave the entry an id. Any other result means that the entry is not known to be stored:
-// [ErrTooLarge] and [ErrInvalid] are final, an [*EntryError] carries EventBridge's code, and the
-// rest are errors of the SDK or of ctx.
+// gave the entry an id. Any other result means that the entry might not be stored: [ErrTooLarge]
+// and [ErrInvalid] are final, an [*EntryError] contains EventBridge's code, and the rest are errors
+// of the SDK or of ctx.
 func (b *Bus) Put(ctx context.Context, entries []Entry) []error {
 	ctx, cancel := context.WithTimeout(ctx, b.opts.Budget)
 	defer cancel()
@@ -137,8 +137,8 @@ func (p *put) admit() []int {
 }
 
 // send makes one request, or several if EventBridge refuses it as a whole. Then half of it may be
-// small enough, or a single entry may be what is invalid or denied: an IAM condition on
-// events:source compares the sources of all entries at once.
+// small enough, or only a single entry may be invalid or denied: an IAM condition on events:source
+// compares the sources of all entries at once.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
 func (p *put) send(ctx context.Context, part []int) {
 	input := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, 0, len(part))}
@@ -163,8 +163,8 @@ func (p *put) send(ctx context.Context, part []int) {
 	}
 }
 
-// divide returns the smaller requests to send after one has failed with err; fewer than two mean
-// that its entries have failed with err.
+// divide returns the smaller requests to send after one has failed with err. Fewer than two mean
+// that the request cannot be divided and its entries have failed with err.
 func divide(part []int, err error) [][]int {
 	switch {
 	case errors.Is(err, ErrTooLarge):
@@ -217,8 +217,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // Reasons an entry will never be stored, however often it is sent. Every other error may be
 // temporary.
 var (
-	// ErrTooLarge means that the entry alone is over the limit of a request: over Options.MaxBytes,
-	// and then it was not sent, or refused by EventBridge for its size.
+	// ErrTooLarge means that the entry alone exceeds the limit of a request: either it is over
+	// Options.MaxBytes and was not sent, or EventBridge refused it for its size.
 	ErrTooLarge = errors.New("bus: entry is too large")
 	// ErrInvalid means that EventBridge rejected the entry itself, for example because its detail
 	// type is too long.
@@ -234,7 +234,7 @@ var errDenied = errors.New("put events: request was denied")
 // codeValidation is the code of a request that EventBridge cannot read or does not accept.
 const codeValidation = "ValidationException"
 
-// EntryError is EventBridge's refusal of one entry.
+// EntryError is the error of an entry that EventBridge refused.
 type EntryError struct {
 	Code    string // such as "ThrottlingException"
 	Message string
@@ -244,7 +244,7 @@ type EntryError struct {
 func (e *EntryError) Error() string { return fmt.Sprintf("put events: %s: %s", e.Code, e.Message) }
 
 // Is reports whether target is [ErrInvalid] or [ErrTooLarge] and EventBridge rejected the entry
-// itself for that.
+// itself for that reason.
 func (e *EntryError) Is(target error) bool {
 	switch {
 	case strings.Contains(e.Code, "TooLarge"):
@@ -268,8 +268,8 @@ func (e *EntryError) Retryable() bool {
 // requestError returns the error for each entry of a request that failed as a whole, after the
 // SDK's retries.
 //
-// EventBridge refuses a request for its size either with 413 and no body, and so without a code, or
-// with a ValidationException that says so: https://github.com/boto/boto3/issues/3411 and
+// EventBridge refuses a request that is too large either with 413 and no body, so without a code,
+// or with a ValidationException that says so: https://github.com/boto/boto3/issues/3411 and
 // https://github.com/awslabs/aws-service-catalog-puppet/issues/563 show one each.
 func requestError(err error) error {
 	var code, message string

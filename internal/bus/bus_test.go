@@ -216,8 +216,8 @@ func requestOf(t *testing.T, r *http.Request) []wireEntry {
 	return request.Entries
 }
 
-// largerThan is an EventBridge whose requests may have at most n bytes of detail, or with a negative
-// n none. refuse says so, in one of the ways that AWS is known to.
+// largerThan returns an interceptor that refuses requests with more than n bytes of detail, or all
+// requests if n is negative. refuse writes the refusal in one of AWS's known forms.
 func largerThan(t *testing.T, n int, refuse func(awsjson.Call, http.ResponseWriter)) func(awsjson.Call, http.Handler) http.Handler {
 	return func(c awsjson.Call, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -234,7 +234,7 @@ func largerThan(t *testing.T, n int, refuse func(awsjson.Call, http.ResponseWrit
 	}
 }
 
-// sizeRefusals are the ways in which AWS refuses a request for its size, and those it may take.
+// sizeRefusals are the ways in which AWS refuses a request for its size, or might.
 var sizeRefusals = map[string]func(awsjson.Call, http.ResponseWriter){
 	"413 without a body": func(_ awsjson.Call, w http.ResponseWriter) { w.WriteHeader(http.StatusRequestEntityTooLarge) },
 	"413 with a code": func(c awsjson.Call, w http.ResponseWriter) {
@@ -267,7 +267,7 @@ func TestRequestThatIsTooLargeIsHalved(t *testing.T) {
 		if diff := cmp.Diff([]string{"a", "b", "c", "d", "f", "g", "h", "i", "j"}, storedTypes(bed)); diff != "" {
 			t.Errorf("%s: stored: -want +got:\n%s", name, diff)
 		}
-		// All ten; a to e, then abc and de, d and e; f to j.
+		// The requests: all ten; a to e, then abc and de, d and e; f to j.
 		if n := len(requests(t, bed)); n != 7 {
 			t.Errorf("%s: %d requests, want 7", name, n)
 		}
@@ -353,7 +353,7 @@ func TestFailedRequestLeavesItsEntriesRetryable(t *testing.T) {
 	}
 }
 
-// throttled is an EventBridge that throttles every entry.
+// throttled is a [Client] that throttles every entry.
 type throttled struct{ calls []time.Duration }
 
 func (c *throttled) PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {

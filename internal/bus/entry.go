@@ -32,14 +32,13 @@ type Event struct {
 type Entry struct {
 	Source      string          // such as [SourceThin]
 	DetailType  string          // Stripe's event type; at most 128 characters
-	Detail      json.RawMessage // a JSON object, carried byte for byte
+	Detail      json.RawMessage // a JSON object, kept byte for byte
 	Resources   []string        // see [Resources]; may be empty
 	Time        time.Time       // zero means the time of the call
-	TraceHeader string          // X-Ray header for the rules' targets; "" is none
+	TraceHeader string          // X-Ray header for the rules' targets; "" means none
 }
 
-// Resources returns the resources of an event about an object: the id of the object, or nothing if
-// it has no id.
+// Resources returns the resources of an event about an object: its id, or none if it has no id.
 func Resources(object *v2events.RelatedObject) []string {
 	if object == nil || object.ID == "" {
 		return nil

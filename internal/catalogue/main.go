@@ -1,9 +1,9 @@
-// Command catalogue writes which event types Stripe's API has: pkg/v2events/event_types.txt and,
-// from the same source, the default API version in pkg/stripeapi/version.go. Run it with
+// Command catalogue writes the list of event types in Stripe's API, pkg/v2events/event_types.txt,
+// and, from the same source, the default API version in pkg/stripeapi/version.go. Run it with
 //
 //	go generate ./pkg/v2events
 //
-// after raising the version below. The source is Stripe's Python package, of which each release is
+// after raising the version below. The source is Stripe's Python package: each of its releases is
 // made for one API version and lists that version's types.
 package main
 
@@ -43,7 +43,7 @@ func run(wheel, root string) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = os.RemoveAll(dir) }() // a temporary folder may stay behind
+		defer func() { _ = os.RemoveAll(dir) }() // at worst a temporary folder is left
 		if wheel, err = download(dir); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func download(dir string) (string, error) {
 	return wheels[0], nil
 }
 
-// catalogue is what a wheel says.
+// catalogue is the contents of a wheel that are used.
 type catalogue struct {
 	pkg        string // version of the package
 	released   time.Time
@@ -93,7 +93,7 @@ var (
 	eventType  = regexp.MustCompile(`(?m)^    "(v[0-9]+\.[^"\s]+)": \(`)
 )
 
-// notifications begins the table of the types that a thin event can have.
+// notifications is the start of the table of thin event types.
 const notifications = "_V2_EVENT_NOTIFICATION_CLASS_LOOKUP = {"
 
 func read(wheel []byte) (*catalogue, error) {
@@ -131,7 +131,7 @@ func read(wheel []byte) (*catalogue, error) {
 	return c, nil
 }
 
-// find returns what the group of the pattern matches.
+// find returns the text that the pattern's group matches.
 func find(f *zip.File, pattern *regexp.Regexp) (string, error) {
 	content, err := text(f)
 	if err != nil {

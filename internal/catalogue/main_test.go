@@ -15,8 +15,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 )
 
-// The default version is one fact: in package stripeapi, which the functions' configuration uses,
-// in the catalogue of event types and in the template.
+// The default version is the same in package stripeapi, which the functions' configuration uses, in
+// the catalogue of event types and in the template.
 func TestDefaultVersionIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	list, err := os.ReadFile("../../pkg/v2events/event_types.txt")
@@ -45,7 +45,7 @@ func TestDefaultVersionIsTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// What is committed is what the program writes, but for the list of types itself.
+// The committed files equal the program's output, except for the list of types itself.
 func TestCommittedFilesAreTheProgramsOutput(t *testing.T) {
 	t.Parallel()
 	list, err := os.ReadFile("../../pkg/v2events/event_types.txt")

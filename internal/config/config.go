@@ -1,8 +1,8 @@
 // Package config reads the environment of a function into one typed value.
 //
 // [LoadWebhook], [LoadFetcher] and [LoadReconciler] report all faults together, so that one
-// deployment fixes them. The environment contains names and addresses only: the signing secret and
-// the API key stay in Secrets Manager, and the environment has their ids.
+// deployment can fix them. The environment contains only names and addresses: the signing secret
+// and the API key stay in Secrets Manager, and the environment has their ids.
 package config
 
 import (
@@ -43,18 +43,19 @@ const (
 	// fetchers.
 	DefaultStripeRateLimit = 5
 
-	// DefaultPreviousSecretFor is how long Stripe, at most, signs with the old secret too after a
-	// secret is rolled (https://docs.stripe.com/webhooks/signature).
+	// DefaultPreviousSecretFor is the longest time for which Stripe also signs with the old secret
+	// after a secret is rolled (https://docs.stripe.com/webhooks/signature).
 	DefaultPreviousSecretFor = 24 * time.Hour
 
-	// MaxPreviousSecretFor bounds how long a replaced secret can stay valid.
+	// MaxPreviousSecretFor is the longest time for which a replaced secret can stay valid.
 	MaxPreviousSecretFor = 7 * 24 * time.Hour
 
 	// DefaultReconcileLookback is how long Stripe tries to deliver an event.
 	DefaultReconcileLookback = 72 * time.Hour
 )
 
-// Lookup returns the value of an environment variable and whether it is set. [os.LookupEnv] is one.
+// Lookup returns the value of an environment variable and whether it is set, as [os.LookupEnv]
+// does.
 type Lookup func(name string) (value string, set bool)
 
 // Webhook is the configuration of functions/webhook.
@@ -62,13 +63,13 @@ type Webhook struct {
 	EventBusName       string        // EVENT_BUS_NAME, required
 	SigningSecretID    string        // SIGNING_SECRET_ID, required: name or ARN
 	SignatureTolerance time.Duration // SIGNATURE_TOLERANCE, above zero
-	PreviousSecretFor  time.Duration // PREVIOUS_SECRET_HOURS: how long the previous signing secret is valid once there is a newer one; 0 is not at all
+	PreviousSecretFor  time.Duration // PREVIOUS_SECRET_HOURS: how long the previous secret stays valid; 0 means not at all
 	LogLevel           slog.Level    // LOG_LEVEL; INFO if absent
 }
 
 // LoadWebhook reads the webhook's configuration. The error names every variable that is missing or
-// unusable and says what it should be, but never shows its value. Beside an error, the fields
-// without a fault are set.
+// unusable and says what it should be, but never shows its value. With an error, the fields without
+// a fault are still set.
 func LoadWebhook(lookup Lookup) (Webhook, error) {
 	r := reader{lookup: lookup}
 	c := Webhook{
@@ -92,7 +93,7 @@ type Fetcher struct {
 	LedgerTable        string     // LEDGER_TABLE, required: name or ARN
 	StripeAPIBase      string     // STRIPE_API_BASE: an origin, https except on loopback
 	StripeAPIVersion   string     // STRIPE_API_VERSION
-	StripeRateLimit    float64    // STRIPE_RATE_LIMIT, requests a second of one instance; 0 is no limit
+	StripeRateLimit    float64    // STRIPE_RATE_LIMIT, requests a second by one instance; 0 means no limit
 	LogLevel           slog.Level // LOG_LEVEL; INFO if absent
 }
 
@@ -123,7 +124,7 @@ type Reconciler struct {
 	ReconcileLookback time.Duration // RECONCILE_LOOKBACK of a first run, at most v2events.Retention
 	StripeAPIBase     string        // STRIPE_API_BASE: an origin, https except on loopback
 	StripeAPIVersion  string        // STRIPE_API_VERSION
-	StripeRateLimit   float64       // STRIPE_RATE_LIMIT, requests a second; 0 is no limit
+	StripeRateLimit   float64       // STRIPE_RATE_LIMIT, requests a second; 0 means no limit
 	LogLevel          slog.Level    // LOG_LEVEL; INFO if absent
 }
 

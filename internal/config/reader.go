@@ -29,8 +29,8 @@ func (r *reader) err() error {
 	return fmt.Errorf("config: %w", errors.Join(r.faults...))
 }
 
-// fault records a fault. Its text has no value: a key pasted into the wrong variable must not reach
-// a log.
+// fault records a fault. Its text never contains the value: a key pasted into the wrong variable
+// must not reach a log.
 func (r *reader) fault(name, state, want string) {
 	r.faults = append(r.faults, fmt.Errorf("%s is %s: want %s", name, state, want))
 }
@@ -65,7 +65,7 @@ func (r *reader) url(name, want string) string {
 	return value
 }
 
-// origin accepts plain http on loopback only, for tests and local stacks, because the API key is
+// origin accepts plain http only on loopback, for tests and local stacks, because the API key is
 // sent there.
 func (r *reader) origin(name, fallback string) string {
 	const want = "an https origin such as " + stripeapi.DefaultBaseURL + ", without a path"

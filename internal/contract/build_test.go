@@ -24,8 +24,9 @@ func makeShows(t *testing.T, exported []string, words ...string) string {
 	return string(out)
 }
 
-// The template says arm64, so a binary for another machine would fail at the first request. Only make's own command line
-// chooses, as meterbridge local does. make verify runs the builds.
+// The template says arm64, so a binary for another architecture would fail at the first request.
+// Only make's own command line can choose another, as meterbridge local does. make verify runs the
+// builds.
 func TestFunctionsAreBuiltForTheTemplatesArchitectureWhateverIsExported(t *testing.T) {
 	t.Parallel()
 	exported := []string{"GOOS=windows", "GOARCH=amd64", "GOARM64=v9.5", "GOFLAGS=-buildvcs=auto -tags=x", "ARTIFACTS_DIR=/a b/c"}

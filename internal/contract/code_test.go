@@ -42,8 +42,8 @@ func mayUseSDK(name string) bool {
 	return strings.HasPrefix(name, "internal/") || path.Base(name) == "main.go" || strings.HasSuffix(name, "_test.go")
 }
 
-// Every HTTP client of the service uses a transport of package transport, which finds out that a
-// connection is dead. The emulators are clients on loopback only, and pkg/ has a transport of its own.
+// Every HTTP client of the service uses a transport from package transport, which detects dead
+// connections. The emulators are clients on loopback only, and pkg/ has its own transport.
 func TestHTTPClientsPingTheirConnections(t *testing.T) {
 	t.Parallel()
 	for name, file := range goFiles(t, parser.SkipObjectResolution) {
@@ -117,7 +117,7 @@ func undocumented(declaration ast.Decl) (names []string) {
 	return names
 }
 
-// Every fuzz target has seeds, in its folder or added in code. Without seeds a target tries next to
+// Every fuzz target has seeds, in its folder or added in code. Without seeds a target tries almost
 // nothing, and go test does not complain.
 func TestFuzzTargetsHaveSeeds(t *testing.T) {
 	t.Parallel()
@@ -136,7 +136,7 @@ func TestFuzzTargetsHaveSeeds(t *testing.T) {
 	}
 }
 
-// The root stays small enough to read at a glance. What .gitignore lists does not count.
+// The root stays small enough to read at a glance. Files that .gitignore lists do not count.
 func TestRootHasAtMost24Entries(t *testing.T) {
 	t.Parallel()
 	const most = 24

@@ -1,5 +1,5 @@
-// Package contract_test holds the rules of the repository that no single package can hold: which
-// package may import which, and that template, code, schemas and documentation agree.
+// Package contract_test checks rules that concern more than one package: which package may import
+// which, and that template, code, schemas and documentation agree.
 //
 // Every path in its tests is relative to the repository's root.
 package contract_test
@@ -93,7 +93,7 @@ func goFiles(t *testing.T, mode parser.Mode) map[string]*ast.File {
 	return files
 }
 
-// isModule reports whether a folder is a module of its own, which has rules of its own.
+// isModule reports whether a folder is a separate module, which has its own rules.
 func isModule(name string) bool {
 	_, err := fs.Stat(repository, path.Join(name, "go.mod"))
 	return err == nil

@@ -98,8 +98,8 @@ func admits(t *testing.T, parsed *sam.Template, policy, queueARN, ruleARN string
 	return false
 }
 
-// The consumer to copy loses no event either: what EventBridge cannot deliver and what the function fails on go to
-// queues that may receive it.
+// The example consumer loses no event either: events that EventBridge cannot deliver or the
+// function fails on go to queues that may receive them.
 func TestExampleConsumerKeepsWhatItCannotHandle(t *testing.T) {
 	t.Parallel()
 	const head = "\nResources:\n"
@@ -147,7 +147,7 @@ func matchesWildcard(t *testing.T, like, text string) bool {
 	return match && err == nil
 }
 
-// oneOrMore is a list of strings, which a policy may also write as one string.
+// oneOrMore is a list of strings, which a policy may also write as a single string.
 type oneOrMore []string
 
 func (o *oneOrMore) UnmarshalJSON(data []byte) error {
@@ -159,8 +159,8 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(o))
 }
 
-// The fetcher cannot feed itself: no rule sends an event to its queue whose source its role may put on the
-// bus, whatever the type.
+// The fetcher cannot feed itself: for every type, no rule sends an event to its queue whose source
+// its role may put on the bus.
 func TestFetchRulesNeverMatchWhatTheFetcherEmits(t *testing.T) {
 	t.Parallel()
 	parsed := readTemplate(t, nil)
@@ -196,7 +196,8 @@ func TestFetchRulesNeverMatchWhatTheFetcherEmits(t *testing.T) {
 	}
 }
 
-// emittedSources returns the event sources that the fetcher's role allows, so all that it can emit.
+// emittedSources returns the event sources that the fetcher's role allows, which are all that it
+// can emit.
 func emittedSources(t *testing.T, parsed *sam.Template) []string {
 	t.Helper()
 	var role struct {

@@ -50,7 +50,7 @@ func TestCommandsOnPagesNameOutputsAndParameters(t *testing.T) {
 	}
 }
 
-// The page that gives the cost of a stack counts the alarms, which are billed by the metric.
+// The page that gives the cost of a stack counts the alarms correctly; they are billed per metric.
 func TestDeployPageGivesTheCostOfAlarms(t *testing.T) {
 	t.Parallel()
 	alarms, metrics := 0, 0
@@ -80,7 +80,7 @@ func TestDeployPageGivesTheCostOfAlarms(t *testing.T) {
 	}
 }
 
-// What the page says about the environments is what samconfig.toml sets.
+// The page describes the environments as samconfig.toml sets them.
 func TestDeployPageListsTheEnvironments(t *testing.T) {
 	t.Parallel()
 	page := read(t, "docs/deploy.md")
@@ -105,8 +105,8 @@ func TestDeployPageListsTheEnvironments(t *testing.T) {
 	}
 }
 
-// A command that is copied from a page acts on the stack that the reader has chosen: both names are set together, and
-// make reads the exported one.
+// A command copied from a page acts on the stack that the reader has chosen: both names are set
+// together, and make reads the exported one.
 func TestCommandsOnPagesActOnTheChosenStack(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"docs/deploy.md", "docs/operations.md"} {

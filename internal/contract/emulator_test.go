@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// The emulator of AWS could be a module of its own: nothing under internal/emulator/aws, tests included,
-// imports another package of this module, and no service imports the package that runs them all.
+// The emulator of AWS could be a separate module: nothing under internal/emulator/aws, tests
+// included, imports another package of this module, and no service imports the package that runs
+// them all.
 func TestEmulatorOfAWSStandsAlone(t *testing.T) {
 	t.Parallel()
 	const folder = "internal/emulator/aws"

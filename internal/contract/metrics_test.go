@@ -18,11 +18,11 @@ import (
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 )
 
-// A series is a metric of a service; an empty service stands for any.
+// A series is a metric of a service; an empty service means any.
 type series struct{ service, metric string }
 
-// Every metric that a function writes is in an alarm or on the dashboard, and neither uses a metric that no
-// function writes, which would stay silent.
+// Every metric that a function writes is used by an alarm or the dashboard, and neither uses a
+// metric that no function writes, which would never have data.
 func TestTemplateUsesExactlyTheMetricsOfTheCode(t *testing.T) {
 	t.Parallel()
 	written := written(t)
@@ -45,7 +45,7 @@ func (s series) covers(other series) bool {
 	return s.metric == other.metric && (s.service == "" || s.service == other.service)
 }
 
-// written returns the metrics that the functions write, known by the constants they mention.
+// written returns the metrics that the functions write, found by the constants they use.
 func written(t *testing.T) map[series]bool {
 	t.Helper()
 	files := goFiles(t, parser.SkipObjectResolution)

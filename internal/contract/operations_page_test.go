@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Every alarm of the template has a section, in the template's order, that says what to look at and what
-// to type.
+// Every alarm of the template has a section, in the template's order, with the places to check and
+// the commands to run.
 func TestEveryAlarmHasARunbookSection(t *testing.T) {
 	t.Parallel()
 	var want, got []string
@@ -36,7 +36,7 @@ func TestEveryAlarmHasARunbookSection(t *testing.T) {
 	}
 }
 
-// unexplained are metrics that need no explanation, because none of their values is a fault by itself.
+// unexplained are metrics that need no explanation, because none of their values indicates a fault.
 var unexplained = []string{"Emitted", "Listed"}
 
 // Every metric that the functions write is explained.
@@ -62,8 +62,9 @@ case "$1 $2" in
 esac
 `
 
-// AWS warns against reusing the previous template of a stack with AWS::LanguageExtensions, which then resolves parameters
-// to old values. The procedure that the page gives is run here, against a fake AWS CLI.
+// AWS warns against reusing the previous template of a stack with AWS::LanguageExtensions, because
+// it then resolves parameters to old values. This test runs the procedure that the page gives, with
+// a fake AWS CLI.
 func TestRestoreSuppliesTheDeployedTemplate(t *testing.T) {
 	t.Parallel()
 	for domain, region := range map[string]string{"eu-west-1.amazonaws.com": "eu-west-1", "cn-north-1.amazonaws.com.cn": "cn-north-1"} {

@@ -22,8 +22,8 @@ func TestReadmeShowsTheCommands(t *testing.T) {
 
 var listedPath = regexp.MustCompile(`(?m)^((?:pkg|functions|internal|cmd|examples|schemas|verify|bench)/[^\s<]*)`)
 
-// CONTRIBUTING.md lists every package folder of pkg/, internal/ and internal/emulator/, and no folder that does
-// not exist.
+// CONTRIBUTING.md lists every package folder in pkg/, internal/ and internal/emulator/, and no
+// folder that does not exist.
 func TestContributingListsEveryRoom(t *testing.T) {
 	t.Parallel()
 	listed := map[string]bool{}
@@ -71,7 +71,7 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 }
 
-// stripe.md shows the tours of bench/tour as they are, indented by spaces.
+// stripe.md shows the tours of bench/tour unchanged, except that spaces indent them.
 func TestStripePageShowsTheTours(t *testing.T) {
 	t.Parallel()
 	page := read(t, "docs/stripe.md")
@@ -88,7 +88,7 @@ func TestStripePageShowsTheTours(t *testing.T) {
 	}
 }
 
-// exists reports whether a test is in a folder of that name; an empty folder stands for any.
+// exists reports whether a test is in a folder of that name; an empty folder means any.
 func exists(tests map[string][]string, folder, test string) bool {
 	for _, in := range tests[test] {
 		if folder == "" || in == folder {

@@ -17,8 +17,8 @@ func readTemplateIn(t *testing.T, region string, parameters map[string]string) *
 	return parsed
 }
 
-// EventBridge's schema registry is not in every region. make verify compares these with cfn-lint's
-// list of all regions.
+// EventBridge's schema registry is not available in every region. make verify compares these
+// regions with cfn-lint's list.
 func TestSchemasAreLeftOutWhereThereIsNoRegistry(t *testing.T) {
 	t.Parallel()
 	const without = "ap-east-2 ap-south-2 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-west-1 il-central-1 mx-central-1 a-region-to-come-1"
@@ -43,7 +43,7 @@ func TestSchemasAreLeftOutWhereThereIsNoRegistry(t *testing.T) {
 	}
 }
 
-// Nothing of the template is tied to the commercial partition.
+// Nothing in the template is tied to the commercial partition.
 func TestAddressesFollowThePartition(t *testing.T) {
 	t.Parallel()
 	for region, want := range map[string]struct{ partition, console, api string }{
@@ -74,8 +74,8 @@ func TestAddressesFollowThePartition(t *testing.T) {
 	}
 }
 
-// What is not below /aws/vendedlogs/ takes up room in a policy that the whole account shares, and an
-// account can have only ten policies for log delivery.
+// A log group outside /aws/vendedlogs/ takes up space in a policy that the whole account shares,
+// and an account can have only ten policies for log delivery.
 func TestStacksShareNothingThatAnAccountRunsOutOf(t *testing.T) {
 	t.Parallel()
 	parsed := readTemplate(t, nil)
@@ -102,7 +102,7 @@ func TestStacksShareNothingThatAnAccountRunsOutOf(t *testing.T) {
 	}
 }
 
-// EventBridge compares detail-type with whole names, so a wildcard would fetch nothing, silently.
+// EventBridge compares detail-type with whole names, so a wildcard would silently match nothing.
 func TestFetchedTypesAreRefusedWithWildcards(t *testing.T) {
 	t.Parallel()
 	for value, ok := range map[string]bool{

@@ -18,7 +18,7 @@ func TestReliabilityPageDescribesEveryFault(t *testing.T) {
 	t.Parallel()
 	described := map[string]bool{}
 	for _, row := range faultRow.FindAllStringSubmatch(read(t, "docs/reliability.md"), -1) {
-		if namedTest.MatchString(row[2]) { // rows of the table of figures name no test
+		if namedTest.MatchString(row[2]) { // rows of the table of results name no test
 			described[row[1]] = true
 		}
 	}

@@ -48,7 +48,7 @@ func TestRolesAllowExactlyWhatTheCodeCalls(t *testing.T) {
 
 var actionName = regexp.MustCompile("`([a-z]+:[A-Z]\\w+)`")
 
-// The page that says what a leaked role can do lists what the role may.
+// The page on leaked roles lists exactly the actions that each role allows.
 func TestSecurityPageListsWhatEachRoleMay(t *testing.T) {
 	t.Parallel()
 	parsed, page, roles := readTemplate(t, nil), read(t, "docs/security.md"), 0
@@ -107,9 +107,9 @@ func allowed(t *testing.T, parsed *sam.Template, role string) []string {
 	return actions
 }
 
-// sdkCalls returns the SDK calls of a function's code as IAM actions. Everything in the function's own folders
-// counts as reached. Packages meet at interfaces that are declared where they are used, so a function of another
-// package is reached if reached code names it, or if it is a method of such an interface.
+// sdkCalls returns the SDK calls of a function's code as IAM actions. All code in the function's
+// own folders counts as reached. Interfaces are declared where they are used, so a function in
+// another package is reached if reached code names it, or if it is a method of such an interface.
 func sdkCalls(t *testing.T, files map[string]*ast.File, function string) []string {
 	t.Helper()
 	process := "functions/" + function + "/bootstrap"
@@ -177,8 +177,8 @@ func imports(t *testing.T, file *ast.File) map[string]string {
 	return byName
 }
 
-// callers records what reached code mentions: functions as "folder.Name", methods of interfaces as ".Name", and
-// operations of the SDK, known by their input types.
+// callers records the names that reached code uses: functions as "folder.Name", methods of
+// interfaces as ".Name", and operations of the SDK, known by their input types.
 type callers struct{ mentioned, calls map[string]bool }
 
 func (c callers) mentions(folder, name string) bool {

@@ -54,8 +54,8 @@ func TestTemplateRegistersThePublishedSchemas(t *testing.T) {
 	}
 }
 
-// registered makes the documents of the registry and returns them by the names that schema discovery would
-// give them.
+// registered generates the documents for the registry and returns them by the names that schema
+// discovery would give them.
 func registered(t *testing.T) map[string]openapi.Document {
 	t.Helper()
 	files, err := fs.Glob(repository, "schemas/*.json")
@@ -81,7 +81,7 @@ func registered(t *testing.T) map[string]openapi.Document {
 	return documents
 }
 
-// section returns the YAML of the registry.
+// section returns the template's YAML for the registry.
 func section(documents map[string]openapi.Document) string {
 	var b strings.Builder
 	b.WriteString("\n  SchemaRegistry:\n    Type: AWS::EventSchemas::Registry\n    Condition: HasSchemas\n    Properties:\n      RegistryName: !Ref AWS::StackName\n")
@@ -98,7 +98,8 @@ func section(documents map[string]openapi.Document) string {
 	return b.String()
 }
 
-// wrap breaks JSON after commas between members, where the space that YAML puts for a line break is harmless.
+// wrap breaks JSON after commas between members, where the space that YAML substitutes for a line
+// break is harmless.
 func wrap(document string, width int) string {
 	var out, line bytes.Buffer
 	for _, member := range members(document) {

@@ -12,7 +12,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
-// With a topic every alarm notifies it, when it rings and when it ends; without one no alarm has an action.
+// With a topic every alarm notifies it when it starts and when it ends; without a topic no alarm
+// has an action.
 func TestEveryAlarmNotifiesTheTopic(t *testing.T) {
 	t.Parallel()
 	for parameter, value := range map[string]string{"AlarmTopic": "yes", "AlarmEmail": "ops@example.com", "SilenceAlarmHours": "6"} {
@@ -48,11 +49,11 @@ func TestEveryAlarmNotifiesTheTopic(t *testing.T) {
 
 var stateful = regexp.MustCompile(`(?m)^  (\w+):\n    Type: (AWS::(?:DynamoDB::Table|Events::Archive|Events::EventBus|SQS::Queue))\n(?:    Condition: \w+\n)?((?:    \w+Policy: .*\n)*)`)
 
-// kept are the policies of a resource that holds data. A first deployment that fails keeps nothing, so that the
-// next one finds no leftovers.
+// kept are the policies of a resource with data. If a first deployment fails nothing is kept, so
+// that nothing is in the way of the next one.
 const kept = "    DeletionPolicy: !If [KeepsData, RetainExceptOnCreate, Delete]\n    UpdateReplacePolicy: !If [KeepsData, Retain, Delete]\n"
 
-// Queues, tables, archives and the bus outlive the stack unless the parameter KeepData says otherwise.
+// Queues, tables, archives and the bus outlive the stack, unless the parameter KeepData is changed.
 func TestResourcesWithDataOutliveTheStack(t *testing.T) {
 	t.Parallel()
 	found := stateful.FindAllStringSubmatch(read(t, "template.yaml"), -1)

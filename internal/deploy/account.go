@@ -53,14 +53,14 @@ type stack struct {
 	parameters Parameters
 }
 
-// concurrency returns what the webhook of the stack reserves.
+// concurrency returns the concurrency that the stack's webhook reserves.
 func (s stack) concurrency() int {
 	n, _ := strconv.Atoi(s.parameters[reserved])
 	return n
 }
 
-// stack looks for the stack. A stack whose first deployment was rolled back is deleted: it cannot
-// be updated, and holds no data, because its resources are kept only once their creation succeeded
+// stack looks up the stack. A stack whose first deployment was rolled back is deleted: it cannot be
+// updated, and holds no data, because its resources are kept only once their creation succeeded
 // (RetainExceptOnCreate).
 func (d *Deployment) stack(ctx context.Context) (stack, error) {
 	if d.AWS == nil {
@@ -127,10 +127,10 @@ func (d *Deployment) delete(ctx context.Context, name string) error {
 	return err
 }
 
-// A named resource has a name of the template's own, so a resource that belongs to nobody or to
-// another stack can be in its way.
+// A named resource has a name chosen by the template, so an existing resource, in another stack or
+// in none, can be in its way.
 type named struct {
-	property string                     // that has the name
+	property string                     // property with the name
 	lookUp   func(name string) []string // AWS CLI command that prints the resource, or nothing
 	remove   func(name string) (command string)
 }
@@ -163,10 +163,10 @@ var namedTypes = map[string]named{
 		func(name string) string { return "aws schemas delete-registry --registry-name " + name }},
 }
 
-// notFound matches the AWS CLI's messages about things that do not exist.
+// notFound matches the AWS CLI's messages about resources that do not exist.
 var notFound = regexp.MustCompile(`\((\w*NotFound\w*)\)`)
 
-// exists reports whether a named resource exists. An error means that it is not known.
+// exists reports whether a named resource exists. An error means that this could not be determined.
 func (d *Deployment) exists(ctx context.Context, n named, name string) (bool, error) {
 	out, err := d.AWS(ctx, append(n.lookUp(name), "--output", "text")...)
 	if err != nil && notFound.MatchString(err.Error()) {
@@ -176,7 +176,7 @@ func (d *Deployment) exists(ctx context.Context, n named, name string) (bool, er
 	return err == nil && answer != "" && answer != "None", err
 }
 
-// findObstacles looks for resources that have the names of the template's but do not belong to the
+// findObstacles looks for resources that have a name from the template but do not belong to the
 // stack. CloudFormation would find them after minutes, and roll back.
 func (d *Deployment) findObstacles(ctx context.Context, template *sam.Template, deployed stack) error {
 	own, err := d.owned(ctx, deployed)
@@ -208,7 +208,7 @@ func (d *Deployment) findObstacles(ctx context.Context, template *sam.Template, 
 	return fmt.Errorf("%w, because names that the stack %s needs are taken:\n\n  - %s", ErrBlocked, d.Environment.Stack, strings.Join(obstacles, "\n  - "))
 }
 
-// owned lists the stack's resources, each as its type and its physical name.
+// owned lists the stack's resources, each by its type and physical name.
 func (d *Deployment) owned(ctx context.Context, deployed stack) ([][2]string, error) {
 	if deployed.status == "" {
 		return nil, nil

@@ -1,6 +1,6 @@
-// Package deploy is what make deploy does before it runs the SAM CLI: it merges the parameters of
-// samconfig.toml with those of the command line, and looks at the account for what would make the
-// deployment fail after minutes.
+// Package deploy prepares make deploy: it merges the parameters of samconfig.toml with those of the
+// command line, and checks the account for problems that would make the deployment fail after
+// minutes.
 //
 // [ReadEnvironment] and [ParseParameters] read the two layers of parameters, and [Plan] returns
 // those to deploy with. The package calls AWS through the AWS CLI. It changes nothing, except that
@@ -19,22 +19,23 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// A Deployment is what make deploy was asked for.
+// A Deployment is the input of make deploy.
 type Deployment struct {
 	Environment Environment
 	Overrides   Parameters // of the command line; they win over the environment's
 	Template    []byte     // text of template.yaml
 	Region      string     // region to deploy to
 	AWS         AWS        // nil if the AWS CLI is not installed
-	Out         io.Writer  // what was found and decided, for people
+	Out         io.Writer  // messages about findings and decisions
 }
 
 // ErrBlocked marks an error that only the operator can remove. The text around it says how.
 var ErrBlocked = errors.New("nothing was deployed")
 
-// Plan looks at the account and returns the parameters to deploy with. Without the AWS CLI, and
-// where the account does not let it look, it says so and continues: the deployment itself then
-// finds out. An error that wraps [ErrBlocked] says what is in the way and how to remove it.
+// Plan checks the account and returns the parameters to deploy with. If the AWS CLI is not
+// installed, or a check is not permitted, it says so and continues; the deployment then fails if
+// something is wrong. An error that wraps [ErrBlocked] says what is in the way and how to remove
+// it.
 func (d *Deployment) Plan(ctx context.Context) (Parameters, error) {
 	parameters := d.Environment.Parameters.With(d.Overrides)
 	deployed, err := d.stack(ctx)
@@ -64,7 +65,7 @@ func (d *Deployment) say(format string, arguments ...any) {
 	fmt.Fprintf(d.Out, format+"\n", arguments...)
 }
 
-// resolve resolves the template, which finds unknown parameters and values that it does not allow.
+// resolve resolves the template, which detects unknown parameters and values that are not allowed.
 // Parameters that are not given keep the values of the deployed stack, unless the template has
 // dropped them.
 func (d *Deployment) resolve(given, deployed Parameters) (*sam.Template, error) {
@@ -92,7 +93,7 @@ func (d *Deployment) resolve(given, deployed Parameters) (*sam.Template, error) 
 const (
 	maxPattern     = 2048    // characters of an event pattern
 	maxEnvironment = 4096    // bytes of a function's environment
-	maxInFlight    = 120_000 // messages of a queue in flight, those included that wait to be tried again
+	maxInFlight    = 120_000 // messages of a queue in flight, including those that wait for a retry
 	longestWait    = 3600    // seconds that a deferred message waits at most
 )
 
@@ -136,7 +137,8 @@ func environmentSize(r sam.Resource) int {
 }
 
 // warnOfFlight warns if the messages that are deferred in an hour of failures do not fit into the
-// queue. Nothing is lost then, but nothing is tried either until some of them are visible again.
+// queue. No message is lost then, but none is processed either until some of them are visible
+// again.
 func (d *Deployment) warnOfFlight(template *sam.Template) {
 	instances, _ := strconv.ParseFloat(template.Parameters["FetcherConcurrency"], 64)
 	rate, _ := strconv.ParseFloat(template.Parameters["StripeRateLimit"], 64)
@@ -151,12 +153,13 @@ func (d *Deployment) warnOfFlight(template *sam.Template) {
 
 const reserved = "WebhookReservedConcurrency"
 
-// leastUnreserved is the concurrency that Lambda insists on keeping for functions that reserve
+// leastUnreserved is the concurrency that Lambda requires to be left for functions that reserve
 // none: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html.
 const leastUnreserved = 100
 
-// reserveConcurrency decides what the webhook reserves. What the account's quota does not allow is
-// not asked for, because Lambda would refuse it and CloudFormation would roll the deployment back.
+// reserveConcurrency decides how much concurrency the webhook reserves. It does not request more
+// than the account's quota allows, because Lambda would refuse it and CloudFormation would roll the
+// deployment back.
 func (d *Deployment) reserveConcurrency(ctx context.Context, parameters Parameters, deployed stack) Parameters {
 	held := deployed.concurrency()
 	wanted := held
@@ -188,8 +191,8 @@ func (d *Deployment) reserveConcurrency(ctx context.Context, parameters Paramete
 	return parameters.With(Parameters{reserved: strconv.Itoa(wanted)})
 }
 
-// withoutQuota says what follows if the quota is not known: only what was asked for by name is
-// passed on.
+// withoutQuota explains what happens if the quota is unknown: only a reservation given as a
+// parameter is passed on.
 func (d *Deployment) withoutQuota(parameters Parameters) {
 	if value, given := parameters[reserved]; given && value != "0" {
 		d.say("%s=%s was not compared with the account's quota. If that leaves fewer than %d unreserved, the deployment is rolled back.", reserved, value, leastUnreserved)

@@ -16,13 +16,13 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// account is an AWS account as the AWS CLI shows it.
+// account is an AWS account behind a fake AWS CLI.
 type account struct {
 	status     string            // of the stack; empty: there is none
 	parameters map[string]string // of the stack
 	bus        string            // physical name of the stack's bus
 	exists     []string          // services and names of resources that exist, in the stack or outside
-	quota      string            // what get-account-settings prints; empty: 1000 1000
+	quota      string            // output of get-account-settings; empty: 1000 1000
 	denied     string            // a service that the account may not call
 	wish       int               // concurrency that the environment asks for
 	deleted    bool              // whether delete-stack was called
@@ -73,8 +73,7 @@ func (a *account) reserve() int {
 	return a.wish
 }
 
-// plan plans a deployment of template.yaml and returns the parameters, what was said, and the
-// error.
+// plan plans a deployment of template.yaml and returns the parameters, the messages, and the error.
 func plan(t *testing.T, a *account, environment, overrides deploy.Parameters) (deploy.Parameters, string, error) {
 	t.Helper()
 	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
@@ -136,7 +135,7 @@ func TestTypesAndAccountsThatAWSWouldRefuseAreReported(t *testing.T) {
 	}
 }
 
-func TestMoreMessagesThanFitIntoTheQueueAreWarnedOf(t *testing.T) {
+func TestWarningIfDeferredMessagesDoNotFitIntoTheQueue(t *testing.T) {
 	t.Parallel()
 	for overrides, want := range map[[2]string]string{
 		{"4", "5"}: "", {"6", "5"}: "", {"33", "1"}: "",
@@ -170,7 +169,7 @@ func TestKeptBusIsReportedBeforeTheDeployment(t *testing.T) {
 	}
 }
 
-func TestBusOfTheStackItselfIsNotInTheWay(t *testing.T) {
+func TestStacksOwnBusIsNotInTheWay(t *testing.T) {
 	t.Parallel()
 	a := &account{status: "UPDATE_COMPLETE", bus: "other-bus", exists: []string{"events other-bus", "events meterbridge", "schemas meterbridge"}, parameters: map[string]string{
 		"BusName": "other-bus", "AParameterOfAnOlderVersion": "1",
@@ -183,9 +182,8 @@ func TestBusOfTheStackItselfIsNotInTheWay(t *testing.T) {
 	}
 }
 
-// Every resource with a name of the template's own is looked for, and the error says how to delete
-// it.
-func TestEveryNameThatCanBeTakenIsLookedFor(t *testing.T) {
+// Every resource whose name the template chooses is looked up, and the error says how to delete it.
+func TestEveryNameThatCanBeTakenIsChecked(t *testing.T) {
 	t.Parallel()
 	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
 	if err != nil {
@@ -318,9 +316,9 @@ func TestConcurrencyIsReservedOnlyWhereTheQuotaAllowsIt(t *testing.T) {
 
 const reserved = "WebhookReservedConcurrency"
 
-// Without the AWS CLI, or without the permission to look, the deployment goes on and says what was
-// not checked.
-func TestWhatWasNotCheckedIsSaid(t *testing.T) {
+// Without the AWS CLI, or without permission for a check, the deployment continues and names each
+// check that was not made.
+func TestSkippedChecksAreReported(t *testing.T) {
 	t.Parallel()
 	typed := deploy.Parameters{reserved: "60"}
 	for name, test := range map[string]struct {

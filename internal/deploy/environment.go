@@ -24,7 +24,7 @@ type Environment struct {
 // of the command deploy win over the global ones. SAM ignores those of make_deploy.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 //
-// The error says what the file lacks or which setting could not be read.
+// The error says what is missing in the file or which setting could not be read.
 func ReadEnvironment(samconfig []byte, name string) (Environment, error) {
 	var file map[string]any
 	if err := toml.Unmarshal(samconfig, &file); err != nil {

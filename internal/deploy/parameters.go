@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Parameters are values of template parameters, by name. A nil map holds none.
+// Parameters are values of template parameters, by name. A nil map contains none.
 type Parameters map[string]string
 
-// ParseParameters reads parameters as sam deploy writes them, separated by white space: either
-// Name=value or ParameterKey=Name,ParameterValue=value. A value with white space or quotes is put
-// in quotes, as in a shell: in double quotes a backslash escapes a quote, a space or itself, and in
-// single quotes nothing is special.
+// ParseParameters reads parameters in the form that sam deploy writes, separated by white space:
+// either Name=value or ParameterKey=Name,ParameterValue=value. A value with white space or quotes
+// is put in quotes, as in a shell: in double quotes a backslash escapes a quote, a space or itself,
+// and in single quotes nothing is special.
 //
 // The error names the word that could not be read, or the parameter that is given twice.
 func ParseParameters(text string) (Parameters, error) {
@@ -81,7 +81,7 @@ func splitWords(text string) (words []string, err error) {
 	return words, nil
 }
 
-// With returns these parameters with the values of others, which win.
+// With returns these parameters merged with others, which win.
 func (p Parameters) With(others Parameters) Parameters {
 	merged := maps.Clone(p)
 	if merged == nil {
@@ -92,9 +92,9 @@ func (p Parameters) With(others Parameters) Parameters {
 }
 
 // Arguments returns the parameters in order of their names, each as one argument of sam deploy's
-// --parameter-overrides. SAM takes a value in double quotes, in which it replaces an escaped quote
-// or space by itself and leaves every other backslash alone, and it looks for ParameterKey=
-// everywhere, so a few values cannot be written; the error names their parameter.
+// --parameter-overrides. SAM expects a value in double quotes, in which it unescapes a quote or a
+// space and keeps every other backslash. It also looks for ParameterKey= everywhere, so a few
+// values cannot be written; the error names their parameter.
 func (p Parameters) Arguments() ([]string, error) {
 	var arguments []string
 	for _, name := range slices.Sorted(maps.Keys(p)) {

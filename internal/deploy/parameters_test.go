@@ -57,8 +57,8 @@ func TestUnreadableParametersAreNamed(t *testing.T) {
 	}
 }
 
-// A value reaches the stack as it was typed: what Arguments writes, ParseParameters, which reads as
-// SAM does, reads back.
+// A value reaches the stack as it was typed: ParseParameters, which reads values as SAM does, reads
+// back the values that Arguments wrote.
 func TestValuesSurviveSAMsCommandLine(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{

@@ -1,3 +1,3 @@
-// Package guarantees attacks each guarantee on the running stack: the repository's template, built
-// and run as real processes by the emulators of AWS and Stripe. It holds tests only.
+// Package guarantees contains tests that try to break each guarantee on a running stack: the
+// repository's template, built and run as real processes by the emulators of AWS and Stripe.
 package guarantees

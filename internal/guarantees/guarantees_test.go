@@ -100,7 +100,7 @@ func TestStoredOnlyWhenAnswered2xx(t *testing.T) {
 	}
 }
 
-// faultyPutEvents answers PutEvents in place of the bus for the events whose ids it has.
+// faultyPutEvents answers PutEvents in place of the bus for the events whose ids it contains.
 type faultyPutEvents map[string]http.HandlerFunc
 
 func (f faultyPutEvents) intercept(c awsjson.Call, next http.Handler) http.Handler {

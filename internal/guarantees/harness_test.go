@@ -25,8 +25,8 @@ const (
 	apiKey        string           = "sk_test_of_the_local_stack"
 )
 
-// harness is a stack that runs the repository's template, or another, as real processes, with the
-// emulated Stripe or another.
+// harness is a stack that runs a template, by default the repository's, as real processes, with a
+// Stripe, by default the emulated one.
 type harness struct {
 	t       testing.TB
 	stack   *aws.Stack
@@ -34,7 +34,7 @@ type harness struct {
 	activity.History
 }
 
-// setup changes the stack that newHarness opens.
+// setup configures the stack that newHarness opens.
 type setup struct {
 	stripe http.Handler // nil: the emulated Stripe
 	change func(*aws.Options)

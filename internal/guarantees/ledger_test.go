@@ -29,8 +29,8 @@ func TestOncePerEventID(t *testing.T) {
 	}
 }
 
-// waitHandled waits until a number of deliveries were handled. Those that found the event claimed
-// by another are redelivered after half a minute, for which no test should wait.
+// waitHandled waits until a number of deliveries were handled. A delivery that found the event
+// claimed by another is redelivered after half a minute, which is too long for a test.
 func (h *harness) waitHandled(id string, deliveries int) {
 	h.t.Helper()
 	h.await("every delivery", func() bool {

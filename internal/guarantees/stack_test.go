@@ -15,7 +15,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// TestThinEventIsEmittedInFull is the main job, for each of the types with a sample.
+// TestThinEventIsEmittedInFull checks the main path for each type that has a sample.
 func TestThinEventIsEmittedInFull(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
@@ -57,8 +57,7 @@ func TestBinaryBodyIsVerified(t *testing.T) {
 	}
 }
 
-// TestRuleAddsAConsumer: as the README promises, resources.yaml of the example is all there is to
-// add.
+// TestRuleAddsAConsumer: as the README promises, adding the example's resources.yaml is enough.
 func TestRuleAddsAConsumer(t *testing.T) {
 	t.Parallel()
 	resources, err := os.ReadFile(filepath.Join(root(t), "examples", "meter-alerts", "resources.yaml"))
@@ -84,7 +83,7 @@ func TestRuleAddsAConsumer(t *testing.T) {
 	}
 }
 
-// TestRuleAddsTypesToFetch: a rule with the queue as its target is all that another type needs.
+// TestRuleAddsTypesToFetch: a rule with the queue as its target is enough to fetch another type.
 func TestRuleAddsTypesToFetch(t *testing.T) {
 	t.Parallel()
 	const rule = `
@@ -111,8 +110,8 @@ func TestRuleAddsTypesToFetch(t *testing.T) {
 	}
 }
 
-// TestUnknownEventIsParked attacks guarantee 3: after a few 404s of Stripe the event is parked and
-// announced.
+// TestUnknownEventIsParked attacks guarantee 3: after a few 404s from Stripe the event is parked
+// and announced.
 func TestUnknownEventIsParked(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{change: func(o *aws.Options) { o.ClockFactor = 2000 }})
@@ -127,8 +126,8 @@ func TestUnknownEventIsParked(t *testing.T) {
 	}
 }
 
-// TestUnknownEventIsTriedForMinutes by the stack's clock before it is parked, here with the clock
-// skipping all waits.
+// TestUnknownEventIsTriedForMinutes measures the time to the parking by the stack's clock, which
+// skips all waits.
 func TestUnknownEventIsTriedForMinutes(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})

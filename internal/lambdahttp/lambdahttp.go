@@ -1,5 +1,5 @@
-// Package lambdahttp turns the HTTP events of Lambda into one small request type, and responses
-// back.
+// Package lambdahttp turns Lambda's HTTP events into one small request type, and responses back
+// into Lambda's format.
 //
 // A [Handler] answers a [Request] with a [Response]. An HTTP API and a Function URL send payload
 // format 2.0; a REST API sends format 1.0, which an HTTP API can be told to use as well. No other
@@ -32,8 +32,7 @@ var (
 	ErrEncoding = errors.New("lambdahttp: body is not base64")
 )
 
-// A Request is an HTTP request, in whichever format it came. It is immutable and safe for
-// concurrent use.
+// A Request is an HTTP request from either format. It is immutable and safe for concurrent use.
 type Request struct {
 	Method string // as sent; upper case from every real client
 
@@ -42,7 +41,7 @@ type Request struct {
 	base64 bool
 }
 
-// event has the members of both formats that are read.
+// event has the members of both formats that this package uses.
 type event struct {
 	RequestContext struct {
 		HTTP struct {
@@ -56,7 +55,7 @@ type event struct {
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
 }
 
-// Parse reads a Lambda event. Its only error is [ErrShape], whose text contains nothing of the
+// Parse reads a Lambda event. Its only error is [ErrShape], whose text contains no part of the
 // event.
 func Parse(payload []byte) (*Request, error) {
 	var e event
@@ -90,7 +89,7 @@ func (e *event) header() map[string][]string {
 // to case. Several values are joined with commas, as an HTTP API does and RFC 9110 allows.
 func (r *Request) Header(name string) string {
 	var values []string
-	for _, key := range slices.Sorted(maps.Keys(r.header)) { // a fixed order, in case two names differ by case only
+	for _, key := range slices.Sorted(maps.Keys(r.header)) { // a fixed order, in case two names differ only by case
 		if strings.EqualFold(key, name) {
 			values = append(values, r.header[key]...)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
-// A situation is a record, and which workers have claimed it: without a claim a worker cannot
-// settle.
+// A situation is a record and the set of workers that have claimed it: without a claim a worker
+// cannot settle.
 type situation struct {
 	cell
 	has [2]bool

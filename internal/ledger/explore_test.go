@@ -9,7 +9,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// A point is how far a worker is with its message.
+// A point is a worker's progress with its message.
 type point int
 
 const (
@@ -24,7 +24,7 @@ const (
 
 func (p point) busy() bool { return p != waiting && p != gone }
 
-// A worker is one delivery of the event. It does as the fetcher does: claim, fetch, publish or
+// A worker is one delivery of the event. It follows the fetcher's steps: claim, fetch, publish or
 // park, settle, delete or defer.
 type worker struct {
 	at      point
@@ -48,7 +48,7 @@ const (
 	maxTries  = 3
 )
 
-// A next is a world that can follow, and the event that leads to it.
+// A next is a world that can follow, and the action that leads to it.
 type next struct {
 	step string
 	world
@@ -73,8 +73,7 @@ func (e explorer) steps(w world) []next {
 			all = append(all, next{fmt.Sprintf("%d crashes", i), crash(w, i)})
 		}
 	}
-	// A lease ends after the invocation that holds it, so only when its holder does not work any
-	// more.
+	// A lease ends after its holder's invocation, so the holder is no longer working.
 	held := w.record.phase == ledger.Claimed && w.workers[w.record.holder].at.busy()
 	if w.record.live && !held {
 		w.record.live = false
@@ -181,7 +180,7 @@ func (e explorer) settle(w world, i int, add func(string, world)) {
 	add("cannot settle", w.forget(outcome).fault().to(i, ending, outcome))
 }
 
-// wrong returns the fault of a world, or "".
+// wrong returns what is wrong with a world, or "".
 func (e explorer) wrong(w world) string {
 	over := w.workers[0].at == gone && w.workers[1].at == gone
 	if w.emitted > 1+w.emissionsForgotten {
@@ -244,7 +243,7 @@ func TestOncePerEvent(t *testing.T) {
 	}
 }
 
-// Common designs of a ledger do not pass.
+// Common but wrong designs of a ledger do not pass.
 func TestExplorationFindsFaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

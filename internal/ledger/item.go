@@ -75,8 +75,8 @@ func (l *Ledger) claim(delivery, holder string, lease time.Time) change {
 }
 
 // settle returns the change that ends a claim. An emission has happened even if another delivery
-// holds the event by now, so it overwrites everything but another emission. Any other settlement of
-// a lost claim is out of date.
+// holds the event by now, so it overwrites everything except another emission. Any other settlement
+// of a lost claim is out of date and is refused.
 func (l *Ledger) settle(holder string, s Settlement) change {
 	c := change{values: item{
 		":phase": stringAttribute(string(s.Phase)), ":holder": stringAttribute(holder), ":expires": seconds(l.now().Add(Retention)),
@@ -143,7 +143,7 @@ func stringOf(value types.AttributeValue) string {
 	return ""
 }
 
-// numberOf returns 0 for an attribute that is not an integer. As a time that is long past, so it
+// numberOf returns 0 for an attribute that is not an integer. As a time, 0 is long past, so it
 // releases the event.
 func numberOf(value types.AttributeValue) int64 {
 	s, ok := value.(*types.AttributeValueMemberN)
@@ -164,18 +164,18 @@ type Event struct {
 	Context string // "" for the key's own account
 }
 
-// maxKey is what DynamoDB allows for a partition key, in bytes.
+// maxKey is the longest partition key that DynamoDB allows, in bytes.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 const maxKey = 2048
 
-// separator separates id and context, and begins every key that is not an event's.
+// separator separates id and context. Every key that does not belong to an event starts with it.
 const separator = "#"
 
 // escapeID removes the separator from an id, so that the first one in a key ends the id. It leaves
 // Stripe's ids unchanged.
 var escapeID = strings.NewReplacer("%", "%25", separator, "%23")
 
-// key returns the partition key, which differs for different events.
+// key returns the partition key, which is different for each event.
 func (e Event) key() string {
 	key := escapeID.Replace(e.ID)
 	if e.Context != "" {

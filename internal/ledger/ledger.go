@@ -1,4 +1,4 @@
-// Package ledger records in a DynamoDB table what became of each event, so that an event that is
+// Package ledger records the state of each event in a DynamoDB table, so that an event that is
 // delivered twice is emitted once.
 //
 // A delivery claims its event with [Ledger.Claim], works on it, and ends the claim with
@@ -14,8 +14,8 @@
 //
 // Recording an event on arrival would not be enough: if it then failed, it would be ignored
 // forever. So a claim is a lease that ends by itself if its holder crashes, a failure releases the
-// event, and a parked event can be claimed by every delivery but the one that parked it: sending it
-// again, by hand or by Stripe, always works.
+// event, and a parked event can be claimed by every delivery except the one that parked it, so it
+// can always be sent again, by hand or by Stripe.
 //
 // Every write is one conditional UpdateItem, decided by DynamoDB; there is no read before it. An
 // event usually costs two writes (claimed, emitted) and no read. A duplicate costs one write, which
@@ -44,14 +44,14 @@ import (
 // here.
 const Retention = v2events.Retention + 5*24*time.Hour
 
-// Client is the part of a DynamoDB client that a Ledger needs; [*dynamodb.Client] has it.
+// Client is the part of a DynamoDB client that a Ledger uses; [*dynamodb.Client] implements it.
 type Client interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 }
 
-// The errors of claims and settlements, besides those of the SDK, which mean that the write is not
-// known to have happened.
+// The errors of claims and settlements. Any other error is from the SDK and means that the write
+// might not have happened.
 var (
 	// ErrDone means that the event was emitted, or that this same delivery has parked it.
 	ErrDone = errors.New("ledger: event was handled before")
@@ -65,13 +65,13 @@ var (
 // errUnexplained means that DynamoDB refused a claim on an item that does not forbid it.
 var errUnexplained = errors.New("claim event: refused for no known reason")
 
-// Options adjusts a [Ledger]. The zero value, like a nil pointer, is the default.
+// Options configures a [Ledger]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	Now   func() time.Time // the clock; nil means [time.Now]
 	Token func() string    // returns a unique token for each claim; nil means [rand.Text]
 }
 
-// A Ledger is one DynamoDB table. It is immutable and safe for concurrent use.
+// A Ledger reads and writes one DynamoDB table. It is immutable and safe for concurrent use.
 type Ledger struct {
 	client Client
 	table  string
@@ -99,11 +99,11 @@ type Claim struct {
 	holder   string
 }
 
-// Claim takes an event until lease for the delivery with that id, which is the same for every
+// Claim reserves an event until lease for the delivery with that id, which is the same for every
 // receive of a message. It succeeds unless the event was emitted, or parked by this delivery
 // ([ErrDone]), or another claim's lease has not ended ([ErrHeld]). After any other error the event
-// may be held until lease. The lease must end after the holder's own deadline, by more than clocks
-// differ.
+// may be held until lease. The lease must end after the holder's deadline, by more than the
+// difference between clocks.
 func (l *Ledger) Claim(ctx context.Context, event Event, delivery string, lease time.Time) (Claim, error) {
 	claim := Claim{event: event, holder: l.token()}
 	r, err := l.update(ctx, event.key(), l.claim(delivery, claim.holder, lease))
@@ -130,9 +130,9 @@ type Settlement struct {
 	LastError string    // not Emitted: the error's text, recorded if Attempted
 }
 
-// Settle ends a claim. [ErrLost] means that the ledger keeps another delivery's record; if the
-// settlement was Emitted, the event was emitted twice. After any other error the event stays held
-// until its lease ends.
+// Settle ends a claim. [ErrLost] means that another delivery's record was kept; if the settlement
+// was Emitted, the event was emitted twice. After any other error the event stays held until its
+// lease ends.
 func (l *Ledger) Settle(ctx context.Context, claim Claim, s Settlement) error {
 	r, err := l.update(ctx, claim.event.key(), l.settle(claim.holder, s))
 	switch {
@@ -144,8 +144,8 @@ func (l *Ledger) Settle(ctx context.Context, claim Claim, s Settlement) error {
 	return nil
 }
 
-// Known reports whether an event need not be republished: it was emitted or parked, or a delivery
-// is working on it, or SQS will redeliver it and is not overdue.
+// Known reports whether an event does not need to be republished: it was emitted or parked, or a
+// delivery is working on it, or SQS will redeliver it and is not overdue.
 func (l *Ledger) Known(ctx context.Context, event Event) (bool, error) {
 	r, err := l.get(ctx, event.key(), false)
 	if err != nil {
@@ -161,8 +161,8 @@ func (l *Ledger) Known(ctx context.Context, event Event) (bool, error) {
 	return r.until.After(now), nil
 }
 
-// Checkpoint returns the time up to which a stream of events has been read; zero if it never was. A
-// stream's name is any text.
+// Checkpoint returns the time up to which a stream of events has been read; zero if it has not been
+// read. A stream's name can be any text.
 func (l *Ledger) Checkpoint(ctx context.Context, stream string) (time.Time, error) {
 	r, err := l.get(ctx, checkpointKey(stream), true)
 	if err != nil {
@@ -172,8 +172,8 @@ func (l *Ledger) Checkpoint(ctx context.Context, stream string) (time.Time, erro
 }
 
 // Advance records that a stream has been read up to a time, to the millisecond. A checkpoint never
-// goes back and never expires: of two concurrent readers the one that got further counts, and the
-// other gets no error.
+// goes back and never expires: of two concurrent readers the later time is kept, and neither gets
+// an error.
 func (l *Ledger) Advance(ctx context.Context, stream string, reached time.Time) error {
 	_, err := l.update(ctx, checkpointKey(stream), change{
 		update:    "SET reached = :reached",

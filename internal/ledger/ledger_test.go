@@ -47,7 +47,7 @@ func calls(t *testing.T, b *testbed.Bed, operation string) int {
 	return len(testbed.Calls[any](t, b, operation))
 }
 
-// row returns the item with an id as an operator sees it.
+// row returns the item with an id as the table shows it to an operator.
 func row(b *testbed.Bed, id string) map[string]string {
 	row := map[string]string{}
 	for _, item := range b.Ledger.Items() {
@@ -213,7 +213,7 @@ func TestCheckpointNeverGoesBack(t *testing.T) {
 	}
 }
 
-// The error is neither done nor held nor lost.
+// The error is not ErrDone, ErrHeld or ErrLost.
 func TestUnreachableTableIsTheSDKsError(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(dynamodb.NewFromConfig(testbed.New(t, nil).AWS), "another", nil)

@@ -6,9 +6,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// A cell is a model of the ledger's record of one event. Workers have a number in place of the
-// token of their claims. In place of times, the lease is live or over, and the record is fresh or
-// expired.
+// A cell is a model of the ledger's record of one event. Instead of claim tokens, workers have
+// numbers. Instead of times, a lease is live or over, and a record is fresh or expired.
 type cell struct {
 	phase            ledger.Phase
 	holder, delivery int
@@ -76,7 +75,7 @@ func (o op) String() string {
 	return o.name
 }
 
-// The ways in which time can pass.
+// Ways in which time can pass.
 const (
 	leaseEnds     = "lease ends"
 	recordsExpire = "records expire"

@@ -2,8 +2,8 @@
 // Stripe, and deadlines that leave time for what follows.
 //
 // A [Pacer] adapts to Stripe's answers, [Transport] paces the requests of an HTTP client, and
-// [Burst] limits what an operator's command adds to the live traffic. Stripe's limits are those of
-// https://docs.stripe.com/rate-limits.
+// [Burst] limits the load that an operator's command adds to live traffic. Stripe documents its
+// limits at https://docs.stripe.com/rate-limits.
 package pace
 
 import (
@@ -21,19 +21,19 @@ import (
 // A 429 halves the rate of a [Pacer]. The full rate is restored after enough successful requests to
 // show that Stripe can sustain it.
 const (
-	slowest  = 16 // the full rate is never divided by more: a batch must still fit into an invocation
+	slowest  = 16 // the largest divisor of the full rate: a batch must still fit into an invocation
 	recovery = 64 // successful requests that restore the full rate
 
-	// settleTime is how long answers to requests that began at the previous rate may still arrive.
-	// Stripe counts requests by the second.
+	// settleTime is how long answers to requests sent at the previous rate may still arrive. Stripe
+	// counts requests per second.
 	settleTime = time.Second
 )
 
 // A Pacer admits requests to Stripe one by one, so that they are spread over each second. It is
 // safe for concurrent use.
 type Pacer struct {
-	next chan struct{} // held by the request that is next: no other reserves a time before the rate changes
-	full rate.Limit    // rate.Inf is no limit, and stays that
+	next chan struct{} // held by the next request, so that no other reserves a time before a change of the rate
+	full rate.Limit    // rate.Inf means no limit and never changes
 	now  func() time.Time
 
 	mu      sync.Mutex
@@ -41,8 +41,8 @@ type Pacer struct {
 	slowed  time.Time
 }
 
-// NewPacer returns a Pacer that admits perSecond requests a second; zero is no limit. There is no
-// burst: it would add to the rate within a second, in every instance.
+// NewPacer returns a Pacer that admits perSecond requests a second; zero means no limit. There is
+// no burst: it would add to the rate within a second, in every instance.
 func NewPacer(perSecond float64, now func() time.Time) *Pacer {
 	full := limit(perSecond)
 	return &Pacer{next: make(chan struct{}, 1), limiter: rate.NewLimiter(full, 1), full: full, now: now}
@@ -67,8 +67,8 @@ func (p *Pacer) Wait(ctx context.Context) error {
 	return p.limiter.Wait(ctx)
 }
 
-// Adapt adjusts the rate to the result of one request. A 429 that follows another within a second
-// answers a request that began before the rate was halved, so it is ignored.
+// Adapt adjusts the rate to the result of one request. A 429 within a second of another answers a
+// request that was sent before the rate was halved, so it is ignored.
 func (p *Pacer) Adapt(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,8 +83,8 @@ func (p *Pacer) Adapt(err error) {
 	}
 }
 
-// Burst returns a limiter that admits perSecond units of work a second, and at once no more than a
-// second's worth or most, whichever is less. Zero is no limit beyond most at once.
+// Burst returns a limiter that admits perSecond units of work a second, with a burst of a second's
+// worth or most, whichever is less. With a perSecond of zero only the burst is limited.
 func Burst(perSecond float64, most int) *rate.Limiter {
 	if perSecond == 0 {
 		return rate.NewLimiter(rate.Inf, most)
@@ -93,7 +93,7 @@ func Burst(perSecond float64, most int) *rate.Limiter {
 }
 
 // Transport returns a transport that starts at most perSecond requests a second, spread evenly;
-// zero is no limit. A request whose context ends first is not sent.
+// zero means no limit. A request whose context ends first is not sent.
 func Transport(next http.RoundTripper, perSecond float64) http.RoundTripper {
 	if perSecond == 0 {
 		return next
@@ -120,8 +120,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// Leave returns a context that ends a while before ctx's deadline, so that there is time left after
-// the work. Without a deadline it ends with ctx.
+// Leave returns a context that ends before ctx's deadline by the given time, which is left for what
+// follows. Without a deadline it ends with ctx.
 func Leave(ctx context.Context, left time.Duration) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -80,8 +80,8 @@ func TestSlowerPaceHoldsForWaitingRequests(t *testing.T) {
 		}
 		synctest.Wait()
 		p.Adapt(&stripeapi.Error{Status: 429}) // the answer to the first
-		// The second had reserved its time already. The third waits at half the pace, for the
-		// second's share as well.
+		// The second had already reserved its time. The third waits at half the rate, including the
+		// time for the second.
 		for i, want := range []time.Duration{0, time.Second, 4 * time.Second} {
 			if got := <-admitted; got != want {
 				t.Errorf("request %d was admitted after %v, want %v", i, got, want)
@@ -105,7 +105,7 @@ func TestWaitFailsAtOnceIfTheDeadlineIsTooEarly(t *testing.T) {
 	})
 }
 
-func TestNoLimitStaysNoLimit(t *testing.T) {
+func TestUnlimitedPacerStaysUnlimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPacer(0, time.Now)

@@ -21,12 +21,12 @@ const MaxBatch = 10
 
 const maxBatchBytes = 1 << 20 // of one request
 
-// pollTime, in seconds, is how long a receive waits for a first message. With any wait SQS asks all
+// pollTime, in seconds, is how long a receive waits for a first message. With a wait SQS asks all
 // its servers, so an empty answer means an empty queue.
 const pollTime = 1
 
-// ErrRefused means that SQS will never accept an entry as it is. Every other error may be
-// temporary.
+// ErrRefused means that SQS will never accept an entry, however often it is sent. Every other error
+// may be temporary.
 var ErrRefused = errors.New("queue: SQS refuses the message")
 
 // errUnconfirmed is the result of an entry that SQS reported neither as successful nor as failed.
@@ -47,7 +47,7 @@ const (
 	systemGroup = "MessageGroupId" // tenant of a fair queue
 )
 
-// Trace returns the message's X-Ray header; "" is none.
+// Trace returns the message's X-Ray header; "" means none.
 func (m Message) Trace() string { return m.System[systemTrace] }
 
 // Receive returns up to [MaxBatch] messages and hides them from other receivers for a time, in
@@ -129,8 +129,8 @@ func (q *Queue) Delete(ctx context.Context, receipts []string) []error {
 	return entryResults(len(receipts), done, output.Failed)
 }
 
-// Reveal makes received messages, at most [MaxBatch], visible again at once. A message that SQS
-// keeps hidden becomes visible when its timeout ends, so the results of single messages do not
+// Reveal makes received messages, at most [MaxBatch], visible again at once. A message for which
+// that fails becomes visible when its timeout ends, so the results of single messages do not
 // matter.
 func (q *Queue) Reveal(ctx context.Context, receipts []string) error {
 	input := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url}

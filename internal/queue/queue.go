@@ -1,8 +1,8 @@
 // Package queue is the SQS adapter.
 //
-// The fetcher uses [Queue.Defer] for a message that it cannot finish yet and [Queue.Park], on the
-// dead-letter queue, for one that it never will. Lambda's event source mapping receives the
-// messages and deletes the finished ones. The redrive command does that itself, in batches, with
+// The fetcher uses [Queue.Defer] for a message that it cannot finish yet, and [Queue.Park], on the
+// dead-letter queue, for one that it gives up. Lambda's event source mapping receives the messages
+// and deletes the finished ones. The redrive command does that itself, in batches, with
 // [Queue.Receive], [Queue.Send] and [Queue.Delete].
 package queue
 
@@ -63,7 +63,7 @@ func (q *Queue) Park(ctx context.Context, body string, attributes map[string]str
 const maxAttribute = 512
 
 // attributeValue makes text acceptable as an attribute. SQS refuses most control characters, and an
-// event must not be impossible to park because its id contains one.
+// event whose id contains one must still be parked.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 func attributeValue(text string) string {
 	if len(text) > maxAttribute {

@@ -5,11 +5,11 @@
 // signing secret leaves events behind that Stripe does not deliver again. Stripe lists every event
 // for 30 days (https://docs.stripe.com/api/v2/core/events/list), and the ledger knows every event
 // that the fetcher has claimed: an event that is only in the list is missing. It is put on the bus
-// as the webhook would have put it, so that it is handled like every other event, and the ledger
-// recognizes it if Stripe delivers it later after all.
+// in the webhook's form, so that it is handled like every other event, and the ledger recognizes it
+// if Stripe delivers it later after all.
 //
-// A [Reconciler] does one window, or with [Reconciler.Walk] as much of it as there is time for. A
-// [Replay] does the windows, types and accounts that an operator chose.
+// A [Reconciler] compares one window, or with [Reconciler.Walk] as much of it as there is time for.
+// A [Replay] compares the windows, types and accounts that an operator chooses.
 package reconcile
 
 import (
@@ -29,17 +29,17 @@ import (
 // MaxTypes is the largest number of types in one [Window].
 const MaxTypes = v2events.MaxListTypes
 
-// Source lists Stripe's events; [*v2events.Client] is one.
+// Source lists Stripe's events; [*v2events.Client] implements it.
 type Source interface {
 	List(context.Context, v2events.EventListParams) iter.Seq2[*v2events.Event, error]
 }
 
-// Ledger knows which events have been claimed; [*ledger.Ledger] is one.
+// Ledger records which events have been claimed; [*ledger.Ledger] implements it.
 type Ledger interface {
 	Known(context.Context, ledger.Event) (bool, error)
 }
 
-// Bus stores events; [*bus.Bus] is one.
+// Bus stores events; [*bus.Bus] implements it.
 type Bus interface {
 	Put(context.Context, []bus.Entry) []error
 }
@@ -55,7 +55,7 @@ const (
 	Failed  Outcome = "failed"  // it is not known to be on the bus, with the error that ends the run
 )
 
-// Options adjusts a [Reconciler]. The zero value, like a nil pointer, is the default.
+// Options configures a [Reconciler]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	// DryRun finds missing events and puts none of them on the bus.
 	DryRun bool
@@ -86,7 +86,7 @@ func New(source Source, ledger Ledger, bus Bus, opts *Options) *Reconciler {
 	return r
 }
 
-// A Window says which events to compare.
+// A Window selects the events to compare.
 type Window struct {
 	Types    []string  // at most MaxTypes; none means all
 	Context  string    // the account, or path of accounts; "" for the key's own
@@ -112,9 +112,9 @@ func (c *Counts) Add(other Counts) {
 // pageSize is the number of events to ask for in a page of the list; Stripe may return fewer.
 const pageSize = 100
 
-// Sweep puts every missing event of a window on the bus. Without an error all of them are there,
-// except for the refused. Errors are those of the source and the ledger, and of entries that are
-// not known to be stored. The counts are valid beside an error too, and a second sweep of the same
+// Sweep puts every missing event of a window on the bus. If there is no error all of them are on
+// the bus, except those refused. Errors are those of the source and the ledger, and of entries that
+// might not be stored. The counts are valid even with an error, and a second sweep of the same
 // window does no harm.
 func (r *Reconciler) Sweep(ctx context.Context, w Window) (Counts, error) {
 	var total Counts
@@ -179,7 +179,7 @@ func (r *Reconciler) outcome(err error) Outcome {
 // lookups is the number of concurrent requests to the ledger.
 const lookups = 10
 
-// missing returns the events that the ledger does not know, in their order.
+// missing returns the events that are not in the ledger, in their order.
 func (r *Reconciler) missing(ctx context.Context, events []*v2events.Event) ([]*v2events.Event, error) {
 	known := make([]bool, len(events))
 	group, ctx := errgroup.WithContext(ctx)

@@ -20,7 +20,8 @@ import (
 
 var start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// account is Stripe, ledger and bus in one. It lists the newest events first, page by page.
+// account stands in for Stripe, the ledger and the bus. It lists the newest events first, page by
+// page.
 type account struct {
 	events   []*v2events.Event
 	listErr  error                      // after the last event
@@ -148,8 +149,7 @@ func TestDryRunPutsNothingOnTheBus(t *testing.T) {
 	}
 }
 
-// An event that is not known to be on the bus makes the sweep fail, unless no bus will ever accept
-// it.
+// An event that might not be on the bus makes the sweep fail, unless no bus will ever accept it.
 func TestSweepFailsUnlessTheBusRefusesAnEvent(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

@@ -22,7 +22,7 @@ import (
 // ErrOptions means that the options or addresses of a [Replay] cannot work. The text says which.
 var ErrOptions = errors.New("replay: unusable options")
 
-// ReplayOptions says what a [Replay] compares. From and To are required.
+// ReplayOptions configures a [Replay]. From and To are required.
 type ReplayOptions struct {
 	Options
 
@@ -30,21 +30,21 @@ type ReplayOptions struct {
 	Contexts []string  // accounts, or paths of accounts; none means the key's own
 	From, To time.Time // when the events were created: From or later, before To
 
-	// All puts every event on the bus, known to the ledger or not. The fetcher still emits no event
-	// twice.
+	// All puts every event on the bus, whether or not it is in the ledger. The fetcher still emits
+	// no event twice.
 	All bool
 
 	// Rate is the number of events put on the bus a second, each of which becomes a request to
-	// Stripe; zero is no limit.
+	// Stripe; zero means no limit.
 	Rate float64
 
-	// Reached is called now and then with the time up to which everything is done. Nil means no
+	// Reached is called after each part with the time up to which everything is done. Nil means no
 	// report.
 	Reached func(time.Time)
 }
 
-// A Replay compares on demand what the reconciler compares on a schedule, and keeps no checkpoint.
-// It is for one goroutine.
+// A Replay does on demand what the reconciler does on a schedule, without a checkpoint. It is not
+// safe for concurrent use.
 type Replay struct {
 	windows    []Window
 	reconciler *Reconciler
@@ -52,7 +52,7 @@ type Replay struct {
 }
 
 // NewReplay returns a Replay of the events that source lists, in a deployed stack. It needs the
-// address of the ledger, unless with All, and of the bus, unless with DryRun. The error is
+// address of the ledger, except with All, and of the bus, except with DryRun. The error is
 // [ErrOptions].
 func NewReplay(source Source, service aws.Config, where stack.Addresses, opts *ReplayOptions) (*Replay, error) {
 	if err := opts.check(where); err != nil {
@@ -112,8 +112,8 @@ func (o *ReplayOptions) windows() []Window {
 	return all
 }
 
-// Run compares day by day. It ends at the first error: of a list, a lookup or an entry that is not
-// known to be stored, or of ctx. Another run does no harm.
+// Run compares day by day. It ends at the first error: of a list, a lookup or an entry that might
+// not be stored, or of ctx. Another run does no harm.
 func (r *Replay) Run(ctx context.Context) (Counts, error) {
 	var total Counts
 	for _, window := range r.windows {
@@ -127,7 +127,7 @@ func (r *Replay) Run(ctx context.Context) (Counts, error) {
 	return total, nil
 }
 
-// emptyLedger knows no event.
+// emptyLedger contains no event.
 type emptyLedger struct{}
 
 func (emptyLedger) Known(context.Context, ledger.Event) (bool, error) { return false, nil }

@@ -31,7 +31,7 @@ const (
 
 var addresses = stack.Addresses{Bus: testbed.BusName, Ledger: testbed.LedgerName}
 
-// bed is Stripe, the ledger and the bus. Its tests run in synctest bubbles.
+// bed is an emulated Stripe, ledger and bus. Its tests run in synctest bubbles.
 type bed struct {
 	*testbed.Bed
 	client *v2events.Client
@@ -158,7 +158,7 @@ func TestReplayPutsMissingEventsOnTheBus(t *testing.T) {
 	}
 }
 
-func TestReplayedEntryIsThatOfTheWebhook(t *testing.T) {
+func TestReplayedEntryEqualsTheWebhooks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t)
@@ -216,7 +216,7 @@ func TestReplayEndsAtAnEventThatIsNotStored(t *testing.T) {
 	})
 }
 
-// Wherever a run is interrupted, the next one completes it.
+// Wherever a run is interrupted, the next run completes it.
 func TestRunAfterAnInterruptedOneCompletesIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -8,16 +8,16 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// entry is the thin form of an event, as the webhook would have put it.
+// entry returns the thin form of an event, as the webhook would have put it on the bus.
 func entry(event *v2events.Event) bus.Entry {
 	return bus.Entry{
 		Source: bus.SourceThin, DetailType: event.Type, Detail: thin(event.Raw), Resources: bus.Resources(event.RelatedObject),
 	}
 }
 
-// thin leaves out of a full event what a notification does not have, data and changes, and keeps
-// every other member as Stripe wrote it and where it was. The event has been parsed before, so that
-// it is one valid JSON object.
+// thin removes from a full event the members that a notification does not have, data and changes,
+// and keeps every other member byte for byte and in its place. The event has already been parsed,
+// so it is one valid JSON object.
 func thin(full []byte) []byte {
 	var out bytes.Buffer
 	in := json.NewDecoder(bytes.NewReader(full))

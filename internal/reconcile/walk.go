@@ -21,13 +21,13 @@ const (
 )
 
 // Walk sweeps a window part by part, the oldest first. After each part it calls reached with the
-// time up to which every event is now on the bus or known. An error of reached ends the walk, as
-// any other error does.
+// time up to which every event is now on the bus or known. An error from reached ends the walk,
+// like any other error.
 //
 // If ctx has a deadline, a part may take an eighth of the time left. A part that takes longer is
-// abandoned and retried at a quarter of its width: the work shrinks faster than the time, so the
-// walk advances even through an hour with far more events than there is time for. Events found in
-// an abandoned part may be found again.
+// abandoned and retried at a quarter of its width: the part shrinks faster than the time left, so
+// the walk advances even through an hour with far more events than there is time for. Events found
+// in an abandoned part may be found again.
 func (r *Reconciler) Walk(ctx context.Context, w Window, reached func(time.Time) error) (Counts, error) {
 	var total Counts
 	for width := widest; w.From.Before(w.To); {

@@ -56,7 +56,8 @@ func TestWalkStopsAtAnError(t *testing.T) {
 	}
 }
 
-// An hour with many times more events than one invocation can list takes a few invocations.
+// An hour with many times more events than one invocation can list is finished after a few
+// invocations.
 func TestWalkAdvancesThroughAnyNumberOfEvents(t *testing.T) {
 	t.Parallel()
 	for _, events := range []int{10, 400, 2000} {

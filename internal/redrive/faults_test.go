@@ -103,8 +103,8 @@ func (b bed) arrived(t *testing.T) map[string]int {
 	return count
 }
 
-// cut makes at handle the nth call of AWS and after, unless it is nil, all later ones. It returns
-// the number of calls.
+// cut makes at handle the nth call to AWS and, unless it is nil, after handle all later ones. It
+// returns the number of calls.
 func (b bed) cut(n int, at func(w http.ResponseWriter, r *http.Request, next http.Handler), after http.HandlerFunc) (calls *int) {
 	calls = new(int)
 	b.Intercept(func(_ awsjson.Call, next http.Handler) http.Handler {
@@ -123,8 +123,8 @@ func (b bed) cut(n int, at func(w http.ResponseWriter, r *http.Request, next htt
 	return calls
 }
 
-// A run may be killed before or after any call. The next run sends the rest, and sends no more than
-// the one batch again that was being sent, with the same event ids.
+// A run may be killed before or after any call. The next run sends the rest, and sends again at
+// most the batch that was being sent, with the same event ids.
 func TestKilledRunLosesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestKilledRunLosesNothing(t *testing.T) {
 	})
 }
 
-// wantArrived checks that every event arrived, at most so many of them twice, and that no letter is
+// wantArrived checks that every event arrived, at most doubles of them twice, and that no letter is
 // left.
 func (b bed) wantArrived(t *testing.T, when string, ids []string, doubles int) {
 	t.Helper()
@@ -256,7 +256,7 @@ func TestUnconfirmedLetterStays(t *testing.T) {
 	})
 }
 
-// A fault that is not the letters' own would fail each of them.
+// A fault that is not caused by a letter would make every letter fail.
 func TestRunStopsIfNothingIsAccepted(t *testing.T) {
 	t.Parallel()
 	every := func(string) bool { return true }
@@ -328,7 +328,7 @@ func TestSentLetterIsDeletedNotSentAgain(t *testing.T) {
 	}
 }
 
-// SQS may deliver a message again that was deleted.
+// SQS may redeliver a deleted message.
 func TestDeletedLetterThatReappearsIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -336,7 +336,7 @@ func TestDeletedLetterThatReappearsIsNotSentAgain(t *testing.T) {
 		for i := range 25 {
 			b.park(t, fmt.Sprintf("evt_%d", i), meterType, "not_found")
 		}
-		// One receipt is not deleted at first, though SQS says so, and its message shows up during
+		// SQS confirms one deletion that it has not made, and the message is received again during
 		// the run.
 		lied := false
 		b.Intercept(func(c awsjson.Call, next http.Handler) http.Handler {

@@ -13,13 +13,13 @@ import (
 	"github.com/meterbridge/meterbridge/internal/queue"
 )
 
-// Reasons of letters that carry none.
+// Reasons of letters that do not state one.
 const (
 	ReasonGaveUp  = "gave_up" // SQS redelivered the message as often as the queue allows
 	ReasonUnknown = "unknown" // the message was put there by something else
 )
 
-// A Letter is a message in a dead-letter queue. What the message does not say is the zero value.
+// A Letter is a message in a dead-letter queue. A field that the message lacks is zero.
 type Letter struct {
 	MessageID string    `json:"message_id"`
 	EventID   string    `json:"event_id"`
@@ -48,7 +48,7 @@ func read(m queue.Message) *Letter {
 		fromRule:  attribute("RULE_ARN") != "",
 		targetARN: attribute("TARGET_ARN"),
 	}
-	// An attribute that is absent or not a number leaves zero, which means the same.
+	// An attribute that is absent or not a number leaves zero, which means unknown.
 	l.Attempts, _ = strconv.Atoi(cmp.Or(attribute("attempts"), attribute("RETRY_ATTEMPTS")))
 	if l.Reason == "" {
 		l.Reason = ReasonUnknown
@@ -65,7 +65,7 @@ func read(m queue.Message) *Letter {
 	return l
 }
 
-// sum identifies the content of a letter.
+// sum is a hash of the content of a letter.
 func (l *Letter) sum() [sha256.Size]byte { return sha256.Sum256([]byte(l.message.Body)) }
 
 // targets reports whether the rule that failed has the queue with that URL as its target. A queue's

@@ -1,24 +1,24 @@
-// Package redrive sends dead letters back to where they failed to arrive.
+// Package redrive sends dead letters back to the queue or bus that they were meant for.
 //
 // [New] makes a [Redriver] for one stack; [Redriver.Run] empties its two queues of dead letters.
 // Letters that the fetcher parked or that SQS gave up go back to the fetcher's queue, with their
 // body unchanged. Letters that a rule of the bus could not deliver go there as well if that queue
-// was the rule's target: then nothing else sees the event a second time, and it works for events of
-// Stripe's partner bus, where only Stripe may put events. Letters for other targets go back on the
-// bus with their source, type, time, resources and the bytes of their detail, and all rules are
-// matched again. EventBridge and SQS have no redrive of their own for that:
+// was the rule's target: then no other target receives the event a second time, and it works for
+// events of Stripe's partner bus, on which only Stripe may put events. Letters for other targets go
+// back on the bus with their source, type, time, resources and the bytes of their detail, and all
+// rules are matched again. Neither EventBridge nor SQS offers a redrive for that:
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
 //
-// A letter is deleted only after its copy is confirmed. So whatever ends a run, and wherever,
-// nothing is lost: a letter that was received and not deleted becomes visible again, and the next
-// run sends it. It may then be sent twice, which the ledger recognizes, since both copies have the
-// same event id. A run that ends by itself or by its context completes the call that it has begun,
-// and leaves nothing hidden and nothing duplicated.
+// A letter is deleted only after its copy is confirmed. So no letter is lost, wherever a run ends
+// and for whatever reason: a letter that was received and not deleted becomes visible again, and
+// the next run sends it. It may then be sent twice, which the ledger recognizes, since both copies
+// have the same event id. A run that finishes or whose context ends completes the call in progress,
+// and leaves no letter hidden or duplicated.
 //
 // A letter that the filter does not select stays hidden until its queue is done, because each
-// receive would return it again otherwise, and is then made visible at once. A letter with the same
-// content as one that was sent in this run stays as well: it has failed again, and the two would go
-// round forever.
+// receive would otherwise return it again, and is then made visible at once. A letter with the same
+// content as one that was sent in this run also stays: it has failed again, and would be sent again
+// forever.
 package redrive
 
 import (
@@ -56,20 +56,20 @@ const (
 	Skipped  Outcome = "skipped"  // not selected by the filter, or beyond the limit
 )
 
-// Options adjusts a run. The zero value, like a nil pointer, sends every letter without a limit.
+// Options configures a run. The zero value, like a nil pointer, sends every letter without a limit.
 type Options struct {
 	Filter
 
-	// Rate is in letters a second; zero is no limit. Every letter becomes a request to Stripe,
+	// Rate is in letters a second; zero means no limit. Every letter becomes a request to Stripe,
 	// which allows about 25 a second together with live traffic.
 	// https://docs.stripe.com/rate-limits
 	Rate float64
 
-	// Limit is the largest number of letters to send; zero is no limit.
+	// Limit is the largest number of letters to send; zero means no limit.
 	Limit int
 
-	// DryRun looks at the letters and leaves them all. Each receive counts, which has no effect on
-	// a queue without a dead-letter queue of its own.
+	// DryRun reads the letters and leaves them all. It increases their receive counts, which has no
+	// effect on a queue that has no dead-letter queue itself.
 	DryRun bool
 
 	// Report is called once with the outcome of each letter. The error is set for [Failed]. Nil
@@ -137,7 +137,7 @@ func (r *Redriver) check(where stack.Addresses) error {
 	return nil
 }
 
-// Pending returns the approximate number of letters that a run has to look at.
+// Pending returns the approximate number of letters that a run has to read.
 func (r *Redriver) Pending(ctx context.Context) (int, error) {
 	sum := 0
 	for _, q := range r.deadLetters {
@@ -150,9 +150,9 @@ func (r *Redriver) Pending(ctx context.Context) (int, error) {
 	return sum, nil
 }
 
-// Run looks at every letter once and sends those that the filter selects. It ends when there is no
-// new letter, at the limit, when ctx ends (whose error it returns), or when AWS accepts nothing
-// more. The counts are valid beside an error too; an error never means that a letter is lost.
+// Run reads every letter once and sends those that the filter selects. It ends when there is no new
+// letter, at the limit, when ctx ends (it then returns ctx's error), or when AWS accepts nothing
+// more. The counts are valid even with an error; an error never means that a letter is lost.
 func (r *Redriver) Run(ctx context.Context) (Counts, error) {
 	state := newRun(r)
 	for _, q := range r.deadLetters {

@@ -28,7 +28,7 @@ const (
 	lambdaARN = "arn:aws:lambda:us-east-1:000000000000:function:alerts"
 )
 
-// bed is the queues and the bus that letters come from and go to. Each test runs in a synctest
+// bed is the emulated queues and bus that letters come from and go to. Each test runs in a synctest
 // bubble.
 type bed struct{ *testbed.Bed }
 
@@ -151,7 +151,7 @@ func TestParkedLettersGoBackToTheQueue(t *testing.T) {
 	})
 }
 
-// A letter for the fetcher's queue goes there unchanged, since no other target missed it. Any other
+// A letter for the fetcher's queue goes there unchanged, since no other target failed. Any other
 // goes to the bus, except for events that only AWS may put there.
 func TestLetterOfARuleGoesToItsQueueOrTheBus(t *testing.T) {
 	t.Parallel()
@@ -275,8 +275,7 @@ func TestFilterAndLimitSelectLetters(t *testing.T) {
 	}
 }
 
-// Letters that are not selected are looked at once, even if the run takes longer than they stay
-// hidden.
+// Letters that are not selected are read once, even if the run takes longer than they stay hidden.
 func TestRunEndsThoughManyLettersStay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -299,8 +298,8 @@ func TestRunEndsThoughManyLettersStay(t *testing.T) {
 	})
 }
 
-// Going through the queue takes so long that the first letters are visible again before the last
-// has been seen.
+// Reading the queue takes so long that the first letters are visible again before the last has been
+// read.
 func TestRunEndsThoughHiddenLettersBecomeVisible(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -344,7 +343,8 @@ func TestRateLimitsLettersASecond(t *testing.T) {
 	})
 }
 
-// The fetcher may park a copy again during the run. The two would otherwise go round forever.
+// The fetcher may park a copy again during the run. The two would otherwise be sent and parked
+// forever.
 func TestReturnedLettersStay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

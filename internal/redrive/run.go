@@ -14,8 +14,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/queue"
 )
 
-// A run remembers the letters it has seen, since SQS returns messages again: because it may,
-// because a letter was no longer hidden, or because the fetcher has parked the copy already.
+// A run remembers the letters it has received, since it can receive them again: SQS may return a
+// message twice, a letter may no longer be hidden, or the fetcher may already have parked the copy.
 type run struct {
 	*Redriver
 	limiter  *rate.Limiter
@@ -79,8 +79,8 @@ func (r *run) receive(ctx context.Context, from *queue.Queue) ([]*Letter, error)
 	return letters, err
 }
 
-// unsent returns the letters that have not been sent yet, and deletes the others, which should be
-// gone already.
+// unsent returns the letters that have not been sent yet, and deletes the others, which should
+// already be deleted.
 func (r *run) unsent(ctx context.Context, from *queue.Queue, letters []*Letter) []*Letter {
 	var sent []*Letter
 	unsent := slices.DeleteFunc(letters, func(l *Letter) bool {
@@ -118,8 +118,8 @@ func (r *run) choose(letters []*Letter) []*Letter {
 	return selected
 }
 
-// redrive sends letters and deletes those whose copy is confirmed. An error means that AWS accepts
-// nothing at present, not even one of them.
+// redrive sends letters and deletes those whose copy is confirmed. An error means that AWS does not
+// accept any of them at present.
 func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLetters, letters []*Letter) error {
 	if err := r.limiter.WaitN(ctx, len(letters)); err != nil {
 		return err
@@ -151,8 +151,8 @@ func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLett
 	return temporary
 }
 
-// delete deletes letters whose copy is confirmed. It retries, because the next run would send a
-// letter again that is not deleted.
+// delete deletes letters whose copy is confirmed. It retries, because the next run would send an
+// undeleted letter again.
 func (r *run) delete(ctx context.Context, from *queue.Queue, letters []*Letter) {
 	ctx, cancel := uninterrupted(ctx)
 	defer cancel()
@@ -183,13 +183,13 @@ func (r *run) sum() Counts {
 	return counts
 }
 
-// hiddenLetters holds the letters of one queue that were received and are still there: their
-// message ids, and the receipts to make them visible again. They stay hidden until the queue is
-// done, because each receive would return the same ones otherwise. SQS hides up to 120,000 messages
-// of a queue at once, and then returns no more.
+// hiddenLetters contains the letters of one queue that were received and not deleted: their message
+// ids, and the receipts to make them visible again. They stay hidden until the queue is done,
+// because each receive would otherwise return the same ones. SQS hides up to 120,000 messages of a
+// queue at once, and then returns no more.
 type hiddenLetters struct {
 	receipts map[string]string
-	repeats  int // letters in a row that were hidden before when they were received
+	repeats  int // consecutive letters received that had been hidden before
 }
 
 // add remembers received letters and returns those that are new.
@@ -208,8 +208,8 @@ func (h *hiddenLetters) add(letters []*Letter) []*Letter {
 
 func (h *hiddenLetters) remove(l *Letter) { delete(h.receipts, l.MessageID) }
 
-// complete reports whether as many letters as are hidden were received again in a row: they have
-// become visible before the end of the run, and there is nothing else in the queue.
+// complete reports whether as many letters in a row as are hidden were received again: they have
+// become visible before the end of the run, and nothing else is in the queue.
 func (h *hiddenLetters) complete() bool { return h.repeats > 0 && h.repeats >= len(h.receipts) }
 
 // reveal makes all letters visible again at once.

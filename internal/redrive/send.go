@@ -10,7 +10,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/queue"
 )
 
-// errFinal means that a letter can never be sent as it is.
+// errFinal means that a letter can never be sent.
 var errFinal = errors.New("letter cannot be redriven")
 
 // send sends each letter where it belongs and returns one result for each: nil means that its copy
@@ -43,7 +43,7 @@ func (r *Redriver) send(ctx context.Context, letters []*Letter) []error {
 	return results
 }
 
-// final marks the errors that a retry cannot change.
+// final marks errors that a retry cannot fix.
 func final(err error) error {
 	if errors.Is(err, queue.ErrRefused) || errors.Is(err, bus.ErrInvalid) || errors.Is(err, bus.ErrTooLarge) {
 		return fmt.Errorf("%w: %w", errFinal, err)

@@ -1,10 +1,10 @@
 // Package secret keeps secrets from AWS Secrets Manager in memory, fresh enough to follow a
 // rotation.
 //
-// A [Cache] holds one secret in the form in which it is used, such as a verifier or a client, made
-// by a [Build]. It reads the secret again when the value is five minutes old, and keeps the old
-// value if that fails. [Cache.Refresh] reads it at once, for a value that has stopped working, but
-// not so often that forged requests could run up a bill.
+// A [Cache] keeps one secret in the form in which it is used, such as a verifier or a client, which
+// a [Build] function makes. It reads the secret again when the value is five minutes old, and keeps
+// the old value if that fails. [Cache.Refresh] reads it at once, for a value that has stopped
+// working, but not so often that forged requests could run up a bill.
 //
 // [SigningSecrets] and [ParseAPIKeys] read the text of a secret. Text that cannot be a secret, such
 // as the null that a script stored, is [ErrUnusable]: it never replaces a good value and is never
@@ -29,13 +29,13 @@ import (
 // Stripe's secrets have.
 var ErrUnusable = errors.New("secret: unusable value")
 
-// Client is the part of a Secrets Manager client that a Cache needs; [*secretsmanager.Client] has
-// it.
+// Client is the part of a Secrets Manager client that a Cache uses; [*secretsmanager.Client]
+// implements it.
 type Client interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// Options adjusts a [Cache]. The zero value, like a nil pointer, is the default.
+// Options configures a [Cache]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	// TTL is the age at which a value is read again; zero means 5 minutes.
 	TTL time.Duration
@@ -46,8 +46,8 @@ type Options struct {
 	// Timeout bounds one read; zero means 3 s.
 	Timeout time.Duration
 
-	// OnStale is called with the error of a failed read after which an old value is kept. It must
-	// be safe for concurrent use. Nil means no report.
+	// OnStale is called with the error of a failed read if the old value is kept. It must be safe
+	// for concurrent use. Nil means no report.
 	OnStale func(error)
 
 	// OnUnusable is called with every [ErrUnusable] of a read, whether or not an old value is kept.
@@ -58,7 +58,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// A Value is what Secrets Manager has of a secret. The texts are as stored.
+// A Value is a secret as Secrets Manager stores it.
 type Value struct {
 	ID       string    // name or ARN of the secret, as it is configured
 	Current  string    // the version staged AWSCURRENT
@@ -66,10 +66,10 @@ type Value struct {
 	Since    time.Time // when the current version was created; zero if that is unknown
 }
 
-// A Build makes the cached value from a secret. After an error the value is not used.
+// A Build makes the cached value from a secret. If it returns an error the value is not used.
 type Build[T any] func(Value) (T, error)
 
-// A Cache holds one secret. It is safe for concurrent use.
+// A Cache keeps one secret in memory. It is safe for concurrent use.
 type Cache[T any] struct {
 	client Client
 	id     string
@@ -106,8 +106,8 @@ func New[T any](client Client, id string, build Build[T], opts *Options) *Cache[
 }
 
 // Get returns the value, and reads the secret first if the value is older than the TTL. If that
-// fails it returns the old value, and the next attempt waits for the pause. It fails only as long
-// as there has been no value: with [ErrUnusable], an error of the SDK or of ctx.
+// fails it returns the old value, and the next attempt waits for the pause. It fails only if there
+// has not been a value yet: with [ErrUnusable], an error of the SDK or of ctx.
 func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 	value, fresh, have := c.held()
 	if fresh {
@@ -144,8 +144,8 @@ func (c *Cache[T]) mayRead() bool {
 	return !c.opts.Now().Before(c.began.Add(c.opts.Pause))
 }
 
-// load reads the secret, once for all concurrent callers. The read does not end with the context of
-// the first caller.
+// load reads the secret, once for all concurrent callers. The read continues if the context of the
+// first caller ends.
 func (c *Cache[T]) load(ctx context.Context) (T, error) {
 	results := c.flight.DoChan("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.Timeout)
@@ -172,8 +172,8 @@ func (c *Cache[T]) load(ctx context.Context) (T, error) {
 	}
 }
 
-// keep stores the result of a read and reports whether an old value is kept. It is then kept for
-// another pause, so that not every request reads the secret while Secrets Manager is down.
+// keep stores the result of a read and reports whether the old value is kept. The next read is then
+// at least a pause later, so that not every request reads the secret while Secrets Manager is down.
 func (c *Cache[T]) keep(value T, err error, began time.Time) (stale bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,7 +194,7 @@ func (c *Cache[T]) fetch(ctx context.Context) (T, error) {
 	}
 	previous, _, err := c.read(ctx, "AWSPREVIOUS")
 	_, absent := errors.AsType[*types.ResourceNotFoundException](err)
-	if err != nil && !absent && !errors.Is(err, ErrUnusable) { // an unusable one counts as none
+	if err != nil && !absent && !errors.Is(err, ErrUnusable) { // an unusable one is treated as absent
 		return none, err
 	}
 	return c.build(Value{c.id, current, previous, since})

@@ -25,7 +25,7 @@ var (
 // created is when every version was created.
 var created = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// store is a Secrets Manager with one secret. Every answer takes a second in the bubble.
+// store is a Secrets Manager with one secret. Every answer takes a second of the bubble's time.
 type store struct {
 	mu                sync.Mutex
 	current, previous string
@@ -165,7 +165,7 @@ func TestGetFailsWithoutAnyValue(t *testing.T) {
 	})
 }
 
-func TestRefreshAtMostOncePerPause(t *testing.T) {
+func TestRefreshReadsAtMostOncePerPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{current: "a"}
@@ -221,7 +221,7 @@ func TestConcurrentCallersShareOneRead(t *testing.T) {
 				t.Errorf("Get of the caller who left: %v, want %v", err, context.Canceled)
 			}
 		})
-		synctest.Wait() // the caller who leaves is the one that started the read
+		synctest.Wait() // the caller whose context ends is the one that started the read
 		for range 20 {
 			wg.Go(func() { wantGet(t, c, "a/") })
 		}

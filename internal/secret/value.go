@@ -16,13 +16,13 @@ var ErrNoKey = errors.New("secret: no API key for this mode")
 // Signing are the signing secrets of one URL.
 type Signing struct {
 	Current     []stripesig.Secret // at least one
-	Previous    []stripesig.Secret // those of the previous version; none if there is none, or one of them is unusable
+	Previous    []stripesig.Secret // of the previous version; none if one of them is unusable
 	PreviousErr error              // why Previous is empty although there is a previous version: ErrUnusable
 }
 
 // SigningSecrets reads the signing secrets of one URL: in each version a plain secret, or a JSON
-// array of several if more than one event destination points at the URL. The error is [ErrUnusable],
-// also if only one of the current secrets is unusable.
+// array of several if more than one event destination points at the URL. The error is
+// [ErrUnusable], even if only one of the current secrets is unusable.
 func SigningSecrets(v Value) (Signing, error) {
 	var s Signing
 	var err error
@@ -38,7 +38,7 @@ func SigningSecrets(v Value) (Signing, error) {
 func signingSecrets(name, text string) ([]stripesig.Secret, error) {
 	texts, array := []string{text}, strings.TrimSpace(text)
 	if strings.HasPrefix(array, "[") {
-		var members []*string // nil stands for null, which a string would take for ""
+		var members []*string // nil means null, which a string would decode as ""
 		if json.Unmarshal([]byte(array), &members) != nil || len(members) == 0 {
 			return nil, fmt.Errorf("%w: signing secret %s: not of the form whsec_…, nor a JSON array of such texts", ErrUnusable, name)
 		}
@@ -62,19 +62,19 @@ func signingSecrets(name, text string) ([]stripesig.Secret, error) {
 	return secrets, nil
 }
 
-// The form of a signing secret. Stripe guarantees no more than the prefix
+// The form of a signing secret. Stripe guarantees only the prefix
 // (https://docs.stripe.com/webhooks#verify-official-libraries). The secrets of endpoints and event
 // destinations have 32 letters and digits after it, and those of the Stripe CLI 64; a shorter text
-// is cut off, and an attacker could try all of the shortest. The alphabet is that of base64, in both
-// variants, so that longer and newer secrets pass.
+// is cut off, and an attacker could try all of the shortest. The alphabet is that of base64, in
+// both variants, so that longer and newer secrets pass.
 const (
 	signingPrefix      = "whsec_"
 	leastSigningSecret = 24
 )
 
 // CheckSigningSecret returns an error unless text has the form of one of Stripe's signing secrets.
-// It guards against what is stored by mistake: anyone can sign with a text such as null. The error
-// contains nothing of the text.
+// It guards against text that is stored by mistake, such as null, with which anyone could sign. The
+// error contains no part of the text.
 func CheckSigningSecret(text string) error {
 	random, ok := strings.CutPrefix(text, signingPrefix)
 	if ok && len(random) >= leastSigningSecret && inAlphabet(random) {
@@ -83,8 +83,8 @@ func CheckSigningSecret(text string) error {
 	return fmt.Errorf("not of the form whsec_…: %s", mistake(text))
 }
 
-// CheckAPIKey returns an error unless text has the form of a secret, restricted or organization key.
-// The error contains nothing of the text. https://docs.stripe.com/keys and
+// CheckAPIKey returns an error unless text has the form of a secret, restricted or organization
+// key. The error contains no part of the text. https://docs.stripe.com/keys and
 // https://docs.stripe.com/keys/organization-api-keys
 func CheckAPIKey(text string) error {
 	secret := strings.HasPrefix(text, "sk_") || strings.HasPrefix(text, "rk_")
@@ -94,7 +94,7 @@ func CheckAPIKey(text string) error {
 	return fmt.Errorf("not of the form sk_live_…, sk_test_…, sk_org_… or rk_…: %s", mistake(text))
 }
 
-// modeOf returns the first of the words test, live and org that a key contains, followed by more;
+// modeOf returns the first of the words test, live and org in a key that is followed by more text;
 // "" if there is none.
 func modeOf(key string) string {
 	words := strings.Split(key, "_")
@@ -112,7 +112,7 @@ func inAlphabet(text string) bool {
 	})
 }
 
-// mistake says how a text that is not a secret may have come about.
+// mistake returns the likely mistake behind a text that is not a secret.
 func mistake(text string) string {
 	switch trimmed := strings.TrimSpace(text); {
 	case trimmed == "":
@@ -137,8 +137,8 @@ func mistake(text string) string {
 	return "it does not begin like one"
 }
 
-// APIKeys are the API keys by mode. If the secret names modes, one may be empty; if it does not,
-// both are the same.
+// APIKeys are the API keys by mode. If the secret has a key for each mode, one may be empty; if it
+// is a plain key, both are the same.
 type APIKeys struct {
 	Live stripeapi.Key
 	Test stripeapi.Key

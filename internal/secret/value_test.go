@@ -26,7 +26,7 @@ const (
 	twentyHex = "0123456789abcdef0123"
 )
 
-// unusable are texts that no secret of Stripe is, with a part of what the error says.
+// unusable are texts that cannot be a secret of Stripe's, with part of the error's text.
 var unusable = map[string]string{
 	"":                                     "it is empty",
 	" \n":                                  "it is empty",
@@ -58,7 +58,7 @@ var unusable = map[string]string{
 	"sk_test_…" + hidden:                   "cut off",
 }
 
-func TestUnusableTextIsNamedAndNotShown(t *testing.T) {
+func TestErrorDescribesUnusableTextWithoutShowingIt(t *testing.T) {
 	t.Parallel()
 	check := func(kind, text string, err error, says ...string) {
 		t.Helper()
@@ -92,7 +92,7 @@ func TestUnusableTextIsNamedAndNotShown(t *testing.T) {
 	}
 }
 
-func TestSigningSecretsOfBothVersions(t *testing.T) {
+func TestSigningSecretsOfBothVersionsAreRead(t *testing.T) {
 	t.Parallel()
 	long := "whsec_" + strings.Repeat("a1B2c3D4", 32)
 	tests := []struct {
@@ -121,7 +121,7 @@ func TestSigningSecretsOfBothVersions(t *testing.T) {
 	}
 }
 
-func TestParseAPIKeys(t *testing.T) {
+func TestAPIKeysAreReadForEachMode(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, text string

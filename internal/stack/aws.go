@@ -44,11 +44,11 @@ func OperatorConfig(ctx context.Context) (aws.Config, error) {
 
 // FunctionConfig returns the configuration in the environment that Lambda gives a function, and
 // nothing else: region, the role's credentials and the SDK's own variables, such as
-// AWS_ENDPOINT_URL and AWS_MAX_ATTEMPTS. The error names every variable that is missing; the
-// configuration beside it makes clients whose calls fail.
+// AWS_ENDPOINT_URL and AWS_MAX_ATTEMPTS. The error names every variable that is missing; calls of
+// clients made from the configuration then fail.
 //
 // The SDK's own loader also handles profiles, single sign-on, web identities and instance metadata.
-// A function has none of them, and without that loader its binary is a seventh smaller. Lambda's
+// A function needs none of them, and without that loader its binary is a seventh smaller. Lambda's
 // credentials stay valid as long as the process runs.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 func FunctionConfig() (aws.Config, error) {

@@ -46,7 +46,7 @@ func TestFunctionConfigFollowsTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestMissing(t *testing.T) {
+func TestMissingVariablesAreNamed(t *testing.T) {
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"} {
 		t.Setenv(name, "")
 	}

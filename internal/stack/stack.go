@@ -1,4 +1,4 @@
-// Package stack knows where a deployed stack is and how to talk to AWS about it.
+// Package stack finds the resources of a deployed stack and configures the AWS SDK.
 //
 // [Addresses] are the names and URLs that the operator's commands act on. [OperatorConfig]
 // configures the AWS SDK for such a command, and [FunctionConfig] for a Lambda function of the
@@ -11,10 +11,10 @@ import (
 	"errors"
 )
 
-// ErrOutputs means that a text is not the list of a stack's outputs.
+// ErrOutputs means that a text is not a list of a stack's outputs.
 var ErrOutputs = errors.New("stack: not the outputs of a stack")
 
-// Addresses locate the parts of a deployed stack. An unknown one is empty.
+// Addresses are the names and URLs of a deployed stack's resources. An unknown one is empty.
 type Addresses struct {
 	Bus             string // name or ARN of the event bus
 	FetchQueue      string // URL of the queue that feeds the fetcher
@@ -29,7 +29,7 @@ type Addresses struct {
 //	sam list stack-outputs --stack-name NAME --output json
 //	aws cloudformation describe-stacks --stack-name NAME
 //
-// The error is [ErrOutputs], also if none of the outputs is one of Meterbridge's.
+// The error is [ErrOutputs], including if none of the outputs is one of Meterbridge's.
 func ReadOutputs(text []byte) (Addresses, error) {
 	type output struct{ OutputKey, OutputValue string }
 	var list []output
@@ -56,7 +56,7 @@ func ReadOutputs(text []byte) (Addresses, error) {
 	return a, nil
 }
 
-// Or returns a with each unknown address taken from other.
+// Or returns a with each unknown address filled in from other.
 func (a Addresses) Or(other Addresses) Addresses {
 	return Addresses{
 		Bus:             cmp.Or(a.Bus, other.Bus),

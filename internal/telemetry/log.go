@@ -3,7 +3,7 @@
 //
 // [NewLogger] returns a logger whose lines have the members of Lambda's own JSON logs. [Metrics]
 // writes lines in CloudWatch's embedded metric format, which cost no API call and need no
-// permission. Callers pass ids, codes and error texts only: never a body, a header, a signature or
+// permission. Callers pass only ids, codes and error texts, never a body, a header, a signature or
 // a secret.
 package telemetry
 

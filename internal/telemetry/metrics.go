@@ -53,13 +53,13 @@ const (
 const (
 	Listed              Metric = "Listed"              // events that Stripe listed
 	Missing             Metric = "Missing"             // of the listed, unknown to the ledger: now on the bus
-	ReconcileRefused    Metric = "ReconcileRefused"    // of the missing, those that no bus will ever accept
+	ReconcileRefused    Metric = "ReconcileRefused"    // missing events that no bus will ever accept
 	ReconcileFailed     Metric = "ReconcileFailed"     // streams that could not be compared to their end, by reason
 	ReconcileUnfinished Metric = "ReconcileUnfinished" // streams for which time ran out; the next run continues
 	ReconcileLag        Metric = "ReconcileLag"        // milliseconds up to now that are not compared yet, for each stream
 )
 
-// Metrics writes metrics of one service. It is safe for concurrent use if its writer is.
+// Metrics writes the metrics of one service. It is safe for concurrent use if its writer is.
 type Metrics struct {
 	w       io.Writer
 	bus     string
@@ -70,37 +70,37 @@ type Metrics struct {
 
 // NewMetrics returns Metrics for a service of the stack with that bus, which logs at level.
 // Lambda's level filter treats a line without a level as INFO and drops it if only warnings are
-// wanted, so every line has the level that just passes.
+// wanted, so every line has the lowest level that passes.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 func NewMetrics(w io.Writer, bus, service string, level slog.Level, now func() time.Time) *Metrics {
 	return &Metrics{w: w, bus: bus, service: service, level: level.String(), now: now}
 }
 
-// Count adds n to a metric; zero writes nothing.
+// Count adds n to a metric. If n is zero it writes nothing.
 func (m *Metrics) Count(metric Metric, n int) {
 	if n != 0 {
 		m.write(metric, "Count", n, "", "")
 	}
 }
 
-// CountReason adds n to a metric as a whole and under a reason, which must be a constant; zero
-// writes nothing.
+// CountReason adds n to a metric, both in total and under a reason, which must be a constant. If n
+// is zero it writes nothing.
 func (m *Metrics) CountReason(metric Metric, reason string, n int) {
 	if n != 0 {
 		m.write(metric, "Count", n, DimensionReason, reason)
 	}
 }
 
-// CountCode adds n to a metric as a whole and under a code, which must be a constant; zero writes
-// nothing.
+// CountCode adds n to a metric, both in total and under a code, which must be a constant. If n is
+// zero it writes nothing.
 func (m *Metrics) CountCode(metric Metric, code string, n int64) {
 	if n != 0 {
 		m.write(metric, "Count", n, DimensionCode, code)
 	}
 }
 
-// OnError returns a function that logs an error as a warning with that message and counts it, also
-// under a reason unless that is "".
+// OnError returns a function that logs an error as a warning with that message and counts it, in
+// total and, unless reason is "", under the reason.
 func (m *Metrics) OnError(log *slog.Logger, metric Metric, reason, message string) func(error) {
 	return func(err error) {
 		log.Warn(message, slog.String("error", err.Error()))
@@ -124,7 +124,7 @@ func (m *Metrics) Observe(metric Metric, durations []time.Duration) {
 	}
 }
 
-// A directive says which members of a line are metrics and dimensions.
+// A directive names the members of a line that are metrics and dimensions.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 type directive struct {
 	Namespace  string
@@ -137,7 +137,7 @@ type definition struct {
 	Unit string
 }
 
-// write writes a metric, as a whole and, if value is not empty, also under one more dimension.
+// write writes a metric, in total and, if value is not empty, also under one more dimension.
 func (m *Metrics) write(metric Metric, unit string, values any, dimension, value string) {
 	now := m.now()
 	dimensions := [][]string{{DimensionBus, DimensionService}}
@@ -153,6 +153,6 @@ func (m *Metrics) write(metric Metric, unit string, values any, dimension, value
 		"Timestamp":         now.UnixMilli(),
 		"CloudWatchMetrics": []directive{{Namespace, dimensions, []definition{{metric, unit}}}},
 	}
-	// A metric that cannot be written must not fail the event that it counts.
+	// An event must not fail because a metric about it cannot be written.
 	_ = json.NewEncoder(m.w).Encode(line)
 }

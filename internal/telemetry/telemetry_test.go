@@ -63,7 +63,7 @@ func TestLongIDIsTruncated(t *testing.T) {
 	}
 }
 
-func TestTraceHeaderIsThatOfTheInvocation(t *testing.T) {
+func TestTraceHeaderIsTheInvocations(t *testing.T) {
 	t.Parallel()
 	if got := telemetry.TraceHeader(t.Context()); got != "" {
 		t.Errorf("TraceHeader outside of an invocation = %q", got)

@@ -10,7 +10,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 )
 
-// A refusal makes entries fail with a code, as often as left says; below zero is for good.
+// A refusal makes entries fail with a code, left times; a negative number means without limit.
 type refusal struct {
 	code  string
 	match func(eventbridge.Entry) bool

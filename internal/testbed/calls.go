@@ -52,7 +52,7 @@ func (b *Bed) interceptCall(c awsjson.Call, next http.Handler) http.Handler {
 	})
 }
 
-// Calls decodes the inputs of all calls of an operation so far, failed ones included.
+// Calls decodes the inputs of all calls of an operation so far, including failed ones.
 func Calls[In any](t testing.TB, b *Bed, operation string) []In {
 	t.Helper()
 	b.mu.Lock()
@@ -112,9 +112,9 @@ var ErrLost = errors.New("testbed: connection lost")
 // errUnsigned is the error of a call of AWS that is not signed.
 var errUnsigned = errors.New("testbed: call is not signed")
 
-// InProcess returns a configuration whose calls a handler answers without a network, with one
-// attempt for each call: in a synctest bubble only the handler takes time. If the handler panics
-// with [http.ErrAbortHandler], whether it has acted or not, the caller gets [ErrLost].
+// InProcess returns a configuration for clients whose calls a handler answers without a network,
+// with one attempt for each call: in a synctest bubble only the handler takes time. If the handler
+// panics with [http.ErrAbortHandler], whether it has acted or not, the caller gets [ErrLost].
 func InProcess(handler http.Handler) aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: aws.String("https://aws.test"), RetryMaxAttempts: 1, HTTPClient: inProcess{handler},

@@ -12,16 +12,16 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
-// Crashing records the calls that a function makes, in order, and can end it after any of them: the
-// calls that follow have no effect and get no answer, as if the process had been killed.
+// Crashing records the calls that a function makes, in order, and can crash the function after any
+// of them: later calls have no effect and get no answer, as if the process had been killed.
 type Crashing struct {
 	mu    sync.Mutex
 	calls []string
-	limit int // calls that take effect; negative is no limit
+	limit int // calls that take effect; negative means no limit
 }
 
-// Crash makes the function of a bed crash after some calls; a negative number is no crash. Requests
-// to Stripe are answered by a handler, and count as calls.
+// Crash makes the function of a bed crash after some calls; a negative number means no crash.
+// Requests to Stripe are answered by a handler, and count as calls.
 func (b *Bed) Crash(after int, stripe http.HandlerFunc) *Crashing {
 	c := &Crashing{limit: after}
 	b.Intercept(func(call awsjson.Call, next http.Handler) http.Handler { return c.count(call.Operation, next) })
@@ -60,9 +60,8 @@ func (c *Crashing) Calls() []string {
 
 var crashRow = regexp.MustCompile("(?m)^\\| ([^|]+) \\| `([^`]+)`[^|]*\\| [^|]+ \\|$")
 
-// CrashPoints returns the calls after which the table in docs/reliability.md says what follows a
-// crash, for the function and case that name, in its first column, stands for. page is the path of
-// docs/reliability.md.
+// CrashPoints returns the calls in the crash table of docs/reliability.md for the function and case
+// with that name in the first column. page is the path of docs/reliability.md.
 func CrashPoints(t testing.TB, page, name string) []string {
 	t.Helper()
 	text, err := os.ReadFile(page)

@@ -18,7 +18,7 @@ func (b *Bed) Metrics(service string) *telemetry.Metrics {
 	return telemetry.NewMetrics((*output)(b), BusName, service, slog.LevelInfo, b.Now)
 }
 
-// output is a bed as the writer of its output.
+// output is an io.Writer that collects the output of a bed.
 type output Bed
 
 // Write implements [io.Writer].
@@ -31,7 +31,7 @@ func (o *output) Write(line []byte) (int, error) {
 // Out is where [Bed.Log] and [Bed.Metrics] write.
 func (b *Bed) Out() io.Writer { return (*output)(b) }
 
-// Lines are decoded lines of JSON.
+// Lines are the decoded lines of JSON.
 type Lines []map[string]any
 
 // Output returns the log lines and the lines of metrics since the last call. It fails the test if

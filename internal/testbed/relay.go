@@ -76,7 +76,7 @@ func (r *Relay) pass(t testing.TB, client net.Conn) {
 	}
 }
 
-// swallowing reads what a connection receives until it is dead, and then nothing.
+// swallowing reads from a connection until it is dead, and then returns nothing.
 type swallowing struct {
 	io.Reader
 	dead *atomic.Bool

@@ -2,8 +2,8 @@
 //
 // [New] returns a [Bed], whose AWS field configures the real SDK. Its calls are answered in
 // process, without a network and without goroutines, so that a bed also works in a testing/synctest
-// bubble. A test makes calls fail with [Bed.Fail], entries of the bus with [Bed.Refuse], and reads
-// what arrived with [Bed.Events], [Bed.Letters] and [Bed.Output].
+// bubble. A test makes calls fail with [Bed.Fail] and entries of the bus with [Bed.Refuse], and
+// reads the results with [Bed.Events], [Bed.Letters] and [Bed.Output].
 package testbed
 
 import (
@@ -37,10 +37,10 @@ const (
 	SigningSecret = "signing-secret" // a secret
 )
 
-// Start is the time on a bed's clock at first.
+// Start is the initial time on a bed's clock.
 var Start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// Options adjusts a [Bed]. The zero value, like a nil pointer, is the default.
+// Options configures a [Bed]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	// Now is the clock; nil means a clock that stands still at [Start] until it is set.
 	Now func() time.Time
@@ -52,7 +52,7 @@ type Options struct {
 // A Bed is one emulated AWS account and Stripe. It is safe for concurrent use.
 type Bed struct {
 	AWS    aws.Config        // one attempt for each call
-	Stripe *stripe.Sandbox   // which sees every key with Stripe's syntax
+	Stripe *stripe.Sandbox   // it accepts every key with Stripe's syntax
 	HTTP   http.RoundTripper // to Stripe, whatever the host; it keeps [Bed.Requests]
 
 	Queue, DeadLetters, RuleDeadLetters *sqs.Queue
@@ -120,7 +120,7 @@ func (b *Bed) SetNow(to time.Time) {
 	b.now = to
 }
 
-// PutSecret makes value the current value of a secret and the one before it the previous value.
+// PutSecret makes value the current value of a secret; the value before becomes the previous one.
 func (b *Bed) PutSecret(t testing.TB, name, value string) {
 	t.Helper()
 	if err := b.secrets.Put(name, value); err != nil {
@@ -131,7 +131,7 @@ func (b *Bed) PutSecret(t testing.TB, name, value string) {
 // A Request is a request to Stripe.
 type Request struct {
 	Path, Key, Context, Version, Trigger string
-	FirstType                            string // of those in the query
+	FirstType                            string // from the query
 }
 
 // Answer makes handler answer the requests to Stripe in place of the sandbox.
