@@ -28,7 +28,7 @@ const fakeAWS = `#!/bin/sh
 case "$1 $2" in
 "sts get-caller-identity") echo 123456789012; echo "$AWS_REGION" >>"$RECORD.sts" ;;
 "configure get") echo cn-north-1 ;;
-"cloudformation describe-stacks") echo "Stack with id x does not exist" >&2; exit 254 ;;
+"cloudformation describe-stacks") echo "An error occurred (ValidationError): Stack with id x does not exist" >&2; exit 254 ;;
 "logs describe-log-groups" | "cloudwatch list-dashboards") echo ;;
 "lambda get-account-settings") echo "10 10" ;;
 *) echo "An error occurred (ResourceNotFoundException) when calling it" >&2; exit 254 ;;

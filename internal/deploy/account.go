@@ -27,7 +27,7 @@ func FindAWS(region, profile string) AWS {
 	if err != nil {
 		return nil
 	}
-	var common []string
+	common := []string{"--cli-connect-timeout", "5", "--cli-read-timeout", "30"}
 	if region != "" {
 		common = append(common, "--region", region)
 	}
@@ -36,7 +36,7 @@ func FindAWS(region, profile string) AWS {
 	}
 	return func(ctx context.Context, arguments ...string) ([]byte, error) {
 		command := exec.CommandContext(ctx, program, append(arguments, common...)...)
-		command.Env = append(os.Environ(), "AWS_PAGER=")
+		command.Env = append(os.Environ(), "AWS_PAGER=", "AWS_MAX_ATTEMPTS=2")
 		var stderr bytes.Buffer
 		command.Stderr = &stderr
 		out, err := command.Output()
@@ -68,6 +68,11 @@ func (d *Deployment) stack(ctx context.Context) (stack, error) {
 	}
 	name := d.Environment.Stack
 	s, err := d.describe(ctx, name)
+	if err != nil && !strings.Contains(err.Error(), "An error occurred (") { // not AWS's answer
+		d.say("The AWS CLI got no answer (%v), so nothing is checked in the account.", err)
+		d.AWS = nil
+		return stack{}, nil
+	}
 	if err != nil {
 		d.say("The stack %s could not be looked up (%v).", name, err)
 		return stack{}, nil

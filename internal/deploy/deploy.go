@@ -38,6 +38,9 @@ var ErrBlocked = errors.New("nothing was deployed")
 // it.
 func (d *Deployment) Plan(ctx context.Context) (Parameters, error) {
 	parameters := d.Environment.Parameters.With(d.Overrides)
+	if d.AWS == nil {
+		d.say("The AWS CLI is not installed, so nothing is checked in the account: neither whether something of the same name is in the way nor the Lambda quota.")
+	}
 	deployed, err := d.stack(ctx)
 	if err != nil {
 		return nil, err
@@ -51,7 +54,6 @@ func (d *Deployment) Plan(ctx context.Context) (Parameters, error) {
 	}
 	d.warnOfFlight(template)
 	if d.AWS == nil {
-		d.say("The AWS CLI is not installed, so nothing was checked in the account: neither whether something of the same name is in the way nor the Lambda quota.")
 		d.withoutQuota(parameters)
 		return parameters, nil
 	}

@@ -18,14 +18,15 @@ import (
 
 // account is an AWS account behind a fake AWS CLI.
 type account struct {
-	status     string            // of the stack; empty: there is none
-	parameters map[string]string // of the stack
-	bus        string            // physical name of the stack's bus
-	exists     []string          // services and names of resources that exist, in the stack or outside
-	quota      string            // output of get-account-settings; empty: 1000 1000
-	denied     string            // a service that the account may not call
-	wish       int               // concurrency that the environment asks for
-	deleted    bool              // whether delete-stack was called
+	status      string            // of the stack; empty: there is none
+	parameters  map[string]string // of the stack
+	bus         string            // physical name of the stack's bus
+	exists      []string          // services and names of resources that exist, in the stack or outside
+	quota       string            // output of get-account-settings; empty: 1000 1000
+	denied      string            // a service that the account may not call
+	wish        int               // concurrency that the environment asks for
+	unreachable bool              // whether there is no network
+	deleted     bool              // whether delete-stack was called
 }
 
 func (a *account) aws(_ context.Context, arguments ...string) ([]byte, error) {
@@ -36,6 +37,8 @@ func (a *account) aws(_ context.Context, arguments ...string) ([]byte, error) {
 		}
 	}
 	switch {
+	case a.unreachable:
+		return nil, errors.New("Could not connect to the endpoint URL: \"https://cloudformation.us-east-1.amazonaws.com/\"")
 	case arguments[0] == a.denied:
 		return nil, errors.New("An error occurred (AccessDeniedException) when calling an operation: not authorized")
 	case arguments[1] == "describe-stacks" && a.status == "":
@@ -329,6 +332,7 @@ func TestSkippedChecksAreReported(t *testing.T) {
 	}{
 		"no AWS CLI":          {nil, nil, "", []string{"The AWS CLI is not installed", "50 would be reserved for the webhook, but the account's quota may not allow it"}},
 		"no AWS CLI, typed":   {nil, typed, "60", []string{"not compared with the account's quota"}},
+		"no network":          {&account{wish: 50, unreachable: true}, nil, "", []string{"got no answer (Could not connect", "50 would be reserved"}},
 		"no Lambda":           {&account{wish: 50, denied: "lambda"}, nil, "", []string{"quota could not be read (An error occurred (AccessDenied", "50 would be reserved"}},
 		"no EventBridge":      {&account{wish: 50, denied: "events"}, nil, "50", []string{"not checked whether AWS::Events::EventBus meterbridge is in the way"}},
 		"no CloudFormation":   {&account{wish: 50, denied: "cloudformation"}, nil, "50", []string{"stack meterbridge could not be looked up"}},
