@@ -237,6 +237,10 @@ func (s *Stack) Rotate(variable, value string) error {
 	return nil
 }
 
+// Switch enables or disables every rule that delivers to the resource with that logical id, and
+// returns how many there are.
+func (s *Stack) Switch(target string, enabled bool) int { return s.buses.Switch(target, enabled) }
+
 // Routes lists the routes, such as "POST /webhook", with the logical ids of their functions.
 func (s *Stack) Routes() map[string]string {
 	routes := map[string]string{}

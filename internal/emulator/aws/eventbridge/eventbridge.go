@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,7 @@ type Service struct {
 	directory *target.Directory
 	schedules *scheduler.Service
 	buses     []*bus
+	rules     []*rule // of all buses, and those with a schedule
 }
 
 // New returns a service without buses, whose rules deliver to the targets of the directory; nil is
@@ -90,11 +92,12 @@ type (
 )
 
 func (s *Service) addRule(resource sam.Resource, p ruleProperties) error {
-	if p.State == "DISABLED" {
-		return nil
+	b := s.busNamed(cmp.Or(p.EventBusName, "default"))
+	r := &rule{id: resource.LogicalID, name: resource.Name, arn: resource.ARN, bus: &bus{BusConfig: BusConfig{Name: "default"}}}
+	if b != nil {
+		r.bus = b
 	}
-	r := &rule{id: resource.LogicalID, name: resource.Name, arn: resource.ARN}
-	b := s.busNamed(p.EventBusName)
+	r.disabled.Store(p.State == "DISABLED")
 	if p.ScheduleExpression == "" && b == nil {
 		s.directory.Recorder.Warn("rule %s is on bus %q, which is not in the template: nothing will reach it", r.id, cmp.Or(p.EventBusName, "default"))
 		return nil
@@ -106,6 +109,7 @@ func (s *Service) addRule(resource sam.Resource, p ruleProperties) error {
 		}
 		r.targets = append(r.targets, t)
 	}
+	s.rules = append(s.rules, r)
 	if p.ScheduleExpression != "" {
 		return s.schedule(r, p.ScheduleExpression)
 	}
@@ -153,7 +157,9 @@ func (s *Service) schedule(r *rule, expression string) error {
 			Source: "aws.events", DetailType: "Scheduled Event", Time: at, Resources: []string{r.arn}, Detail: []byte("{}"),
 		}}
 		for _, t := range r.targets {
-			s.deliver(r, t, e.envelope(), e)
+			if !r.disabled.Load() {
+				s.deliver(r, t, e.envelope(), e)
+			}
 		}
 	})
 }
@@ -178,6 +184,8 @@ type bus struct {
 
 type rule struct {
 	id, name, arn string
+	bus           *bus
+	disabled      atomic.Bool
 	pattern       *pattern.Pattern // nil for a rule with a schedule
 	targets       []*ruleTarget
 }
@@ -223,6 +231,9 @@ func (s *Service) put(b *bus, e event) {
 	record(activity.Put, b.ID, "", envelope)
 	matched := false
 	for _, r := range b.rules {
+		if r.disabled.Load() {
+			continue
+		}
 		match, err := r.pattern.Match(envelope)
 		if err != nil {
 			s.directory.Recorder.Warn("rule %s could not read event %s: %v", r.id, e.id, err)

@@ -45,11 +45,13 @@ type Result struct {
 	ErrorMessage string `json:",omitempty"`
 }
 
-// Operations returns PutEvents.
+// Operations returns PutEvents, EnableRule and DisableRule.
 func (s *Service) Operations() awsjson.Operations {
 	return awsjson.Operations{
 		Service: "events", Target: "AWSEvents", Version: "1.1",
-		ByName: map[string]awsjson.Operation{"PutEvents": awsjson.Typed(s.putEvents)},
+		ByName: map[string]awsjson.Operation{
+			"PutEvents": awsjson.Typed(s.putEvents), "EnableRule": awsjson.Typed(s.enableRule), "DisableRule": awsjson.Typed(s.disableRule),
+		},
 	}
 }
 
