@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -48,7 +49,13 @@ func (f *faultFlags) names() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--faults: %w", err)
 	}
-	return names, nil
+	if f.soak > 0 {
+		return names, nil
+	}
+	if f.faults == faults.RuleDisabled {
+		return nil, fmt.Errorf("--faults %s: use it with --soak, in which the reconciler brings the events back", f.faults)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == faults.RuleDisabled }), nil
 }
 
 // tokens returns a source of distinct parts for the samples' ids. With faults they depend on the

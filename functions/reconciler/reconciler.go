@@ -1,5 +1,6 @@
 // Package reconciler handles one scheduled run: it decides which of Stripe's events to compare with
-// the ledger, from when and for how long. Package reconcile compares them.
+// the ledger, from when and for how long, and which to look at again. Package reconcile compares
+// them.
 //
 // [New] makes a [Handler] from [Parts]; [Handler.Handle] is one run. The package bootstrap below it
 // is the process: configuration, wiring and start.
@@ -7,6 +8,7 @@ package reconciler
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +37,8 @@ type Ledger interface {
 	reconcile.Ledger
 	Checkpoint(ctx context.Context, stream string) (time.Time, error)
 	Advance(ctx context.Context, stream string, reached time.Time) error
+	Note(ctx context.Context, stream string) (string, error)
+	SetNote(ctx context.Context, stream, text string) error
 }
 
 // A Handler compares the events that Stripe lists with the ledger. It is safe for concurrent use:
@@ -72,15 +76,21 @@ type Report struct {
 	Missing    int `json:"missing"`
 	Refused    int `json:"refused"`
 	Unfinished int `json:"unfinished"` // streams for which time ran out
+
+	// Unfetched are events that an earlier run put on the bus, and that the ledger still does not
+	// know: the fetcher does not get them.
+	Unfetched int `json:"unfetched,omitempty"`
 }
 
 // totals are the results of a run so far.
 type totals struct {
 	reconcile.Counts
-	unfinished int
+	unfinished, unfetched int
 }
 
-func (t totals) report() Report { return Report{t.Listed, t.Missing, t.Refused, t.unfinished} }
+func (t totals) report() Report {
+	return Report{t.Listed, t.Missing, t.Refused, t.unfinished, t.unfetched}
+}
 
 // Handle compares every stream, each in its share of the time that is left. It returns the joined
 // errors of all streams that failed; running out of time is not an error, since the next run
@@ -88,20 +98,30 @@ func (t totals) report() Report { return Report{t.Listed, t.Missing, t.Refused, 
 func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 	ctx, cancel := pace.Leave(ctx, margin)
 	defer cancel()
-	var done totals
 	streams, err := h.streams(ctx)
 	if err != nil {
 		h.parts.Metrics.CountReason(telemetry.ReconcileFailed, reason(err), 1)
 		return Report{}, fmt.Errorf("read API key: %w", err)
 	}
-	var failures []error
+	var done totals
+	results := make([]result, len(streams))
 	for i, s := range streams {
 		share, cancel := h.share(ctx, len(streams)-i)
-		err := h.compare(share, s, request, &done)
+		results[i] = h.compare(share, s, request, &done)
 		cancel()
-		if err != nil {
+	}
+	var failures []error
+	for i, s := range streams {
+		switch err := results[i].err; {
+		case err != nil && hasNoOwnAccount(streams, results, i):
+			h.skipped(ctx, s, err)
+			continue
+		case err != nil:
 			failures = append(failures, fmt.Errorf("%s: %w", s, err))
 			h.failed(ctx, s, err)
+		}
+		if !results[i].reached.IsZero() {
+			h.parts.Metrics.Observe(telemetry.ReconcileLag, []time.Duration{h.parts.Now().Sub(results[i].reached)})
 		}
 	}
 	if !request.DryRun { // a dry run must not trigger the alarms
@@ -110,14 +130,25 @@ func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 	return done.report(), errors.Join(failures...)
 }
 
-// compare republishes the missing events of one stream.
-func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals) error {
-	w, err := h.window(ctx, s, q)
+// A result is that of one stream.
+type result struct {
+	reached time.Time // up to which it was compared; zero if the run keeps no checkpoint
+	err     error
+}
+
+// compare republishes the missing events of one stream, and looks again at those that it republished
+// before.
+func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals) result {
+	checkpoint, err := h.parts.Ledger.Checkpoint(ctx, s.name())
 	if err != nil {
-		return err
+		return result{err: err}
 	}
+	w := h.window(s, q, checkpoint)
 	reached, keep := w.From, q == Request{} // a window chosen by hand may leave a gap before it
-	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, &reconcile.Options{DryRun: q.DryRun, Report: h.missing(ctx)})
+	var again repeated
+	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, &reconcile.Options{
+		DryRun: q.DryRun, Report: h.missing(ctx, func(event *v2events.Event) { again.add(event, checkpoint) }),
+	})
 	counts, err := work.Walk(ctx, w, func(at time.Time) error {
 		reached = at
 		if !keep {
@@ -126,29 +157,88 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 		return h.parts.Ledger.Advance(ctx, s.name(), at)
 	})
 	done.Add(counts)
-	if errors.Is(err, reconcile.ErrUnfinished) {
+	h.compared(ctx, s, w, reached, counts)
+	if !keep {
+		reached = time.Time{}
+	}
+	switch {
+	case errors.Is(err, reconcile.ErrUnfinished):
 		done.unfinished++
 		err = nil
+	case err == nil && keep:
+		err = h.recheck(ctx, s, w, &again, done)
 	}
-	h.compared(ctx, s, w, reached, counts)
-	if keep {
-		h.parts.Metrics.Observe(telemetry.ReconcileLag, []time.Duration{h.parts.Now().Sub(reached)})
+	return result{reached, err}
+}
+
+// repeated are the missing events of a window.
+type repeated struct {
+	sample  reconcile.Sample
+	earlier int // events that the run before has put on the bus, as far as one can tell
+}
+
+func (r *repeated) add(event *v2events.Event, checkpoint time.Time) {
+	r.sample.Add(event)
+	if event.Created.Before(checkpoint) {
+		r.earlier++
 	}
-	return err
+}
+
+// recheckTime bounds the time of one stream's recheck. A fault that lasts makes the window long; the
+// next run continues.
+const recheckTime = time.Minute
+
+// recheck looks again at the events before a window, which earlier runs have compared, and counts
+// those that do not reach the fetcher together with the repeated ones of the window.
+func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, again *repeated, done *totals) error {
+	ctx, cancel := context.WithTimeout(ctx, recheckTime)
+	defer cancel()
+	note, err := h.parts.Ledger.Note(ctx, s.name())
+	if err != nil {
+		return err
+	}
+	var state reconcile.State
+	_ = json.Unmarshal([]byte(note), &state) // an unreadable note is like none
+	now := h.parts.Now()
+	if state.Settled.IsZero() || state.Settled.After(now) {
+		state.Settled = earlier(w.From, now.Add(-h.parts.Config.ReconcileLookback))
+	}
+	if oldest := now.Add(-v2events.Retention); state.Settled.Before(oldest) {
+		state.Settled = oldest
+	}
+	w.From, w.To = state.Settled, w.From
+	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, nil)
+	state, counts, err := work.Recheck(ctx, w, state, &again.sample)
+	done.Refused += counts.Refused
+	if counts.Missing += again.earlier; counts.Missing > 0 && !state.Reaching {
+		done.unfetched += counts.Missing
+		h.unfetched(ctx, s, w, state, counts)
+	}
+	text, encodeErr := json.Marshal(state)
+	if err := errors.Join(err, encodeErr); err != nil {
+		return err
+	}
+	if string(text) == note {
+		return nil
+	}
+	return h.parts.Ledger.SetNote(context.WithoutCancel(ctx), s.name(), string(text))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // window returns the part of a stream to compare.
-func (h *Handler) window(ctx context.Context, s stream, q Request) (reconcile.Window, error) {
+func (h *Handler) window(s stream, q Request, checkpoint time.Time) reconcile.Window {
 	now := h.parts.Now()
 	w := reconcile.Window{Types: s.types, Context: s.context, From: q.Since, To: q.Until}
 	if w.To.IsZero() {
 		w.To = now.Add(-settling)
 	}
 	if w.From.IsZero() {
-		checkpoint, err := h.parts.Ledger.Checkpoint(ctx, s.name())
-		if err != nil {
-			return w, err
-		}
 		w.From = checkpoint.Add(-overlap)
 		if checkpoint.IsZero() || checkpoint.After(now) { // a checkpoint in the future would hide everything before it
 			w.From = now.Add(-h.parts.Config.ReconcileLookback)
@@ -157,7 +247,7 @@ func (h *Handler) window(ctx context.Context, s stream, q Request) (reconcile.Wi
 	if oldest := now.Add(-v2events.Retention); w.From.Before(oldest) {
 		w.From = oldest
 	}
-	return w, nil
+	return w
 }
 
 // share returns a context that ends when the first of the remaining streams has had its share of

@@ -18,9 +18,27 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
+// hasNoOwnAccount reports whether a stream failed because its key has no account of its own: the key
+// of an organization acts on an account that each request names, and Stripe refuses a request that
+// names none. Stripe must have listed the same types in an account that is configured, since it
+// refuses unknown types too. https://docs.stripe.com/keys/organization-api-keys
+func hasNoOwnAccount(streams []stream, results []result, i int) bool {
+	s := streams[i]
+	if s.context != "" || !errors.Is(results[i].err, stripeapi.ErrInvalid) {
+		return false
+	}
+	for n, other := range streams {
+		if other.client == s.client && other.context != "" && slices.Equal(other.types, s.types) && results[n].err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // A stream is the events of one key, one account and as many types as one list request may name.
 // Each stream has its own checkpoint.
 type stream struct {
+	client  int // which of the keys
 	mode    Mode
 	context string // "" for the key's own account
 	types   []string
@@ -63,6 +81,9 @@ func modeOf(key stripeapi.Key) Mode {
 type Client struct {
 	Mode   Mode
 	Source reconcile.Source
+
+	// Organization means that the key is an organization's, which has no account of its own.
+	Organization bool
 }
 
 // Keyring supplies a client for each of the current API keys; a [secret.Cache] made with
@@ -72,21 +93,24 @@ type Keyring interface {
 	Refresh(context.Context) ([]Client, bool)
 }
 
-// streams returns the streams to compare: for every key, those of its own account and of every
-// configured account. Stripe lists only events of the key's mode, so both modes are compared if the
-// secret has a key for each.
+// streams returns the streams to compare: for every key, those of its own account, if it has one, and
+// of every configured account. Stripe lists only events of the key's mode, so both modes are compared
+// if the secret has a key for each.
 func (h *Handler) streams(ctx context.Context) ([]stream, error) {
 	clients, err := h.parts.Keyring.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	types := slices.Sorted(slices.Values(h.parts.Config.ReconcileTypes))
-	contexts := append([]string{""}, h.parts.Config.ReconcileContexts...)
 	var streams []stream
-	for _, c := range clients {
+	for i, c := range clients {
+		contexts := h.parts.Config.ReconcileContexts
+		if !c.Organization || len(contexts) == 0 { // without an account, Stripe's answer is the error to report
+			contexts = append([]string{""}, contexts...)
+		}
 		for _, account := range contexts {
 			for chunk := range slices.Chunk(types, reconcile.MaxTypes) {
-				streams = append(streams, stream{c.Mode, account, chunk, c.Source})
+				streams = append(streams, stream{i, c.Mode, account, chunk, c.Source})
 			}
 		}
 	}
@@ -119,7 +143,7 @@ func newClients(keys secret.APIKeys, opts *stripeapi.Options) ([]Client, error) 
 			faults = append(faults, err)
 			return
 		}
-		clients = append(clients, Client{m, v2events.NewClient(api)})
+		clients = append(clients, Client{m, v2events.NewClient(api), secret.IsOrganization(key)})
 	}
 	switch {
 	case keys.Live == keys.Test:

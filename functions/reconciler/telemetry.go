@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/reconcile"
@@ -14,9 +15,10 @@ import (
 )
 
 // missing returns a function that writes the line about a missing event, with the error if it was
-// not republished.
-func (h *Handler) missing(ctx context.Context) func(*v2events.Event, reconcile.Outcome, error) {
+// not republished, and passes the event on.
+func (h *Handler) missing(ctx context.Context, also func(*v2events.Event)) func(*v2events.Event, reconcile.Outcome, error) {
 	return func(event *v2events.Event, _ reconcile.Outcome, err error) {
+		also(event)
 		attrs := []slog.Attr{
 			telemetry.ID("event_id", event.ID),
 			telemetry.ID("event_type", event.Type),
@@ -40,6 +42,24 @@ func (h *Handler) compared(ctx context.Context, s stream, w reconcile.Window, re
 		slog.Int("listed", counts.Listed), slog.Int("missing", counts.Missing), slog.Int("refused", counts.Refused))
 }
 
+// unfetched writes the line about events of a stream that were put on the bus and do not reach the
+// fetcher.
+func (h *Handler) unfetched(ctx context.Context, s stream, w reconcile.Window, state reconcile.State, counts reconcile.Counts) {
+	var ids []string
+	for _, event := range state.Sample[:min(len(state.Sample), 10)] {
+		ids = append(ids, event.ID)
+	}
+	h.parts.Log.LogAttrs(ctx, slog.LevelWarn, "events are on the bus and not fetched",
+		slog.String("mode", string(s.mode)), telemetry.ID("context", s.context),
+		slog.Time("settled", state.Settled), slog.Time("to", w.To),
+		slog.Int("unfetched", counts.Missing), slog.Int("republished", counts.Put), telemetry.ID("event_ids", strings.Join(ids, " ")))
+}
+
+// skipped writes the line about the stream of an account that the key does not have.
+func (h *Handler) skipped(ctx context.Context, s stream, err error) {
+	h.parts.Log.LogAttrs(ctx, slog.LevelInfo, "key has no account of its own", slog.String("mode", string(s.mode)), slog.String("error", err.Error()))
+}
+
 // failed logs and counts a stream whose comparison failed, and reads the key again if Stripe
 // refused it.
 func (h *Handler) failed(ctx context.Context, s stream, err error) {
@@ -59,6 +79,7 @@ func (h *Handler) count(done totals) {
 	h.parts.Metrics.Count(telemetry.Missing, done.Missing)
 	h.parts.Metrics.Count(telemetry.ReconcileRefused, done.Refused)
 	h.parts.Metrics.Count(telemetry.ReconcileUnfinished, done.unfinished)
+	h.parts.Metrics.Count(telemetry.Unfetched, done.unfetched)
 }
 
 const reasonAuth = "auth"

@@ -35,6 +35,7 @@ type record struct {
 	expires  time.Time // "expires", in s as DynamoDB requires
 	attempts int       // "attempts": the failed ones
 	reached  time.Time // "reached", in ms; of checkpoints only
+	note     string    // "note"; of checkpoints only
 }
 
 type item = map[string]types.AttributeValue
@@ -49,11 +50,20 @@ func read(i item) record {
 		until:    time.UnixMilli(numberOf(i["busy_until"])),
 		expires:  time.Unix(numberOf(i["expires"]), 0),
 		attempts: int(numberOf(i["attempts"])),
-		reached:  time.UnixMilli(numberOf(i["reached"])),
+		reached:  reachedOf(i),
+		note:     stringOf(i["note"]),
 	}
 }
 
-// A change is an update with its condition.
+// reachedOf returns zero for an item that only has a note.
+func reachedOf(i item) time.Time {
+	if i["reached"] == nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(numberOf(i["reached"]))
+}
+
+// A change is an update with its condition; "" is none.
 type change struct {
 	update, condition string
 	values            item
@@ -100,9 +110,13 @@ func (l *Ledger) settle(holder string, s Settlement) change {
 // an update whose answer was lost, the condition fails because of the first one's write: only the
 // item shows that.
 func (l *Ledger) update(ctx context.Context, key string, c change) (record, error) {
+	var condition *string
+	if c.condition != "" {
+		condition = &c.condition
+	}
 	output, err := l.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &l.table, Key: item{"id": stringAttribute(key)},
-		UpdateExpression: &c.update, ConditionExpression: &c.condition, ExpressionAttributeValues: c.values,
+		UpdateExpression: &c.update, ConditionExpression: condition, ExpressionAttributeValues: c.values,
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
@@ -160,8 +174,8 @@ func numberOf(value types.AttributeValue) int64 {
 // An Event identifies an event. The context is part of the identity, because the ids of two
 // accounts are not guaranteed to differ.
 type Event struct {
-	ID      string // never empty
-	Context string // "" for the key's own account
+	ID      string `json:"id"`                // never empty
+	Context string `json:"context,omitempty"` // "" for the key's own account
 }
 
 // maxKey is the longest partition key that DynamoDB allows, in bytes.

@@ -177,11 +177,32 @@ func (l *Ledger) Checkpoint(ctx context.Context, stream string) (time.Time, erro
 func (l *Ledger) Advance(ctx context.Context, stream string, reached time.Time) error {
 	_, err := l.update(ctx, checkpointKey(stream), change{
 		update:    "SET reached = :reached",
-		condition: "attribute_not_exists(id) OR reached < :reached",
+		condition: "attribute_not_exists(reached) OR reached < :reached",
 		values:    item{":reached": milliseconds(reached)},
 	})
 	if err != nil {
 		return fmt.Errorf("advance checkpoint: %w", err)
+	}
+	return nil
+}
+
+// Note returns the text that [Ledger.SetNote] last kept beside a stream's checkpoint; "" if there is
+// none.
+func (l *Ledger) Note(ctx context.Context, stream string) (string, error) {
+	r, err := l.get(ctx, checkpointKey(stream), true)
+	if err != nil {
+		return "", fmt.Errorf("read note: %w", err)
+	}
+	return r.note, nil
+}
+
+// SetNote keeps a text beside a stream's checkpoint. Of two concurrent readers the last one's counts.
+func (l *Ledger) SetNote(ctx context.Context, stream, text string) error {
+	_, err := l.update(ctx, checkpointKey(stream), change{
+		update: "SET note = :note", values: item{":note": stringAttribute(text)},
+	})
+	if err != nil {
+		return fmt.Errorf("keep note: %w", err)
 	}
 	return nil
 }

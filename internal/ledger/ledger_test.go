@@ -232,3 +232,35 @@ func TestUnreachableTableIsTheSDKsError(t *testing.T) {
 		}
 	}
 }
+
+func TestNoteIsKeptBesideTheCheckpoint(t *testing.T) {
+	t.Parallel()
+	l := newLedger(testbed.New(t, nil))
+	note := func() string {
+		t.Helper()
+		text, err := l.Note(t.Context(), "stream")
+		if err != nil {
+			t.Error(err)
+		}
+		return text
+	}
+	if got := note(); got != "" {
+		t.Errorf("note of a new stream: %q", got)
+	}
+	for _, text := range []string{`{"a":1}`, `{}`} { // the first one before there is a checkpoint
+		if err := l.SetNote(t.Context(), "stream", text); err != nil || note() != text {
+			t.Errorf("SetNote(%s) = %v, and the note is %q", text, err, note())
+		}
+		if text == `{"a":1}` {
+			if reached, err := l.Checkpoint(t.Context(), "stream"); err != nil || !reached.IsZero() {
+				t.Errorf("checkpoint of a stream with a note only: %v, %v", reached, err)
+			}
+		}
+		if err := l.Advance(t.Context(), "stream", start); err != nil || note() != text {
+			t.Errorf("Advance = %v, and the note is %q", err, note())
+		}
+	}
+	if reached, err := l.Checkpoint(t.Context(), "stream"); err != nil || !reached.Equal(start) {
+		t.Errorf("checkpoint %v, %v, want %v", reached, err, start)
+	}
+}

@@ -9,7 +9,8 @@
 // if Stripe delivers it later after all.
 //
 // A [Reconciler] compares one window, or with [Reconciler.Walk] as much of it as there is time for.
-// A [Replay] compares the windows, types and accounts that an operator chooses.
+// [Reconciler.Recheck] looks at a window again, since an event on the bus may still not reach the
+// fetcher. A [Replay] compares the windows, types and accounts that an operator chooses.
 package reconcile
 
 import (
@@ -117,10 +118,18 @@ const pageSize = 100
 // might not be stored. The counts are valid even with an error, and a second sweep of the same
 // window does no harm.
 func (r *Reconciler) Sweep(ctx context.Context, w Window) (Counts, error) {
+	return r.sweep(ctx, w, r.republish)
+}
+
+// A handling does something with a page of the events of a window.
+type handling func(context.Context, []*v2events.Event) (Counts, error)
+
+// sweep handles every event of a window.
+func (r *Reconciler) sweep(ctx context.Context, w Window, handle handling) (Counts, error) {
 	var total Counts
 	batch := make([]*v2events.Event, 0, pageSize)
 	flush := func() error {
-		count, err := r.republish(ctx, batch)
+		count, err := handle(ctx, batch)
 		total.Add(count)
 		batch = batch[:0]
 		return err
@@ -149,19 +158,27 @@ func (r *Reconciler) republish(ctx context.Context, events []*v2events.Event) (C
 		return counts, err
 	}
 	counts.Missing = len(missing)
+	_, results, err := r.putAll(ctx, missing)
+	counts.Add(results)
+	return counts, err
+}
+
+// putAll puts events on the bus, and returns those that are there.
+func (r *Reconciler) putAll(ctx context.Context, missing []*v2events.Event) (done []*v2events.Event, counts Counts, err error) {
 	for i, err := range r.put(ctx, missing) {
 		outcome := r.outcome(err)
 		r.opts.Report(missing[i], outcome, err)
 		switch outcome {
 		case Put:
 			counts.Put++
+			done = append(done, missing[i])
 		case Refused:
 			counts.Refused++ // waiting for it would hold up every event after it
 		case Failed:
-			return counts, fmt.Errorf("republish event: %w", err)
+			return done, counts, fmt.Errorf("republish event: %w", err)
 		}
 	}
-	return counts, nil
+	return done, counts, nil
 }
 
 func (r *Reconciler) outcome(err error) Outcome {

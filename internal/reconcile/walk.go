@@ -29,13 +29,17 @@ const (
 // the walk advances even through an hour with far more events than there is time for. Events found
 // in an abandoned part may be found again.
 func (r *Reconciler) Walk(ctx context.Context, w Window, reached func(time.Time) error) (Counts, error) {
+	return r.walk(ctx, w, r.republish, reached)
+}
+
+func (r *Reconciler) walk(ctx context.Context, w Window, handle handling, reached func(time.Time) error) (Counts, error) {
 	var total Counts
 	for width := widest; w.From.Before(w.To); {
 		part := w
 		if end := w.From.Add(width); end.Before(w.To) {
 			part.To = end
 		}
-		count, err := r.part(ctx, part)
+		count, err := r.part(ctx, part, handle)
 		total.Add(count)
 		switch {
 		case errors.Is(err, errSlow):
@@ -56,7 +60,7 @@ func (r *Reconciler) Walk(ctx context.Context, w Window, reached func(time.Time)
 var errSlow = errors.New("part takes too long")
 
 // part sweeps a part of a window in its share of the time.
-func (r *Reconciler) part(ctx context.Context, w Window) (Counts, error) {
+func (r *Reconciler) part(ctx context.Context, w Window, handle handling) (Counts, error) {
 	share := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
@@ -67,7 +71,7 @@ func (r *Reconciler) part(ctx context.Context, w Window) (Counts, error) {
 		share, cancel = context.WithTimeout(ctx, left/shares)
 		defer cancel()
 	}
-	count, err := r.Sweep(share, w)
+	count, err := r.sweep(share, w, handle)
 	switch {
 	case err == nil, share.Err() == nil:
 		return count, err

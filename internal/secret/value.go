@@ -106,6 +106,10 @@ func modeOf(key string) string {
 	return ""
 }
 
+// IsOrganization reports whether a key is an organization's, which acts on an account only if the
+// request names it.
+func IsOrganization(key stripeapi.Key) bool { return strings.HasPrefix(string(key), "sk_org_") }
+
 func inAlphabet(text string) bool {
 	return !strings.ContainsFunc(text, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("+/=_-", c)

@@ -18,7 +18,7 @@ func (i *Injector) AWS(c awsjson.Call, next http.Handler) http.Handler {
 	handle, found := map[string]func(awsjson.Call, http.Handler, http.ResponseWriter, *http.Request){
 		"events": i.putEvents, "secretsmanager": i.secrets, "dynamodb": i.ledger,
 	}[c.Service]
-	if !found {
+	if !found || c.Service == "events" && c.Operation != "PutEvents" {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(c, next, w, r) })

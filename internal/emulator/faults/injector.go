@@ -29,6 +29,9 @@ type Target struct {
 	Kill func(match func(payload []byte) bool) bool
 	// Rotate rotates the secrets.
 	Rotate func() error
+	// Rule disables and enables the rule that feeds the fetcher. Before it enables the rule it may
+	// take its time. Nil: the rule stays enabled.
+	Rule func(enabled bool)
 }
 
 // An Injector decides which operations fail. Nothing fails before [Injector.Start] and after
@@ -41,9 +44,12 @@ type Injector struct {
 	now      func() time.Time
 	target   atomic.Pointer[Target] // nil while nothing fails
 
+	enabling sync.WaitGroup // while the rule is being enabled
+
 	mu       sync.Mutex
 	attempts map[uint64]uint16 // by hash of operation and event
 	counts   map[string]uint64 // decisions that do not depend on an event, by fault
+	disabled bool              // whether the rule is
 }
 
 // New returns an Injector. A nil opts is the zero [Options]. Its error is [ErrUnknown].
@@ -78,8 +84,13 @@ func New(opts *Options) (*Injector, error) {
 // Start begins to inject faults.
 func (i *Injector) Start(target Target) { i.target.Store(&target) }
 
-// Stop ends the injection of faults.
-func (i *Injector) Stop() { i.target.Store(nil) }
+// Stop ends the injection of faults. It returns once the rule is enabled.
+func (i *Injector) Stop() {
+	if target := i.target.Swap(nil); target != nil {
+		i.enable(target)
+	}
+	i.enabling.Wait()
+}
 
 // choose returns which of the named faults strikes this attempt of an operation on an event, or "".
 // Bursts are considered first.

@@ -42,6 +42,7 @@ func eventOfPath(path string) string {
 func (i *Injector) Front(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i.rotate()
+		i.disable()
 		if i.choose("request", "", WebhookUnreachable) != "" {
 			i.report(WebhookUnreachable, r.Method+" "+r.URL.Path, "")
 			panic(http.ErrAbortHandler)
@@ -65,4 +66,37 @@ func (i *Injector) rotate() {
 		result = err.Error()
 	}
 	i.report(SecretsRotate, result, "")
+}
+
+// disabledFor is the number of requests to the webhook for which the rule is disabled.
+const disabledFor = 60
+
+// disable disables the rule once, from one of the first ten requests on.
+func (i *Injector) disable() {
+	const within = 10
+	target := i.target.Load()
+	if _, enabled := i.faults[RuleDisabled]; !enabled || target == nil || target.Rule == nil {
+		return
+	}
+	first := 1 + uint64(i.roll(RuleDisabled)*within)
+	switch i.count(RuleDisabled) {
+	case first:
+		i.mu.Lock()
+		i.disabled = true
+		target.Rule(false)
+		i.mu.Unlock()
+		i.report(RuleDisabled, "disabled", "")
+	case first + disabledFor:
+		i.enable(target)
+	}
+}
+
+// enable begins to enable the rule, if it is disabled.
+func (i *Injector) enable(target *Target) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.disabled {
+		i.disabled = false
+		i.enabling.Go(func() { target.Rule(true) })
+	}
 }

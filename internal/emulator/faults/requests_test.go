@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,6 +69,34 @@ func TestWebhookConnectionIsClosed(t *testing.T) {
 	i.Stop()
 	if err := post(); err != nil || served != 2 {
 		t.Errorf("healed: %v, served %d", err, served)
+	}
+}
+
+// TestRuleIsDisabledOnceForAWhile and enabled after that many requests, or when the faults stop.
+func TestRuleIsDisabledOnceForAWhile(t *testing.T) {
+	t.Parallel()
+	for _, requests := range []int{200, 30, 0} {
+		i, w := always(t, faults.RuleDisabled)
+		var mu sync.Mutex
+		var switches []bool
+		i.Start(faults.Target{Rule: func(enabled bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			switches = append(switches, enabled)
+		}})
+		front := i.Front(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		for range requests {
+			front.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/webhook", nil))
+		}
+		i.Stop()
+		i.Stop()
+		want, struck := []bool{false, true}, 1
+		if requests == 0 {
+			want, struck = nil, 0
+		}
+		if !slices.Equal(switches, want) || len(w.struck()) != struck {
+			t.Errorf("after %d requests: switched %v, reported %d times, want %v", requests, switches, len(w.struck()), want)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type audit struct {
 	injected map[string]int     // by fault
 	warnings []string           // the first maxWarnings
 	puts     int                // events put on the bus
+	runs     int                // invocations by a schedule
 	forged   int                // forged events put on the bus
 }
 
@@ -140,6 +141,9 @@ func (a *audit) put(s activity.Step) {
 
 // invoked explains every event of a batch whose function ended without an answer.
 func (a *audit) invoked(s activity.Step) {
+	if s.EventID == "" && len(s.Batch) == 0 {
+		a.runs++
+	}
 	if s.Err == nil {
 		return
 	}
@@ -196,6 +200,13 @@ func withoutID(text string) string {
 
 // ended returns how many events have been emitted or parked.
 func (a *audit) ended() int { return a.outcomes.Ended() }
+
+// scheduledCount returns how many invocations by a schedule have ended.
+func (a *audit) scheduledCount() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.runs
+}
 
 // putCount returns how many events have been put on the bus.
 func (a *audit) putCount() int {

@@ -83,6 +83,11 @@ type sender struct {
 	open     sync.WaitGroup // deliveries that are neither finished nor given up
 
 	accepted, refused, forgedAccepted atomic.Int64
+
+	// held is closed when deliveries of events that Stripe has forgotten may begin; nil means at
+	// once. What no rule takes is found again only in Stripe's list, which does not have them.
+	held      chan struct{}
+	releasing sync.Once
 }
 
 // maxInFlight bounds the concurrent requests; on two cores more would only wait.
@@ -110,13 +115,38 @@ func (s *sender) send(ctx context.Context) error {
 			}
 		}
 		if e.delivered {
-			s.deliver(ctx, e)
+			s.deliverWhenFetched(ctx, e)
 		}
 		if n%forgedEvery == 0 {
 			s.forge(ctx, n, samples)
 		}
 	}
 	return nil
+}
+
+// releaseForgotten begins the deliveries that wait for it.
+func (s *sender) releaseForgotten() {
+	s.releasing.Do(func() {
+		if s.held != nil {
+			close(s.held)
+		}
+	})
+}
+
+// deliverWhenFetched begins the deliveries of an event, or waits with them while forgotten events are
+// held.
+func (s *sender) deliverWhenFetched(ctx context.Context, e plannedEvent) {
+	if e.full != nil || s.held == nil {
+		s.deliver(ctx, e)
+		return
+	}
+	s.open.Go(func() {
+		select {
+		case <-s.held:
+			s.deliver(ctx, e)
+		case <-ctx.Done():
+		}
+	})
 }
 
 func (s *sender) deliver(ctx context.Context, e plannedEvent) {

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/config"
@@ -111,6 +112,9 @@ func (r *run) open(ctx context.Context) (err error) {
 	r.sender = newSender(url, r.account, r.clock, plan{
 		seed: r.options.Seed, events: r.options.Events, undelivered: r.stack.Scheduled(),
 	})
+	if slices.Contains(r.options.Faults, faults.RuleDisabled) {
+		r.sender.held = make(chan struct{})
+	}
 	return nil
 }
 
@@ -138,7 +142,9 @@ func (r *run) close() {
 func (r *run) soak(ctx context.Context) error {
 	r.phase = "injecting faults"
 	r.reportProgress()
-	r.faults.Start(faults.Target{Kill: r.stack.Kill, Rotate: func() error { return r.account.rotate(r.stack) }})
+	r.faults.Start(faults.Target{
+		Kill: r.stack.Kill, Rotate: func() error { return r.account.rotate(r.stack) }, Rule: func(enabled bool) { r.switchRule(ctx, enabled) },
+	})
 	var sendErr error // valid once sent is closed
 	sent := make(chan struct{})
 	go func() {
@@ -149,6 +155,7 @@ func (r *run) soak(ctx context.Context) error {
 		return err
 	}
 	r.faults.Stop()
+	r.sender.releaseForgotten()
 	r.stopped = time.Now()
 	r.phase = "faults stopped, delivering the rest"
 	if err := r.until(ctx, 0, func() bool { return isClosed(sent) }); err != nil {
@@ -187,7 +194,7 @@ func (r *run) mostEnded() bool { return r.audit.ended() >= r.sender.plan.deliver
 
 // reconcile runs the schedules until every event has an outcome, or rounds have no effect.
 func (r *run) reconcile(ctx context.Context) error {
-	const idleRounds = 3
+	const idleRounds = 6 // at last the reconciler puts what is not fetched on the bus in one run of four
 	r.phase = "reconciling"
 	for idle := 0; idle < idleRounds && r.audit.ended() < r.options.Events && r.stack.Scheduled(); {
 		before := r.audit.putCount()
@@ -201,6 +208,27 @@ func (r *run) reconcile(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// switchRule disables or enables the rules that feed the fetcher. Before it enables them it runs the
+// schedules a few times, so that the reconciler puts events on the bus that nothing fetches, and its
+// checkpoint passes them.
+func (r *run) switchRule(ctx context.Context, enabled bool) {
+	queue := r.stack.QueueNamedBy(config.FetchQueueURL)
+	if !enabled {
+		r.stack.Switch(queue, false)
+		return
+	}
+	const runs, limit = 4, time.Second // with other faults a run may take long, and goes on
+	for range runs {
+		before := r.audit.scheduledCount()
+		schedules := len(r.stack.RunSchedules())
+		for waited := time.Duration(0); r.audit.scheduledCount() < before+schedules && waited < limit && ctx.Err() == nil; waited += interval {
+			time.Sleep(interval)
+		}
+	}
+	r.stack.Switch(queue, true)
+	r.sender.releaseForgotten()
 }
 
 // withProgress reports the progress while wait runs.
