@@ -81,7 +81,7 @@ type Client struct {
 	logger     *slog.Logger
 	jitter     func() float64 // uniform in [0, 1)
 	idempotent string         // the idempotency key of RequestOptions
-	header     http.Header    // the one in RequestOptions
+	header     hiddenHeader   // the one in RequestOptions
 	observe    func(*Response)
 	fault      error // unusable RequestOptions; every request reports it
 }
@@ -130,10 +130,11 @@ func New(key Key, opts *Options) (*Client, error) {
 
 // InContext returns a [Client] that sends stripeContext as Stripe-Context with every request that
 // does not set Context itself. An empty stripeContext means the key's own account: no header is
-// sent. A [Context] converts to the string. See https://docs.stripe.com/context.
+// sent. As in Stripe's SDKs, a Stripe-Account header that [Client.With] set is dropped. A [Context]
+// converts to the string. See https://docs.stripe.com/context.
 func (c *Client) InContext(stripeContext string) *Client {
 	bound := c.clone()
-	bound.context = stripeContext
+	bound.context, bound.header = stripeContext, hide(withoutAccount(bound.header.show()))
 	return bound
 }
 
@@ -150,7 +151,8 @@ type RequestOptions struct {
 	// set its own, in place of a random one. Stripe answers a second, different request with the
 	// same key with [ErrIdempotency], so use a Client with a key for a single request.
 	IdempotencyKey string
-	// Header contains additional headers to send, such as Stripe-Account; see [Request].Header.
+	// Header contains additional headers to send, such as Stripe-Account, which replaces the
+	// Client's context and is dropped from requests with a Context; see [Request].Header.
 	Header http.Header
 	// OnResponse is called with every successful response before the call returns. A list calls it
 	// once for each page. It must be safe for concurrent use if the Client is used concurrently. A
@@ -173,7 +175,10 @@ func (c *Client) With(o RequestOptions) *Client {
 	}
 	changed.version = cmp.Or(o.APIVersion, changed.version)
 	changed.idempotent = cmp.Or(o.IdempotencyKey, changed.idempotent)
-	changed.header = mergeHeaders(changed.header, o.Header)
+	changed.header = hide(mergeHeaders(changed.header.show(), o.Header))
+	if namesAccount(o.Header) {
+		changed.context = ""
+	}
 	if o.OnResponse != nil {
 		changed.observe = o.OnResponse
 	}

@@ -69,3 +69,39 @@ func mergeHeaders(below, above http.Header) http.Header {
 	}
 	return merged
 }
+
+// hiddenHeader holds headers that printing a Client must not show, since a value may be a secret.
+// As in credential, a closure is opaque to fmt.
+type hiddenHeader func() http.Header
+
+func hide(h http.Header) hiddenHeader { return func() http.Header { return h } }
+
+func (h hiddenHeader) show() http.Header {
+	if h == nil {
+		return nil
+	}
+	return h()
+}
+
+// accountHeader names the account of a request, as Stripe-Context does. Stripe accepts only one of
+// them, and the account of a client must not be sent with the context of an event.
+const accountHeader = "Stripe-Account"
+
+func namesAccount(h http.Header) bool {
+	for name := range h {
+		if textproto.CanonicalMIMEHeaderKey(name) == accountHeader {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutAccount returns h without the account. The names of h are canonical.
+func withoutAccount(h http.Header) http.Header {
+	if !namesAccount(h) {
+		return h
+	}
+	h = h.Clone()
+	delete(h, accountHeader)
+	return h
+}

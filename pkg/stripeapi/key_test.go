@@ -28,8 +28,9 @@ func TestKeyIsNeverShown(t *testing.T) {
 	values := map[string]any{
 		"key": testKey, "pointer": new(testKey), "slice": []stripeapi.Key{testKey}, "map": map[string]stripeapi.Key{"k": testKey},
 		"struct": struct{ Key stripeapi.Key }{testKey}, "client": client, "client in a struct": struct{ c any }{*client},
-		"request":           stripeapi.Request{Key: testKey},
-		"client with a key": struct{ c any }{*client.With(stripeapi.RequestOptions{Key: "rk_test_hush5678"})},
+		"request":              stripeapi.Request{Key: testKey},
+		"client with a header": client.With(stripeapi.RequestOptions{Header: http.Header{"X-Proxy-Token": {string(testKey)}}}),
+		"client with a key":    struct{ c any }{*client.With(stripeapi.RequestOptions{Key: "rk_test_hush5678"})},
 	}
 	for name, value := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%b", "%t", "%U", "%5.2s", "%!"} {

@@ -54,8 +54,9 @@ type Request struct {
 	// MaxRetries replaces the Client's number of tries after the first, unless it is zero. A
 	// negative number means none.
 	MaxRetries int
-	// Header contains additional headers, such as Stripe-Account. It cannot set headers that
-	// another field sets, nor those that frame the message, such as Host and Content-Length.
+	// Header contains additional headers, such as Stripe-Account, which replaces the Client's
+	// context and cannot be combined with Context. It cannot set headers that another field sets,
+	// nor those that frame the message, such as Host and Content-Length.
 	Header http.Header
 }
 
@@ -121,10 +122,14 @@ func (c *Client) headers(r Request, contentType string) (http.Header, func(strin
 	if r.Key != "" {
 		key = r.Key.credential()
 	}
-	if r.Context == "" && !r.NoContext {
+	below := c.header.show()
+	switch {
+	case r.Context != "" || r.NoContext:
+		below = withoutAccount(below)
+	case !namesAccount(r.Header):
 		r.Context = c.context
 	}
-	h := mergeHeaders(http.Header{"Accept": {"application/json"}, "User-Agent": {c.agent}}, c.header)
+	h := mergeHeaders(http.Header{"Accept": {"application/json"}, "User-Agent": {c.agent}}, below)
 	h = mergeHeaders(h, r.Header)
 	key.authorize(h)
 	for name, value := range map[string]string{
@@ -157,6 +162,8 @@ func (r Request) check() error {
 		return errors.New("a GET has no idempotency key")
 	case r.NoContext && r.Context != "":
 		return errors.New("NoContext excludes Context")
+	case r.Context != "" && namesAccount(r.Header):
+		return errors.New("a header Stripe-Account excludes Context")
 	case !printable(r.Context), !printable(r.Trigger):
 		return errors.New("context or trigger contains a control or non-ASCII character")
 	}

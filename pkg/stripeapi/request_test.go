@@ -179,6 +179,7 @@ func TestUnusableRequestsAreNotSent(t *testing.T) {
 		"key with a newline":          {Method: http.MethodPost, Path: path, IdempotencyKey: "a\nb"},
 		"long key":                    {Method: http.MethodPost, Path: path, IdempotencyKey: strings.Repeat("k", 256)},
 		"GET with a context and none": {Method: http.MethodGet, Path: path, Context: "acct_1", NoContext: true},
+		"context and account":         {Method: http.MethodGet, Path: path, Context: "acct_1", Header: http.Header{"stripe-account": {"acct_2"}}},
 		"publishable key":             {Method: http.MethodGet, Path: path, Key: "pk_test_hush"},
 		"key with a space":            {Method: http.MethodGet, Path: path, Key: "sk_test_hush "},
 		"version with a newline":      {Method: http.MethodGet, Path: path, APIVersion: "2025-01-27\r\nX: y"},
@@ -198,6 +199,48 @@ func TestUnusableRequestsAreNotSent(t *testing.T) {
 			t.Errorf("%s: Do = %s, %v; want nil, %v", name, body, err, stripeapi.ErrRequest)
 		} else {
 			mustHide(t, name, err.Error())
+		}
+	}
+}
+
+// Stripe-Account and Stripe-Context both name the account of a request, so the nearer one is sent
+// alone: a client's account must not reach the requests about an event of another account.
+func TestAccountAndContextReplaceEachOther(t *testing.T) {
+	t.Parallel()
+	base, got := record(t)
+	client := newClient(t, stripeapi.Options{BaseURL: base})
+	account := func(name string) http.Header { return http.Header{"stripe-account": {name}} }
+	connected := client.With(stripeapi.RequestOptions{Header: account("acct_client")})
+	for name, tc := range map[string]struct {
+		client           *stripeapi.Client
+		request          stripeapi.Request
+		context, account string
+	}{
+		"the client's account":                    {connected, stripeapi.Request{}, "", "acct_client"},
+		"the request's context":                   {connected, stripeapi.Request{Context: "acct_1"}, "acct_1", ""},
+		"the request's lack of a context":         {connected, stripeapi.Request{NoContext: true}, "", ""},
+		"a later context of the client":           {connected.InContext("acct_1"), stripeapi.Request{}, "acct_1", ""},
+		"a later lack of a context":               {connected.InContext(""), stripeapi.Request{}, "", ""},
+		"a later account of the client":           {client.InContext("acct_1").With(stripeapi.RequestOptions{Header: account("acct_2")}), stripeapi.Request{}, "", "acct_2"},
+		"later options without an account":        {client.InContext("acct_1").With(stripeapi.RequestOptions{Header: http.Header{"X-A": {"a"}}}), stripeapi.Request{}, "acct_1", ""},
+		"the request's account":                   {client.InContext("acct_1"), stripeapi.Request{Header: account("acct_2")}, "", "acct_2"},
+		"the request's account and no context":    {client.InContext("acct_1"), stripeapi.Request{Header: account("acct_2"), NoContext: true}, "", "acct_2"},
+		"the request's account over the client's": {connected, stripeapi.Request{Header: account("acct_2")}, "", "acct_2"},
+	} {
+		tc.request.Method, tc.request.Path = http.MethodGet, "/v1/balance"
+		if _, err := tc.client.Do(t.Context(), tc.request); err != nil {
+			t.Fatal(err)
+		}
+		want := headers()
+		if tc.context != "" {
+			want.Set("Stripe-Context", tc.context)
+		}
+		if tc.account != "" {
+			want.Set("Stripe-Account", tc.account)
+		}
+		got.Header.Del("X-A")
+		if diff := cmp.Diff(want, got.Header); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
