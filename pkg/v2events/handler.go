@@ -1,6 +1,7 @@
 package v2events
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,10 @@ type PreHandleFunc func(ctx context.Context, event *ThinEvent, client *Client) (
 // Signed events go to [EventHandler.Handle] or [EventHandler.ServeHTTP]; events from a trusted bus
 // go to [EventHandler.HandleEnvelope] or [EventHandler.Dispatch]. An EventHandler is safe for
 // concurrent use.
+//
+// The zero EventHandler has no key, no verifier and no fallback: requests of its callbacks fail with
+// [stripeapi.ErrRequest], signed events with [stripesig.ErrSecret], and events without a callback
+// with [ErrParams].
 type EventHandler struct {
 	client   *Client
 	verifier *stripesig.Verifier
@@ -58,7 +63,7 @@ func NewEventHandler(client *Client, verifier *stripesig.Verifier, fallback Fall
 	if client == nil || fallback == nil {
 		return nil, fmt.Errorf("make event handler: %w: client and fallback are both needed", ErrParams)
 	}
-	return &EventHandler{client: client, verifier: verifier, fallback: fallback, callbacks: make(map[string]HandlerFunc)}, nil
+	return &EventHandler{client: client, verifier: verifier, fallback: fallback}, nil
 }
 
 // WebhookOptions configure the handler that [NewWebhookHandler] makes. The zero value, like a nil
@@ -96,6 +101,9 @@ func (h *EventHandler) On(eventType string, callback HandlerFunc) error {
 	defer h.mu.Unlock()
 	if err := h.free(h.callbacks[eventType] == nil); err != nil {
 		return fmt.Errorf("register callback for %s: %w", eventType, err)
+	}
+	if h.callbacks == nil {
+		h.callbacks = make(map[string]HandlerFunc)
 	}
 	h.callbacks[eventType] = callback
 	return nil
@@ -188,7 +196,7 @@ func (h *EventHandler) Dispatch(ctx context.Context, event *ThinEvent) error {
 // dispatch calls the hook and the callback. full is the full event if the envelope contained it, or
 // nil.
 func (h *EventHandler) dispatch(ctx context.Context, event *ThinEvent, full *Event) error {
-	client := h.client.InContext(event.Context)
+	client := cmp.Or(h.client, new(Client)).InContext(event.Context)
 	ctx = context.WithValue(ctx, dispatchKey{}, dispatched{client, full})
 	if h.preHandle != nil {
 		if proceed, err := h.preHandle(ctx, event, client); err != nil || !proceed {
@@ -197,6 +205,9 @@ func (h *EventHandler) dispatch(ctx context.Context, event *ThinEvent, full *Eve
 	}
 	if callback := h.callbacks[event.Type]; callback != nil {
 		return callback(ctx, event, client)
+	}
+	if h.fallback == nil {
+		return fmt.Errorf("dispatch event: %w: no callback and no fallback; make the handler with NewEventHandler", ErrParams)
 	}
 	return h.fallback(ctx, event, client, KnownType(event.Type))
 }

@@ -158,6 +158,59 @@ func TestHandlerKeepsContextsApart(t *testing.T) {
 	wg.Wait()
 }
 
+// A client that acts for a connected account, by Stripe-Account, does not take that account along.
+func TestHandlerDropsTheClientsAccount(t *testing.T) {
+	t.Parallel()
+	var got []string
+	api := stubFunc(t, func(r *http.Request) (int, string) {
+		got = append(got, r.Header.Get("Stripe-Context")+" "+r.Header.Get("Stripe-Account"))
+		return http.StatusOK, event("evt_1", "a.b")
+	}).With(stripeapi.RequestOptions{Header: http.Header{"Stripe-Account": {"acct_original"}}})
+	h, err := v2events.NewEventHandler(v2events.NewClient(api), nil, noFallback(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.On("a.b", func(ctx context.Context, e *v2events.ThinEvent, c *v2events.Client) error {
+		_, retrieveErr := c.Retrieve(ctx, "evt_1")
+		_, fetchErr := v2events.NewClient(api).Fetch(ctx, e)
+		return errors.Join(retrieveErr, fetchErr)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, stripeContext := range []string{"", "acct_1"} {
+		if err := h.Dispatch(t.Context(), &v2events.ThinEvent{ID: "evt_1", Type: "a.b", Context: stripeContext}); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := gocmp.Diff([]string{" ", " ", "acct_1 ", "acct_1 "}, got); diff != "" {
+		t.Errorf("contexts and accounts (-want +got):\n%s", diff)
+	}
+}
+
+func TestZeroHandlerRefusesWhatItCannotHandle(t *testing.T) {
+	t.Parallel()
+	var h v2events.EventHandler
+	if err := h.On("a.b", func(ctx context.Context, e *v2events.ThinEvent, c *v2events.Client) error {
+		_, err := c.Fetch(ctx, e)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	payload := []byte(event("evt_1", "a.b"))
+	for name, tc := range map[string]struct {
+		handle func() error
+		want   error
+	}{
+		"signed event":           {func() error { return h.Handle(t.Context(), payload, secret.Sign(payload, signedAt)) }, stripesig.ErrSecret},
+		"event with a callback":  {func() error { return h.HandleEnvelope(t.Context(), payload) }, stripeapi.ErrRequest},
+		"event without callback": {func() error { return h.HandleEnvelope(t.Context(), []byte(event("evt_1", "c.d"))) }, v2events.ErrParams},
+	} {
+		if err := tc.handle(); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v, want %v", name, err, tc.want)
+		}
+	}
+}
+
 func TestNewWebhookHandlerIsComplete(t *testing.T) {
 	t.Parallel()
 	secrets := []stripesig.Secret{secret}

@@ -18,7 +18,8 @@ const MaxRequestBody = 1 << 20
 // ServeHTTP handles a webhook delivery. It answers 200 if the event was handled, 400 if it is not
 // authentic or not a thin event, 413 if the body is larger than [MaxRequestBody], 405 if the method
 // is not POST, and 500 if the hook or the callback failed or there is no verifier, so that Stripe
-// delivers the event again. No response contains an error's text; see [EventHandler.OnError].
+// delivers the event again. No response contains an error's text; see [EventHandler.OnError]. Bound
+// the time that a request may take with [http.Server].ReadTimeout.
 func (h *EventHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.close()
 	status, err := h.serve(w, r)
@@ -37,7 +38,11 @@ func (h *EventHandler) serve(w http.ResponseWriter, r *http.Request) (status int
 		w.Header().Set("Allow", http.MethodPost)
 		return http.StatusMethodNotAllowed, fmt.Errorf("handle delivery: %w: the method is not POST", errors.ErrUnsupported)
 	}
-	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxRequestBody))
+	body := r.Body
+	if body == nil { // net/http always sets it, but adapters of other servers may not
+		body = http.NoBody
+	}
+	payload, err := io.ReadAll(http.MaxBytesReader(w, body, MaxRequestBody))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):

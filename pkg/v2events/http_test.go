@@ -41,6 +41,7 @@ func TestServeHTTPAnswersByError(t *testing.T) {
 		"just large enough": {"POST", bytes.NewReader(full), secret.Sign(full, signedAt), newVerifier(t), 400, v2events.ErrSyntax},
 		"body breaks off":   {"POST", io.MultiReader(bytes.NewReader(payload), iotest.ErrReader(io.ErrUnexpectedEOF)), secret.Sign(payload, signedAt), newVerifier(t), 400, io.ErrUnexpectedEOF},
 		"no verifier":       {"POST", bytes.NewReader(payload), secret.Sign(payload, signedAt), nil, 500, stripesig.ErrSecret},
+		"no body at all":    {"POST", nil, secret.Sign(nil, signedAt), newVerifier(t), 400, v2events.ErrSyntax},
 		"GET":               {"GET", http.NoBody, "", newVerifier(t), 405, errors.ErrUnsupported},
 	} {
 		var told error
@@ -57,6 +58,9 @@ func TestServeHTTPAnswersByError(t *testing.T) {
 			t.Fatal(err)
 		}
 		request := httptest.NewRequest(tc.method, "/webhook", tc.body)
+		if tc.body == nil {
+			request.Body = nil
+		}
 		request.Header.Set("stripe-signature", tc.header)
 		recorder := httptest.NewRecorder()
 		h.ServeHTTP(recorder, request)
