@@ -144,7 +144,7 @@ func readRequest(r *eventjson.Reader) *Request {
 	return &Request{ID: o.OptionalString("id"), IdempotencyKey: o.OptionalString("idempotency_key")}
 }
 
-// MarshalJSON returns Raw, the bytes that Stripe sent.
+// MarshalJSON returns Raw, the bytes that Stripe sent, or null for an [Event] made by hand.
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.Raw == nil {
 		return []byte("null"), nil

@@ -35,7 +35,7 @@ type Envelope struct {
 	Source, Type string
 	// Time is when the carrier accepted the event. It is zero if the envelope has no time or one
 	// that is not RFC 3339.
-	Time time.Time
+	Time time.Time `json:",omitzero"`
 	// Object is the payload's "object" member: [Object] for [ParseThinEvent] and [ParseEvent],
 	// [v1events.Object] for [v1events.ParseEvent].
 	Object string

@@ -63,6 +63,17 @@ func TestEnvelopesAreUnwrapped(t *testing.T) {
 	}
 }
 
+func TestEnvelopeWithoutATimeEncodesWithoutOne(t *testing.T) {
+	t.Parallel()
+	got, err := v2events.UnwrapEnvelope([]byte(`{"detail":{"object":"event"},"time":"yesterday"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if encoded := string(marshal(t, got)); strings.Contains(encoded, "Time") || strings.Contains(encoded, "0001") {
+		t.Errorf("an envelope without a time encodes as %s", encoded)
+	}
+}
+
 func TestEnvelopesAreRecognisedInTheSDKsOrder(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]v2events.Carrier{

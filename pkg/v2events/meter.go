@@ -61,9 +61,12 @@ type MeterCustomerMapping struct {
 	Type string
 }
 
-// UnmarshalJSON decodes a meter leniently. For an object of another kind the error is [ErrObject];
-// the other errors are [ErrSyntax] and [ErrField].
+// UnmarshalJSON decodes a meter leniently; null leaves m unchanged. For an object of another kind
+// the error is [ErrObject]; the other errors are [ErrSyntax] and [ErrField].
 func (m *Meter) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	r, err := eventjson.Parse(data)
 	if err != nil {
 		return err
@@ -95,7 +98,7 @@ func (m *Meter) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON returns Raw, the bytes that Stripe sent.
+// MarshalJSON returns Raw, the bytes that Stripe sent, or null for a Meter made by hand.
 func (m Meter) MarshalJSON() ([]byte, error) {
 	if m.Raw == nil {
 		return []byte("null"), nil

@@ -24,7 +24,7 @@ var (
 // validates usage in short windows and reports at most once per window.
 //
 // Stripe does not always send every member that its published schema requires: [Kind.Data] leaves a
-// missing one zero, and [Kind.Validate] lists it. A zero time encodes as absent. See
+// missing one zero, and [Kind.Validate] lists it. A zero time or nil list is not encoded. See
 // https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api#handle-meter-event-errors.
 type MeterErrorReport struct {
 	// DeveloperMessageSummary is a sentence for people, such as "There is 1 invalid event".
@@ -39,7 +39,7 @@ type MeterErrorReport struct {
 type MeterErrorReason struct {
 	// ErrorCount is the number of invalid usage events in the window.
 	ErrorCount int64            `json:"error_count"`
-	ErrorTypes []MeterErrorType `json:"error_types"`
+	ErrorTypes []MeterErrorType `json:"error_types,omitzero"`
 }
 
 // MeterErrorType counts the usage events of the window that failed with one error code.
@@ -47,7 +47,7 @@ type MeterErrorType struct {
 	Code       MeterErrorCode `json:"code"`
 	ErrorCount int64          `json:"error_count"`
 	// SampleErrors are some of the errors, not all.
-	SampleErrors []MeterSampleError `json:"sample_errors"`
+	SampleErrors []MeterSampleError `json:"sample_errors,omitzero"`
 }
 
 // MeterSampleError is one usage event that Stripe refused.
@@ -89,8 +89,12 @@ func (c MeterErrorCode) Known() bool {
 	return false
 }
 
-// UnmarshalJSON decodes a report leniently; its errors are [ErrSyntax] and [ErrField].
+// UnmarshalJSON decodes a report leniently; null leaves m unchanged. Its errors are [ErrSyntax] and
+// [ErrField].
 func (m *MeterErrorReport) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	r, err := eventjson.Parse(data)
 	if err != nil {
 		return err

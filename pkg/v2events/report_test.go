@@ -111,6 +111,24 @@ func TestMissingMembersOfReportsAreZero(t *testing.T) {
 	}
 }
 
+// What was missing or null stays away when a report is encoded; what was empty stays empty.
+func TestMissingMembersOfReportsEncodeAsAbsent(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		`{}`: `{"developer_message_summary":"","reason":{"error_count":0}}`,
+		`{"validation_start":null,"reason":{"error_types":null}}`:     `{"developer_message_summary":"","reason":{"error_count":0}}`,
+		`{"reason":{"error_types":[]}}`:                               `{"developer_message_summary":"","reason":{"error_count":0,"error_types":[]}}`,
+		`{"reason":{"error_types":[{"code":"no_meter"}]}}`:            `{"developer_message_summary":"","reason":{"error_count":0,"error_types":[{"code":"no_meter","error_count":0}]}}`,
+		`{"validation_end":"2025-01-01T00:00:10Z","reason":{"a":[]}}`: `{"developer_message_summary":"","reason":{"error_count":0},"validation_end":"2025-01-01T00:00:10Z"}`,
+	} {
+		var report v2events.MeterErrorReport
+		if err := json.Unmarshal([]byte(data), &report); err != nil {
+			t.Errorf("decoding %s = %v", data, err)
+		}
+		sameJSON(t, data, report, []byte(want))
+	}
+}
+
 func TestWrongTypesInReportsAreRefused(t *testing.T) {
 	t.Parallel()
 	whole := parseEvent(t, fixtures(t, "full")["error_report_triggered"])
