@@ -120,14 +120,10 @@ func RelatedObjectAs[T any](ctx context.Context, c *Client, thin *ThinEvent) (*T
 		return nil, fmt.Errorf("decode related object: %w", err)
 	}
 	object := new(T)
-	err = json.Unmarshal(body, object)
-	switch {
-	case err == nil:
-		return object, nil
-	case errors.Is(err, ErrField), errors.Is(err, ErrObject), errors.Is(err, ErrSyntax):
-		return nil, fmt.Errorf("decode related object: %w", err)
+	if err := json.Unmarshal(body, object); err != nil {
+		return nil, fmt.Errorf("decode related object: %w", decodingError(err))
 	}
-	return nil, fmt.Errorf("decode related object: %w: %w", ErrField, err)
+	return object, nil
 }
 
 // causedBy returns the parts common to all requests that an event causes: the event's context, or

@@ -46,6 +46,13 @@ type WebhookEndpoint struct {
 	URL string `json:"url"`
 }
 
+// Format writes the members with the verb, and a placeholder for the secret. Without it, %s of a
+// [Destination] would show the secret: fmt gives up a pointer's methods where a verb does not fit.
+func (e WebhookEndpoint) Format(f fmt.State, verb rune) {
+	type members WebhookEndpoint
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), members(e))
+}
+
 // AmazonEventBridge is a destination in AWS. Its event source must be associated with a bus within
 // 7 days.
 type AmazonEventBridge struct {
@@ -73,12 +80,11 @@ type DisabledDetails struct {
 	Reason DisabledReason `json:"reason"`
 }
 
-// parseDestination decodes Stripe's answer. The errors of encoding/json name members and kinds, so
-// they contain no secret.
+// parseDestination decodes Stripe's answer. Its errors quote no value, which may be the secret.
 func parseDestination(body []byte) (*Destination, error) {
 	var d Destination
 	if err := json.Unmarshal(body, &d); err != nil {
-		return nil, fmt.Errorf("%w: destination: %w", ErrField, err)
+		return nil, fmt.Errorf("destination: %w", decodingError(err))
 	}
 	if d.ID == "" {
 		return nil, fmt.Errorf("%w: destination: id: missing", ErrField)

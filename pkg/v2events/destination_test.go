@@ -1,6 +1,8 @@
 package v2events_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/meterbridge/meterbridge/pkg/v2events"
@@ -34,6 +36,21 @@ func TestEnumsKnowTheirConstants(t *testing.T) {
 	} {
 		if v.Known() {
 			t.Errorf("%T x is known", v)
+		}
+	}
+}
+
+func TestErrorsOfDestinationsQuoteNoValue(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]string{
+		`{"id":"ed_1","webhook_endpoint":{"signing_secret":4242.4242}}`:   "webhook_endpoint.signing_secret: a number where string is due",
+		`{"id":"ed_1","webhook_endpoint":{"signing_secret":["4242"]}}`:    "webhook_endpoint.signing_secret: an array where string is due",
+		`{"id":"ed_1","created":"whsec_4242"}`:                            "not an RFC 3339 date and time",
+		`{"webhook_endpoint":{"signing_secret":"whsec_4242","url":null}}`: "destination: id: missing",
+	} {
+		got, err := v2events.NewClient(stub(t, 200, answer)).Destinations().Retrieve(t.Context(), "ed_1")
+		if got != nil || !errors.Is(err, v2events.ErrField) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "4242") {
+			t.Errorf("%s: Retrieve = %v, %v; want %v with %q and no value", answer, got, err, v2events.ErrField, want)
 		}
 	}
 }

@@ -278,8 +278,13 @@ func TestCreateReturnsTheSecretAndHidesIt(t *testing.T) {
 	if diff := cmp.Diff(want, got, timesByInstant); diff != "" {
 		t.Errorf("Create (-want +got):\n%s", diff)
 	}
-	shown := fmt.Sprintf("%v %+v %#v %s", got, *got, got.WebhookEndpoint, marshal(t, got))
-	if strings.Contains(shown, "hush") || string(got.WebhookEndpoint.SigningSecret) != "whsec_hush" {
+	shown := string(marshal(t, got))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
+		for _, value := range []any{got, *got, got.WebhookEndpoint, *got.WebhookEndpoint, v2events.Page[v2events.Destination]{Data: []*v2events.Destination{got}}} {
+			shown += fmt.Sprintf(verb, value)
+		}
+	}
+	if strings.Contains(shown, "hush") || strings.Contains(shown, fmt.Sprintf("%x", "hush")) || string(got.WebhookEndpoint.SigningSecret) != "whsec_hush" {
 		t.Errorf("the signing secret is shown, or lost: %s", shown)
 	}
 }

@@ -1,10 +1,13 @@
 package v2events
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 )
 
 // ErrKind means that an event was passed to the [Kind] of another event type.
@@ -80,13 +83,10 @@ func (k Kind[D]) check(e *ThinEvent) error {
 
 // wrap turns a decoding error into one of this package's errors.
 func (k Kind[D]) wrap(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, ErrField), errors.Is(err, ErrSyntax):
-		return fmt.Errorf("decode data of %s: %w", k.eventType, err)
 	}
-	return fmt.Errorf("decode data of %s: %w: %w", k.eventType, ErrField, err)
+	return fmt.Errorf("decode data of %s: %w", k.eventType, decodingError(err))
 }
 
 // dataOf returns the data of an event; absent data is {}.
@@ -96,3 +96,37 @@ func dataOf(e *Event) []byte {
 	}
 	return e.Data
 }
+
+// decodingError turns an error of [json.Unmarshal] into one of this package's errors.
+func decodingError(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	var wrongTime *time.ParseError
+	switch {
+	case errors.Is(err, ErrField), errors.Is(err, ErrObject), errors.Is(err, ErrSyntax):
+		return err
+	case errors.As(err, &wrongType):
+		kind, _, _ := strings.Cut(wrongType.Value, " ") // "number 1.5"
+		problem := fmt.Sprintf("%s where %s is due", cmp.Or(kindNames[kind], "a value"), wrongType.Type.Kind())
+		if wrongType.Field != "" {
+			problem = wrongType.Field + ": " + problem
+		}
+		return &fieldError{problem, err}
+	case errors.As(err, &wrongTime):
+		return &fieldError{"not an RFC 3339 date and time", err}
+	}
+	return fmt.Errorf("%w: %w", ErrField, err)
+}
+
+// kindNames maps the names of JSON kinds in [json.UnmarshalTypeError] to those in our errors.
+var kindNames = map[string]string{"object": "an object", "array": "an array", "string": "a string", "number": "a number", "bool": "a boolean"}
+
+// fieldError is an [ErrField] whose cause quotes the payload in its text. Its own text does not.
+type fieldError struct {
+	problem string
+	cause   error
+}
+
+func (e *fieldError) Error() string { return ErrField.Error() + ": " + e.problem }
+
+// Unwrap returns [ErrField] and the cause.
+func (e *fieldError) Unwrap() []error { return []error{ErrField, e.cause} }

@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
@@ -45,6 +49,59 @@ func TestOwnKindsDecode(t *testing.T) {
 	}
 	if got, err := v2events.EventDestinationPing.Data(parseEvent(t, fixtures(t, "full")["ping"])); err != nil || got == nil {
 		t.Errorf("ping with null data: Data = %v, %v; want the empty struct", got, err)
+	}
+}
+
+// Types of one's own may contain this package's.
+func TestNullReadsAsZeroInOwnKinds(t *testing.T) {
+	t.Parallel()
+	type data struct {
+		Report v2events.MeterErrorReport
+		Meter  v2events.Meter
+		Count  int
+		When   time.Time
+	}
+	kind := v2events.NewKind[data]("a.b")
+	e := &v2events.Event{ThinEvent: v2events.ThinEvent{Type: "a.b"}, Data: json.RawMessage(`{"report":null,"meter":null,"count":null,"when":null}`)}
+	got, err := kind.Data(e)
+	if diff := cmp.Diff(new(data), got); err != nil || diff != "" {
+		t.Errorf("Data = %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// encoding/json and package time quote what they cannot decode.
+func TestErrorsOfOwnKindsNameMembersAndQuoteNothing(t *testing.T) {
+	t.Parallel()
+	type data struct {
+		Count int `json:"count"`
+		When  struct {
+			Start time.Time `json:"start"`
+		} `json:"when"`
+	}
+	kind := v2events.NewKind[data]("a.b")
+	thin := &v2events.ThinEvent{ID: "evt_1", Type: "a.b", RelatedObject: &v2events.RelatedObject{URL: "/v1/x"}}
+	for body, want := range map[string]string{
+		`{"count": 4242.4242}`:              "count: a number where int is due",
+		`{"count": "4242"}`:                 "count: a string where int is due",
+		`{"count": {"x": 4242}}`:            "count: an object where int is due",
+		`{"count": [4242]}`:                 "count: an array where int is due",
+		`{"count": true, "x": 4242}`:        "count: a boolean where int is due",
+		`{"when": {"start": "4242"}}`:       "not an RFC 3339 date and time",
+		`{"when": {"start": 4242}}`:         "Time.UnmarshalJSON: input is not a JSON string",
+		`{"when": [], "count": 4242424242}`: "when: an array where struct is due",
+	} {
+		e := &v2events.Event{ThinEvent: *thin, Data: json.RawMessage(body)}
+		_, dataErr := kind.Data(e)
+		_, objectErr := v2events.RelatedObjectAs[data](t.Context(), v2events.NewClient(stub(t, 200, body)), thin)
+		for _, err := range []error{dataErr, objectErr} {
+			if !errors.Is(err, v2events.ErrField) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "4242") {
+				t.Errorf("decoding %s = %v; want %v with %q and no value", body, err, v2events.ErrField, want)
+			}
+		}
+	}
+	var original *json.UnmarshalTypeError
+	if _, err := kind.Data(&v2events.Event{ThinEvent: *thin, Data: json.RawMessage(`{"count": "4242"}`)}); !errors.As(err, &original) {
+		t.Errorf("Data = %v, which hides the error of encoding/json", err)
 	}
 }
 
