@@ -19,7 +19,8 @@ type Response struct {
 	RequestID string
 	// Header contains the response headers.
 	Header http.Header
-	// Body is the JSON object in the response.
+	// Body is the JSON object in the response. Do not log it: it may contain a secret, such as the
+	// signing secret of a new event destination.
 	Body json.RawMessage
 }
 

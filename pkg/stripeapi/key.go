@@ -12,8 +12,10 @@ import (
 const redacted = "[redacted Stripe key]"
 
 // Key is a secret ("sk_…"), restricted ("rk_…") or organisation key. It is replaced by a fixed text
-// wherever it is formatted, logged or encoded; only a conversion to string reveals it. Two uses
-// bypass this: fmt's %p, and a map whose keys are Keys, which [encoding/json] writes unchanged.
+// wherever it is formatted, logged or encoded; only a conversion to string reveals it. Four uses
+// bypass its methods: fmt calls none on an unexported struct field, none for %p, and none below a
+// nested pointer for a verb that does not fit a pointer, such as %s; [encoding/json] calls none on
+// a map key.
 //
 // See https://docs.stripe.com/keys.
 type Key string

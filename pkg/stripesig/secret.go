@@ -21,9 +21,10 @@ const redacted = "[redacted]"
 // A Secret is the signing secret of one event destination, complete with its "whsec_" prefix. It
 // prints, logs and marshals as "[redacted]"; string(s) returns its text.
 //
-// Three uses bypass its methods: fmt calls none on an unexported struct field, nor for %p, and
-// [encoding/json] calls none on a map key. So keep a Secret in an exported field, or give the
-// struct its own Format method.
+// Four uses bypass its methods: fmt calls none on an unexported struct field, none for %p, and none
+// below a nested pointer for a verb that does not fit a pointer, such as %s; [encoding/json] calls
+// none on a map key. So keep a Secret in an exported field, or give the struct its own Format
+// method.
 type Secret string
 
 // Sign returns the value of the [Header] that Stripe would send with payload at the time at,

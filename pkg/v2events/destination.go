@@ -46,8 +46,8 @@ type WebhookEndpoint struct {
 	URL string `json:"url"`
 }
 
-// Format writes the members with the verb, and a placeholder for the secret. Without it, %s of a
-// [Destination] would show the secret: fmt gives up a pointer's methods where a verb does not fit.
+// Format prints the fields, with a placeholder for the secret. Without it, %s would print the secret
+// of a [Destination], because fmt calls no methods below a nested pointer for such a verb.
 func (e WebhookEndpoint) Format(f fmt.State, verb rune) {
 	type members WebhookEndpoint
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), members(e))

@@ -44,8 +44,8 @@ type EventListParams struct {
 	// converts to it.
 	Context string
 	// PageURL starts the list at a page's URL from an earlier [Page], which may be from another
-	// process. The URL contains the filters and the limit of its list, so only Context may be set
-	// with it.
+	// process. The URL contains the filters and the limit of its list but not the Context, so only
+	// Context may be set with it. If it is "", the list starts at the first page.
 	PageURL string
 }
 
@@ -70,7 +70,7 @@ func (c *Client) List(ctx context.Context, p EventListParams) iter.Seq2[*Event, 
 
 // Pages returns the events that p selects page by page, with the errors of [Client.List]. To
 // continue later, or in another process, keep the NextURL of a [Page] and pass it as
-// [EventListParams].PageURL.
+// [EventListParams].PageURL. If NextURL is "", the list is complete.
 func (c *Client) Pages(ctx context.Context, p EventListParams) iter.Seq2[*Page[Event], error] {
 	return c.list(p).pages(ctx)
 }
