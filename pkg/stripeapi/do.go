@@ -90,7 +90,7 @@ func (c *Client) once(ctx context.Context, k *call) (*Response, *Error) {
 	})
 	resp, err := c.http.Do(k.request(ctx))
 	if err != nil {
-		return nil, &Error{cause: err, stale: reused.Load() && broken(err)}
+		return nil, &Error{cause: redactError(err, k.redact), stale: reused.Load() && broken(err)}
 	}
 	defer func() { _ = resp.Body.Close() }() // no error matters here: the body was read or abandoned
 	c.logNotice(ctx, k, resp.Header)
@@ -103,9 +103,9 @@ func (c *Client) read(k *call, resp *http.Response) (*Response, *Error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	fault := &Error{
 		Status:    resp.StatusCode,
-		RequestID: resp.Header.Get("Request-Id"),
+		RequestID: k.redact(resp.Header.Get("Request-Id")),
 		Header:    redactHeaders(resp.Header, k.redact),
-		cause:     err,
+		cause:     redactError(err, k.redact),
 		advice:    resp.Header.Get("Stripe-Should-Retry"),
 	}
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
@@ -115,7 +115,7 @@ func (c *Client) read(k *call, resp *http.Response) (*Response, *Error) {
 		fault.Message = "body is over the size limit"
 	case !success:
 		fault.Body = []byte(k.redact(string(body)))
-		fault.decode(fault.Body)
+		fault.decode(fault.Body, k.redact)
 	case err != nil:
 		fault.Message = "body broke off"
 	case !isObject(body):
@@ -138,6 +138,25 @@ func redactHeaders(h http.Header, redact func(string) string) http.Header {
 	return h
 }
 
+// redactError removes the key from the text of a connection error, which may quote a malformed
+// response or the URL of a redirect.
+func redactError(err error, redact func(string) string) error {
+	if err == nil || redact(err.Error()) == err.Error() {
+		return err
+	}
+	return &redactedError{redact(err.Error()), err}
+}
+
+type redactedError struct {
+	text  string
+	cause error
+}
+
+func (e *redactedError) Error() string { return e.text }
+
+// Unwrap returns the original error.
+func (e *redactedError) Unwrap() error { return e.cause }
+
 func isObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && json.Valid(body)
 }
@@ -147,6 +166,6 @@ func isObject(body []byte) bool {
 func (c *Client) logNotice(ctx context.Context, k *call, h http.Header) {
 	if notice := h.Get("Stripe-Notice"); notice != "" {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "stripe notice",
-			slog.String("notice", k.redact(notice)), slog.String("request_id", h.Get("Request-Id")))
+			slog.String("notice", k.redact(notice)), slog.String("request_id", k.redact(h.Get("Request-Id"))))
 	}
 }

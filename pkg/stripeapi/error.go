@@ -162,7 +162,8 @@ func (e *Error) class() error {
 func (e *Error) noAnswer() bool { return e.Status == 0 || e.Status < 400 && e.cause != nil }
 
 // decode fills in the fields from a Stripe error body. A malformed member does not hide the others.
-func (e *Error) decode(body []byte) {
+// The key is removed from each field, since the body may contain it with escapes.
+func (e *Error) decode(body []byte, redact func(string) string) {
 	var envelope struct{ Error map[string]json.RawMessage }
 	if json.Unmarshal(body, &envelope) != nil {
 		return
@@ -174,5 +175,6 @@ func (e *Error) decode(body []byte) {
 		if json.Unmarshal(envelope.Error[name], field) != nil {
 			*field = ""
 		}
+		*field = redact(*field)
 	}
 }

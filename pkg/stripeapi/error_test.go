@@ -2,7 +2,9 @@ package stripeapi_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -151,3 +153,45 @@ func broken(status int, begin string) *http.Response {
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// FuzzResponse: whatever answers, the result is a JSON object or an error of exactly one class that
+// does not show the key, not even one that the answer spells with escapes.
+func FuzzResponse(f *testing.F) {
+	requireSeeds(f)
+	f.Fuzz(func(t *testing.T, status int, body []byte, header string) {
+		if status < 100 || status > 999 || status >= 300 && status <= 399 && header != "" {
+			return // net/http itself refuses the former, and follows or refuses the latter
+		}
+		client := newClient(t, stripeapi.Options{MaxRetries: -1, HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			return answer(status, string(body), "Request-Id", header), nil
+		})}})
+		got, err := client.Send(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/x"})
+		var object map[string]json.RawMessage
+		success := status >= 200 && status <= 299 && json.Unmarshal(body, &object) == nil && object != nil
+		if success != (err == nil) || success != (got != nil) {
+			t.Fatalf("status %d, %q: Send = %v, %v", status, body, got, err)
+		}
+		if success {
+			if got.Status != status || got.RequestID != header || !bytes.Equal(got.Body, body) {
+				t.Fatalf("status %d, %q, %q: Send = %+v", status, body, header, got)
+			}
+			return
+		}
+		var fault *stripeapi.Error
+		if !errors.As(err, &fault) || fault.Status != status {
+			t.Fatalf("status %d, %q: %v, want an Error of that status", status, body, err)
+		}
+		matching := 0
+		for _, class := range classes {
+			if errors.Is(err, class) {
+				matching++
+			}
+		}
+		if matching != 1 {
+			t.Fatalf("status %d, %q: %v is of %d classes", status, body, err, matching)
+		}
+		if shown := fmt.Sprintf("%v %+v %s", err, *fault, fault.Body); strings.Contains(shown, string(testKey)) {
+			t.Fatalf("status %d, %q, %q: the error shows the key: %s", status, body, header, shown)
+		}
+	})
+}

@@ -122,8 +122,10 @@ func TestEchoedKeyIsRedacted(t *testing.T) {
 		echo := r.Header.Get("Authorization")
 		w.Header().Set("Stripe-Notice", "seen "+echo)
 		w.Header().Set("X-Echo", echo)
+		w.Header().Set("Request-Id", echo)
 		w.WriteHeader(http.StatusTeapot)
-		fmt.Fprintf(w, `{"error":{"message":%q,"code":%q}}`, echo, echo)
+		escaped := strings.ReplaceAll(echo, "hush", `h\u0075sh`)
+		fmt.Fprintf(w, `{"error":{"message":%q,"code":%q,"param":"%s"}}`, echo, echo, escaped)
 	}))
 	defer server.Close()
 	var log strings.Builder
@@ -139,6 +141,39 @@ func TestEchoedKeyIsRedacted(t *testing.T) {
 		}
 		mustHide(t, "error", fmt.Sprintf("%v %+v %s %v", err, *fault, fault.Body, fault.Header))
 		mustHide(t, "log", log.String())
+	}
+}
+
+// What is not HTTP, or redirects to nowhere, is quoted by net/http.
+func TestKeyInConnectionFaultsIsRedacted(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"no HTTP":             "%s\r\n\r\n",
+		"odd status":          "HTTP/1.1 %s\r\n\r\n",
+		"odd header":          "HTTP/1.1 200 OK\r\n%s\r\n\r\n",
+		"redirect":            "HTTP/1.1 302 Found\r\nLocation: /v1/x?%s\r\nContent-Length: 0\r\n\r\n",
+		"unparsable redirect": "HTTP/1.1 302 Found\r\nLocation: http://[%s\r\nContent-Length: 0\r\n\r\n",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if r.URL.RawQuery == "" {
+				_, _ = fmt.Fprintf(conn, answer, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+			}
+			_ = conn.Close()
+		}))
+		t.Cleanup(server.Close)
+		client := newClient(t, stripeapi.Options{BaseURL: server.URL, MaxRetries: -1})
+		_, err := client.Do(t.Context(), stripeapi.Request{Method: http.MethodGet, Path: "/v1/x"})
+		var fault *stripeapi.Error
+		if !errors.As(err, &fault) || !errors.Is(err, stripeapi.ErrUnavailable) {
+			t.Errorf("%s: Do = %v, want %v", name, err, stripeapi.ErrUnavailable)
+			continue
+		}
+		mustHide(t, name, fmt.Sprintf("%v %+v %#v", err, *fault, fault))
 	}
 }
 
