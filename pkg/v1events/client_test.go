@@ -1,6 +1,7 @@
 package v1events_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -294,3 +297,55 @@ func collect(list iter.Seq2[*v1events.Event, error]) (ids []string, err error) {
 	}
 	return ids, err
 }
+
+// FuzzPages: whatever a page holds, the list ends with an error, or goes on from an event that it
+// had.
+func FuzzPages(f *testing.F) {
+	seeds := filepath.Join("testdata", "fuzz", f.Name())
+	if entries, err := os.ReadDir(seeds); err != nil || len(entries) == 0 {
+		f.Fatalf("no seeds in %s: %v", seeds, err)
+	}
+	f.Fuzz(func(t *testing.T, answer []byte, backwards bool) {
+		var cursors []string
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			query := r.URL.Query()
+			if query.Has("starting_after") && query.Has("ending_before") || backwards != query.Has("ending_before") {
+				t.Errorf("the list goes on with %s", r.URL)
+			}
+			cursors = append(cursors, query.Get("starting_after")+query.Get("ending_before"))
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(answer))}, nil
+		})
+		client, err := v1events.New("rk_test_1", &stripeapi.Options{HTTPClient: &http.Client{Transport: transport}, MaxRetries: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p v1events.ListParams
+		if backwards {
+			p.EndingBefore = "evt_0"
+		}
+		pages := 0
+		for page, err := range client.Pages(t.Context(), p) {
+			if pages++; pages > 2 && err == nil { // every page is the same one
+				t.Fatalf("%q: page %d = %+v, want an end", answer, pages, page)
+			}
+			known := errors.Is(err, v1events.ErrPageLoop) || errors.Is(err, v1events.ErrSyntax) || errors.Is(err, v1events.ErrObject) ||
+				errors.Is(err, v1events.ErrField) || errors.Is(err, stripeapi.ErrResponse)
+			switch {
+			case err != nil && (page != nil || !known):
+				t.Fatalf("%q: Pages = %+v, %v", answer, page, err)
+			case err == nil && page.HasMore && len(page.Data) > 0:
+				cursors = append(cursors, page.Data[len(page.Data)-1].ID)
+			}
+		}
+		for i := 2; i < len(cursors); i += 2 {
+			if cursors[i] != cursors[i-1] {
+				t.Fatalf("%q: went on from %q after %q", answer, cursors[i], cursors[i-1])
+			}
+		}
+	})
+}
+
+// roundTrip is a transport made of a function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
