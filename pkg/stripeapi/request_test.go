@@ -23,8 +23,7 @@ type received struct {
 	Body   string
 }
 
-// record starts a server that answers {}, and returns its URL and a channel of the requests it
-// receives.
+// record starts a server that answers {}, and returns its URL and the request it received last.
 func record(t *testing.T) (string, *received) {
 	t.Helper()
 	var got received

@@ -58,7 +58,7 @@ type document struct {
 	text    string
 	root    Reader
 	fault   error     // the first, or all of them if they are collected
-	faults  int       // how many faults to report
+	faults  int       // the number of faults in fault
 	collect bool      // whether all faults are collected
 	lenient bool      // whether members may be missing or null
 	nested  [3]Reader // for nested objects
