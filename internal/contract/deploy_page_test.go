@@ -143,3 +143,23 @@ func TestCommandsOnPagesKeepSecretsOutOfFiles(t *testing.T) {
 		}
 	}
 }
+
+// What a reader would not expect is said where it matters, with the command that helps.
+func TestDeployPageSaysWhatSurprises(t *testing.T) {
+	t.Parallel()
+	page := strings.Join(strings.Fields(read(t, "docs/deploy.md")), " ")
+	for about, want := range map[string]string{
+		"an archive that outlives its parameter":       "after `ArchiveDays=0` it belongs to no stack and still archives",
+		"how to find it":                               "aws events list-archives --event-source-arn",
+		"how to delete it":                             "aws events delete-archive --archive-name …",
+		"deliveries in a sandbox":                      "only three times within a few hours in a sandbox",
+		"a bus that stands in the way":                 "make deploy PARAMETERS='BusName=meterbridge-2'",
+		"deleting the data of the right stack":         "with the stack's own `ENVIRONMENT` exported",
+		"the variable from which SAM reads the region": "export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",
+		"zsh": "The commands are for bash",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("deploy.md does not say %q, about %s", want, about)
+		}
+	}
+}

@@ -48,6 +48,41 @@ func TestContributingListsEveryRoom(t *testing.T) {
 	}
 }
 
+// The README lists every parameter of the template with its default, and the template describes each.
+func TestReadmeListsEveryParameter(t *testing.T) {
+	t.Parallel()
+	template, readme := read(t, "template.yaml"), read(t, "README.md")
+	_, table, _ := strings.Cut(readme, "\n## Configure it\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	listed := map[string]string{}
+	for row := range strings.Lines(table) {
+		cells := strings.Split(row, " | ")
+		if len(cells) != 3 || !strings.HasPrefix(row, "| `") {
+			continue
+		}
+		names, defaults := strings.Split(strings.TrimPrefix(cells[0], "| "), ", "), strings.Split(cells[1], ", ")
+		for i, name := range names {
+			listed[strings.Trim(name, "`")] = strings.Trim(defaults[min(i, len(defaults)-1)], "`")
+		}
+	}
+	parameters := readTemplate(t, nil).Parameters
+	for name, value := range parameters {
+		got, ok := listed[name]
+		inWords := value == "" || name == "FetchedTypes" // the row says what an empty text or a long list means
+		if first, _, _ := strings.Cut(got, " "); !ok || !inWords && first != value {
+			t.Errorf("README.md: %s has the default %q, want %q", name, got, value)
+		}
+		if !strings.Contains(template, "\n  "+name+":\n    Type: ") || !regexp.MustCompile("\n  "+name+":\n    Type: .*\n    Description: ").MatchString(template) {
+			t.Errorf("template.yaml does not describe %s", name)
+		}
+	}
+	for name := range listed {
+		if _, ok := parameters[name]; !ok {
+			t.Errorf("README.md lists %s, which is not a parameter", name)
+		}
+	}
+}
+
 var (
 	// namedTest matches `package.TestName` and `TestName`, as the pages write them.
 	namedTest = regexp.MustCompile("`(?:(\\w+)\\.)?((?:Test|Fuzz)[A-Z]\\w*)`")
