@@ -48,7 +48,7 @@ type Options struct {
 	UserAgent string
 	// HTTPClient sends the requests. It is copied, and the copy's CheckRedirect is replaced. Its
 	// Timeout bounds each try. Default: a client with [DefaultTimeout] over
-	// [http.DefaultTransport].
+	// a copy of [http.DefaultTransport] that gives up dead HTTP/2 connections.
 	HTTPClient *http.Client
 	// MaxRetries is the number of tries after the first. Zero means [DefaultMaxRetries], a negative
 	// number none.
@@ -206,7 +206,7 @@ func (o Options) withDefaults() Options {
 	o.Budget = cmp.Or(o.Budget, DefaultBudget)
 	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	o.HTTPClient = cmp.Or(o.HTTPClient, &http.Client{Timeout: DefaultTimeout})
+	o.HTTPClient = cmp.Or(o.HTTPClient, &http.Client{Transport: defaultTransport(), Timeout: DefaultTimeout})
 	return o
 }
 

@@ -1,0 +1,4 @@
+package stripeapi
+
+// Pinging is for tests.
+var Pinging = pinging
