@@ -99,7 +99,8 @@ func (i *Injector) choose(operation, event string, names ...string) string {
 		return ""
 	}
 	for _, name := range names {
-		if i.faults[name].burst && i.inBurst(name) {
+		f := i.faults[name]
+		if f.burst && i.roll(name, (i.count(name)-1)/burstLength) < f.share {
 			return name
 		}
 	}
@@ -115,10 +116,6 @@ func (i *Injector) choose(operation, event string, names ...string) string {
 
 // burstLength is the number of requests in a row that are all struck, or all spared.
 const burstLength = 20
-
-func (i *Injector) inBurst(name string) bool {
-	return i.roll(name, (i.count(name)-1)/burstLength) < i.faults[name].share
-}
 
 // strikesNext decides about an operation that belongs to no event by its number.
 func (i *Injector) strikesNext(name string) bool {

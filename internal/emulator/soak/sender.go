@@ -25,23 +25,7 @@ type stripeAccount struct {
 	signing []stripesig.Secret // oldest first
 }
 
-func openStripe(fault func(*http.Request) stripe.Fault) (*stripeAccount, error) {
-	server, err := stripe.Start(&stripe.Options{Faults: fault})
-	if err != nil {
-		return nil, err
-	}
-	return &stripeAccount{Server: server, signing: []stripesig.Secret{newSecret()}}, nil
-}
-
 func newSecret() stripesig.Secret { return stripesig.Secret("whsec_" + rand.Text()) }
-
-func (s *stripeAccount) environment() map[string]string {
-	return map[string]string{config.StripeAPIBase: s.Origin}
-}
-
-func (s *stripeAccount) secrets() map[string]string {
-	return map[string]string{config.SigningSecretID: string(s.signing[0]), config.APIKeySecretID: s.Keys.JSON()}
-}
 
 // sign signs with every secret, as Stripe does for up to a day after one is rolled.
 func (s *stripeAccount) sign(payload []byte, at time.Time) string {
@@ -92,14 +76,6 @@ type sender struct {
 
 // maxInFlight bounds the concurrent requests; on two cores more would only wait.
 const maxInFlight = 16
-
-func newSender(url string, account *stripeAccount, clock *clock.Clock, plan plan) *sender {
-	transport := &http.Transport{MaxIdleConnsPerHost: maxInFlight}
-	return &sender{
-		url: url, account: account, clock: clock, plan: plan,
-		client: &http.Client{Transport: transport, Timeout: 15 * time.Second}, inFlight: make(chan struct{}, maxInFlight),
-	}
-}
 
 // send delivers the whole plan and returns when every delivery is finished or given up.
 func (s *sender) send(ctx context.Context) error {

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
+	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
 // DefaultClockFactor makes a visibility timeout of six minutes last 3.6 seconds, which is longer
@@ -96,9 +99,11 @@ func (r *run) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.account, err = openStripe(r.faults.Stripe); err != nil {
+	server, err := stripe.Start(&stripe.Options{Faults: r.faults.Stripe})
+	if err != nil {
 		return err
 	}
+	r.account = &stripeAccount{Server: server, signing: []stripesig.Secret{newSecret()}}
 	r.stack, err = aws.Open(ctx, r.stackOptions(observer))
 	if err != nil {
 		r.close()
@@ -109,9 +114,11 @@ func (r *run) open(ctx context.Context) (err error) {
 		r.close()
 		return errors.New("soak: the template has no POST route to send events to")
 	}
-	r.sender = newSender(url, r.account, r.clock, plan{
-		seed: r.options.Seed, events: r.options.Events, undelivered: r.stack.Scheduled(),
-	})
+	r.sender = &sender{
+		url: url, account: r.account, clock: r.clock, inFlight: make(chan struct{}, maxInFlight),
+		plan:   plan{seed: r.options.Seed, events: r.options.Events, undelivered: r.stack.Scheduled()},
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: maxInFlight}, Timeout: 15 * time.Second},
+	}
 	if slices.Contains(r.options.Faults, faults.RuleDisabled) {
 		r.sender.held = make(chan struct{})
 	}
@@ -122,8 +129,9 @@ func (r *run) stackOptions(observer activity.Observer) *aws.Options {
 	return &aws.Options{
 		Template: r.options.Template, Parameters: r.options.Parameters, Listen: "127.0.0.1:0",
 		BuildDir: r.options.BuildDir, Prebuilt: r.options.Prebuilt,
-		Environment: r.account.environment(), Secrets: r.account.secrets(),
-		Observer: observer, ClockFactor: r.options.ClockFactor, Unscheduled: true,
+		Environment: map[string]string{config.StripeAPIBase: r.account.Origin},
+		Secrets:     map[string]string{config.SigningSecretID: string(r.account.signing[0]), config.APIKeySecretID: r.account.Keys.JSON()},
+		Observer:    observer, ClockFactor: r.options.ClockFactor, Unscheduled: true,
 		Intercept: r.faults.AWS, Front: r.faults.Front, Queue: r.faults.Queue,
 	}
 }
@@ -151,7 +159,9 @@ func (r *run) soak(ctx context.Context) error {
 		defer close(sent)
 		sendErr = r.sender.send(ctx)
 	}()
-	if err := r.until(ctx, r.faultLimit(), r.mostEnded); err != nil && !errors.Is(err, errLimit) {
+	// Some faults let nothing through, so they stop in any case.
+	limit := 5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
+	if err := r.until(ctx, limit, r.mostEnded); err != nil && !errors.Is(err, errLimit) {
 		return err
 	}
 	r.faults.Stop()
@@ -183,11 +193,6 @@ func (r *run) waitIdle(ctx context.Context) error {
 		return nil
 	}
 	return r.withProgress(func() error { return r.stack.FastForward(ctx) })
-}
-
-// faultLimit is when the faults stop in any case: some let nothing through.
-func (r *run) faultLimit() time.Duration {
-	return 5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
 }
 
 func (r *run) mostEnded() bool { return r.audit.ended() >= r.sender.plan.deliverable()*9/10 }

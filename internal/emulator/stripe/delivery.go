@@ -35,10 +35,6 @@ type sender struct {
 	logger   *slog.Logger
 }
 
-func newSender(opts *Options) *sender {
-	return &sender{client: newDeliveryClient(), now: opts.Now, schedule: opts.DeliverySchedule, logger: opts.Logger}
-}
-
 // deliver sends a payload to all destinations at once, and joins the errors of those given up.
 func (s *sender) deliver(ctx context.Context, to []*destination, payload []byte) error {
 	failures := make(chan error, len(to))

@@ -30,10 +30,6 @@ type destinations struct {
 	byID map[string]*destination
 }
 
-func newDestinations(now func() time.Time, token func(n int) string, events *events, sender *sender) *destinations {
-	return &destinations{now: now, token: token, events: events, sender: sender, byID: map[string]*destination{}}
-}
-
 func (s *destinations) endpoints() []endpoint {
 	return []endpoint{
 		{method: http.MethodGet, path: destinationsPath, handle: s.list},

@@ -132,8 +132,6 @@ type meterKey struct {
 	id     string
 }
 
-func newMeters() *meters { return &meters{created: map[meterKey]time.Time{}} }
-
 func (m *meters) endpoints() []endpoint {
 	return []endpoint{{method: http.MethodGet, path: meterPath, handle: m.retrieve}}
 }

@@ -29,10 +29,6 @@ type endpoint struct {
 	limit        *rate.Limiter // nil means no limit
 }
 
-func (e *endpoint) limitRate(perSecond int) {
-	e.limit = rate.NewLimiter(rate.Limit(perSecond), perSecond)
-}
-
 // A call is one authenticated request.
 type call struct {
 	request   *http.Request
@@ -97,16 +93,12 @@ func readBody(r *http.Request) ([]byte, error) {
 	case len(body) > 0 && r.Method != http.MethodPost:
 		return nil, invalidParam("", "A %s request has its parameters in the query string, not in a body.", r.Method)
 	}
-	return body, checkContentType(r, body)
-}
-
-// checkContentType refuses what is not labelled as JSON, such as a form for API v1.
-func checkContentType(r *http.Request, body []byte) error {
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if len(body) > 0 && (err != nil || mediaType != "application/json") {
-		return invalidParam("Content-Type", "API v2 accepts application/json; got %q.", r.Header.Get("Content-Type"))
+	contentType := r.Header.Get("Content-Type")
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	if len(body) > 0 && (err != nil || mediaType != "application/json") { // such as the form that a client of API v1 would send
+		return nil, invalidParam("Content-Type", "API v2 accepts application/json; got %q.", contentType)
 	}
-	return nil
+	return body, nil
 }
 
 // isV2 reports whether r is a request to API v2; all others are to API v1.
@@ -208,10 +200,6 @@ type replay struct {
 	request [sha256.Size]byte
 	at      time.Time
 	answer  []byte
-}
-
-func newReplays(now func() time.Time) *replays {
-	return &replays{now: now, byKey: map[replayKey]*replay{}}
 }
 
 // once runs the handler, or repeats the answer of a call with the same key. As in API v2, a call

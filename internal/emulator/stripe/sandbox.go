@@ -41,6 +41,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -122,17 +124,18 @@ type Sandbox struct {
 // New returns an empty sandbox. A nil opts is the zero [Options].
 func New(opts *Options) *Sandbox {
 	s := &Sandbox{opts: opts.orDefaults()}
+	now := s.opts.Now
 	s.token = newTokens(s.opts.Rand)
-	s.replays = newReplays(s.opts.Now)
-	s.sender = newSender(&s.opts)
-	meters := newMeters()
-	s.events = &events{store: newEventStore(s.opts.Now), meters: meters}
-	s.snapshots = &snapshots{store: newEventStore(s.opts.Now)}
-	s.destinations = newDestinations(s.opts.Now, s.token, s.events, s.sender)
+	s.replays = &replays{now: now, byKey: map[replayKey]*replay{}}
+	s.sender = &sender{client: newDeliveryClient(), now: now, schedule: s.opts.DeliverySchedule, logger: s.opts.Logger}
+	meters := &meters{created: map[meterKey]time.Time{}}
+	s.events = &events{store: newEventStore(now), meters: meters}
+	s.snapshots = &snapshots{store: newEventStore(now)}
+	s.destinations = &destinations{now: now, token: s.token, events: s.events, sender: s.sender, byID: map[string]*destination{}}
 	s.endpoints = slices.Concat(s.events.endpoints(), s.snapshots.endpoints(), s.destinations.endpoints(), meters.endpoints())
 	if s.opts.RateLimit > 0 {
 		for i := range s.endpoints {
-			s.endpoints[i].limitRate(s.opts.RateLimit)
+			s.endpoints[i].limit = rate.NewLimiter(rate.Limit(s.opts.RateLimit), s.opts.RateLimit)
 		}
 	}
 	return s
@@ -186,7 +189,7 @@ func (s *Sandbox) Deliver(ctx context.Context, id string) error {
 	}
 	if e := s.snapshots.store.find(id); e != nil {
 		err := s.sender.deliver(ctx, s.destinations.recipients(e, payloadSnapshot), e.body)
-		s.snapshots.setDelivered(id, err == nil)
+		s.snapshots.store.update(id, func(e *storedEvent) { e.delivered = err == nil })
 		return err
 	}
 	return fmt.Errorf("deliver %s: %w", id, ErrNoEvent)

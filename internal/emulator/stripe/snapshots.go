@@ -39,11 +39,6 @@ func (s *snapshots) add(raw []byte) error {
 	return nil
 }
 
-// setDelivered records whether the last delivery to all webhooks succeeded.
-func (s *snapshots) setDelivered(id string, delivered bool) {
-	s.store.update(id, func(e *storedEvent) { e.delivered = delivered })
-}
-
 // parseSnapshot checks the fields that every v1 event has.
 func parseSnapshot(raw []byte) (*storedEvent, error) {
 	var v struct {
@@ -101,7 +96,11 @@ func (s *snapshots) list(c *call) ([]byte, error) {
 	if id := cmp.Or(after, before); id != "" {
 		e := s.store.get(id, c.caller)
 		if e == nil {
-			return nil, noCursor(after != "", id)
+			param := "starting_after"
+			if after == "" {
+				param = "ending_before"
+			}
+			return nil, badRequest("resource_missing", param, "No such event: '%s'", id)
 		}
 		w.from, w.newer = new(e.position()), before != ""
 	}
@@ -111,15 +110,6 @@ func (s *snapshots) list(c *call) ([]byte, error) {
 		data[i] = e.body
 	}
 	return encode(map[string]any{"object": "list", "url": snapshotsPath, "has_more": more, "data": data}), nil
-}
-
-// noCursor reports that the event to start after, or to end before, does not exist.
-func noCursor(isAfter bool, id string) error {
-	param := "ending_before"
-	if isAfter {
-		param = "starting_after"
-	}
-	return badRequest("resource_missing", param, "No such event: '%s'", id)
 }
 
 // snapshotFilter reads the parameters that select events.
@@ -133,16 +123,12 @@ func snapshotFilter(q *query) func(*storedEvent) bool {
 	if success != "" && success != "true" && success != "false" {
 		q.fail(invalidParam("delivery_success", "delivery_success must be true or false; got %q.", success))
 	}
-	pattern := typePattern(eventType)
+	// In a type * matches any text. Compiling cannot fail: a query is UTF-8.
+	pattern := regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(eventType), `\*`, ".*") + "$")
 	return func(e *storedEvent) bool {
 		return created.contains(e.created) &&
 			(eventType == "" || pattern.MatchString(e.eventType)) &&
 			(types == nil || slices.Contains(types, e.eventType)) &&
 			(success == "" || success == strconv.FormatBool(e.delivered))
 	}
-}
-
-// typePattern compiles a type in which * matches any text. It cannot fail: a query is UTF-8.
-func typePattern(eventType string) *regexp.Regexp {
-	return regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(eventType), `\*`, ".*") + "$")
 }

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	_ "embed"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -209,7 +210,7 @@ func (p *parser) projection() []path {
 func (p *parser) wantDisjoint(paths []path) {
 	for i, a := range paths {
 		for _, b := range paths[:i] {
-			if a.overlaps(b) {
+			if n := min(len(a), len(b)); slices.Equal(a[:n], b[:n]) {
 				p.fail("Two document paths overlap with each other; must remove or rewrite one of these paths; path one: %v, path two: %v", b, a)
 			}
 		}

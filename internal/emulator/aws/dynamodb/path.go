@@ -29,12 +29,6 @@ func (p path) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// overlaps reports whether one path leads into the other.
-func (p path) overlaps(q path) bool {
-	n := min(len(p), len(q))
-	return slices.Equal(p[:n], q[:n])
-}
-
 // find returns the value at p in v.
 func (v Value) find(p path) (Value, bool) {
 	for _, s := range p {

@@ -43,7 +43,9 @@ func (f *function) build(ctx context.Context) (string, error) {
 	group(command)
 	command.Cancel = func() error { return killGroup(command) }
 	command.WaitDelay = time.Second
-	command.Env = slices.DeleteFunc(os.Environ(), fromOuterMake)
+	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // a make that runs this program has another job server
+		return strings.HasPrefix(variable, "MAKEFLAGS=") || strings.HasPrefix(variable, "MFLAGS=") || strings.HasPrefix(variable, "MAKELEVEL=")
+	})
 	if err := f.runBuild(command); ctx.Err() != nil {
 		return "", fmt.Errorf("build %s: %w", f.ID(), context.Cause(ctx))
 	} else if err != nil {
@@ -54,12 +56,6 @@ func (f *function) build(ctx context.Context) (string, error) {
 	}
 	f.record(activity.Step{Kind: activity.Built, Took: time.Since(started)})
 	return bootstrap, nil
-}
-
-// fromOuterMake reports whether an outer make set a variable, whose job server is not for us.
-func fromOuterMake(variable string) bool {
-	name, _, _ := strings.Cut(variable, "=")
-	return name == "MAKEFLAGS" || name == "MFLAGS" || name == "MAKELEVEL"
 }
 
 // runBuild runs the command, records each line of output, and adds the last ones to its error.

@@ -18,7 +18,11 @@ func (r *resolver) readParameters(n *node) error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(r.opts.Parameters)) {
 		if n.get(name) == nil {
-			faults = append(faults, r.unknownParameter(name, n.keys))
+			reason := "the template has no parameters"
+			if len(n.keys) > 0 {
+				reason = "the template has no such parameter; its parameters are " + strings.Join(n.keys, ", ")
+			}
+			faults = append(faults, r.errorf(nil, "Parameter "+name, "%s", reason))
 		}
 	}
 	for i, name := range n.keys {
@@ -28,13 +32,6 @@ func (r *resolver) readParameters(n *node) error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-func (r *resolver) unknownParameter(name string, known []string) error {
-	if len(known) == 0 {
-		return r.errorf(nil, "Parameter "+name, "the template has no parameters")
-	}
-	return r.errorf(nil, "Parameter "+name, "the template has no such parameter; its parameters are %s", strings.Join(known, ", "))
 }
 
 // parameter is one parameter of the template.

@@ -248,11 +248,7 @@ type deleteEntry struct {
 	ReceiptHandle string
 }
 
-func deleteMessageBatch(_ context.Context, q *Queue, in batchOf[deleteEntry]) (any, error) {
-	return batch(in.Entries, func(e deleteEntry) (any, error) {
-		return e.batchEntry, queueError(q.Delete(e.ReceiptHandle))
-	})
-}
+func (e deleteEntry) apply(q *Queue) error { return queueError(q.Delete(e.ReceiptHandle)) }
 
 // visibilityChange is the part that ChangeMessageVisibility and its batch have in common.
 type visibilityChange struct {
@@ -283,10 +279,4 @@ func changeMessageVisibility(_ context.Context, q *Queue, in changeMessageVisibi
 type visibilityEntry struct {
 	batchEntry
 	visibilityChange
-}
-
-func changeMessageVisibilityBatch(_ context.Context, q *Queue, in batchOf[visibilityEntry]) (any, error) {
-	return batch(in.Entries, func(e visibilityEntry) (any, error) {
-		return e.batchEntry, e.apply(q)
-	})
 }

@@ -250,8 +250,9 @@ func (q *Queue) move(e *entry, s state, until time.Time) {
 	if s == visible {
 		q.visible = append(q.visible, e)
 	}
-	if s == visible || e.index == 0 {
-		q.wakeReceives()
+	if (s == visible || e.index == 0) && q.wake != nil {
+		close(q.wake)
+		q.wake = nil
 	}
 }
 
@@ -290,14 +291,6 @@ func (q *Queue) redrive(e *entry, now time.Time) {
 	m := e.Message
 	m.Receipt, m.DeadLetterSource = "", q.cfg.ARN
 	q.cfg.DeadLetter.store(m, now, 0)
-}
-
-// wakeReceives makes every waiting receive look again. The caller holds the lock.
-func (q *Queue) wakeReceives() {
-	if q.wake != nil {
-		close(q.wake)
-		q.wake = nil
-	}
 }
 
 // schedule is a heap of entries, the one that changes first on top.

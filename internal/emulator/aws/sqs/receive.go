@@ -23,18 +23,13 @@ func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Du
 		if next.IsZero() || next.After(deadline) {
 			next = deadline
 		}
-		q.await(ctx, wake, next.Sub(now))
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-time.After(q.clock.Real(next.Sub(now))):
+		}
 	}
 	return nil
-}
-
-// await returns when ctx is done, wake is closed, or d of the clock's time has passed.
-func (q *Queue) await(ctx context.Context, wake <-chan struct{}, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-wake:
-	case <-time.After(q.clock.Real(d)):
-	}
 }
 
 // take returns what is visible now. If that is nothing, it returns a channel that is closed at the

@@ -202,9 +202,9 @@ func (s *Service) Operations() awsjson.Operations {
 			"SendMessageBatch":             on(s, sendMessageBatch),
 			"ReceiveMessage":               on(s, receiveMessage),
 			"DeleteMessage":                on(s, deleteMessage),
-			"DeleteMessageBatch":           on(s, deleteMessageBatch),
+			"DeleteMessageBatch":           onEach(s, deleteEntry.apply),
 			"ChangeMessageVisibility":      on(s, changeMessageVisibility),
-			"ChangeMessageVisibilityBatch": on(s, changeMessageVisibilityBatch),
+			"ChangeMessageVisibilityBatch": onEach(s, visibilityEntry.apply),
 			"GetQueueAttributes":           on(s, getQueueAttributes),
 			"PurgeQueue":                   on(s, purgeQueue),
 			"GetQueueUrl":                  awsjson.Typed(s.getQueueURL),
@@ -232,6 +232,13 @@ func on[In interface{ url() string }](s *Service, run func(context.Context, *Que
 			return nil, errNoQueue
 		}
 		return run(ctx, q, in)
+	})
+}
+
+// onEach makes a batch operation whose entries have no output of their own.
+func onEach[E interface{ id() string }](s *Service, apply func(E, *Queue) error) awsjson.Operation {
+	return on(s, func(_ context.Context, q *Queue, in batchOf[E]) (any, error) {
+		return batch(in.Entries, func(e E) (any, error) { return batchEntry{e.id()}, apply(e, q) })
 	})
 }
 
@@ -318,6 +325,10 @@ func getQueueAttributes(_ context.Context, q *Queue, in struct {
 func queueAttributes(q *Queue) map[string]string {
 	cfg, stats := q.cfg, q.Stats()
 	created := strconv.FormatInt(q.Created().Unix(), 10)
+	redrivePolicy := ""
+	if cfg.DeadLetter != nil && cfg.MaxReceiveCount > 0 {
+		redrivePolicy = fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, cfg.DeadLetter.cfg.ARN, cfg.MaxReceiveCount)
+	}
 	return map[string]string{
 		"ApproximateNumberOfMessages":           strconv.Itoa(stats.Visible),
 		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(stats.InFlight),
@@ -330,15 +341,8 @@ func queueAttributes(q *Queue) map[string]string {
 		"ReceiveMessageWaitTimeSeconds":         wholeSeconds(cfg.ReceiveWait),
 		"MaximumMessageSize":                    strconv.Itoa(MaxMessageSize),
 		"QueueArn":                              cfg.ARN,
-		"RedrivePolicy":                         redrivePolicy(cfg),
+		"RedrivePolicy":                         redrivePolicy,
 	}
 }
 
 func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
-
-func redrivePolicy(cfg Config) string {
-	if cfg.DeadLetter == nil || cfg.MaxReceiveCount < 1 {
-		return ""
-	}
-	return fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, cfg.DeadLetter.cfg.ARN, cfg.MaxReceiveCount)
-}

@@ -30,13 +30,6 @@ func parseAddress(s string) (netip.Addr, bool) {
 	return netip.AddrFrom4(bytes), true
 }
 
-func equalAddress(want netip.Addr) matcher {
-	return onStrings(func(s string) bool {
-		addr, ok := parseAddress(s)
-		return ok && addr == want
-	})
-}
-
 // cidr compiles a block such as 10.0.0.0/24 or 2001:db8::/32. A block of one address is an error,
 // as in EventBridge; the address as an exact value means the same.
 func cidr(o operand) (matcher, error) {

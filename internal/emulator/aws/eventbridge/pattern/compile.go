@@ -103,7 +103,11 @@ func (c compiler) or(n jsonValue, at, path string, before []alternative) ([]alte
 		if member.kind != objectKind {
 			return nil, &Error{Path: at, Operator: orOperator, Reason: "must be an object, not " + member.kind.String()}
 		}
-		some, err := c.object(member, at, path, cloneAll(before), true)
+		extended := make([]alternative, len(before))
+		for i, a := range before {
+			extended[i] = maps.Clone(a)
+		}
+		some, err := c.object(member, at, path, extended, true)
 		if err != nil {
 			return nil, err
 		}
@@ -112,14 +116,6 @@ func (c compiler) or(n jsonValue, at, path string, before []alternative) ([]alte
 		}
 	}
 	return all, nil
-}
-
-func cloneAll(alternatives []alternative) []alternative {
-	clones := make([]alternative, len(alternatives))
-	for i, a := range alternatives {
-		clones[i] = maps.Clone(a)
-	}
-	return clones
 }
 
 // compileField compiles the array of values and operators that a field can match.

@@ -74,8 +74,11 @@ func equalValue(n jsonValue) matcher {
 		return equalNumber(n.text)
 	}
 	if n.kind == stringKind {
-		if address, ok := parseAddress(n.text); ok {
-			return equalAddress(address)
+		if want, ok := parseAddress(n.text); ok {
+			return onStrings(func(s string) bool {
+				address, ok := parseAddress(s)
+				return ok && address == want
+			})
 		}
 	}
 	return func(v eventValue) bool { return v.kind == n.kind && v.text == n.text }

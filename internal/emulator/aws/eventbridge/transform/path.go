@@ -136,7 +136,7 @@ func (p path) findAll(values []json.RawMessage) json.RawMessage {
 		if !ok {
 			continue
 		}
-		if p.hasWildcard() { // the results of an inner wildcard go into the same list
+		if slices.ContainsFunc(p, func(s segment) bool { return s.kind == all }) { // the results of an inner wildcard go into the same list
 			for _, inner := range items(v) {
 				found = append(found, inner)
 			}
@@ -145,10 +145,6 @@ func (p path) findAll(values []json.RawMessage) json.RawMessage {
 		found = append(found, v)
 	}
 	return json.RawMessage("[" + string(bytes.Join(found, []byte(","))) + "]")
-}
-
-func (p path) hasWildcard() bool {
-	return slices.ContainsFunc(p, func(s segment) bool { return s.kind == all })
 }
 
 func member(value json.RawMessage, name string) json.RawMessage {

@@ -42,7 +42,7 @@ func parseTemplate(source string, variables map[string]path) (*inputTemplate, er
 	for _, at := range variableReference.FindAllStringSubmatchIndex(source, -1) {
 		literal, name := source[end:at[0]], source[at[2]:at[3]]
 		end = at[1]
-		if _, ok := variables[name]; !ok && !isReserved(name) {
+		if _, ok := variables[name]; !ok && !slices.Contains(reserved, name) {
 			return nil, templateError("the variable <%s> is not in InputPathsMap", name)
 		}
 		quoted = quotedAfter(literal, quoted)
@@ -171,13 +171,9 @@ const (
 	eventJSON     = "aws.events.event.json"
 )
 
-func isReserved(name string) bool {
-	return slices.Contains([]string{ruleARN, ruleName, ingestionTime, event, eventJSON}, name)
-}
+var reserved = []string{ruleARN, ruleName, ingestionTime, event, eventJSON}
 
-func isVariableName(s string) bool {
-	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == ""
-}
+var variableName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // eventVariables are the variables of a template for one event.
 type eventVariables struct {

@@ -130,7 +130,7 @@ func newTransformer(paths map[string]string, source string) (*Transform, error) 
 	variables := make(map[string]path, len(paths))
 	for name, source := range paths {
 		field := "InputPathsMap." + name
-		if !isVariableName(name) || len(name) > maxName {
+		if !variableName.MatchString(name) || len(name) > maxName {
 			return nil, &Error{Field: field, Reason: fmt.Sprintf("a name must be 1 to %d letters, digits, - or _", maxName)}
 		}
 		p, err := parsePath(field, source)
