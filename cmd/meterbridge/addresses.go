@@ -39,7 +39,6 @@ type stackFlags struct {
 	addresses []address
 }
 
-// add gives the command a flag for each address.
 func (f *stackFlags) add(command *cobra.Command, addresses ...address) {
 	f.addresses = addresses
 	flags := command.Flags()

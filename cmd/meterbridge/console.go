@@ -27,14 +27,12 @@ func newConsole(p process, verbose bool) *console {
 	return &console{out: p.stderr, verbose: verbose, color: isFile && !plain && isTerminal(file), builds: map[string]time.Time{}}
 }
 
-// printf prints a line that belongs to no event.
 func (c *console) printf(format string, arguments ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fmt.Fprintf(c.out, format+"\n", arguments...)
 }
 
-// event prints one step of the event with the given id.
 func (c *console) event(at time.Time, id, verb, format string, arguments ...any) {
 	c.printf("%s  %-18s %s %s", at.Format("15:04:05.000"), shorten(id), c.paint(verb, fmt.Sprintf("%-9s", verb)), fmt.Sprintf(format, arguments...))
 }
@@ -117,19 +115,16 @@ func (c *console) logged(step activity.Step) {
 	}
 }
 
-// fetched prints a request that the sandbox has answered.
 func (c *console) fetched(id, request string, status int) {
 	c.event(time.Now(), printable(id), "fetched", "%s → %d", printable(request), status)
 }
 
-// ready says that the stack has started.
 func (c *console) ready() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.started = true
 }
 
-// putVerb describes an event that was put on the bus, by its source.
 func putVerb(source string) string {
 	switch source {
 	case bus.SourceEvent:
@@ -141,7 +136,6 @@ func putVerb(source string) string {
 	}
 }
 
-// paint colours text on a terminal, depending on the verb.
 func (c *console) paint(verb, text string) string {
 	colors := map[string]string{"emitted": "32", "failed": "31", "gave up": "31", "parked": "31", "warning": "33", "retry": "33", "fault": "35"}
 	code, known := colors[verb]

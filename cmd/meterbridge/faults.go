@@ -32,7 +32,6 @@ func (f *faultFlags) add(command *cobra.Command) {
 	}
 }
 
-// injector returns an injector of the faults that the flags name, which may be none.
 func (f *faultFlags) injector(observer activity.Observer) (*faults.Injector, error) {
 	names, err := f.names()
 	if err != nil {
@@ -68,7 +67,6 @@ func (f *faultFlags) tokens() func() string {
 	return func() string { return fmt.Sprintf("%016x%08x", source.Uint64(), source.Uint32()) }
 }
 
-// faultsHelp lists the faults.
 func faultsHelp() string {
 	var text strings.Builder
 	text.WriteString("\nFaults:\n")

@@ -25,7 +25,6 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// localFlags are the flags of "meterbridge local".
 type localFlags struct {
 	template, listen, signingSecret, stripeAPI, events string
 	parameters                                         []string
@@ -163,7 +162,6 @@ func (f localFlags) checkSecrets(key string) error {
 	return nil
 }
 
-// session is one run of the command.
 type session struct {
 	flags    localFlags
 	console  *console
@@ -298,7 +296,6 @@ func parseParameters(assignments []string) (map[string]string, error) {
 	return parameters, nil
 }
 
-// randomHex returns n random bytes in hexadecimal.
 func randomHex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)

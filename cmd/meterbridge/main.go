@@ -37,7 +37,6 @@ type process struct {
 	stdout, stderr io.Writer
 }
 
-// run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, p process) int {
 	root := newRoot(p)
 	root.SetArgs(args)

@@ -82,7 +82,6 @@ func (r *report) item(object any, line string) {
 	}
 }
 
-// end prints the counts.
 func (r *report) end(counts any, line string) {
 	r.bar.finish()
 	if r.json {
@@ -99,7 +98,6 @@ func writeJSON(w io.Writer, v any) {
 	_ = encoder.Encode(v)
 }
 
-// errorText returns the text of err, and "" if it is nil.
 func errorText(err error) string {
 	if err == nil {
 		return ""

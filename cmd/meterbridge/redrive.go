@@ -13,7 +13,6 @@ import (
 	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
-// redriveFlags are the flags of "meterbridge redrive".
 type redriveFlags struct {
 	stackFlags
 	opts redrive.Options
@@ -108,7 +107,6 @@ func needForRedrive(where stack.Addresses) error {
 	return need(where, addressQueue, addressDeadLetters)
 }
 
-// redriveResult returns the error of the command for the counts and the error of the run.
 func redriveResult(counts redrive.Counts, err error) error {
 	const again = "nothing is lost: run the command again to continue"
 	switch {

@@ -22,7 +22,6 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// replayFlags are the flags of "meterbridge replay".
 type replayFlags struct {
 	stackFlags
 	opts         reconcile.ReplayOptions
@@ -173,7 +172,6 @@ func fetchedTypes(p process, types []string) []string {
 	return types
 }
 
-// envList reads a list of items separated by commas or spaces.
 func envList(p process, name string) []string {
 	list, _ := p.env(name)
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
@@ -200,7 +198,6 @@ func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 	return v2events.NewClient(api), nil
 }
 
-// replayResult returns the error of the command for the counts and the error of the run.
 func replayResult(counts reconcile.Counts, err error) error {
 	const again = "run the command again to continue: events that the ledger knows by then are not put on the bus twice"
 	switch {
@@ -216,7 +213,6 @@ func replayResult(counts reconcile.Counts, err error) error {
 	return nil
 }
 
-// event reports one missing event.
 func (r *report) event(e *v2events.Event, outcome reconcile.Outcome, err error) {
 	line := fmt.Sprintf("%-8s  %s  %s  of %s", outcome, e.ID, e.Type, e.Created.UTC().Format(time.RFC3339))
 	if e.Context != "" {

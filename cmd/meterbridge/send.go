@@ -19,7 +19,6 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// sendFlags are the flags of "meterbridge send".
 type sendFlags struct {
 	url, signingSecret, eventType, id, file, at string
 	age                                         time.Duration
@@ -104,7 +103,6 @@ func runSend(ctx context.Context, p process, flags sendFlags) error {
 	return nil
 }
 
-// sender makes deliveries and posts them.
 type sender struct {
 	flags  sendFlags
 	p      process
@@ -186,7 +184,6 @@ func thinEvent(id, eventType string, created time.Time) ([]byte, error) {
 	return json.Marshal(v2events.ThinEvent{ID: id, Type: eventType, Created: created.UTC().Truncate(time.Millisecond)})
 }
 
-// answer is the result of a delivery.
 type answer struct {
 	ID     string `json:"id"`
 	Status int    `json:"status"` // 0 without an answer

@@ -17,7 +17,6 @@ import (
 // soakParameters let a soak run as fast as the machine can, since the sandbox has no limit.
 var soakParameters = map[string]string{"StripeRateLimit": "500", "FetcherConcurrency": "16", "WebhookReservedConcurrency": "16"}
 
-// runSoak runs "meterbridge local --soak" and prints its report.
 func runSoak(ctx context.Context, p process, flags localFlags) error {
 	given, err := flags.check(p)
 	if err != nil {
@@ -65,7 +64,6 @@ func printSoakDetails(w io.Writer, r *soak.Report) {
 	}
 }
 
-// counted lists the names with their counts, sorted by name.
 func counted[K ~string](counts map[K]int) string {
 	var texts []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {

@@ -109,7 +109,6 @@ func (b *Bed) Letters(t testing.TB) []Letter {
 // ErrLost is the error of a request whose answer is lost.
 var ErrLost = errors.New("testbed: connection lost")
 
-// errUnsigned is the error of a call of AWS that is not signed.
 var errUnsigned = errors.New("testbed: call is not signed")
 
 // InProcess returns a configuration for clients whose calls a handler answers without a network,

@@ -60,7 +60,6 @@ func NewRelay(t testing.TB) *Relay {
 	return r
 }
 
-// pass copies the packets of one connection until it is dropped.
 func (r *Relay) pass(t testing.TB, client net.Conn) {
 	server, err := net.Dial("tcp", r.server.Listener.Addr().String())
 	if err != nil {

@@ -44,7 +44,6 @@ var Start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 type Options struct {
 	// Now is the clock; nil means a clock that stands still at [Start] until it is set.
 	Now func() time.Time
-
 	// Tick is added to the clock, unless it is Now, each time it is read.
 	Tick time.Duration
 }

@@ -29,7 +29,6 @@ func (w *workspace) arm64(ctx context.Context) (string, error) {
 	return "first event under qemu " + w.version("qemu") + ": " + strings.Join(evidence, "; "), nil
 }
 
-// firstAnswer starts a function and returns its answer to its first event.
 func (w *workspace) firstAnswer(ctx context.Context, function string) (string, error) {
 	api, err := startRuntimeAPI(`{"Records":[],"requestContext":{"http":{"method":"POST","path":"/webhook"}}}`)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 // The seeds of the corpus. Changing them changes its hash in the evidence.
 const seed1, seed2 = 2026, 1122
 
-// pair is a pattern and an event, as JSON texts.
 type pair struct {
 	Pattern string `json:"pattern"`
 	Event   string `json:"event"`
@@ -25,7 +24,6 @@ type corpus struct {
 	likely []field
 }
 
-// field is a value in JSON, and its path.
 type field struct {
 	path  []string
 	value string
@@ -82,7 +80,6 @@ var (
 	bounds    = []string{"=", "<", "<=", ">", ">="}
 )
 
-// object returns an event, or an object within one.
 func (c *corpus) object(depth int) string {
 	return c.members(1+c.IntN(4), func() string { return c.value(depth) })
 }
@@ -120,7 +117,6 @@ func (c *corpus) scalar() string {
 	return quote(pick(c, texts))
 }
 
-// pattern returns a pattern, or an object within one.
 func (c *corpus) pattern(depth int) string {
 	if c.IntN(8) == 0 {
 		return `{"$or":[` + c.pattern(depth) + "," + c.pattern(depth) + "]}"
@@ -144,7 +140,6 @@ func (c *corpus) pattern(depth int) string {
 	return "{" + strings.Join(all, ",") + "}"
 }
 
-// leaf returns the conditions for a field.
 func (c *corpus) leaf() string {
 	all := make([]string, 1+c.IntN(2))
 	for i := range all {
@@ -234,7 +229,6 @@ func (c *corpus) fault() string {
 	})
 }
 
-// quote spells a string as JSON.
 func quote(s string) string {
 	quoted, err := json.Marshal(s)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"strings"
 )
 
-// cfnTemplate is a CloudFormation template.
 type cfnTemplate map[string]any
 
 func (t cfnTemplate) section(name string) map[string]any {
@@ -21,7 +20,6 @@ func (t cfnTemplate) section(name string) map[string]any {
 	return section
 }
 
-// ofType returns the logical ids of the resources of a type.
 func (t cfnTemplate) ofType(resourceType string) []string {
 	var ids []string
 	for id, resource := range t.section("Resources") {
@@ -126,7 +124,6 @@ func (w *workspace) deployWithConsumers(ctx context.Context, parameters map[stri
 	return expanded, secrets, err
 }
 
-// deployFile runs sam deploy.
 func (w *workspace) deployFile(ctx context.Context, file, stack string, parameters map[string]string, flags ...string) ([]byte, error) {
 	arguments := append([]string{"deploy", "--template", file, "--stack-name", stack, "--s3-bucket", bucket, "--region", region,
 		"--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"}, flags...)
@@ -173,7 +170,6 @@ func (w *workspace) createSecrets(ctx context.Context, t cfnTemplate) (map[strin
 	return arns, nil
 }
 
-// replaceRefs replaces each {"Ref": id} with the value for that id.
 func replaceRefs(node any, values map[string]string) any {
 	switch n := node.(type) {
 	case map[string]any:

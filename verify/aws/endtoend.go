@@ -109,7 +109,6 @@ func (s *emulatedStack) settle(ctx context.Context) error {
 	return fmt.Errorf("the queue is not empty after %d batches", maxRounds)
 }
 
-// fetch invokes the fetcher with a batch.
 func (s *emulatedStack) fetch(ctx context.Context, url string, messages []types.Message) error {
 	records := make([]map[string]any, len(messages))
 	for i, m := range messages {
@@ -150,7 +149,6 @@ func (s *emulatedStack) finish(ctx context.Context, url string, m types.Message,
 	return err
 }
 
-// endToEnd runs the scenario on the emulated stack.
 func (w *workspace) endToEnd(ctx context.Context) (string, error) {
 	scenario := newScenario(time.Now())
 	for _, full := range scenario.known {

@@ -16,7 +16,6 @@ func (w *workspace) samValidate(ctx context.Context) (string, error) {
 	return w.version("sam") + " finds template.yaml valid", nil
 }
 
-// cfnLint runs a newer cfn-lint with AWS's rules for serverless applications.
 func (w *workspace) cfnLint(ctx context.Context) (string, error) {
 	program := w.program("lint", "cfn-lint")
 	config := w.path("verify", "aws", "cfnlintrc")
@@ -27,7 +26,6 @@ func (w *workspace) cfnLint(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s finds nothing; %d rules are skipped, with reasons", w.version("lint"), skips), err
 }
 
-// checkov runs checkov's security checks for CloudFormation.
 func (w *workspace) checkov(ctx context.Context) (string, error) {
 	config := w.path("verify", "aws", "checkov.yaml")
 	out, err := command{dir: w.root}.output(ctx, w.program("checkov", "checkov"),

@@ -177,7 +177,6 @@ func (r *recording) messages() (n int) {
 	return n
 }
 
-// compare returns the texts that are in only one of two lists.
 func compare(list string, want, got []string) (differences []string) {
 	for _, text := range want {
 		if !slices.Contains(got, text) {

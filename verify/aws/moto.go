@@ -103,7 +103,6 @@ func (m *moto) resources(ctx context.Context, stack string) (map[string]string, 
 	return physical, nil
 }
 
-// deployedStack is the stack at moto.
 type deployedStack struct {
 	physical map[string]string // physical names by logical name; for queues, URLs
 	secrets  map[string]string // ARNs by logical name
@@ -201,7 +200,6 @@ func (c *clients) receive(ctx context.Context, url string, n int) ([]types.Messa
 	return out.Messages, nil
 }
 
-// drain receives every visible message.
 func (c *clients) drain(ctx context.Context, url string) ([]types.Message, error) {
 	var all []types.Message
 	for {

@@ -15,7 +15,6 @@ import (
 	"time"
 )
 
-// command is a program that runs to completion.
 type command struct {
 	dir   string
 	env   []string // added to the environment of this process
@@ -52,13 +51,11 @@ func (c command) prepare(ctx context.Context, program string, arguments []string
 	return cmd
 }
 
-// tail returns the last n lines of a text.
 func tail(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// daemon is a program that runs until it is stopped.
 type daemon struct {
 	cmd    *exec.Cmd
 	log    *os.File
@@ -94,7 +91,6 @@ func (d *daemon) stop() {
 	syscall.Kill(-d.cmd.Process.Pid, syscall.SIGKILL)
 }
 
-// logTail returns the last n lines that the program has printed.
 func (d *daemon) logTail(n int) string {
 	text, err := os.ReadFile(d.log.Name())
 	if err != nil {
@@ -103,7 +99,6 @@ func (d *daemon) logTail(n int) string {
 	return tail(string(text), n)
 }
 
-// exitError returns the error for a program that has exited by itself.
 func (d *daemon) exitError(err error, problem string) error {
 	d.exited <- err // for stop
 	return fmt.Errorf("%s: %w\n%s", problem, errors.Join(err, errExited), d.logTail(20))
@@ -135,7 +130,6 @@ func (d *daemon) waitForHTTP(ctx context.Context, url string) error {
 	}
 }
 
-// freeAddress returns a loopback address that nothing listens on.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -21,14 +21,12 @@ type check struct {
 // errNotRun marks the error of a check that could not run, as opposed to one that failed.
 var errNotRun = errors.New("not run")
 
-// result is the result of one check.
 type result struct {
 	name   string
 	state  string // "passed", "failed" or "not run"
 	reason string // unless it passed
 }
 
-// report runs checks and prints their results.
 type report struct {
 	out       io.Writer
 	workspace *workspace

@@ -64,7 +64,6 @@ func (w *workspace) waitForNewSecret(ctx context.Context) (time.Duration, error)
 	return 0, errors.New("the webhook did not accept the new secret within 45 s")
 }
 
-// statusOf makes a delivery and returns the status of the answer.
 func (s *emulatedStack) statusOf(ctx context.Context, d delivery) (int, error) {
 	body, headers := d.request(time.Now())
 	status, _, err := s.deliver(ctx, body, headers, d.binary)

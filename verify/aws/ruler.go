@@ -94,7 +94,6 @@ func ask(p pair) string {
 	return "no"
 }
 
-// counted lists the names with their counts, sorted by name.
 func counted(counts map[string]int) string {
 	if len(counts) == 0 {
 		return "none"

@@ -51,7 +51,6 @@ type delivery struct {
 	outcome outcome
 }
 
-// outcome is what becomes of a stored event.
 type outcome string
 
 const (
@@ -101,7 +100,6 @@ func (s *scenario) accepted(name string, secret stripesig.Secret, body []byte, e
 	return &s.deliveries[len(s.deliveries)-1]
 }
 
-// addParked adds genuine events that cannot be emitted.
 func (s *scenario) addParked(now time.Time) {
 	var unknown scenario // Stripe does not have its events
 	s.accepted("Stripe has another type", secondSecret, unknown.sample("error_report_triggered", "evt_test_mismatch", now), "evt_test_mismatch", parked+": mismatch")
@@ -109,7 +107,6 @@ func (s *scenario) addParked(now time.Time) {
 	s.accepted("Stripe does not have it", secondSecret, unknown.sample("ping", "evt_missing_1", now), "evt_missing_1", parked+": not_found")
 }
 
-// addRefused adds deliveries that must not be stored.
 func (s *scenario) addRefused(body []byte) {
 	add := func(name string, status int, change func(*delivery)) {
 		d := delivery{name: name, secret: secondSecret, body: body, status: status}
@@ -144,7 +141,6 @@ func (d *delivery) request(now time.Time) (body []byte, headers map[string]strin
 	return body, headers
 }
 
-// stackUnderTest is a stack that a scenario can run on.
 type stackUnderTest interface {
 	// deliver sends a request to the webhook and returns the answer.
 	deliver(ctx context.Context, body []byte, headers map[string]string, binary bool) (status int, answer string, err error)
@@ -172,7 +168,6 @@ type busEvent struct {
 // recordedQueues are read at the end. A message in the first one was not processed.
 var recordedQueues = []string{"FetchQueue", "EverythingQueue", "MeterErrorsQueue", "DeadLetters", "RuleDeadLetters"}
 
-// run makes all deliveries and records the result.
 func (s *scenario) run(ctx context.Context, stack stackUnderTest) (*recording, error) {
 	r := &recording{queues: map[string][]string{}}
 	for _, d := range s.deliveries {
@@ -246,7 +241,6 @@ func canonical(envelope []byte) (string, error) {
 	return requestID.ReplaceAllString(string(text), "req_"), err
 }
 
-// requestID matches the id that Stripe gives each request.
 var requestID = regexp.MustCompile(`req_[A-Za-z0-9]{14}\b`)
 
 // check returns an error unless each event has its expected outcome exactly once.
@@ -308,7 +302,6 @@ func (r *recording) puts(id string) (map[string]int, error) {
 	return puts, nil
 }
 
-// parkedWith counts the dead letters of an event that have the given reason.
 func (r *recording) parkedWith(id, reason string) (n int) {
 	for _, letter := range r.queues["DeadLetters"] {
 		if strings.Contains(letter, "\n  event_id="+id+"\n") && strings.Contains(letter, "\n  reason="+reason+"\n") {

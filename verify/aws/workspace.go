@@ -104,17 +104,14 @@ func (w *workspace) program(environment, name string) string {
 	return filepath.Join(filepath.Dir(w.tools[environment].path), name)
 }
 
-// path joins a path in the repository.
 func (w *workspace) path(elements ...string) string {
 	return filepath.Join(append([]string{w.root}, elements...)...)
 }
 
-// temporary joins a path in the scratch folder.
 func (w *workspace) temporary(elements ...string) string {
 	return filepath.Join(append([]string{w.scratch}, elements...)...)
 }
 
-// startStripe starts a Stripe sandbox that accepts apiKey.
 func (w *workspace) startStripe() (*stripe.Server, error) {
 	server, err := stripe.Start(&stripe.Options{APIKeys: []string{apiKey}})
 	if err == nil {

@@ -49,7 +49,6 @@ type Options struct {
 	Environment map[string]string // replaces a variable in every function that declares it
 	Secrets     map[string]string // value of each secret, by the variable of a function that names the secret
 	Observer    activity.Observer // receives every step; nil means none is reported
-
 	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts,
 	// delays, schedules, the deadlines of the functions that queues feed. Zero means 1. The work of
 	// a function takes as long as ever, so no deadline is made shorter than 3 s, and a factor that
@@ -57,7 +56,6 @@ type Options struct {
 	ClockFactor float64
 	// Unscheduled keeps schedules from running by themselves; see RunSchedules.
 	Unscheduled bool
-
 	// Places where faults can be put before, after or in place of what is done there; nil means
 	// none. Intercept wraps the handling of each AWS call of the functions, Front that of each
 	// request to an HTTP API, and Queue may change how a queue is made.

@@ -71,7 +71,6 @@ func (i *Injector) Queue(c *sqs.Config) {
 	}
 }
 
-// readBody returns the body of a request, which can still be read afterwards.
 func readBody(r *http.Request) []byte {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -81,7 +80,6 @@ func readBody(r *http.Request) []byte {
 	return body
 }
 
-// answerOf runs a handler and returns its answer.
 func answerOf(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	answer := httptest.NewRecorder()
 	next.ServeHTTP(answer, r)

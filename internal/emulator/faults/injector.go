@@ -134,7 +134,6 @@ func hash(parts ...any) uint64 {
 	return h.Sum64()
 }
 
-// attempt returns the number of this attempt of an operation on an event, from 1.
 func (i *Injector) attempt(operation, event string) uint16 {
 	key := hash(operation, event)
 	i.mu.Lock()
@@ -143,7 +142,6 @@ func (i *Injector) attempt(operation, event string) uint16 {
 	return i.attempts[key]
 }
 
-// count returns the number of this decision about a fault, from 1.
 func (i *Injector) count(name string) uint64 {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -151,7 +149,6 @@ func (i *Injector) count(name string) uint64 {
 	return i.counts[name]
 }
 
-// report passes a step to the observer about a fault that strikes.
 func (i *Injector) report(name, where, source string, events ...string) {
 	i.observer.Observe(activity.Step{Kind: activity.Faulted, Time: i.now(), Name: name, Text: where, Source: source, Batch: events})
 }

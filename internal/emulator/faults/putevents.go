@@ -13,7 +13,6 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
 )
 
-// entries are the entries of one PutEvents call.
 type entries struct {
 	raw    []json.RawMessage
 	source string   // of the first entry; the functions never mix sources
@@ -88,7 +87,6 @@ func (i *Injector) killAround(e entries, next http.Handler, w http.ResponseWrite
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html.
 var failureCodes = [...]string{"ThrottlingException", "InternalFailure"}
 
-// putSome lets the entries fail that the fault strikes, and puts the others.
 func (i *Injector) putSome(e entries, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	results := make([]eventbridge.Result, len(e.raw))
 	var passed []json.RawMessage
@@ -120,7 +118,6 @@ func (i *Injector) putSome(e entries, next http.Handler, w http.ResponseWriter, 
 	w.Write(body)
 }
 
-// withEntries returns a copy of a request with other entries.
 func withEntries(r *http.Request, raw []json.RawMessage) *http.Request {
 	body, _ := json.Marshal(map[string]any{"Entries": raw}) // raw was decoded before
 	r = r.Clone(r.Context())

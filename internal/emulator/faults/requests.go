@@ -7,7 +7,6 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// sandboxFaults maps the faults of requests to Stripe to the sandbox's names for them.
 var sandboxFaults = map[string]stripe.Fault{
 	Stripe429:      stripe.FaultRateLimit,
 	Stripe500:      stripe.FaultError,
@@ -29,7 +28,6 @@ func (i *Injector) Stripe(r *http.Request) stripe.Fault {
 	return sandboxFaults[name]
 }
 
-// eventOfPath returns the id of the event at a path, or "".
 func eventOfPath(path string) string {
 	id, _ := strings.CutPrefix(path, "/v2/core/events/")
 	if strings.Contains(id, "/") {

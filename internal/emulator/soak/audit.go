@@ -30,7 +30,6 @@ type audit struct {
 	forged   int                // forged events put on the bus
 }
 
-// A record is what an audit knows about one event beyond its outcome.
 type record struct {
 	answeredEarly bool        // answered with a 2xx before it was stored
 	explanations  uint16      // each explains one emission too many
@@ -106,7 +105,6 @@ func (a *audit) add(id, label string) *record {
 	return r
 }
 
-// history returns the steps of a record in words.
 func (a *audit) history(r *record) []string {
 	var steps []string
 	for _, number := range r.history {
@@ -198,7 +196,6 @@ func withoutID(text string) string {
 	return text
 }
 
-// ended returns how many events have been emitted or parked.
 func (a *audit) ended() int { return a.outcomes.Ended() }
 
 // scheduledCount returns how many invocations by a schedule have ended.
@@ -208,7 +205,6 @@ func (a *audit) scheduledCount() int {
 	return a.runs
 }
 
-// putCount returns how many events have been put on the bus.
 func (a *audit) putCount() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

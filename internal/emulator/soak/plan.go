@@ -15,7 +15,6 @@ type plan struct {
 	undelivered bool // whether Stripe never delivers some events, which the reconciler must then find
 }
 
-// A plannedEvent is one authentic event of a plan.
 type plannedEvent struct {
 	id        string
 	thin      []byte
@@ -33,7 +32,6 @@ const (
 	forgedEvery = 20
 )
 
-// forgedPrefix starts the ids of forged events.
 const forgedPrefix = "evt_forged_"
 
 // id returns the id of event n, and the number in [0, 1) that decides what happens to it.

@@ -59,7 +59,6 @@ func (r *Report) Err() error {
 	return fmt.Errorf("soak: %d events lost, %d doubled without an explanation, %d forged ones accepted", r.Lost, r.Unexplained, r.ForgedAccepted)
 }
 
-// report sums up the events of a plan.
 func (a *audit) report(p plan, sent results) *Report {
 	a.mu.Lock()
 	defer a.mu.Unlock()

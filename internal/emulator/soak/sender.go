@@ -43,7 +43,6 @@ func (s *stripeAccount) sign(payload []byte, at time.Time) string {
 	return header.String()
 }
 
-// rotate rolls the signing secret and the API key.
 func (s *stripeAccount) rotate(stack *aws.Stack) error {
 	next := newSecret()
 	s.mu.Lock()
@@ -189,7 +188,6 @@ func (s *sender) start(ctx context.Context, body []byte, sign func() string, fin
 
 func isSuccess(status int) bool { return status >= 200 && status <= 299 }
 
-// results are the sender's counts.
 type results struct{ accepted, refused, forgedAccepted int }
 
 func (s *sender) results() results {

@@ -51,7 +51,6 @@ type Progress struct {
 	Ended, Total int    // distinct authentic events, with an outcome and in all
 }
 
-// A run is one soak.
 type run struct {
 	options Options
 	clock   *clock.Clock
@@ -236,7 +235,6 @@ func (r *run) switchRule(ctx context.Context, enabled bool) {
 	r.sender.releaseForgotten()
 }
 
-// withProgress reports the progress while wait runs.
 func (r *run) withProgress(wait func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- wait() }()

@@ -27,7 +27,6 @@ var ErrNotLoopback = errors.New("stripe: not a loopback address")
 // deliveryTimeout is how long a webhook has to answer. Stripe publishes no figure.
 const deliveryTimeout = 10 * time.Second
 
-// A sender delivers payloads to webhooks. It is safe for concurrent use.
 type sender struct {
 	client   *http.Client
 	now      func() time.Time
@@ -66,7 +65,6 @@ func (s *sender) retry(ctx context.Context, d *destination, payload []byte) erro
 	return nil
 }
 
-// ping sends a ping once. A failure is only logged.
 func (s *sender) ping(ctx context.Context, d *destination, payload []byte) {
 	if err := s.send(ctx, d, payload); err != nil {
 		s.logger.WarnContext(ctx, "ping failed", "destination", d.ID, "error", err)

@@ -68,7 +68,6 @@ type webhookEndpoint struct {
 
 func (d *destination) position() position { return position{Created: d.createdAt, ID: d.ID} }
 
-// acceptsDeliveries reports whether d is an enabled webhook.
 func (d *destination) acceptsDeliveries() bool {
 	return d.Type == typeWebhook && d.Status == statusEnabled
 }
@@ -89,7 +88,6 @@ func (d *destination) with(include []string) *destination {
 	return &shown
 }
 
-// readInclude reads the include parameter of a request without a body.
 func readInclude(q *query) []string {
 	items := q.list("include", 20)
 	checkChoices(q.fail, "include", items, []string{includeURL})
@@ -171,7 +169,6 @@ func (d *destination) readEnabledEvents(params *document) {
 	}
 }
 
-// readConfiguration reads the member that belongs to the destination's type.
 func (d *destination) readConfiguration(params *document) {
 	switch d.Type {
 	case typeWebhook:

@@ -43,7 +43,6 @@ func (s *destinations) endpoints() []endpoint {
 	}
 }
 
-// register adds a webhook destination without the API: see [Sandbox.Register].
 func (s *destinations) register(url string, secret stripesig.Secret, types []string) (id string) {
 	d := &destination{
 		Name: "registered", Type: typeWebhook, EventPayload: payloadThin, EnabledEvents: slices.Clone(types),
@@ -72,7 +71,6 @@ func (s *destinations) add(d *destination) {
 	s.byID[d.ID] = d
 }
 
-// get returns the destination that a call's path names.
 func (s *destinations) get(c *call) (*destination, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -88,7 +86,6 @@ func (s *destinations) find(c *call) (*destination, error) {
 	return d, nil
 }
 
-// recipients returns the webhooks that want e in the given form.
 func (s *destinations) recipients(e *storedEvent, payload string) []*destination {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -110,7 +107,6 @@ func (d *destination) wants(e *storedEvent) bool {
 	return d.acceptsDeliveries() && d.caller.live == e.caller.live && (own || fromBelow) && typed
 }
 
-// create serves POST /v2/core/event_destinations.
 func (s *destinations) create(c *call) ([]byte, error) {
 	params, err := c.document()
 	if err != nil {
@@ -125,7 +121,6 @@ func (s *destinations) create(c *call) ([]byte, error) {
 	return encode(d.with(include)), nil
 }
 
-// list serves GET /v2/core/event_destinations, newest first.
 func (s *destinations) list(c *call) ([]byte, error) {
 	p := newPager(destinationsPath, c)
 	include := readInclude(c.query)
@@ -141,7 +136,6 @@ func (s *destinations) list(c *call) ([]byte, error) {
 	return encodePage(p, found, more, func(d *destination) any { return d.with(include) }), nil
 }
 
-// retrieve serves GET /v2/core/event_destinations/{id}.
 func (s *destinations) retrieve(c *call) ([]byte, error) {
 	include := readInclude(c.query)
 	if err := c.query.done(); err != nil {
@@ -154,7 +148,6 @@ func (s *destinations) retrieve(c *call) ([]byte, error) {
 	return encode(d.with(include)), nil
 }
 
-// delete serves DELETE /v2/core/event_destinations/{id}.
 func (s *destinations) delete(c *call) ([]byte, error) {
 	if err := c.query.done(); err != nil {
 		return nil, err
@@ -169,17 +162,14 @@ func (s *destinations) delete(c *call) ([]byte, error) {
 	return encode(map[string]any{"id": d.ID, "object": destinationObject}), nil
 }
 
-// update serves POST /v2/core/event_destinations/{id}.
 func (s *destinations) update(c *call) ([]byte, error) {
 	return s.change(c, func(d *destination, params *document) { d.readChanges(params) })
 }
 
-// enable serves POST /v2/core/event_destinations/{id}/enable.
 func (s *destinations) enable(c *call) ([]byte, error) {
 	return s.change(c, func(d *destination, _ *document) { d.Status, d.StatusDetails = statusEnabled, nil })
 }
 
-// disable serves POST /v2/core/event_destinations/{id}/disable.
 func (s *destinations) disable(c *call) ([]byte, error) {
 	return s.change(c, func(d *destination, _ *document) {
 		d.Status, d.StatusDetails = "disabled", &statusDetails{}
@@ -232,7 +222,6 @@ func (s *destinations) ping(c *call) ([]byte, error) {
 	return e.body, nil
 }
 
-// newPing returns the ping event of d that c requested.
 func (s *destinations) newPing(d *destination, c *call) *storedEvent {
 	now := s.now().UTC().Truncate(time.Millisecond)
 	prefix := "evt_test_"

@@ -32,7 +32,6 @@ func (s *events) endpoints() []endpoint {
 	}
 }
 
-// add stores a full event: see [Sandbox.AddEvent].
 func (s *events) add(full []byte) error {
 	e, err := parseEvent(full)
 	if err != nil {
@@ -47,7 +46,6 @@ func (s *events) put(e *storedEvent) {
 	s.meters.add(e)
 }
 
-// learn stores the full event of a notification: see [Sandbox.Learn].
 func (s *events) learn(thin []byte) error {
 	e, err := parseEvent(thin)
 	if err != nil || strings.HasPrefix(e.id, missingPrefix) {
@@ -89,7 +87,6 @@ func parseEvent(raw []byte) (*storedEvent, error) {
 	}, nil
 }
 
-// retrieve serves GET /v2/core/events/{id}.
 func (s *events) retrieve(c *call) ([]byte, error) {
 	if err := c.query.done(); err != nil {
 		return nil, err
@@ -101,7 +98,6 @@ func (s *events) retrieve(c *call) ([]byte, error) {
 	return e.body, nil
 }
 
-// list serves GET /v2/core/events, newest first.
 func (s *events) list(c *call) ([]byte, error) {
 	p := newPager(eventsPath, c)
 	objectID := c.query.string("object_id")
@@ -146,7 +142,6 @@ func (m *meters) add(e *storedEvent) {
 	}
 }
 
-// retrieve serves GET /v1/billing/meters/{id}.
 func (m *meters) retrieve(c *call) ([]byte, error) {
 	c.query.v1List("expand", 20)
 	if err := c.query.done(); err != nil {

@@ -81,7 +81,6 @@ type pager struct {
 	list    string     // identifies the list, its filters and its reader
 }
 
-// A cursor is the decoded form of a page token.
 type cursor struct {
 	position
 	Newer bool   `json:"n,omitempty"`
@@ -119,14 +118,12 @@ func (p *pager) url(at position, newer bool) *string {
 	return new(p.path + "?" + filters.Encode())
 }
 
-// page is the list object of API v2.
 type page struct {
 	Data            []any   `json:"data"`
 	NextPageURL     *string `json:"next_page_url"`
 	PreviousPageURL *string `json:"previous_page_url"`
 }
 
-// encodePage encodes the items that take returned for the pager's window.
 func encodePage[T interface{ position() position }](p *pager, items []T, more bool, render func(T) any) []byte {
 	out := page{Data: make([]any, len(items))}
 	for i, item := range items {

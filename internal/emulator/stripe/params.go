@@ -29,14 +29,12 @@ func parseQuery(raw string) (*query, error) {
 	return &query{values: values}, nil
 }
 
-// fail keeps the first error.
 func (q *query) fail(err error) {
 	if q.err == nil {
 		q.err = err
 	}
 }
 
-// done returns the first error in the parameters, if any.
 func (q *query) done() error {
 	if q.err == nil && len(q.values) > 0 {
 		q.err = unknownParam(slices.Sorted(maps.Keys(q.values))[0])
@@ -59,7 +57,6 @@ func (q *query) take(name string) (string, bool) {
 	return values[0], true
 }
 
-// string returns a parameter's value; "" if it is absent.
 func (q *query) string(name string) string {
 	value, _ := q.take(name)
 	return value
@@ -162,7 +159,6 @@ var (
 	errNotUnix    = errors.New("a whole number of seconds since 1970")
 )
 
-// parseRFC3339 parses a time of API v2.
 func parseRFC3339(value string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, value)
 	if err != nil {
@@ -171,7 +167,6 @@ func parseRFC3339(value string) (time.Time, error) {
 	return at, nil
 }
 
-// parseUnix parses a time of API v1.
 func parseUnix(value string) (time.Time, error) {
 	seconds, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
@@ -206,7 +201,6 @@ func (d *document) fail(err error) {
 	}
 }
 
-// done returns the first error in the members, if any.
 func (d *document) done() error {
 	if len(d.members) > 0 {
 		d.fail(unknownParam(d.prefix + slices.Sorted(maps.Keys(d.members))[0]))
@@ -214,7 +208,6 @@ func (d *document) done() error {
 	return *d.err
 }
 
-// has reports whether a member is present and has not been read.
 func (d *document) has(name string) bool {
 	_, ok := d.members[name]
 	return ok
@@ -246,7 +239,6 @@ func (d *document) string(name string) *string {
 	return &value
 }
 
-// required returns a string that must be present.
 func (d *document) required(name string) string {
 	value := d.string(name)
 	if value == nil {
@@ -265,7 +257,6 @@ func (d *document) choice(name string, values ...string) string {
 	return value
 }
 
-// choices returns a list of strings, each of which must be one of the values.
 func (d *document) choices(name string, values ...string) []string {
 	var items []string
 	d.read(name, &items, "an array of strings")
@@ -273,7 +264,6 @@ func (d *document) choices(name string, values ...string) []string {
 	return items
 }
 
-// checkChoices reports the first item that is not one of the values.
 func checkChoices(fail func(error), name string, items, values []string) {
 	for _, item := range items {
 		if !slices.Contains(values, item) {
@@ -282,7 +272,6 @@ func checkChoices(fail func(error), name string, items, values []string) {
 	}
 }
 
-// object returns a nested document, to be read like any other; nil if it is absent.
 func (d *document) object(name string) *document {
 	nested := &document{prefix: d.prefix + name + ".", err: d.err}
 	if !d.read(name, &nested.members, "an object") {

@@ -19,7 +19,6 @@ import (
 // maxBody is the largest accepted request body, in bytes; Stripe's own parameters are far smaller.
 const maxBody = 1 << 20
 
-// A handler runs one API call and returns the body of a 200.
 type handler func(*call) ([]byte, error)
 
 // An endpoint is one method and path of the API. The path may contain one {id}.
@@ -29,7 +28,6 @@ type endpoint struct {
 	limit        *rate.Limiter // nil means no limit
 }
 
-// A call is one authenticated request.
 type call struct {
 	request   *http.Request
 	requestID string

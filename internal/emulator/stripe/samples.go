@@ -20,7 +20,6 @@ import (
 //go:embed samples/*.json
 var sampleFiles embed.FS
 
-// millis is Stripe's usual time format.
 const millis = "2006-01-02T15:04:05.000Z07:00"
 
 // A Sample is an event as a webhook receives it, and as the API returns it.
@@ -88,7 +87,6 @@ func replace(payload json.RawMessage, old, new string) json.RawMessage {
 	return bytes.ReplaceAll(payload, []byte(strconv.Quote(old)), []byte(strconv.Quote(new)))
 }
 
-// layoutOf returns the time layout with the precision of the example.
 func layoutOf(example string) string {
 	if len(example) > len("2024-08-28T20:54:12.051Z") {
 		return "2006-01-02T15:04:05.000000000Z07:00"

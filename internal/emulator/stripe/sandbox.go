@@ -54,37 +54,28 @@ const Retention = v2events.Retention
 type Options struct {
 	// Logger receives one line per request, without keys, secrets or bodies. Nil discards them.
 	Logger *slog.Logger
-
 	// Now is the clock, safe for concurrent use; nil means [time.Now].
 	Now func() time.Time
-
 	// Rand is the source of ids and signing secrets; nil means [rand.Reader]. Reads are serialised.
 	Rand io.Reader
-
 	// APIKeys are the accepted keys; if there are none, every well-formed secret or restricted key
 	// is. A key's prefix decides whether it sees live or test data.
 	APIKeys []string
-
 	// RateLimit is how many requests per second each endpoint serves before it answers 429; zero
 	// means no limit. Stripe's own default is 25: https://docs.stripe.com/rate-limits.
 	RateLimit int
-
 	// Latency delays every answer.
 	Latency time.Duration
-
 	// Faults decides, concurrently, how each request fails; nil means that none does.
 	Faults func(*http.Request) Fault
-
 	// Answered is called, concurrently, after each complete answer; nil means no call.
 	Answered func(r *http.Request, status int)
-
 	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; an empty
 	// one means a single attempt. Stripe retries for up to three days with growing waits:
 	// https://docs.stripe.com/webhooks#retries.
 	DeliverySchedule []time.Duration
 }
 
-// orDefaults returns a private copy of o with every field set.
 func (o *Options) orDefaults() Options {
 	if o == nil {
 		o = &Options{}
@@ -259,7 +250,6 @@ func newTokens(source io.Reader) func(n int) string {
 	}
 }
 
-// sleep waits for d, or returns the context's error.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
@@ -275,10 +265,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 // A Server is a [Sandbox] that listens on a loopback address.
 type Server struct {
 	*Sandbox
-
 	// Origin is the base URL of the API, such as http://127.0.0.1:49152.
 	Origin string
-
 	// Keys are accepted API keys, made up, and RotatedKeys others to rotate to.
 	Keys, RotatedKeys Keys
 

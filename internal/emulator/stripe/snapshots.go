@@ -29,7 +29,6 @@ func (s *snapshots) endpoints() []endpoint {
 	}
 }
 
-// add stores an event: see [Sandbox.AddSnapshot].
 func (s *snapshots) add(raw []byte) error {
 	e, err := parseSnapshot(raw)
 	if err != nil {
@@ -39,7 +38,6 @@ func (s *snapshots) add(raw []byte) error {
 	return nil
 }
 
-// parseSnapshot checks the fields that every v1 event has.
 func parseSnapshot(raw []byte) (*storedEvent, error) {
 	var v struct {
 		ID, Object, Type string
@@ -68,7 +66,6 @@ func parseSnapshot(raw []byte) (*storedEvent, error) {
 	}, nil
 }
 
-// retrieve serves GET /v1/events/{id}.
 func (s *snapshots) retrieve(c *call) ([]byte, error) {
 	c.query.v1List("expand", 20)
 	if err := c.query.done(); err != nil {
@@ -81,7 +78,6 @@ func (s *snapshots) retrieve(c *call) ([]byte, error) {
 	return e.body, nil
 }
 
-// list serves GET /v1/events, newest first.
 func (s *snapshots) list(c *call) ([]byte, error) {
 	w := window{limit: c.query.integer("limit", 1, maxLimit, 10)}
 	keep := snapshotFilter(c.query)
@@ -112,7 +108,6 @@ func (s *snapshots) list(c *call) ([]byte, error) {
 	return encode(map[string]any{"object": "list", "url": snapshotsPath, "has_more": more, "data": data}), nil
 }
 
-// snapshotFilter reads the parameters that select events.
 func snapshotFilter(q *query) func(*storedEvent) bool {
 	eventType, types := q.string("type"), q.v1List("types", 20)
 	if eventType != "" && types != nil {

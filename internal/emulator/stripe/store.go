@@ -35,7 +35,6 @@ func newEventStore(now func() time.Time) *eventStore {
 	return &eventStore{now: now, byID: map[string]*storedEvent{}}
 }
 
-// put adds e, or replaces the event with its id.
 func (s *eventStore) put(e *storedEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +93,6 @@ func (s *eventStore) get(id string, c caller) *storedEvent {
 	return nil
 }
 
-// visible reports whether e exists for c now.
 func (s *eventStore) visible(e *storedEvent, c caller) bool {
 	return e.caller == c && s.now().Sub(e.retainedFrom) <= Retention
 }

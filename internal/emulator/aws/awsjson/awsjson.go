@@ -230,7 +230,6 @@ type awsError interface {
 	AWSError() *Error
 }
 
-// fail writes e in the service's form.
 func (s *Operations) fail(w http.ResponseWriter, e *Error) {
 	status := cmp.Or(e.Status, http.StatusBadRequest)
 	body := map[string]any{"__type": s.errorType(e.Code), cmp.Or(s.MessageMember, "message"): e.Message}

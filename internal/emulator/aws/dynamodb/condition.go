@@ -14,7 +14,6 @@ type operand struct {
 	in   func(item Value) (Value, bool) // false if the path leads nowhere in the item
 }
 
-// maxIn is the most operands that IN accepts.
 const maxIn = 100
 
 // condition reads: and { OR and }.
@@ -146,7 +145,6 @@ func (p *parser) wrongType(operator string, kind Type) {
 	p.fail("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator, kind)
 }
 
-// operand reads a path, a value, or size of a path.
 func (p *parser) operand() operand {
 	if name, ok := p.call(); ok {
 		if name != "size" {

@@ -86,7 +86,6 @@ func (s *Service) Operations() awsjson.Operations {
 	}
 }
 
-// operation runs a request on the table that it names.
 func operation[In interface{ table() string }, Out any](s *Service, run func(*Table, In) (Out, error)) awsjson.Operation {
 	return awsjson.Typed(func(_ context.Context, in In) (any, error) {
 		t := s.tables[in.table()]
@@ -185,7 +184,6 @@ func (t *Table) exactKey(key Item) (string, error) {
 	return t.keyOf(key)
 }
 
-// isKey reports whether an attribute is part of the primary key.
 func (t *Table) isKey(name string) bool {
 	return slices.ContainsFunc(t.keys, func(k Key) bool { return k.Name == name })
 }

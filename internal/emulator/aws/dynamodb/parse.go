@@ -104,7 +104,6 @@ func (p *parser) next() token {
 	return t
 }
 
-// accept consumes the token if it is that keyword or symbol.
 func (p *parser) accept(text string) bool {
 	if !p.peek().is(text) {
 		return false
@@ -136,7 +135,6 @@ func list[T any](p *parser, one func() T) []T {
 	return items
 }
 
-// path reads a document path.
 func (p *parser) path() path {
 	result := path{{name: p.attribute(), index: -1}}
 	for {
@@ -183,7 +181,6 @@ func (p *parser) index() int {
 	return index
 }
 
-// value reads the placeholder of a value.
 func (p *parser) value() Value {
 	t := p.peek()
 	if t.kind != valueRef {
@@ -199,7 +196,6 @@ func (p *parser) value() Value {
 	return value
 }
 
-// projection reads paths separated by commas.
 func (p *parser) projection() []path {
 	paths := list(p, p.path)
 	p.wantDisjoint(paths)
@@ -217,7 +213,6 @@ func (p *parser) wantDisjoint(paths []path) {
 	}
 }
 
-// tokenKind is the kind of a token of an expression.
 type tokenKind int
 
 const (

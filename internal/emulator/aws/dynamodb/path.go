@@ -29,7 +29,6 @@ func (p path) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// find returns the value at p in v.
 func (v Value) find(p path) (Value, bool) {
 	for _, s := range p {
 		child, ok := v.child(s)

@@ -171,7 +171,6 @@ func (t *Table) write(in Write, s *scope, change func(old Item) (Item, error), t
 	return WriteOutput{Attributes: returned(in.ReturnValues, old, made, touched)}, nil
 }
 
-// returned selects the attributes that a write was asked to return.
 func returned(which string, old, made Item, touched []path) Item {
 	switch which {
 	case allOld:
@@ -189,7 +188,6 @@ func returned(which string, old, made Item, touched []path) Item {
 	return nil
 }
 
-// prepare checks the options of a write and parses its condition.
 func (in Write) prepare(returnValues ...string) *scope {
 	s := newScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	if in.ReturnValues != "" && !slices.Contains(returnValues, in.ReturnValues) {

@@ -37,7 +37,6 @@ func (p *parser) update() []change {
 	return changes
 }
 
-// change returns the rule for one action of a clause.
 func (p *parser) change(clause string) func() change {
 	rule, ok := map[string]func(path) func(Value, Value) (Value, error){
 		"SET": p.set, "REMOVE": p.remove, "ADD": p.add, "DELETE": p.deleteElements,
@@ -141,7 +140,6 @@ func (p *parser) deleteElements(at path) func(Value, Value) (Value, error) {
 	}
 }
 
-// source reads a path, a value, if_not_exists or list_append.
 func (p *parser) source() source {
 	if name, ok := p.call(); ok {
 		return p.sourceFunction(name)

@@ -103,7 +103,6 @@ func (i Item) size() int {
 	return total
 }
 
-// maxLevels is how deep documents may be nested.
 const maxLevels = 32
 
 func (v Value) levels() int {
@@ -149,7 +148,6 @@ func canonicalNumber(text string) (string, error) {
 	return formatNumber(parsed(text))
 }
 
-// parsed returns the value of text that has matched numberText.
 func parsed(text string) *big.Rat {
 	n, _ := new(big.Rat).SetString(text)
 	return cmp.Or(n, new(big.Rat))

@@ -147,7 +147,6 @@ func (s *Service) newTarget(r *rule, p targetProperties) (*ruleTarget, error) {
 	return t, nil
 }
 
-// schedule runs a rule that has a schedule in place of a pattern.
 func (s *Service) schedule(r *rule, expression string) error {
 	if s.schedules == nil {
 		return nil
@@ -198,7 +197,6 @@ type ruleTarget struct {
 	deadLetters target.Queue // nil when the template gives the target none
 }
 
-// event is an entry that was put on a bus.
 type event struct {
 	Entry
 	id string
@@ -220,7 +218,6 @@ func (e event) envelope() []byte {
 	return b.Bytes()
 }
 
-// put records the event and delivers it to the targets of every rule that matches.
 func (s *Service) put(b *bus, e event) {
 	envelope := e.envelope()
 	step := activity.Step{Time: e.Time, EventID: activity.EventID(e.Detail), EventType: e.DetailType, Source: e.Source}

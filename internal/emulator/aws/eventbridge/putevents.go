@@ -111,7 +111,6 @@ func (s *Service) putEntry(entry Entry) (Result, *awsjson.Error) {
 	return result, nil
 }
 
-// validate makes the checks that fail a call as a whole.
 func (in putEventsInput) validate() error {
 	if n := len(in.Entries); n < 1 || n > maxEntries {
 		bound := "less than or equal to 10"
@@ -152,7 +151,6 @@ func (e putEventsEntry) size() int {
 	return size
 }
 
-// check makes the checks that fail one entry.
 func (e putEventsEntry) check() (Entry, *awsjson.Error) {
 	for _, required := range []struct {
 		name   string
@@ -204,13 +202,11 @@ func busName(nameOrARN string) string {
 	return nameOrARN
 }
 
-// isObject reports whether detail is one JSON object that is not nested too deeply.
 func isObject(detail string) bool {
 	raw := []byte(detail)
 	return json.Valid(raw) && bytes.TrimSpace(raw)[0] == '{' && levels(raw) <= maxDetailLevels
 }
 
-// levels returns the depth of the valid JSON in raw.
 func levels(raw []byte) int {
 	level, deepest, inString := 0, 0, false
 	for i := 0; i < len(raw); i++ {

@@ -119,7 +119,6 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush passes on a line that has no end.
 func (w *lineWriter) flush() {
 	if line := strings.TrimRight(string(w.rest), "\r\n"); line != "" {
 		w.each(line)

@@ -48,7 +48,6 @@ type outcome struct {
 	err    error
 }
 
-// start runs the executable and waits until it asks for work.
 func start(ctx context.Context, config Config) (*instance, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -245,7 +244,6 @@ func (in *instance) finish(w http.ResponseWriter, r *http.Request, out outcome) 
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// readError reads the error document of the Runtime API, if the runtime sends one.
 func readError(r *http.Request) error {
 	reported := &InvocationError{Type: r.Header.Get("Lambda-Runtime-Function-Error-Type")}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))

@@ -127,7 +127,6 @@ func (s *Service) Start(ctx context.Context) error {
 	return nil
 }
 
-// each runs do for every function at once.
 func (s *Service) each(ctx context.Context, do func(*function, context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, f := range s.functions {
@@ -136,7 +135,6 @@ func (s *Service) each(ctx context.Context, do func(*function, context.Context) 
 	return group.Wait()
 }
 
-// prepare builds the function and makes it ready to be invoked.
 func (f *function) prepare(ctx context.Context) error {
 	bootstrap, err := f.build(ctx)
 	if err != nil {
@@ -180,7 +178,6 @@ func (f *function) environment() map[string]string {
 // ID implements [target.Target].
 func (f *function) ID() string { return f.resource.LogicalID }
 
-// record records a step of the function.
 func (f *function) record(s activity.Step) {
 	s.Name = f.ID()
 	f.service.directory.Recorder.Record(s)

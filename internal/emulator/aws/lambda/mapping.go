@@ -71,7 +71,6 @@ func (m *mapping) poll(ctx context.Context) {
 	})
 }
 
-// eventIDs returns the ids of the events in the messages that have one.
 func eventIDs(messages []sqs.Message) []string {
 	var ids []string
 	for _, message := range messages {

@@ -77,7 +77,6 @@ func (e *evaluator) conditionFunction(n *node) bool {
 	}
 }
 
-// conditionList evaluates the conditions in a call, and reports whether one has the value.
 func (e *evaluator) conditionList(n *node, least, most int, value bool) (found bool) {
 	argument := n.items[0]
 	if argument.kind != sequence || len(argument.items) < least || len(argument.items) > most {

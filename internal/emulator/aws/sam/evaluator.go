@@ -29,7 +29,6 @@ func (e *evaluator) fail(n *node, format string, args ...any) {
 	}
 }
 
-// adopt takes over the fault of an evaluator of another element.
 func (e *evaluator) adopt(other *evaluator) {
 	if e.err == nil {
 		e.err = other.err
@@ -78,7 +77,6 @@ func (e *evaluator) sequence(n *node) []any {
 	return list
 }
 
-// arguments evaluates the arguments of a function that takes a list of exactly count.
 func (e *evaluator) arguments(n *node, count int) []any {
 	values, argument := make([]any, count), n.items[0]
 	if argument.kind != sequence || len(argument.items) != count {

@@ -39,7 +39,6 @@ func Events(function Resource, opts *Options) ([]Resource, error) {
 	return generated, nil
 }
 
-// event is one of a function's Events.
 type event struct {
 	function   Resource
 	properties map[string]any
@@ -83,14 +82,12 @@ func (e event) generate(eventType string, r *Resource) {
 	}
 }
 
-// target returns the function as a target, with some of the event's properties.
 func (e event) target(id string, properties ...string) map[string]any {
 	t := map[string]any{"Id": id, "Arn": e.function.ARN}
 	e.copy(t, properties...)
 	return t
 }
 
-// copy copies those of the event's properties that it has.
 func (e event) copy(to map[string]any, properties ...string) {
 	for _, name := range properties {
 		e.rename(to, name, name)
@@ -111,7 +108,6 @@ func (e event) copyState(to map[string]any) {
 	}
 }
 
-// text returns a property of the event; empty if it is not text.
 func (e event) text(property string) string {
 	s, _ := e.properties[property].(string)
 	return s

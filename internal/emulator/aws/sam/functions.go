@@ -157,7 +157,6 @@ func (e *evaluator) sub(n *node) any {
 	return b.String()
 }
 
-// substitute returns what replaces ${name}.
 func (e *evaluator) substitute(n *node, name string, variables *node, evaluated map[string]any) string {
 	if literal, ok := strings.CutPrefix(name, "!"); ok {
 		return "${" + literal + "}"

@@ -23,7 +23,6 @@ type Message struct {
 	GroupID string
 	// TraceHeader is the X-Ray header in the AWSTraceHeader system attribute.
 	TraceHeader string
-
 	// Receipt is the handle for Delete and ChangeVisibility.
 	Receipt string
 	// Sent is when the message first entered a queue. A dead-letter queue does not change it.

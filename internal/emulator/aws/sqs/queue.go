@@ -49,7 +49,6 @@ type Config struct {
 	// ID is the queue's logical id in a template. Empty: its name.
 	ID             string
 	Name, ARN, URL string
-
 	// VisibilityTimeout is how long a received message stays hidden. Zero: 30 seconds.
 	VisibilityTimeout time.Duration
 	// Delay is how long a new message stays hidden. Zero: none.
@@ -58,12 +57,10 @@ type Config struct {
 	Retention time.Duration
 	// ReceiveWait is how long a receive waits that does not say so itself. Zero: it does not wait.
 	ReceiveWait time.Duration
-
 	// DeadLetter stores each message that was received MaxReceiveCount times and becomes visible
 	// again. Nil, or a count below 1: a message can be received until its retention ends.
 	DeadLetter      *Queue
 	MaxReceiveCount int
-
 	// Duplicate reports whether a message is stored twice, as a standard queue may do. Nil: never.
 	Duplicate func(Message) bool
 	// Stored is called with each message that enters the queue, from a sender or another queue. It

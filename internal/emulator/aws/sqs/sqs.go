@@ -73,7 +73,6 @@ func (s *Service) AddQueue(cfg Config) *Queue {
 	return q
 }
 
-// recordParked records that a dead-letter queue stored a message.
 func (s *Service) recordParked(q *Queue, m Message) {
 	reason := m.Attributes["reason"].StringValue
 	switch {
@@ -261,7 +260,6 @@ func invalidParameter(message string) *awsjson.Error {
 	return &awsjson.Error{Code: "InvalidParameterValue", Message: message}
 }
 
-// queueError returns SQS's answer to an error of a queue.
 func queueError(err error) error {
 	switch {
 	case err == nil:

@@ -27,7 +27,6 @@ type field struct {
 // matcher reports whether a pattern accepts a value of an event.
 type matcher func(v eventValue) bool
 
-// compiler compiles one pattern.
 type compiler struct {
 	orIsField bool // $or is the name of a field, as it was before it became an operator
 }
@@ -118,7 +117,6 @@ func (c compiler) or(n jsonValue, at, path string, before []alternative) ([]alte
 	return all, nil
 }
 
-// compileField compiles the array of values and operators that a field can match.
 func compileField(n jsonValue, at, path string) (field, error) {
 	f := field{path: path}
 	if len(n.members) == 0 {

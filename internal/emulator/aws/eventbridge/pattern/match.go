@@ -32,7 +32,6 @@ func (m membership) merge(other membership) (membership, bool) {
 	return merged, true
 }
 
-// eventValues are the values of an event by dotted path.
 type eventValues map[string][]eventValue
 
 // satisfy reports whether all fields match, in the chosen array elements and without two fields
@@ -68,14 +67,12 @@ func (e eventValues) lacks(path string, chosen membership) bool {
 	})
 }
 
-// flattener collects the values at the paths that a pattern can reach.
 type flattener struct {
 	values    eventValues
 	reachable map[string]bool
 	arrays    int
 }
 
-// flatten returns the values at the reachable paths of an event.
 func flatten(root jsonValue, reachable map[string]bool) eventValues {
 	f := flattener{values: eventValues{}, reachable: reachable}
 	f.add(root, "", nil)

@@ -58,7 +58,6 @@ func parseDecimal(s string) (decimal, bool) {
 	return d, true
 }
 
-// scale is the number of digits after the decimal point.
 func (d decimal) scale() int { return max(0, len(d.digits)-d.exponent) }
 
 // equalNumber accepts numbers of the same value, or spelling if the value is not exact.
@@ -75,7 +74,6 @@ func equalNumber(s string) matcher {
 	}
 }
 
-// interval is a range of numbers, each end open or closed.
 type interval struct {
 	low, high         float64
 	openLow, openHigh bool
@@ -139,7 +137,6 @@ func (o operand) compare(n int, i *interval) (string, error) {
 	return operator.text, nil
 }
 
-// bound returns the number that a comparison compares with.
 func (o operand) bound(n jsonValue) (float64, error) {
 	if n.kind != numberKind {
 		return 0, o.errorf("a value must be compared with a number, not %v", n.kind)

@@ -5,7 +5,6 @@ import (
 	"slices"
 )
 
-// operand is the value that follows the name of an operator.
 type operand struct {
 	jsonValue
 	at       string // JSON path
@@ -23,7 +22,6 @@ func (o operand) stringValue() (string, error) {
 	return o.text, nil
 }
 
-// onStrings compiles a string to compare strings with.
 func (o operand) onStrings(compare func(want string) func(string) bool) (matcher, error) {
 	want, err := o.stringValue()
 	if err != nil {
@@ -96,7 +94,6 @@ func exists(o operand) (matcher, error) {
 	}
 }
 
-// anythingBut accepts every value, of any type, that is not excluded.
 func anythingBut(o operand) (matcher, error) {
 	if o.kind != objectKind {
 		return noneOf(o, excludedValue)

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/text/language"
 )
 
-// onStrings accepts the strings that accept does, and no other value.
 func onStrings(accept func(s string) bool) matcher {
 	return func(v eventValue) bool { return v.kind == stringKind && accept(v.text) }
 }
@@ -104,7 +103,6 @@ func (f folded) isSuffix(s string) bool {
 	return true
 }
 
-// cut cuts either spelling from an end of s.
 func (c spelling) cut(s string, cut func(s, affix string) (string, bool)) (string, bool) {
 	if rest, ok := cut(s, c.lower); ok {
 		return rest, true

@@ -175,13 +175,11 @@ func items(value json.RawMessage) []json.RawMessage {
 	return list
 }
 
-// objectMember is a member of an object.
 type objectMember struct {
 	key   string
 	value json.RawMessage
 }
 
-// members returns the members of an object in their order.
 func members(value json.RawMessage) []objectMember {
 	dec := json.NewDecoder(bytes.NewReader(value))
 	if token, err := dec.Token(); err != nil || token != json.Delim('{') {

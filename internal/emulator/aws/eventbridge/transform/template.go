@@ -15,7 +15,6 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
-// inputTemplate is a parsed InputTemplate.
 type inputTemplate struct {
 	parts      []part
 	structured bool // whether it is an object or an array
@@ -101,7 +100,6 @@ func templateError(format string, args ...any) error {
 	return &Error{Field: "InputTemplate", Reason: fmt.Sprintf(format, args...)}
 }
 
-// hasVariableKey reports whether a key of an object, at any depth, contains a variable.
 func hasVariableKey(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
@@ -120,7 +118,6 @@ func hasVariableKey(v any) bool {
 	return false
 }
 
-// fill returns the template with the values of its variables.
 func (t *inputTemplate) fill(variables eventVariables) ([]byte, error) {
 	var b bytes.Buffer
 	for _, p := range t.parts {
@@ -175,7 +172,6 @@ var reserved = []string{ruleARN, ruleName, ingestionTime, event, eventJSON}
 
 var variableName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// eventVariables are the variables of a template for one event.
 type eventVariables struct {
 	paths    map[string]path
 	envelope json.RawMessage

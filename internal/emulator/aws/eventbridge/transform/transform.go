@@ -179,7 +179,6 @@ func checkObject(envelope []byte) error {
 	return nil
 }
 
-// compact removes white space from valid JSON.
 func compact(value json.RawMessage) []byte {
 	var b bytes.Buffer
 	if err := json.Compact(&b, value); err != nil {
