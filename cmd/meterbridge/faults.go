@@ -57,8 +57,7 @@ func (f *faultFlags) names() ([]string, error) {
 	return slices.DeleteFunc(names, func(name string) bool { return name == faults.RuleDisabled }), nil
 }
 
-// tokens returns a source of distinct parts for the samples' ids. With faults they depend on the
-// seed only, because faults choose events by their ids.
+// tokens returns a source of parts of ids. With faults, which ids choose, the seed decides.
 func (f *faultFlags) tokens() func() string {
 	if f.faults == "" {
 		return func() string { return randomHex(12) }

@@ -263,8 +263,7 @@ func (s *session) deliver(ctx context.Context, sample sample) (status int, answe
 	return status, answer, err
 }
 
-// waitIdle waits until the stack is idle. With faults it first gives them time to act, then ends
-// them, and skips the time in which the stack would only wait.
+// waitIdle waits until the stack is idle. Faults act for a while first; then it skips waits.
 func (s *session) waitIdle(ctx context.Context) error {
 	if s.flags.faults == "" {
 		return s.stack.WaitIdle(ctx)

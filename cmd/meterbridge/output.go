@@ -65,8 +65,7 @@ func (b *bar) finish() {
 	}
 }
 
-// report prints what becomes of each item that a command works on: JSON for scripts, a line
-// otherwise. On a terminal there is also a bar, except in a dry run.
+// report prints what becomes of each item: JSON for scripts, otherwise a line, or a bar.
 type report struct {
 	out  io.Writer
 	json bool
@@ -105,8 +104,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// printable replaces control characters, which could move a terminal's cursor or change its
-// colours: whoever sends an event chooses its id and type.
+// printable replaces control characters, because whoever sends an event chooses id and type.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

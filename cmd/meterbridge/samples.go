@@ -21,8 +21,7 @@ type sample struct {
 	want              int
 }
 
-// newSamples returns a delivery of each kind that the webhook distinguishes. Each event has a token
-// in its id, and the sandbox knows its full form.
+// newSamples returns a delivery of each kind that the webhook distinguishes, with fresh ids.
 func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time, token func() string) ([]sample, error) {
 	var samples []sample
 	add := func(name string, want int, body []byte, signer stripesig.Secret, at time.Time) *sample {

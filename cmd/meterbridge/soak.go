@@ -72,8 +72,7 @@ func counted[K ~string](counts map[K]int) string {
 	return strings.Join(texts, ", ")
 }
 
-// soakScreen shows the progress of a soak: with --verbose every step, otherwise a bar on a
-// terminal, and a line every few seconds elsewhere.
+// soakScreen shows the progress of a soak: every step, a bar, or a line every few seconds.
 type soakScreen struct {
 	console *console
 	verbose bool

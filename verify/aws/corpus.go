@@ -16,8 +16,7 @@ type pair struct {
 	Event   string `json:"event"`
 }
 
-// corpus generates pairs from few names and few values, so that many events match. While it
-// generates a pattern it records values that would match.
+// corpus generates pairs from few names and values, and records those that would match.
 type corpus struct {
 	*rand.Rand
 	path   []string // of the field whose pattern is being generated

@@ -96,8 +96,7 @@ func (w *workspace) deployStack(ctx context.Context) (string, error) {
 		w.version("moto"), len(w.deployed.physical), len(secrets), expanded.notCreated(w.deployed.physical)), nil
 }
 
-// deployWithConsumers deploys the built template with the consumers. It returns the expanded
-// template, and the ARNs of the secrets by logical name.
+// deployWithConsumers returns the expanded template, and the secrets' ARNs by logical name.
 func (w *workspace) deployWithConsumers(ctx context.Context, parameters map[string]string) (cfnTemplate, map[string]string, error) {
 	source := filepath.Join(w.built, "with-consumers.yaml")
 	if err := withConsumers(filepath.Join(w.built, "template.yaml"), source); err != nil {

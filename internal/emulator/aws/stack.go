@@ -271,8 +271,7 @@ func (s *Stack) QueueNamedBy(variable string) string {
 // Scheduled reports whether there are schedules.
 func (s *Stack) Scheduled() bool { return s.schedules.Len() > 0 }
 
-// RunSchedules runs the target of every schedule once, now, and returns the logical ids of the
-// schedules. [Stack.WaitIdle] waits for what the targets then do.
+// RunSchedules runs every schedule now and returns their logical ids. See [Stack.WaitIdle].
 func (s *Stack) RunSchedules() []string { return s.schedules.RunAll() }
 
 // WaitIdle waits until nothing is being worked on and no queue of a function has a message.

@@ -92,8 +92,7 @@ func (i *Injector) Stop() {
 	i.enabling.Wait()
 }
 
-// choose returns which of the named faults strikes this attempt of an operation on an event, or "".
-// Bursts are considered first.
+// choose returns which fault, if any, strikes this attempt of an operation on an event.
 func (i *Injector) choose(operation, event string, names ...string) string {
 	if i.target.Load() == nil {
 		return ""

@@ -42,8 +42,7 @@ const (
 	maxHistory  = 60
 )
 
-// An explanation is a reason why an event may be emitted twice: nothing recorded that it had been
-// emitted.
+// An explanation is why nothing recorded an emission, which may then be repeated.
 type explanation string
 
 const (
@@ -113,8 +112,7 @@ func (a *audit) history(r *record) []string {
 	return steps
 }
 
-// answered checks that a 2xx means that the event is stored, at the moment of the answer: it does
-// not help that the reconciler may find the event later.
+// answered checks that an event is stored at the moment of a 2xx, not by the reconciler later.
 func (a *audit) answered(s activity.Step) {
 	r := a.add(s.EventID, fmt.Sprintf("answered %d", s.Status))
 	if isSuccess(s.Status) && !a.outcomes.Event(s.EventID).Stored {

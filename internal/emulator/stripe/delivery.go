@@ -109,8 +109,7 @@ func Post(ctx context.Context, client *http.Client, url, contentType, signature 
 	return response.StatusCode, strings.TrimSpace(string(body)), err
 }
 
-// newDeliveryClient returns a client that connects to loopback addresses only. It checks the
-// address after name resolution, so that no host name can lead elsewhere.
+// newDeliveryClient connects to loopback only, which it checks after name resolution.
 func newDeliveryClient() *http.Client {
 	dialer := &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
 		target, err := netip.ParseAddrPort(address)

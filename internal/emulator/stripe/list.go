@@ -57,8 +57,7 @@ func (w window) compare(a, b position) int {
 	return b.compare(a)
 }
 
-// take returns the window's items, newest first, and whether more of them follow in its direction.
-// The given items are on its side of the position, nearest first.
+// take returns the window's items, newest first, and whether more follow; items is nearest first.
 func take[T any](w window, items iter.Seq[T]) (chosen []T, more bool) {
 	for item := range items {
 		if len(chosen) == w.limit {

@@ -113,8 +113,7 @@ func mustDecode(name string, raw []byte, v any) {
 	}
 }
 
-// complete appends changes and data to the body of a notification, which otherwise stays as it is.
-// A body that has data already is that of a full event.
+// complete appends changes and data to the body of a notification, unless it has data.
 func complete(e *storedEvent) json.RawMessage {
 	var v struct{ Data json.RawMessage }
 	if err := json.Unmarshal(e.body, &v); err != nil || v.Data != nil {

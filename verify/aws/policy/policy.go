@@ -69,8 +69,7 @@ func Parse(raw []byte) (*Document, error) {
 	return &Document{known.Statement}, nil
 }
 
-// Allows reports whether the documents together allow a call: at least one allows it and none
-// denies it.
+// Allows reports whether a document allows a call and none denies it.
 func Allows(documents []*Document, c Call) (bool, error) {
 	allowed := false
 	for _, document := range documents {
@@ -158,8 +157,7 @@ func comparison(operator string) (func(want, value string) bool, error) {
 	return nil, fmt.Errorf("unknown condition operator %s", operator)
 }
 
-// wild matches * and ?. It replaces slashes, which [path.Match] treats specially but which are
-// ordinary characters in ARNs.
+// wild matches * and ?. It hides slashes, which are ordinary in ARNs, from [path.Match].
 func wild(pattern, value string) bool {
 	escape := strings.NewReplacer("/", "\x00", `\`, `\\`, "[", `\[`)
 	match, err := path.Match(escape.Replace(pattern), strings.ReplaceAll(value, "/", "\x00"))

@@ -130,8 +130,7 @@ func (r *Recorder) Warn(format string, arguments ...any) {
 	r.Record(Step{Kind: Warned, Text: fmt.Sprintf(format, arguments...)})
 }
 
-// EventID returns the id by which the detail of an event, or the body of a request, names the
-// event: its event_id, or else its id. It is empty if there is neither.
+// EventID returns the event_id or else the id in a detail or a body; empty if there is neither.
 func EventID(detail []byte) string {
 	var ids struct {
 		ID      string `json:"id"`

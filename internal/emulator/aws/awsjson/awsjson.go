@@ -37,8 +37,7 @@ type Operations struct {
 	Namespace string
 	// MessageMember is the member of an error that holds its message. Empty: "message".
 	MessageMember string
-	// QueryCodes are the names that errors have in the service's query protocol, where they differ.
-	// Nil: it never had one.
+	// QueryCodes are names of errors in the query protocol, if different. Nil: there is none.
 	QueryCodes map[string]string
 	// Checksum is whether answers bear a CRC-32.
 	Checksum bool

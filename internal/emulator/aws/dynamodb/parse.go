@@ -22,8 +22,7 @@ func isReserved(name string) bool {
 	return strings.Contains(reservedWords, "\n"+strings.ToUpper(name)+"\n")
 }
 
-// scope is a request while its expressions are read: their placeholders, which of them were used,
-// and the item that is meant. The first fault stays in err.
+// scope is a request with its placeholders and key. The first fault stays in err.
 type scope struct {
 	names     map[string]string
 	values    map[string]Value

@@ -51,8 +51,7 @@ func (v Value) child(s segment) (Value, bool) {
 	return Value{}, false
 }
 
-// put returns a copy of v with the value at p replaced; everything else is shared with v. A list
-// grows by one element if the index is beyond its end.
+// put returns a copy of v with the value at p replaced. An index beyond a list's end appends.
 func (v Value) put(p path, to Value) (Value, error) {
 	if len(p) == 0 {
 		return to, nil

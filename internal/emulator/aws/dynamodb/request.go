@@ -140,8 +140,7 @@ func (t *Table) Get(in GetInput) (GetOutput, error) {
 	return GetOutput{Item: cloned(part.fields)}, nil
 }
 
-// write replaces the item under the scope's key by the result of change, if the condition holds. A
-// nil item does not exist.
+// write replaces the item under s.key by the result of change, nil for none, if allowed.
 func (t *Table) write(in Write, s *scope, change func(old Item) (Item, error), touched ...path) (WriteOutput, error) {
 	if in.validate(s); s.err != nil {
 		return WriteOutput{}, s.err

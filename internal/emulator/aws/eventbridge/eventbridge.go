@@ -170,8 +170,7 @@ type BusConfig struct {
 	Name string
 	// ARN may be empty: it is then made of the name.
 	ARN string
-	// Accept returns the error with which a valid entry fails, or nil for an entry that is put on
-	// the bus. It may be called concurrently. Nil: every entry is put.
+	// Accept returns why a valid entry fails, if it does. It may be called concurrently.
 	Accept func(Entry) *awsjson.Error
 }
 

@@ -100,8 +100,7 @@ func (f *function) runReporting(command *exec.Cmd) error {
 	}
 }
 
-// lineWriter passes on each line that is written to it, unless it is empty. A very long line is
-// passed on in parts.
+// lineWriter passes on each line that is not empty, a very long one in parts.
 type lineWriter struct {
 	each func(line string)
 	rest []byte // an unfinished line

@@ -91,8 +91,7 @@ type properties struct {
 	DeadLetterQueue struct{ TargetArn string }
 }
 
-// Add adds the function or the mapping that an AWS::Serverless::Function or
-// AWS::Lambda::EventSourceMapping describes. A mapping comes after its function and its queue.
+// Add adds a function or a mapping. A mapping comes after its function and its queue.
 func (s *Service) Add(r sam.Resource) error {
 	if r.Type == "AWS::Lambda::EventSourceMapping" {
 		return s.addMapping(r)
@@ -152,8 +151,7 @@ func (f *function) prepare(ctx context.Context) error {
 	return nil
 }
 
-// timeout returns how long an invocation may take in real time. The timeout of a function that
-// polls a queue is as fast as the visibility timeout, which must be longer.
+// timeout returns the real time for an invocation: of a polled queue, as fast as its visibility.
 func (f *function) timeout() time.Duration {
 	inTemplate := cmp.Or(f.properties.Timeout, 3).Seconds()
 	if len(f.mappings) == 0 {
@@ -183,8 +181,7 @@ func (f *function) record(s activity.Step) {
 	f.service.directory.Recorder.Record(s)
 }
 
-// Variable returns the value that the template gives to an environment variable of the function
-// with a logical id, and whether it declares one.
+// Variable returns the value of a variable of the function with a logical id, if it has one.
 func (s *Service) Variable(id, name string) (value string, ok bool) {
 	for _, f := range s.functions {
 		if f.ID() == id {
@@ -195,8 +192,7 @@ func (s *Service) Variable(id, name string) (value string, ok bool) {
 	return "", false
 }
 
-// Values returns the different values that the template gives to an environment variable of
-// functions, in the order of the functions and without the empty one.
+// Values returns the different values of a variable of functions, without the empty one.
 func (s *Service) Values(name string) []string {
 	var values []string
 	for _, f := range s.functions {

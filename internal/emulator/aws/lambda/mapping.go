@@ -189,8 +189,7 @@ type mappingProperties struct {
 	Enabled                        *sam.Flag
 }
 
-// addMapping adds a mapping to its function, unless it is disabled. One whose source is not a
-// queue, or whose function is not run, is warned of.
+// addMapping adds a mapping unless it is disabled, and warns of one that cannot be run.
 func (s *Service) addMapping(r sam.Resource) error {
 	p, err := sam.Decode[mappingProperties](r)
 	if err != nil || p.Enabled != nil && !bool(*p.Enabled) {

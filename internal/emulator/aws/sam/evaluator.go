@@ -98,8 +98,7 @@ func (e *evaluator) text(n *node, v any, fault string, args ...any) string {
 	return s
 }
 
-// scalarString formats a string, boolean or number as a string, which CloudFormation does wherever
-// it wants one. It returns false for any other value.
+// scalarString formats a string, boolean or number, as CloudFormation does for a string.
 func scalarString(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:

@@ -101,8 +101,7 @@ func (e *evaluator) identify(id string) identity {
 	return i
 }
 
-// formatValues returns the values with which the formats of a resource's return values are filled:
-// its name, its logical ID and the properties that the formats mention.
+// formatValues returns the values with which the formats of return values are filled.
 func (e *evaluator) formatValues(id string, returned returnValues) map[string]string {
 	properties := e.properties(id)
 	values := map[string]string{"id": strings.ToLower(id), "logicalId": id, "hash": e.hash(id)}

@@ -61,8 +61,7 @@ func (e *evaluator) resolveProperties(id string) map[string]any {
 	if own := e.resources.get(id).get("Properties"); own != nil && own.kind != mapping {
 		e.fail(own, "Properties must be a map, not %v", own.kind)
 	}
-	// SAM makes separate resources of a function's events, so the resources that the events refer to
-	// need not exist before the function does.
+	// SAM makes resources of events, so what they refer to need not exist before the function.
 	events := *e
 	events.onReference = nil
 	n := e.properties(id)

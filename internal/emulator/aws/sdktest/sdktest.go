@@ -24,8 +24,7 @@ func Serve(t testing.TB, handler http.Handler) string {
 	return server.URL
 }
 
-// Config returns a configuration whose clients call the services at a URL. They make one attempt: a
-// test is about the answer, not about the retry.
+// Config returns a configuration whose clients call a URL, with one attempt.
 func Config(url string) aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: &url, RetryMaxAttempts: 1,

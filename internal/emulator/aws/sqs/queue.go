@@ -63,8 +63,7 @@ type Config struct {
 	MaxReceiveCount int
 	// Duplicate reports whether a message is stored twice, as a standard queue may do. Nil: never.
 	Duplicate func(Message) bool
-	// Stored is called with each message that enters the queue, from a sender or another queue. It
-	// may be called concurrently. Nil: it is not called.
+	// Stored is called, concurrently, with each message that enters the queue. Nil: no call.
 	Stored func(Message)
 	// Pick returns which of n visible messages, oldest first, is received next. Nil: the oldest.
 	Pick func(n int) int

@@ -32,8 +32,7 @@ func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Du
 	return nil
 }
 
-// take returns what is visible now. If that is nothing, it returns a channel that is closed at the
-// next change, and the time of the next change that comes by itself.
+// take returns what is visible, or a channel closed at the next change and the time of that.
 func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, wake <-chan struct{}, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -169,8 +169,7 @@ func (s *Service) find(match func(*Queue) bool) *Queue {
 	return nil
 }
 
-// Pending implements [clock.Pending]: it counts the messages of queues that a function polls, first
-// the visible ones, then those in flight or delayed.
+// Pending implements [clock.Pending] by the visible and the other messages of polled queues.
 func (s *Service) Pending() (now, later int) {
 	for _, q := range s.queues {
 		if q.consumed.Load() {

@@ -34,8 +34,7 @@ func (m membership) merge(other membership) (membership, bool) {
 
 type eventValues map[string][]eventValue
 
-// satisfy reports whether all fields match, in the chosen array elements and without two fields
-// that match in different elements of one array.
+// satisfy reports whether all fields match, and in one element of each array.
 func (e eventValues) satisfy(fields []field, chosen membership) bool {
 	if len(fields) == 0 {
 		return true

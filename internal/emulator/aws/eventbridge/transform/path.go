@@ -45,8 +45,7 @@ func (p path) String() string {
 	return b.String()
 }
 
-// parsePath parses the path in a field of the [Spec]. It returns a nil path only with an error,
-// because in a [Transform] a nil path means that there is none.
+// parsePath parses the path in a field of the [Spec]. It is nil only with an error.
 func parsePath(field, source string) (path, error) {
 	invalid := func(format string, args ...any) (path, error) {
 		return nil, &Error{Field: field, Reason: fmt.Sprintf("%q: ", source) + fmt.Sprintf(format, args...)}
