@@ -2,20 +2,21 @@
 # machine on make's command line. Everything is compiled with CGO_ENABLED=0 and -trimpath, so that tests, command and functions
 # share the build cache.
 #
-# What is built does not depend on what the shell exports, on who owns the checkout, or on a go.work above it.
+# Builds do not depend on variables that the shell exports, on the owner of the checkout, or on a
+# go.work file above it.
 unexport GOOS GOARCH GOARM64 GOEXPERIMENT
 export GO111MODULE := on
 export GOWORK      := off
 export GOFLAGS     := $(GOFLAGS) -buildvcs=false
 
-# The functions run on arm64, whatever GOOS and GOARCH the shell exports.
+# The functions run on arm64, even if the shell exports another GOOS or GOARCH.
 typed      = $(if $(findstring command,$(origin $(1))),$($(1)),$(2))
 bootstrap  = GOOS=$(call typed,GOOS,linux) GOARCH=$(call typed,GOARCH,arm64) GOARM64=v8.0 GOFLAGS=-buildvcs=false CGO_ENABLED=0 \
 	go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o "$$ARTIFACTS_DIR/bootstrap" ./$(1)
 meterbridge = CGO_ENABLED=0 go build -buildvcs=false -trimpath -o bin/meterbridge ./cmd/meterbridge
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-# Exported as they were typed: make would otherwise expand a $ in them.
+# Exported as typed; otherwise make would expand a $ in them.
 ENVIRONMENT ?= default
 override PARAMETERS := $(value PARAMETERS)
 export ENVIRONMENT PARAMETERS

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// instance is a running function with a Lambda Runtime API of its own:
+// instance is a running function with its own Lambda Runtime API:
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type instance struct {
 	cmd         *exec.Cmd

@@ -1,7 +1,7 @@
-// Command handwritten is what Meterbridge replaces, as one would write it with stripe-go: a single
-// Lambda function that verifies Stripe's notification, fetches the event while Stripe waits for the
-// answer, and puts it on a bus. It has no buffer, no ledger and only one secret. It exists only for
-// the benchmark.
+// Command handwritten is the function that one would write with stripe-go instead of using
+// Meterbridge: a single Lambda function that verifies Stripe's notification, fetches the event
+// while Stripe waits for the answer, and puts it on a bus. It has no buffer, no ledger and only one
+// secret. It exists only for the benchmark.
 package main
 
 import (

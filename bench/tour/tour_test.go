@@ -43,7 +43,7 @@ var answers = map[string]string{
 		`"related_object":{"id":"ed_1","type":"v2.core.event_destination","url":"/v2/core/event_destinations/ed_1"},"data":{}}`,
 }
 
-// program is a tour, whoever's client it uses.
+// program is a tour with either library's client.
 type program func(ctx context.Context, w io.Writer, base string, payload []byte, header string) error
 
 // tours are the programs, by the file they are in.

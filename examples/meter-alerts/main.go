@@ -1,4 +1,4 @@
-// Command meter-alerts is a consumer to copy. The rule in resources.yaml sends it full
+// Command meter-alerts is an example consumer to copy. The rule in resources.yaml sends it full
 // billing-meter events, and it logs one line for each kind of usage that Stripe could not bill.
 package main
 

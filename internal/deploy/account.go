@@ -115,7 +115,7 @@ func (d *Deployment) describe(ctx context.Context, name string) (stack, error) {
 		}
 	}
 	if err := json.Unmarshal(out, &answer); err != nil || len(answer.Stacks) != 1 {
-		return stack{}, errors.Join(errors.New("cloudformation describe-stacks answered something else than a stack"), err)
+		return stack{}, errors.Join(errors.New("cloudformation describe-stacks did not return a stack"), err)
 	}
 	s := stack{status: answer.Stacks[0].StackStatus, parameters: Parameters{}}
 	for _, p := range answer.Stacks[0].Parameters {

@@ -2,6 +2,6 @@
 
 package stripeapi
 
-// DefaultAPIVersion is the Stripe-Version that a [Client] sends unless told otherwise: the one
-// whose event types package v2events knows. See https://docs.stripe.com/api/versioning.
+// DefaultAPIVersion is the Stripe-Version that a [Client] sends by default. Package v2events lists
+// this version's event types. See https://docs.stripe.com/api/versioning.
 const DefaultAPIVersion = "2026-10-28.endive"

@@ -13,7 +13,7 @@ const eventsPath = "/v1/events"
 
 var (
 	// ErrMismatch means that Stripe answered with an event other than the one asked for.
-	ErrMismatch = errors.New("v1events: answer is about something else")
+	ErrMismatch = errors.New("v1events: response is about another event")
 	// ErrParams means that parameters were refused before anything was sent. The text says what to
 	// change.
 	ErrParams = errors.New("v1events: unusable parameters")

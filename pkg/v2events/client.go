@@ -16,7 +16,7 @@ const eventsPath = "/v2/core/events"
 
 var (
 	// ErrMismatch means that Stripe answered with an event or object other than the one asked for.
-	ErrMismatch = errors.New("v2events: answer is about something else")
+	ErrMismatch = errors.New("v2events: response is about another object")
 	// ErrNoRelatedObject means that an event names no related object.
 	ErrNoRelatedObject = errors.New("v2events: event has no related object")
 )

@@ -8,7 +8,7 @@ import (
 )
 
 // convert converts a JSON Schema to OpenAPI 3.0's dialect, in which a type is a single word, null
-// is a flag, a constant is an enumeration of one value, and there is only one example.
+// is a flag, a constant is an enumeration of one value, and a schema has at most one example.
 // https://spec.openapis.org/oas/v3.0.4.html#schema-object
 func convert(schema map[string]any) (map[string]any, error) {
 	out := map[string]any{}

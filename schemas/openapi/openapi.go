@@ -2,8 +2,8 @@
 // EventBridge's schema registry accepts and from which AWS generates bindings.
 //
 // [New] converts one schema to a [Document]. It supports the keywords that schemas/ uses; any other
-// is [ErrUnsupported], so that no constraint is lost silently. The test of internal/contract that
-// writes the documents into template.yaml is its only user.
+// is [ErrUnsupported], so that no constraint is lost silently. Only a test uses it: the one in
+// internal/contract that writes the documents into template.yaml.
 //
 // The registry is described at
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-schema.html.

@@ -1,4 +1,4 @@
-// Package meterbridge is the tour with the packages under pkg/.
+// Package meterbridge is the tour written with the packages under pkg/.
 package meterbridge
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// Plain takes a delivery from its signature to the meter that it is about, lists the meter's events
-// of the last day, and creates and pings a destination for more of them.
+// Plain verifies a delivery, fetches its event and the meter that it is about, lists the meter's
+// events of the last day, and creates and pings a destination for more of them.
 func Plain(ctx context.Context, w io.Writer, key stripeapi.Key, opts *stripeapi.Options, secret stripesig.Secret, payload []byte, header string) error {
 	verifier, err := stripesig.NewVerifier([]stripesig.Secret{secret}, nil)
 	if err != nil {

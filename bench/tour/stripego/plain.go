@@ -1,4 +1,4 @@
-// Package stripego is the tour with stripe-go.
+// Package stripego is the tour written with stripe-go.
 package stripego
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/stripe/stripe-go/v86"
 )
 
-// Plain takes a delivery from its signature to the meter that it is about, lists the meter's events
-// of the last day, and creates and pings a destination for more of them.
+// Plain verifies a delivery, fetches its event and the meter that it is about, lists the meter's
+// events of the last day, and creates and pings a destination for more of them.
 func Plain(ctx context.Context, w io.Writer, key string, backends *stripe.Backends, secret string, payload []byte, header string) error {
 	client := stripe.NewClient(key, stripe.WithBackends(backends))
 	notification, err := client.ParseEventNotification(payload, header, secret)
