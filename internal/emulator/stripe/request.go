@@ -110,14 +110,16 @@ type caller struct {
 }
 
 var (
-	keyGrammar     = regexp.MustCompile(`^(?:sk|rk)_(live|test)_[0-9A-Za-z_]+$`)
+	keyGrammar     = regexp.MustCompile(`^(?:sk|rk)_(live|test)_[0-9A-Za-z_]+$|^sk_org_(live_)?[0-9A-Za-z_]+$`)
 	releaseGrammar = regexp.MustCompile(`^[a-z]+$`)
 	contextGrammar = regexp.MustCompile(`^[0-9A-Za-z_]+(?:/[0-9A-Za-z_]+)*$`)
 )
 
-// authenticate reads the key, version and context. Without keys, any well-formed key will do.
+// authenticate reads the key, version and context. Without keys, any well-formed key will do. A
+// request with the key of an organization must name an account:
+// https://docs.stripe.com/keys/organization-api-keys.
 func authenticate(r *http.Request, keys []string) (caller, error) {
-	live, err := keyMode(r.Header.Get("Authorization"), keys)
+	live, organization, err := keyMode(r.Header.Get("Authorization"), keys)
 	if err != nil {
 		return caller{}, err
 	}
@@ -125,20 +127,24 @@ func authenticate(r *http.Request, keys []string) (caller, error) {
 		return caller{}, err
 	}
 	context, err := requestContext(r)
+	if err == nil && organization && context == "" {
+		err = missingParam("Stripe-Context")
+	}
 	return caller{live: live, context: context}, err
 }
 
-// keyMode reports whether a key is a live one. Its errors never repeat the key.
-func keyMode(authorization string, keys []string) (live bool, err error) {
+// keyMode reports whether a key is a live one, and whether it is an organization's. Its errors never
+// repeat the key.
+func keyMode(authorization string, keys []string) (live, organization bool, err error) {
 	key, isBearer := strings.CutPrefix(authorization, "Bearer ")
 	if !isBearer || key == "" {
-		return false, unauthorized("You did not provide an API key. Provide it in the Authorization header, using Bearer auth.")
+		return false, false, unauthorized("You did not provide an API key. Provide it in the Authorization header, using Bearer auth.")
 	}
 	parts := keyGrammar.FindStringSubmatch(key)
 	if parts == nil || len(keys) > 0 && !slices.Contains(keys, key) {
-		return false, unauthorized("Invalid API Key provided.")
+		return false, false, unauthorized("Invalid API Key provided.")
 	}
-	return parts[1] == "live", nil
+	return parts[1] == "live" || parts[2] != "", parts[1] == "", nil
 }
 
 // checkVersion requires a Stripe-Version such as 2026-10-28.endive, not the account's default: a

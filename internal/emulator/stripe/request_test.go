@@ -37,6 +37,18 @@ func TestInvalidHeadersAreRefused(t *testing.T) {
 	}
 }
 
+func TestOrganizationKeyNeedsAnAccount(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(nil)
+	for _, key := range []string{"sk_org_1", "sk_org_live_1"} {
+		authorization := header("Authorization", "Bearer "+key)
+		wantError(t, s, request("GET", "/v2/core/events", "", authorization), 400, "parameter_missing", "Stripe-Context")
+		if ids := get[v2Page](t, s, "/v2/core/events", authorization, header("Stripe-Context", "acct_1")).ids(); len(ids) != 0 {
+			t.Errorf("%s lists %v in an account, want no events and no error", key, ids)
+		}
+	}
+}
+
 func TestUnknownURLsAndParametersAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(nil)
