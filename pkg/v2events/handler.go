@@ -167,8 +167,8 @@ func (h *EventHandler) Handle(ctx context.Context, payload []byte, header string
 
 // HandleEnvelope handles the event in an EventBridge or Event Grid envelope, or a bare payload. No
 // signature is checked: use it only where the carrier is trusted, never for input that anyone can
-// send. Its errors are those of [ParseEnvelope], [ErrObject] for a v1 snapshot event, and those of
-// the hook and the callback.
+// send. If the event is a full one, its Raw includes the data; see [ParseEvent]. Its errors are those
+// of [ParseEnvelope], [ErrObject] for a v1 snapshot event, and those of the hook and the callback.
 func (h *EventHandler) HandleEnvelope(ctx context.Context, body []byte) error {
 	h.close()
 	envelope, err := ParseEnvelope(body)
