@@ -11,16 +11,16 @@ import (
 )
 
 // TestCrashPoints kills the reconciler after each of its calls, and runs it again. The table in
-// docs/reliability.md has a row for each call, of several alike in a row one, and says what these counts show: how often a missing
-// event was put on the bus after the crash and the next run.
+// docs/reliability.md has a row for each call, or for consecutive calls of one kind. The counts are
+// how often a missing event was put on the bus after the crash and the next run.
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		runs int // before the one that crashes
 		want []int
 	}{
-		"reconciler: republished":     {0, []int{1, 1, 1, 1, 1, 1, 2, 2, 2, 2}},
-		"reconciler: looked at again": {1, []int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3}},
+		"reconciler: republished": {0, []int{1, 1, 1, 1, 1, 1, 2, 2, 2, 2}},
+		"reconciler: rechecked":   {1, []int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3}},
 	} {
 		for after, want := range tt.want {
 			b := newBed(t, map[string]string{"RECONCILE_LOOKBACK": "1h"})

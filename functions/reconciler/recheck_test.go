@@ -14,11 +14,11 @@ import (
 	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
-// schedule is a bed with the schedule and a fetcher.
+// schedule is a bed with a schedule and a fetcher.
 type schedule struct {
 	bed
 	now      time.Time
-	fetching func(id string) bool // whether the fetcher gets an event from the bus
+	fetching func(id string) bool // whether an event on the bus reaches the fetcher
 	puts     map[string]int
 }
 
@@ -26,8 +26,8 @@ func newSchedule(t *testing.T, changes map[string]string) *schedule {
 	return &schedule{newBed(t, changes), start, func(string) bool { return false }, map[string]int{}}
 }
 
-// run is one run and what the fetcher makes of it, and the time until the next. It returns the
-// metric Unfetched.
+// run makes one run, lets the fetcher process the result, and advances the clock to the next run.
+// It returns the metric Unfetched.
 func (s *schedule) run(t *testing.T) float64 {
 	t.Helper()
 	s.SetNow(s.now)
@@ -46,9 +46,9 @@ func (s *schedule) run(t *testing.T) float64 {
 	return metrics.Sum("Unfetched", "")
 }
 
-// TestNothingIsGivenUpWhileTheRuleIsDisabled is guarantee 6: an event that was put on the bus while
-// nothing fetched it is put there again after the fault, however long that lasted, and not much
-// oftener.
+// TestNothingIsGivenUpWhileTheRuleIsDisabled is guarantee 6: an event that was put on the bus
+// during a fault is put there again afterwards, however long the fault lasted, and not many times
+// more.
 func TestNothingIsGivenUpWhileTheRuleIsDisabled(t *testing.T) {
 	t.Parallel()
 	for _, hours := range []int{1, 30, 5 * 24} {
@@ -104,8 +104,8 @@ func TestNothingIsGivenUpWhileTheRuleIsDisabled(t *testing.T) {
 	}
 }
 
-// TestEventsThatAreNeverFetchedDoNotHoldUpTheOthers: a rule that matches less, or an event that
-// crashes every fetcher, stays unknown for ever.
+// TestEventsThatAreNeverFetchedDoNotHoldUpTheOthers: an event that no rule matches or that crashes
+// every fetcher stays unknown forever.
 func TestEventsThatAreNeverFetchedDoNotHoldUpTheOthers(t *testing.T) {
 	t.Parallel()
 	s := newSchedule(t, nil)
@@ -137,8 +137,8 @@ func TestEventsThatAreNeverFetchedDoNotHoldUpTheOthers(t *testing.T) {
 	}
 }
 
-// TestHealthyRunsLookAtAnEventThreeTimes: rechecks cost little as long as everything is fetched.
-func TestHealthyRunsLookAtAnEventThreeTimes(t *testing.T) {
+// TestHealthyRunsReadAnEventThreeTimes: rechecks cost little as long as every event is fetched.
+func TestHealthyRunsReadAnEventThreeTimes(t *testing.T) {
 	t.Parallel()
 	s := newSchedule(t, nil)
 	s.fetching = func(string) bool { return true }
@@ -189,7 +189,7 @@ func TestBacklogDoesNotCountAsUnfetched(t *testing.T) {
 	}
 }
 
-// organization returns a Stripe in which the key acts on no account of its own:
+// organization returns a Stripe in which the key does not belong to an account:
 // https://docs.stripe.com/keys/organization-api-keys.
 func organization(b bed) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

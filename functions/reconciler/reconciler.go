@@ -1,6 +1,5 @@
 // Package reconciler handles one scheduled run: it decides which of Stripe's events to compare with
-// the ledger, from when and for how long, and which to look at again. Package reconcile compares
-// them.
+// the ledger, from when and for how long, and which to recheck. Package reconcile compares them.
 //
 // [New] makes a [Handler] from [Parts]; [Handler.Handle] is one run. The package bootstrap below it
 // is the process: configuration, wiring and start.
@@ -62,10 +61,10 @@ const (
 	margin = 5 * time.Second
 )
 
-// A Request says what to compare. The zero value, to which a schedule's event decodes, means
-// everything since the checkpoints.
+// A Request selects the events to compare. The zero value, to which a schedule's event decodes,
+// means everything since the checkpoints.
 type Request struct {
-	Since  time.Time `json:"since"`   // compare from here, whatever was compared before, and keep no checkpoint
+	Since  time.Time `json:"since"`   // compare from here, regardless of the checkpoint, and keep no checkpoint
 	Until  time.Time `json:"until"`   // up to here; zero means up to the settling time ago
 	DryRun bool      `json:"dry_run"` // find missing events, republish nothing and keep no checkpoint
 }
@@ -77,8 +76,8 @@ type Report struct {
 	Refused    int `json:"refused"`
 	Unfinished int `json:"unfinished"` // streams for which time ran out
 
-	// Unfetched are events that an earlier run put on the bus, and that the ledger still does not
-	// know: the fetcher does not get them.
+	// Unfetched counts events that an earlier run put on the bus and that the ledger still does not
+	// know, so they do not reach the fetcher.
 	Unfetched int `json:"unfetched,omitempty"`
 }
 
@@ -130,14 +129,14 @@ func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 	return done.report(), errors.Join(failures...)
 }
 
-// A result is that of one stream.
+// A result is the result for one stream.
 type result struct {
 	reached time.Time // up to which it was compared; zero if the run keeps no checkpoint
 	err     error
 }
 
-// compare republishes the missing events of one stream, and looks again at those that it republished
-// before.
+// compare republishes the missing events of one stream, and rechecks those that earlier runs
+// republished.
 func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals) result {
 	checkpoint, err := h.parts.Ledger.Checkpoint(ctx, s.name())
 	if err != nil {
@@ -171,10 +170,10 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 	return result{reached, err}
 }
 
-// repeated are the missing events of a window.
+// repeated summarizes the missing events of a window.
 type repeated struct {
 	sample  reconcile.Sample
-	earlier int // events that the run before has put on the bus, as far as one can tell
+	earlier int // probably put on the bus by the previous run
 }
 
 func (r *repeated) add(event *v2events.Event, checkpoint time.Time) {
@@ -184,12 +183,12 @@ func (r *repeated) add(event *v2events.Event, checkpoint time.Time) {
 	}
 }
 
-// recheckTime bounds the time of one stream's recheck. A fault that lasts makes the window long; the
-// next run continues.
+// recheckTime is the most time that one stream's recheck takes. A long fault makes the window long;
+// the next run continues.
 const recheckTime = time.Minute
 
-// recheck looks again at the events before a window, which earlier runs have compared, and counts
-// those that do not reach the fetcher together with the repeated ones of the window.
+// recheck rechecks the events before a window, which earlier runs have compared, and counts those
+// that do not reach the fetcher, including the window's repeated ones.
 func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, again *repeated, done *totals) error {
 	ctx, cancel := context.WithTimeout(ctx, recheckTime)
 	defer cancel()
@@ -198,7 +197,7 @@ func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, aga
 		return err
 	}
 	var state reconcile.State
-	_ = json.Unmarshal([]byte(note), &state) // an unreadable note is like none
+	_ = json.Unmarshal([]byte(note), &state) // an unreadable note is treated as none
 	now := h.parts.Now()
 	if state.Settled.IsZero() || state.Settled.After(now) {
 		state.Settled = earlier(w.From, now.Add(-h.parts.Config.ReconcileLookback))

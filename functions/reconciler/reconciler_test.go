@@ -150,7 +150,7 @@ func (b bed) nextRun(t *testing.T, later time.Duration) {
 	if got, err := b.handler.Handle(t.Context(), Request{}); err != nil || got.Listed != 2 {
 		t.Errorf("next run: handle = %+v, %v, want 2 listed", got, err)
 	}
-	// No fetcher runs here, so the events of the last run are looked at again.
+	// No fetcher runs here, so the events of the last run are rechecked.
 	want := []string{"evt_crashed", "evt_late", "evt_missing", "evt_overdue", "evt_waiting", "evt_working", "evt_young"}
 	if diff := cmp.Diff(want, b.TakeIDs()); diff != "" {
 		t.Errorf("next run republished: -want +got:\n%s", diff)
@@ -251,7 +251,7 @@ func TestNewTypeIsComparedFromTheStart(t *testing.T) {
 	}
 }
 
-// A run that an operator starts with a window of its own keeps no checkpoint.
+// A run that an operator starts with a window keeps no checkpoint.
 func TestRequestWithAWindowKeepsNoCheckpoint(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, nil)

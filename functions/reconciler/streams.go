@@ -18,10 +18,10 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// hasNoOwnAccount reports whether a stream failed because its key has no account of its own: the key
-// of an organization acts on an account that each request names, and Stripe refuses a request that
-// names none. Stripe must have listed the same types in an account that is configured, since it
-// refuses unknown types too. https://docs.stripe.com/keys/organization-api-keys
+// hasNoOwnAccount reports whether a stream failed because its key does not belong to an account:
+// with an organization's key each request must name an account, and Stripe refuses a request that
+// names none. Stripe refuses unknown types too, so the same types must have been listed for a
+// configured account. https://docs.stripe.com/keys/organization-api-keys
 func hasNoOwnAccount(streams []stream, results []result, i int) bool {
 	s := streams[i]
 	if s.context != "" || !errors.Is(results[i].err, stripeapi.ErrInvalid) {
@@ -82,7 +82,7 @@ type Client struct {
 	Mode   Mode
 	Source reconcile.Source
 
-	// Organization means that the key is an organization's, which has no account of its own.
+	// Organization means that the key is an organization's, which does not belong to an account.
 	Organization bool
 }
 
@@ -93,9 +93,9 @@ type Keyring interface {
 	Refresh(context.Context) ([]Client, bool)
 }
 
-// streams returns the streams to compare: for every key, those of its own account, if it has one, and
-// of every configured account. Stripe lists only events of the key's mode, so both modes are compared
-// if the secret has a key for each.
+// streams returns the streams to compare: for every key, those of the account it belongs to, if
+// any, and of every configured account. Stripe lists only events of the key's mode, so both modes
+// are compared if the secret has a key for each.
 func (h *Handler) streams(ctx context.Context) ([]stream, error) {
 	clients, err := h.parts.Keyring.Get(ctx)
 	if err != nil {

@@ -57,7 +57,7 @@ func (h *Handler) unfetched(ctx context.Context, s stream, w reconcile.Window, s
 
 // skipped writes the line about the stream of an account that the key does not have.
 func (h *Handler) skipped(ctx context.Context, s stream, err error) {
-	h.parts.Log.LogAttrs(ctx, slog.LevelInfo, "key has no account of its own", slog.String("mode", string(s.mode)), slog.String("error", err.Error()))
+	h.parts.Log.LogAttrs(ctx, slog.LevelInfo, "key does not belong to an account", slog.String("mode", string(s.mode)), slog.String("error", err.Error()))
 }
 
 // failed logs and counts a stream whose comparison failed, and reads the key again if Stripe

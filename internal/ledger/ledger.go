@@ -186,8 +186,8 @@ func (l *Ledger) Advance(ctx context.Context, stream string, reached time.Time) 
 	return nil
 }
 
-// Note returns the text that [Ledger.SetNote] last kept beside a stream's checkpoint; "" if there is
-// none.
+// Note returns the text that [Ledger.SetNote] last stored with a stream's checkpoint; "" if there
+// is none.
 func (l *Ledger) Note(ctx context.Context, stream string) (string, error) {
 	r, err := l.get(ctx, checkpointKey(stream), true)
 	if err != nil {
@@ -196,7 +196,7 @@ func (l *Ledger) Note(ctx context.Context, stream string) (string, error) {
 	return r.note, nil
 }
 
-// SetNote keeps a text beside a stream's checkpoint. Of two concurrent readers the last one's counts.
+// SetNote stores a text with a stream's checkpoint. Of two concurrent calls the last one wins.
 func (l *Ledger) SetNote(ctx context.Context, stream, text string) error {
 	_, err := l.update(ctx, checkpointKey(stream), change{
 		update: "SET note = :note", values: item{":note": stringAttribute(text)},

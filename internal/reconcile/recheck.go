@@ -12,35 +12,37 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// State is what a stream's rechecks keep between runs. The zero value is that of a stream that has
-// never been rechecked, except that Settled has to be set.
+// State is the state of a stream's rechecks between runs. Before the first recheck it is zero
+// except for Settled, which must be set.
 type State struct {
 	// Settled is the time up to which every event is known to the ledger, or was refused by the bus.
 	Settled time.Time `json:"settled"`
 
-	// Cursor is where the next recheck continues. Rechecks go round from Settled to the window's end.
+	// Cursor is the time at which the next recheck starts. A recheck runs from there to the
+	// window's end, and then from Settled to the cursor.
 	Cursor time.Time `json:"cursor"`
 
-	// Sample are some of the events that were last put on the bus, by which the next recheck sees
-	// whether events reach the fetcher.
+	// Sample contains some of the events that were last put on the bus. The next recheck looks them
+	// up in the ledger to determine whether events reach the fetcher.
 	Sample []ledger.Event `json:"sample,omitempty"`
 
-	// Reaching means that one of the sample of the run before has reached the fetcher: what is still
-	// unknown is probably on its way.
+	// Reaching means that an event in the previous run's sample has reached the fetcher, so the
+	// events that are still unknown are probably on their way.
 	Reaching bool `json:"reaching,omitempty"`
 
-	// Allowance is the number of events that were last allowed on the bus at once.
+	// Allowance is the number of events that the last run was allowed to put on the bus.
 	Allowance int `json:"allowance,omitempty"`
 
 	// Gap is the number of runs from one republication to the next while the sample stays unknown,
-	// and Skip the number of those still to pass.
+	// and Skip the number of runs left until the next one.
 	Gap  int `json:"gap,omitempty"`
 	Skip int `json:"skip,omitempty"`
 }
 
-// Limits of what rechecks put on the bus. As long as nothing shows that it reaches the fetcher, that
-// is a few probes, at last in one run of four. Once one of them is known, it grows by the factor from
-// run to run, so that a long fault's events do not all come at once.
+// Limits on the events that rechecks put on the bus. As long as no event is known to reach the
+// fetcher, they put a few probes there, after a while only in every fourth run. Once a probe is
+// known, the number grows by factor from run to run, so that the events of a long fault do not all
+// arrive at once.
 const (
 	probes    = 10
 	factor    = 10
@@ -48,17 +50,16 @@ const (
 	widestGap = 4
 )
 
-// Recheck looks at events again that are older than what a [Reconciler.Walk] still compares: they
-// were on the bus, and the ledger should know them by now. If it does not know one, something
-// between the bus and the fetcher is at fault, such as a rule that is disabled, deleted or matches
-// less. For as long as that lasts the event is looked at again, and put on the bus from time to
-// time.
+// Recheck compares events again that are too old for [Reconciler.Walk]: they were put on the bus,
+// so the ledger should know them by now. If it does not, events are lost between the bus and the
+// fetcher, for example because a rule is disabled or deleted or matches fewer types. For as long as
+// that lasts such an event is rechecked, and put on the bus from time to time.
 //
-// The window's From is ignored: it is the state's. A recheck goes round once, in parts like a walk,
-// and ends early when ctx does or when it has found as many unknown events as it may put. The counts
-// are those of this run: Missing is the number of unknown events that it found. The state is valid
-// beside an error too. Running out of time is not an error. put are events that the caller has put on
-// the bus itself; the next recheck looks whether they reach the fetcher if this one puts none there.
+// The window's From is ignored; the state's Settled is used. A recheck covers the window once, in
+// parts like a walk, and ends early when ctx ends or when it has found as many unknown events as it
+// may put on the bus. Missing in the counts is the number of unknown events found in this run. The
+// state is valid even with an error. Running out of time is not an error. put are events that the
+// caller has put on the bus; if this recheck puts none there, the next one uses them as its sample.
 func (r *Reconciler) Recheck(ctx context.Context, w Window, s State, put *Sample) (State, Counts, error) {
 	c := recheck{Reconciler: r, window: w, state: s}
 	err := c.admit(ctx)
@@ -86,13 +87,13 @@ type recheck struct {
 	state  State
 	counts Counts
 
-	left  int               // unknown events that may still be put on the bus
-	may   bool              // whether they are, or only counted
+	left  int               // number of unknown events that may still be put on the bus
+	may   bool              // put them on the bus; otherwise only count them
 	found []*v2events.Event // the oldest unknown events of the current part of the window
-	put   Sample            // of those that are on the bus
+	put   Sample            // sample of the events put on the bus
 }
 
-// errEnough ends a round that has found as many unknown events as it may.
+// errEnough ends a round that has found as many unknown events as it may put on the bus.
 var errEnough = errors.New("reconcile: enough events found")
 
 // admit decides how many events this run may put on the bus.
@@ -123,7 +124,8 @@ func (c *recheck) admit(ctx context.Context) error {
 	return nil
 }
 
-// round looks at the events from the cursor to the end of the window, and then at those before it.
+// round rechecks the events from the cursor to the end of the window, and then those before the
+// cursor.
 func (c *recheck) round(ctx context.Context) error {
 	from, cursor := c.state.Settled, c.state.Cursor
 	if !cursor.After(from) || !cursor.Before(c.window.To) {
@@ -139,7 +141,7 @@ func (c *recheck) round(ctx context.Context) error {
 	return err
 }
 
-// leg looks at the events of a part of the window.
+// leg rechecks the events of a part of the window.
 func (c *recheck) leg(ctx context.Context, from, to time.Time) error {
 	w := c.window
 	w.From, w.To = from, to
@@ -155,7 +157,7 @@ func (c *recheck) leg(ctx context.Context, from, to time.Time) error {
 		if settles {
 			c.state.Settled = at
 		}
-		if !c.state.Reaching || !rest { // the next probes are others; the rest of what is on its way comes next
+		if !c.state.Reaching || !rest { // otherwise the rest of this part is next
 			c.state.Cursor = at
 		}
 		if c.left == 0 {
@@ -166,7 +168,7 @@ func (c *recheck) leg(ctx context.Context, from, to time.Time) error {
 	return err
 }
 
-// look finds the unknown events of a page.
+// look collects the unknown events of a page.
 func (c *recheck) look(ctx context.Context, events []*v2events.Event) (Counts, error) {
 	missing, err := c.missing(ctx, events)
 	if err != nil {
@@ -180,8 +182,8 @@ func (c *recheck) look(ctx context.Context, events []*v2events.Event) (Counts, e
 	return Counts{}, nil
 }
 
-// putFound puts as many of the events found in a part on the bus as it may, the oldest first, since
-// those are the first to come if the fetcher is only behind. It reports whether it left some.
+// putFound puts as many of a part's unknown events on the bus as it may, the oldest first, because
+// the fetcher reaches those first if it is only behind. It reports whether some are left.
 func (c *recheck) putFound(ctx context.Context) (rest bool, err error) {
 	found := oldest(c.found, c.left)
 	rest = len(found) < len(c.found)
@@ -192,7 +194,7 @@ func (c *recheck) putFound(ctx context.Context) (rest bool, err error) {
 	done, results, err := c.putAll(ctx, found)
 	c.counts.Put += results.Put
 	c.counts.Refused += results.Refused
-	c.counts.Missing -= results.Refused // waiting for those would hold up every event after them
+	c.counts.Missing -= results.Refused // waiting for them would hold up all later events
 	for _, event := range done {
 		c.put.Add(event)
 	}
@@ -208,9 +210,9 @@ func oldest(events []*v2events.Event, n int) []*v2events.Event {
 	return events[:min(n, len(events))]
 }
 
-// A Sample takes a few of any number of events, evenly. The zero value is empty.
+// A Sample keeps a few, evenly spaced, of any number of events. The zero value is empty.
 type Sample struct {
-	events []ledger.Event // every stride'th of those that were added
+	events []ledger.Event // every stride'th event that was added
 	stride int
 	added  int
 }

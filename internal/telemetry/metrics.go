@@ -54,7 +54,7 @@ const (
 	Listed              Metric = "Listed"              // events that Stripe listed
 	Missing             Metric = "Missing"             // of the listed, unknown to the ledger: now on the bus
 	ReconcileRefused    Metric = "ReconcileRefused"    // missing events that no bus will ever accept
-	Unfetched           Metric = "Unfetched"           // events that a run put on the bus and the ledger still does not know: at least so many
+	Unfetched           Metric = "Unfetched"           // lower bound of the events that a run put on the bus and the ledger still does not know
 	ReconcileFailed     Metric = "ReconcileFailed"     // streams that could not be compared to their end, by reason
 	ReconcileUnfinished Metric = "ReconcileUnfinished" // streams for which time ran out; the next run continues
 	ReconcileLag        Metric = "ReconcileLag"        // milliseconds up to now that are not compared yet, for each stream

@@ -199,8 +199,8 @@ type DestinationCreateParams struct {
 	// Context is the account, or path of accounts, to act for. A [stripeapi.Context] converts to
 	// it.
 	Context string `json:"-"`
-	// IdempotencyKey makes it safe to repeat the call after an unclear result. By default each call
-	// has a key of its own.
+	// IdempotencyKey makes it safe to repeat the call after an unclear result. The default is a new
+	// random key for each call.
 	IdempotencyKey string `json:"-"`
 }
 
@@ -267,8 +267,8 @@ type DestinationUpdateParams struct {
 	// Context is the account, or path of accounts, to act for. A [stripeapi.Context] converts to
 	// it.
 	Context string `json:"-"`
-	// IdempotencyKey makes it safe to repeat the call after an unclear result. By default each call
-	// has a key of its own.
+	// IdempotencyKey makes it safe to repeat the call after an unclear result. The default is a new
+	// random key for each call.
 	IdempotencyKey string `json:"-"`
 }
 
