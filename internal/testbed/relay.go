@@ -91,14 +91,6 @@ func (s swallowing) Read(p []byte) (int, error) {
 	}
 }
 
-// Swallow drops all packets of the connections that are open now.
-func (r *Relay) Swallow() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.dead.Store(true)
-	r.dead = new(atomic.Bool)
-}
-
 // Doer sends HTTP requests; [*http.Client] and the AWS SDK's clients are Doers.
 type Doer interface {
 	Do(*http.Request) (*http.Response, error)
@@ -124,7 +116,10 @@ func (r *Relay) CheckRecovery(t testing.TB, client Doer, timeout time.Duration) 
 	if err := get(); err != nil {
 		t.Fatalf("request through the relay: %v", err)
 	}
-	r.Swallow()
+	r.mu.Lock()
+	r.dead.Store(true) // all packets of the connections that are open now are dropped
+	r.dead = new(atomic.Bool)
+	r.mu.Unlock()
 	if err := get(); err == nil {
 		t.Fatal("a request on a dead connection was answered")
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -37,16 +36,7 @@ func (s *ministackStack) deliver(ctx context.Context, body []byte, headers map[s
 		return 0, "", err
 	}
 	request.Host = api + ".execute-api.localhost:" + port
-	for name, value := range headers {
-		request.Header.Set(name, value)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, "", err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	return response.StatusCode, response.Header.Get("Content-Type") + " " + string(answer), err
+	return send(request, headers)
 }
 
 // settle waits until the fetcher's queue is empty.

@@ -121,6 +121,11 @@ func (l *localStack) deliver(ctx context.Context, body []byte, headers map[strin
 	if err != nil {
 		return 0, "", err
 	}
+	return send(request, headers)
+}
+
+// send sends a request to a webhook and returns the status, and the content type and the body.
+func send(request *http.Request, headers map[string]string) (int, string, error) {
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}

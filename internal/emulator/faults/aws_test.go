@@ -42,7 +42,7 @@ func newCloud(t *testing.T, i *faults.Injector) *cloud {
 	t.Helper()
 	c := &cloud{names: map[string]string{}}
 	secrets, tables := emulatedsecrets.New(nil), emulated.New()
-	buses := emulatedevents.New(target.NewDirectory(nil, activity.ObserverFunc(c.observe)), nil)
+	buses := emulatedevents.New(target.NewDirectory(nil, c), nil)
 	buses.AddBus(emulatedevents.BusConfig{Name: "default"})
 	if err := errors.Join(secrets.AddSecret("key", "arn:key"), secrets.Put("key", "sk_test_1")); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func newCloud(t *testing.T, i *faults.Injector) *cloud {
 }
 
 // observe keeps the id of each event that is put on the bus, by the id that EventBridge gives it.
-func (c *cloud) observe(s activity.Step) {
+func (c *cloud) Observe(s activity.Step) {
 	if s.Kind != activity.Put {
 		return
 	}

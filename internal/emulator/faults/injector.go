@@ -40,8 +40,7 @@ type Target struct {
 type Injector struct {
 	faults   map[string]Fault // the enabled ones
 	seed     uint64
-	observer activity.Observer
-	now      func() time.Time
+	recorder *activity.Recorder
 	target   atomic.Pointer[Target] // nil while nothing fails
 
 	enabling sync.WaitGroup // while the rule is being enabled
@@ -57,15 +56,13 @@ func New(opts *Options) (*Injector, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
+	now := opts.Now
+	if now == nil {
+		now = time.Now
+	}
 	i := &Injector{
-		faults: map[string]Fault{}, seed: opts.Seed, observer: opts.Observer, now: opts.Now,
+		faults: map[string]Fault{}, seed: opts.Seed, recorder: activity.NewRecorder(opts.Observer, now),
 		attempts: map[uint64]uint16{}, counts: map[string]uint64{},
-	}
-	if i.observer == nil {
-		i.observer = activity.ObserverFunc(func(activity.Step) {})
-	}
-	if i.now == nil {
-		i.now = time.Now
 	}
 	for _, f := range All() {
 		if slices.Contains(opts.Names, f.Name) {
@@ -149,5 +146,5 @@ func (i *Injector) count(name string) uint64 {
 }
 
 func (i *Injector) report(name, where, source string, events ...string) {
-	i.observer.Observe(activity.Step{Kind: activity.Faulted, Time: i.now(), Name: name, Text: where, Source: source, Batch: events})
+	i.recorder.Record(activity.Step{Kind: activity.Faulted, Name: name, Text: where, Source: source, Batch: events})
 }

@@ -43,15 +43,6 @@ func (s *destinations) endpoints() []endpoint {
 	}
 }
 
-func (s *destinations) register(url string, secret stripesig.Secret, types []string) (id string) {
-	d := &destination{
-		Name: "registered", Type: typeWebhook, EventPayload: payloadThin, EnabledEvents: slices.Clone(types),
-		EventsFrom: []string{"@self", "@accounts"}, Metadata: map[string]string{}, url: url, secret: secret,
-	}
-	s.add(d)
-	return d.ID
-}
-
 // add gives a new destination its id, times and, if it has none, a secret, and stores it.
 func (s *destinations) add(d *destination) {
 	prefix := "ed_test_"

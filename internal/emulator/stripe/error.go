@@ -78,9 +78,7 @@ func unrecognizedURL(method, path string) error {
 }
 
 // notFound is API v2's answer about what does not exist, for this mode or context, or any more.
-func notFound() error {
-	return newError(http.StatusNotFound, "", "not_found", "", "Not found.")
-}
+func notFound() error { return newError(http.StatusNotFound, "", "not_found", "", "Not found.") }
 
 // noSuch is API v1's answer in the same cases.
 func noSuch(object, id string) error {

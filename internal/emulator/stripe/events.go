@@ -32,31 +32,9 @@ func (s *events) endpoints() []endpoint {
 	}
 }
 
-func (s *events) add(full []byte) error {
-	e, err := parseEvent(full)
-	if err != nil {
-		return err
-	}
-	s.put(e)
-	return nil
-}
-
 func (s *events) put(e *storedEvent) {
 	s.store.put(e)
 	s.meters.add(e)
-}
-
-func (s *events) learn(thin []byte) error {
-	e, err := parseEvent(thin)
-	if err != nil || strings.HasPrefix(e.id, missingPrefix) {
-		return err
-	}
-	e.body = complete(e)
-	e.retainedFrom = s.store.now()
-	if s.store.putNew(e) {
-		s.meters.add(e)
-	}
-	return nil
 }
 
 // parseEvent checks the fields that every v2 event has, thin or full.

@@ -38,6 +38,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -136,9 +137,11 @@ func New(opts *Options) *Sandbox {
 // its livemode and requests in its context: byte for byte when retrieved, without insignificant
 // white space in lists. It replaces an event with the same id. The bytes are copied.
 func (s *Sandbox) AddEvent(full json.RawMessage) error {
-	if err := s.events.add(full); err != nil {
+	e, err := parseEvent(full)
+	if err != nil {
 		return fmt.Errorf("add event: %w", err)
 	}
+	s.events.put(e)
 	return nil
 }
 
@@ -147,8 +150,13 @@ func (s *Sandbox) AddEvent(full json.RawMessage) error {
 // events, and ids that start with "evt_missing", so that a test can provoke a 404. Retention counts
 // from now.
 func (s *Sandbox) Learn(thin []byte) error {
-	if err := s.events.learn(thin); err != nil {
+	e, err := parseEvent(thin)
+	if err != nil {
 		return fmt.Errorf("learn event: %w", err)
+	}
+	e.body, e.retainedFrom = complete(e), s.opts.Now()
+	if !strings.HasPrefix(e.id, missingPrefix) && s.events.store.putNew(e) {
+		s.events.meters.add(e)
 	}
 	return nil
 }
@@ -157,16 +165,23 @@ func (s *Sandbox) Learn(thin []byte) error {
 // the Connect account that it names. It counts as delivered if its pending_webhooks is 0 or once
 // [Sandbox.Deliver] has succeeded. It replaces an event with the same id. The bytes are copied.
 func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
-	if err := s.snapshots.add(snapshot); err != nil {
+	e, err := parseSnapshot(snapshot)
+	if err != nil {
 		return fmt.Errorf("add snapshot: %w", err)
 	}
+	s.snapshots.store.put(e)
 	return nil
 }
 
 // Register creates an enabled webhook destination in test mode, for events of its own account and
 // those below it, and returns its id. Unlike the API it takes the secret, and any URL and types.
 func (s *Sandbox) Register(url string, secret stripesig.Secret, types ...string) (id string) {
-	return s.destinations.register(url, secret, types)
+	d := &destination{
+		Name: "registered", Type: typeWebhook, EventPayload: payloadThin, EnabledEvents: slices.Clone(types),
+		EventsFrom: []string{"@self", "@accounts"}, Metadata: map[string]string{}, url: url, secret: secret,
+	}
+	s.destinations.add(d)
+	return d.ID
 }
 
 // Deliver sends the event with the given id, of either API, to every enabled webhook destination

@@ -29,15 +29,6 @@ func (s *snapshots) endpoints() []endpoint {
 	}
 }
 
-func (s *snapshots) add(raw []byte) error {
-	e, err := parseSnapshot(raw)
-	if err != nil {
-		return err
-	}
-	s.store.put(e)
-	return nil
-}
-
 func parseSnapshot(raw []byte) (*storedEvent, error) {
 	var v struct {
 		ID, Object, Type string

@@ -65,12 +65,6 @@ func (o Observers) Observe(s Step) {
 	}
 }
 
-// ObserverFunc makes a function an [Observer].
-type ObserverFunc func(Step)
-
-// Observe implements [Observer].
-func (f ObserverFunc) Observe(s Step) { f(s) }
-
 // History is an [Observer] for tests that keeps every step. It is safe for concurrent use.
 type History struct {
 	mu    sync.Mutex

@@ -169,19 +169,6 @@ func matchPath(template, path string) (map[string]string, bool) {
 	return parameters, len(want) == len(have)
 }
 
-// write writes the answer of a function; one that failed is a 500, one that took too long a 503, as
-// in
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-func write(w http.ResponseWriter, answer []byte, err error) int {
-	switch {
-	case errors.Is(err, lambda.ErrTimeout):
-		return reply(w, http.StatusServiceUnavailable, "Service Unavailable")
-	case err != nil:
-		return reply(w, http.StatusInternalServerError, "Internal Server Error")
-	}
-	return writeAnswer(w, answer)
-}
-
 // event returns the request in payload format 2.0:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func event(r *http.Request, matched *route, parameters map[string]string, body []byte) []byte {
@@ -227,8 +214,10 @@ func isText(contentType string, body []byte) bool {
 		strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml")
 }
 
-// writeAnswer writes an answer: a response if it has a statusCode, otherwise JSON with 200.
-func writeAnswer(w http.ResponseWriter, answer []byte) int {
+// write writes what a function answered: an object with a statusCode as a response, and anything
+// else as a JSON body with 200. One that failed is a 500, one that took too long a 503, as in
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+func write(w http.ResponseWriter, answer []byte, failure error) int {
 	var response struct {
 		StatusCode      int               `json:"statusCode"`
 		Headers         map[string]string `json:"headers"`
@@ -237,21 +226,19 @@ func writeAnswer(w http.ResponseWriter, answer []byte) int {
 		IsBase64Encoded bool              `json:"isBase64Encoded"`
 	}
 	err := json.Unmarshal(answer, &response)
-	if err == nil && response.StatusCode != 0 && (response.StatusCode < 200 || response.StatusCode > 599) {
-		return reply(w, http.StatusInternalServerError, "Internal Server Error")
-	}
-	if err != nil || response.StatusCode == 0 {
+	status, body := response.StatusCode, []byte(response.Body)
+	switch {
+	case errors.Is(failure, lambda.ErrTimeout):
+		return reply(w, http.StatusServiceUnavailable, "Service Unavailable")
+	case failure == nil && (err != nil || status == 0):
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(answer)
 		return http.StatusOK
+	case response.IsBase64Encoded:
+		body, err = base64.StdEncoding.DecodeString(response.Body)
 	}
-	body := []byte(response.Body)
-	if response.IsBase64Encoded {
-		decoded, err := base64.StdEncoding.DecodeString(response.Body)
-		if err != nil {
-			return reply(w, http.StatusInternalServerError, "Internal Server Error")
-		}
-		body = decoded
+	if failure != nil || err != nil || status < 200 || status > 599 {
+		return reply(w, http.StatusInternalServerError, "Internal Server Error")
 	}
 	for name, value := range response.Headers {
 		w.Header().Set(name, value)
@@ -259,9 +246,9 @@ func writeAnswer(w http.ResponseWriter, answer []byte) int {
 	for _, cookie := range response.Cookies {
 		w.Header().Add("Set-Cookie", cookie)
 	}
-	w.WriteHeader(response.StatusCode)
+	w.WriteHeader(status)
 	w.Write(body)
-	return response.StatusCode
+	return status
 }
 
 // reply answers as API Gateway does by itself.

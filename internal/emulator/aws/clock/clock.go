@@ -84,9 +84,7 @@ type Pending interface {
 }
 
 // WaitIdle waits until nothing is being worked on and nothing is pending. Its error is ctx's.
-func (c *Clock) WaitIdle(ctx context.Context, p Pending) error {
-	return c.untilIdle(ctx, p, func() {})
-}
+func (c *Clock) WaitIdle(ctx context.Context, p Pending) error { return c.untilIdle(ctx, p, func() {}) }
 
 // FastForward is [Clock.WaitIdle] without the wait for work that is held back: while nothing is
 // being worked on, the clock skips to the time at which the next piece is due.

@@ -157,21 +157,19 @@ func (p parameter) checkOne(value any) error {
 		}
 	}
 	length := float64(utf8.RuneCountInString(s))
-	if bound, ok := p.bound("MinLength"); ok && length < bound {
-		return p.invalid(s, fmt.Sprintf("has fewer than %v characters", bound))
-	}
-	if bound, ok := p.bound("MaxLength"); ok && length > bound {
-		return p.invalid(s, fmt.Sprintf("has more than %v characters", bound))
-	}
-	number, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return nil
-	}
-	if bound, ok := p.bound("MinValue"); ok && number < bound {
-		return p.invalid(s, fmt.Sprintf("is less than %v", bound))
-	}
-	if bound, ok := p.bound("MaxValue"); ok && number > bound {
-		return p.invalid(s, fmt.Sprintf("is greater than %v", bound))
+	number, notNumber := strconv.ParseFloat(s, 64)
+	for _, limit := range []struct {
+		key, fault string
+		broken     func(bound float64) bool
+	}{
+		{"MinLength", "has fewer than %v characters", func(bound float64) bool { return length < bound }},
+		{"MaxLength", "has more than %v characters", func(bound float64) bool { return length > bound }},
+		{"MinValue", "is less than %v", func(bound float64) bool { return notNumber == nil && number < bound }},
+		{"MaxValue", "is greater than %v", func(bound float64) bool { return notNumber == nil && number > bound }},
+	} {
+		if bound, ok := p.bound(limit.key); ok && limit.broken(bound) {
+			return p.invalid(s, fmt.Sprintf(limit.fault, bound))
+		}
 	}
 	return nil
 }

@@ -140,6 +140,4 @@ func (r *resolver) checkCycles(dependencies map[string][]string) error {
 }
 
 // formatCycle formats a path of references whose last leads to id.
-func formatCycle(path []string, id string) string {
-	return strings.Join(path, " → ") + " → " + id
-}
+func formatCycle(path []string, id string) string { return strings.Join(path, " → ") + " → " + id }

@@ -63,9 +63,7 @@ func (n *node) get(key string) *node {
 }
 
 // section returns the member of a mapping, or an empty mapping.
-func (n *node) section(key string) *node {
-	return cmp.Or(n.get(key), &node{kind: mapping})
-}
+func (n *node) section(key string) *node { return cmp.Or(n.get(key), &node{kind: mapping}) }
 
 // lineOf returns the line of a mapping's key, or 0.
 func (n *node) lineOf(key string) int {
