@@ -62,11 +62,10 @@ func signingSecrets(name, text string) ([]stripesig.Secret, error) {
 	return secrets, nil
 }
 
-// The form of a signing secret. Stripe guarantees only the prefix
-// (https://docs.stripe.com/webhooks#verify-official-libraries). The secrets of endpoints and event
-// destinations have 32 letters and digits after it, and those of the Stripe CLI 64; a shorter text
-// is cut off, and an attacker could try all of the shortest. The alphabet is that of base64, in
-// both variants, so that longer and newer secrets pass.
+// The form of a signing secret. Stripe documents no more than the prefix
+// (https://docs.stripe.com/webhooks#verify-official-libraries). The secrets that we have seen have 32
+// letters and digits after it, and those of the Stripe CLI 64; a shorter text is cut off, or could be
+// guessed. The alphabet is that of base64, in both variants, so that longer and newer secrets pass.
 const (
 	signingPrefix      = "whsec_"
 	leastSigningSecret = 24
