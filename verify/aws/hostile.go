@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ var exported = []string{"GOOS=windows", "GOARCH=s390x", "GOARM64=v9.5", "GOFLAGS
 // name has spaces and that has a go.work of its own, owned by another user, with variables exported
 // that name another machine, and with tools that know only what BSD's do.
 func (w *workspace) hostile(ctx context.Context) (string, error) {
+	if _, err := exec.LookPath("git"); err != nil {
+		return "", fmt.Errorf("%w: git is not installed", errNotRun)
+	}
 	above := w.temporary("a folder with 'quotes' and spaces")
 	root := filepath.Join(above, "meterbridge")
 	if err := w.copyRepository(ctx, root); err != nil {
