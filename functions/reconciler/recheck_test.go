@@ -20,10 +20,12 @@ type schedule struct {
 	now      time.Time
 	fetching func(id string) bool // whether an event on the bus reaches the fetcher
 	puts     map[string]int
+
+	republished int // by the metrics
 }
 
 func newSchedule(t *testing.T, changes map[string]string) *schedule {
-	return &schedule{newBed(t, changes), start, func(string) bool { return false }, map[string]int{}}
+	return &schedule{newBed(t, changes), start, func(string) bool { return false }, map[string]int{}, 0}
 }
 
 // run makes one run, lets the fetcher process the result, and advances the clock to the next run.
@@ -43,6 +45,7 @@ func (s *schedule) run(t *testing.T) float64 {
 	}
 	s.now = s.now.Add(15 * time.Minute)
 	_, metrics := s.Output(t)
+	s.republished += int(metrics.Sum("Missing", "") + metrics.Sum("Republished", ""))
 	return metrics.Sum("Unfetched", "")
 }
 
@@ -86,6 +89,9 @@ func TestNothingIsGivenUpWhileTheRuleIsDisabled(t *testing.T) {
 			}
 			if bound := 2*events + 10*8 + 10*hours; total > bound {
 				t.Errorf("%d events were put %d times in %d hours, want at most %d", events, total, hours, bound)
+			}
+			if s.republished != total {
+				t.Errorf("the metrics count %d events that were put, want %d", s.republished, total)
 			}
 			s.fetching = func(string) bool { return true }
 			for range 12 { // three hours

@@ -84,7 +84,7 @@ type Report struct {
 // totals are the results of a run so far.
 type totals struct {
 	reconcile.Counts
-	unfinished, unfetched int
+	unfinished, unfetched, republished int
 }
 
 func (t totals) report() Report {
@@ -209,6 +209,7 @@ func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, aga
 	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, nil)
 	state, counts, err := work.Recheck(ctx, w, state, &again.sample)
 	done.Refused += counts.Refused
+	done.republished += counts.Put
 	if counts.Missing += again.earlier; counts.Missing > 0 && !state.Reaching {
 		done.unfetched += counts.Missing
 		h.unfetched(ctx, s, w, state, counts)

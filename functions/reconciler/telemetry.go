@@ -80,6 +80,7 @@ func (h *Handler) count(done totals) {
 	h.parts.Metrics.Count(telemetry.ReconcileRefused, done.Refused)
 	h.parts.Metrics.Count(telemetry.ReconcileUnfinished, done.unfinished)
 	h.parts.Metrics.Count(telemetry.Unfetched, done.unfetched)
+	h.parts.Metrics.Count(telemetry.Republished, done.republished)
 }
 
 const reasonAuth = "auth"

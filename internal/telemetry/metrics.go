@@ -54,6 +54,7 @@ const (
 	Listed              Metric = "Listed"              // events that Stripe listed
 	Missing             Metric = "Missing"             // of the listed, unknown to the ledger: now on the bus
 	ReconcileRefused    Metric = "ReconcileRefused"    // missing events that no bus will ever accept
+	Republished         Metric = "Republished"         // events that earlier runs put on the bus and this one put there again
 	Unfetched           Metric = "Unfetched"           // lower bound of the events that a run put on the bus and the ledger still does not know
 	ReconcileFailed     Metric = "ReconcileFailed"     // streams that could not be compared to their end, by reason
 	ReconcileUnfinished Metric = "ReconcileUnfinished" // streams for which time ran out; the next run continues
