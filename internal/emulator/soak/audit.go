@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unique"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
@@ -21,8 +22,6 @@ type audit struct {
 
 	mu       sync.Mutex
 	records  map[string]*record // by event id
-	labels   []string           // what the numbers in a record's history mean
-	numbers  map[string]uint16  // the labels' numbers
 	injected map[string]int     // by fault
 	warnings []string           // the first maxWarnings
 	puts     int                // events put on the bus
@@ -31,10 +30,10 @@ type audit struct {
 }
 
 type record struct {
-	answeredEarly bool        // answered with a 2xx before it was stored
-	explanations  uint16      // each explains one emission too many
-	explanation   explanation // the last one
-	history       []uint16    // its first maxHistory steps, as numbers of labels
+	answeredEarly bool                    // answered with a 2xx before it was stored
+	explanations  uint16                  // each explains one emission too many
+	explanation   explanation             // the last one
+	history       []unique.Handle[string] // its first maxHistory steps; few of them differ
 }
 
 const (
@@ -52,10 +51,7 @@ const (
 )
 
 func newAudit() *audit {
-	return &audit{
-		outcomes: outcome.NewTracker(),
-		records:  map[string]*record{}, numbers: map[string]uint16{}, injected: map[string]int{},
-	}
+	return &audit{outcomes: outcome.NewTracker(), records: map[string]*record{}, injected: map[string]int{}}
 }
 
 // Observe implements [activity.Observer].
@@ -88,26 +84,20 @@ func (a *audit) add(id, label string) *record {
 	if id == "" {
 		return &record{}
 	}
-	number, known := a.numbers[label]
-	if !known {
-		number = uint16(len(a.labels))
-		a.labels, a.numbers[label] = append(a.labels, label), number
-	}
 	r := a.records[id]
 	if r == nil {
 		r = &record{}
 		a.records[id] = r
 	}
 	if len(r.history) < maxHistory {
-		r.history = append(r.history, number)
+		r.history = append(r.history, unique.Make(label))
 	}
 	return r
 }
 
-func (a *audit) history(r *record) []string {
-	var steps []string
-	for _, number := range r.history {
-		steps = append(steps, a.labels[number])
+func (r *record) steps() (steps []string) {
+	for _, step := range r.history {
+		steps = append(steps, step.Value())
 	}
 	return steps
 }

@@ -73,7 +73,7 @@ func (a *audit) report(p plan, sent results) *Report {
 			known = &record{}
 		}
 		if problem := r.count(a.outcomes.Event(id), known); problem != "" && len(r.Troubles) < maxTroubles {
-			r.Troubles = append(r.Troubles, Trouble{id, problem, a.history(known)})
+			r.Troubles = append(r.Troubles, Trouble{id, problem, known.steps()})
 		}
 	}
 	return r

@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/config"
@@ -59,8 +61,8 @@ type run struct {
 	stack   *aws.Stack
 	faults  *faults.Injector
 	sender  *sender
-	phase   string
-	stopped time.Time // when the faults stopped
+	phase   atomic.Value // string
+	stopped time.Time    // when the faults stopped
 }
 
 // Run runs one soak to its end. [Report.Err] reports whether the guarantees held.
@@ -147,33 +149,30 @@ func (r *run) close() {
 // soak sends the plan, injects faults until most events have an outcome in spite of them, and then
 // gives the rest of the events time to reach theirs.
 func (r *run) soak(ctx context.Context) error {
-	r.phase = "injecting faults"
-	r.reportProgress()
+	r.phase.Store("injecting faults")
+	ended := make(chan struct{})
+	var progress sync.WaitGroup
+	progress.Go(func() { r.reportProgress(ended) })
+	defer progress.Wait()
+	defer close(ended)
 	r.faults.Start(faults.Target{
 		Kill: r.stack.Kill, Rotate: func() error { return r.account.rotate(r.stack) }, Rule: func(enabled bool) { r.switchRule(ctx, enabled) },
 	})
-	var sendErr error // valid once sent is closed
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		sendErr = r.sender.send(ctx)
-	}()
+	sent := make(chan error, 1)
+	go func() { sent <- r.sender.send(ctx) }()
 	// Some faults let nothing through, so they stop in any case.
-	limit := 5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
-	if err := r.until(ctx, limit, r.mostEnded); err != nil && !errors.Is(err, errLimit) {
-		return err
+	limit := time.Now().Add(5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond)
+	for ctx.Err() == nil && time.Now().Before(limit) && r.audit.ended() < r.sender.plan.deliverable()*9/10 {
+		time.Sleep(interval)
 	}
 	r.faults.Stop()
 	r.sender.releaseForgotten()
 	r.stopped = time.Now()
-	r.phase = "faults stopped, delivering the rest"
-	if err := r.until(ctx, 0, func() bool { return isClosed(sent) }); err != nil {
+	r.phase.Store("faults stopped, delivering the rest")
+	if err := <-sent; err != nil {
 		return err
 	}
-	if sendErr != nil {
-		return sendErr
-	}
-	r.phase = "faults stopped, waiting until the stack is idle"
+	r.phase.Store("faults stopped, waiting until the stack is idle")
 	if err := r.waitIdle(ctx); err != nil {
 		return err
 	}
@@ -188,18 +187,19 @@ const leaseLimit = 14 * time.Second
 func (r *run) waitIdle(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, max(0, leaseLimit-time.Since(r.stopped)))
 	defer cancel()
-	if r.withProgress(func() error { return r.stack.WaitIdle(waiting) }) == nil {
+	if r.stack.WaitIdle(waiting) == nil {
 		return nil
 	}
-	return r.withProgress(func() error { return r.stack.FastForward(ctx) })
+	if err := r.stack.FastForward(ctx); err != nil {
+		return fmt.Errorf("soak: %s: %w", r.phase.Load(), err)
+	}
+	return nil
 }
-
-func (r *run) mostEnded() bool { return r.audit.ended() >= r.sender.plan.deliverable()*9/10 }
 
 // reconcile runs the schedules until every event has an outcome, or rounds have no effect.
 func (r *run) reconcile(ctx context.Context) error {
 	const idleRounds = 6 // at last the reconciler puts what is not fetched on the bus in one run of four
-	r.phase = "reconciling"
+	r.phase.Store("reconciling")
 	for idle := 0; idle < idleRounds && r.audit.ended() < r.options.Events && r.stack.Scheduled(); {
 		before := r.audit.putCount()
 		r.stack.RunSchedules()
@@ -235,50 +235,16 @@ func (r *run) switchRule(ctx context.Context, enabled bool) {
 	r.sender.releaseForgotten()
 }
 
-func (r *run) withProgress(wait func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- wait() }()
-	for {
-		select {
-		case err := <-done:
-			return err
-		case <-time.After(interval):
-			r.reportProgress()
-		}
-	}
-}
-
 // interval is the time between two checks of a condition, and between two reports of the progress.
 const interval = 100 * time.Millisecond
 
-var errLimit = errors.New("soak: time limit reached")
-
-// until waits until a condition holds, or returns errLimit after a limit above zero.
-func (r *run) until(ctx context.Context, limit time.Duration, holds func() bool) error {
-	started := time.Now()
-	for !holds() {
+func (r *run) reportProgress(until <-chan struct{}) {
+	for {
+		r.options.Progress(Progress{Phase: r.phase.Load().(string), Ended: r.audit.ended(), Total: r.options.Events})
 		select {
-		case <-ctx.Done():
-			return fmt.Errorf("soak: %s: %w", r.phase, ctx.Err())
+		case <-until:
+			return
 		case <-time.After(interval):
 		}
-		r.reportProgress()
-		if limit > 0 && time.Since(started) > limit {
-			return errLimit
-		}
-	}
-	return nil
-}
-
-func (r *run) reportProgress() {
-	r.options.Progress(Progress{Phase: r.phase, Ended: r.audit.ended(), Total: r.options.Events})
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
 	}
 }
