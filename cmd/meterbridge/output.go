@@ -24,56 +24,29 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// bar is a progress bar on a terminal. A nil bar does nothing; drawing errors are ignored.
-type bar struct{ drawn *progressbar.ProgressBar }
-
-// newBar returns a bar of total steps, or nil without a screen or anything to count.
-func newBar(screen io.Writer, total int, unit string) *bar {
+// newBar returns a bar of total steps, or nil without a screen or anything to count. Its errors are
+// ignored: a bar that cannot be drawn is no reason to stop.
+func newBar(screen io.Writer, total int, unit string) *progressbar.ProgressBar {
 	if screen == nil || total <= 0 {
 		return nil
 	}
-	return &bar{progressbar.NewOptions(total,
+	return progressbar.NewOptions(total,
 		progressbar.OptionSetWriter(screen), progressbar.OptionSetDescription(unit), progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(),
-	)}
-}
-
-func (b *bar) add(n int) {
-	if b != nil {
-		_ = b.drawn.Add(n)
-	}
-}
-
-// set moves the bar to n steps and changes the text beside it.
-func (b *bar) set(n int, description string) {
-	if b != nil {
-		b.drawn.Describe(description)
-		_ = b.drawn.Set(n)
-	}
-}
-
-// clear removes the bar, so that a line can be printed in its place. The next step draws it again.
-func (b *bar) clear() {
-	if b != nil {
-		_ = b.drawn.Clear()
-	}
-}
-
-func (b *bar) finish() {
-	if b != nil {
-		_ = b.drawn.Finish()
-	}
+	)
 }
 
 // report prints what becomes of each item: JSON for scripts, otherwise a line, or a bar.
 type report struct {
 	out  io.Writer
 	json bool
-	bar  *bar
+	bar  *progressbar.ProgressBar // nil: none
 }
 
 func (r *report) item(object any, line string) {
-	r.bar.clear()
+	if r.bar != nil {
+		_ = r.bar.Clear() // the next step draws it again
+	}
 	if r.json {
 		writeJSON(r.out, object)
 	} else {
@@ -82,7 +55,9 @@ func (r *report) item(object any, line string) {
 }
 
 func (r *report) end(counts any, line string) {
-	r.bar.finish()
+	if r.bar != nil {
+		_ = r.bar.Finish()
+	}
 	if r.json {
 		writeJSON(r.out, map[string]any{"counts": counts})
 	} else {

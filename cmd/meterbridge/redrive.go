@@ -133,7 +133,9 @@ func (r *report) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
 			Error string `json:"error,omitempty"`
 		}{outcome, l, errorText(err)}, letterLine(l, outcome, err))
 	}
-	r.bar.add(1)
+	if r.bar != nil {
+		_ = r.bar.Add(1)
+	}
 }
 
 func letterLine(l redrive.Letter, outcome redrive.Outcome, err error) string {

@@ -96,7 +96,10 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 	}
 	flags.opts.Report = report.event
 	flags.opts.Reached = func(at time.Time) {
-		report.bar.set(int(at.Sub(from).Seconds()), "up to "+at.UTC().Format(time.DateTime))
+		if report.bar != nil {
+			report.bar.Describe("up to " + at.UTC().Format(time.DateTime))
+			_ = report.bar.Set(int(at.Sub(from).Seconds()))
+		}
 	}
 	work, err := reconcile.NewReplay(stripe, service, where, &flags.opts)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
+
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/soak"
 )
@@ -28,12 +30,17 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	}
 	parameters := maps.Clone(soakParameters)
 	maps.Copy(parameters, given)
-	screen := newSoakScreen(p, flags)
+	screen := &soakScreen{console: newConsole(p, flags.verbose), verbose: flags.verbose, total: flags.soak}
+	if !flags.verbose {
+		screen.screen = terminal(p)
+	}
 	report, err := soak.Run(ctx, &soak.Options{
 		Template: flags.template, Parameters: parameters, Events: flags.soak, Seed: flags.seed, Faults: names,
 		ClockFactor: flags.clockFactor, Observer: screen, Progress: screen.progress,
 	})
-	screen.close()
+	if screen.bar != nil {
+		_ = screen.bar.Clear()
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return &failure{"interrupted: " + err.Error()}
@@ -79,16 +86,8 @@ type soakScreen struct {
 	total   int
 	screen  io.Writer // where a bar can be drawn, or nil
 	started sync.Once
-	bar     *bar
+	bar     *progressbar.ProgressBar
 	printed time.Time // when the last line was printed
-}
-
-func newSoakScreen(p process, flags localFlags) *soakScreen {
-	s := &soakScreen{console: newConsole(p, flags.verbose), verbose: flags.verbose, total: flags.soak}
-	if !flags.verbose {
-		s.screen = terminal(p)
-	}
-	return s
 }
 
 // Observe implements [activity.Observer].
@@ -107,11 +106,10 @@ func (s *soakScreen) progress(p soak.Progress) {
 	})
 	switch {
 	case s.bar != nil:
-		s.bar.set(p.Ended, p.Phase)
+		s.bar.Describe(p.Phase)
+		_ = s.bar.Set(p.Ended)
 	case time.Since(s.printed) >= interval:
 		s.printed = time.Now()
 		s.console.printf("%s: %d of %d events finished", p.Phase, p.Ended, p.Total)
 	}
 }
-
-func (s *soakScreen) close() { s.bar.clear() }

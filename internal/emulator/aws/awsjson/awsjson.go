@@ -81,9 +81,8 @@ type Options struct {
 
 // handler serves all services; it is immutable.
 type handler struct {
-	services  map[string]*Operations // by target
-	warn      func(string)
-	intercept func(Call, http.Handler) http.Handler
+	Options
+	services map[string]*Operations // by target
 }
 
 // New returns a handler for all of the services, on every path, safe for concurrent use.
@@ -91,12 +90,12 @@ func New(opts *Options, services ...Operations) http.Handler {
 	if opts == nil {
 		opts = &Options{}
 	}
-	h := &handler{services: map[string]*Operations{}, warn: opts.Warn, intercept: opts.Intercept}
-	if h.warn == nil {
-		h.warn = func(string) {}
+	h := &handler{*opts, map[string]*Operations{}}
+	if h.Warn == nil {
+		h.Warn = func(string) {}
 	}
-	if h.intercept == nil {
-		h.intercept = func(_ Call, next http.Handler) http.Handler { return next }
+	if h.Intercept == nil {
+		h.Intercept = func(_ Call, next http.Handler) http.Handler { return next }
 	}
 	for _, service := range services {
 		h.services[service.Target] = &service
@@ -123,16 +122,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		e := AsError(err, &Error{Status: http.StatusInternalServerError, Code: "InternalFailure", Message: err.Error()})
 		if e.unsupported {
-			h.warn(target + ": " + e.Message)
+			h.Warn(target + ": " + e.Message)
 		}
 		s.fail(w, e)
 	}
-	h.intercept(Call{Service: s.Service, Operation: name, service: s}, http.HandlerFunc(serve)).ServeHTTP(w, r)
+	h.Intercept(Call{Service: s.Service, Operation: name, service: s}, http.HandlerFunc(serve)).ServeHTTP(w, r)
 }
 
 func (h *handler) unknown(w http.ResponseWriter, r *http.Request, s *Operations, target string) {
 	message := fmt.Sprintf("%s %s with X-Amz-Target %q is not implemented in the local stack", r.Method, r.URL.Path, target)
-	h.warn(message)
+	h.Warn(message)
 	s.fail(w, &Error{Code: "UnknownOperationException", Message: message})
 }
 

@@ -18,9 +18,8 @@ package sam
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 )
 
 // Options describe a deployment. Zero or nil: stack "meterbridge" in us-east-1.
@@ -74,16 +73,14 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.File)
+	at := e.File
 	if e.Line > 0 {
-		fmt.Fprintf(&b, ":%d", e.Line)
+		at += ":" + strconv.Itoa(e.Line)
 	}
 	if e.Element != "" {
-		b.WriteString(": " + e.Element)
+		at += ": " + e.Element
 	}
-	b.WriteString(": " + e.Reason)
-	return b.String()
+	return at + ": " + e.Reason
 }
 
 // Parse reads a template in YAML or JSON and resolves it. Every error is an [*Error] or joins those

@@ -97,15 +97,6 @@ func NewQueue(cfg Config, c *clock.Clock) *Queue {
 	cfg.ID = cmp.Or(cfg.ID, cfg.Name)
 	cfg.VisibilityTimeout = max(0, cmp.Or(cfg.VisibilityTimeout, 30*time.Second))
 	cfg.Retention = cmp.Or(cfg.Retention, 4*24*time.Hour)
-	if cfg.Duplicate == nil {
-		cfg.Duplicate = func(Message) bool { return false }
-	}
-	if cfg.Stored == nil {
-		cfg.Stored = func(Message) {}
-	}
-	if cfg.Pick == nil {
-		cfg.Pick = func(int) int { return 0 }
-	}
 	return &Queue{cfg: cfg, clock: c, created: c.Now(), entries: map[uint64]*entry{}}
 }
 
@@ -160,7 +151,7 @@ func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 		GroupID: m.GroupID, TraceHeader: m.TraceHeader, Sent: now,
 	}
 	q.store(m, now, delay)
-	if q.cfg.Duplicate(m) {
+	if q.cfg.Duplicate != nil && q.cfg.Duplicate(m) {
 		q.store(m, now, delay)
 	}
 	return m, nil
@@ -168,7 +159,9 @@ func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 
 // store adds a message with its id and history: a new one, or one from another queue.
 func (q *Queue) store(m Message, now time.Time, delay time.Duration) {
-	q.cfg.Stored(m)
+	if q.cfg.Stored != nil {
+		q.cfg.Stored(m)
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lastKey++

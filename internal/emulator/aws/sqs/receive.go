@@ -56,7 +56,10 @@ func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, w
 // pop removes the next visible entry from the list, and those that have left the queue.
 func (q *Queue) pop() *entry {
 	for {
-		i := q.cfg.Pick(len(q.visible))
+		i := 0
+		if q.cfg.Pick != nil {
+			i = q.cfg.Pick(len(q.visible))
+		}
 		e := q.visible[i]
 		copy(q.visible[1:i+1], q.visible[:i])
 		q.visible[0] = nil
