@@ -159,7 +159,7 @@ func TestCredentialsAreCheckedInTheirOwnPartition(t *testing.T) {
 	}
 }
 
-func TestMakeDeployRefusesWhatItCouldNotMerge(t *testing.T) {
+func TestMakeDeployRefusesFlagsThatItCannotMerge(t *testing.T) {
 	t.Parallel()
 	for want, words := range map[string][]string{
 		`PARAMETERS: "AlarmEmail" is not of the form`:  {"PARAMETERS=AlarmEmail a@example.com"},

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestMomentsAreTimesOrAges(t *testing.T) {
+func TestSinceAndUntilAreTimesOrAges(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Time{

@@ -30,8 +30,8 @@ func (b bed) tried(t *testing.T, id string, times int) {
 	}
 }
 
-// TestOncePerEvent is guarantee 4 in the ordinary case.
-func TestOncePerEvent(t *testing.T) {
+// TestEventIsEmittedOnce is guarantee 4 in the ordinary case.
+func TestEventIsEmittedOnce(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, known)
 	event := thin("evt_1", meterType)

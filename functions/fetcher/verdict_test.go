@@ -176,7 +176,7 @@ func TestDeferredMessagesFitIntoTheQueue(t *testing.T) {
 
 // The queue's limit is far higher, so that a function that cannot start does not use up an event's
 // tries.
-func TestTheFetcherGivesUpBeforeTheQueue(t *testing.T) {
+func TestFetcherGivesUpBeforeTheQueue(t *testing.T) {
 	t.Parallel()
 	if got := maxReceives(t); got < 10*maxTries {
 		t.Errorf("SQS gives up after %d receives, want at least ten times the fetcher's %d tries", got, maxTries)
@@ -224,7 +224,7 @@ func queueSetting(t *testing.T, queue, property string) time.Duration {
 }
 
 // All tries together take at least a day, whatever the reason and however short the waits.
-func TestTriesTakeADay(t *testing.T) {
+func TestAllTriesTakeAtLeastADay(t *testing.T) {
 	t.Parallel()
 	f, limit := New(Parts{Random: func() float64 { return almostOne }}), maxTries
 	for _, reason := range []string{reasonAuth, reasonRateLimited, reasonNoTime, reasonHeld, "ledger", "not_stored", "unavailable"} {

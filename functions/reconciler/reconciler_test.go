@@ -238,7 +238,7 @@ func TestEveryKeyAccountAndTypeIsListed(t *testing.T) {
 }
 
 // Its events from before it was added are missing as well.
-func TestNewTypeIsComparedFromTheStart(t *testing.T) {
+func TestNewTypeIsComparedFromTheLookback(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, nil)
 	b.happenedAs(t, "evt_new", ago(48*time.Hour), "new", "", false)
@@ -370,7 +370,7 @@ func TestRunningOutOfTimeIsReported(t *testing.T) {
 	}
 }
 
-func TestKeyShowsItsMode(t *testing.T) {
+func TestModeIsReadFromTheKey(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[stripeapi.Key]Mode{
 		"sk_live_x": Live, "rk_live_x": Live, "sk_test_x": Test, "rk_test_live_x": Test, "sk_org_live_x": Live, "ek_x": Unknown, "": Unknown,

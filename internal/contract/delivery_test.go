@@ -100,7 +100,7 @@ func admits(t *testing.T, parsed *sam.Template, policy, queueARN, ruleARN string
 
 // The example consumer loses no event either: events that EventBridge cannot deliver or the
 // function fails on go to queues that may receive them.
-func TestExampleConsumerKeepsWhatItCannotHandle(t *testing.T) {
+func TestExampleConsumerKeepsFailedEvents(t *testing.T) {
 	t.Parallel()
 	const head = "\nResources:\n"
 	source := strings.Replace(read(t, "template.yaml"), head, head+read(t, "examples/meter-alerts/resources.yaml"), 1)

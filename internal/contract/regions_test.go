@@ -44,7 +44,7 @@ func TestSchemasAreLeftOutWhereThereIsNoRegistry(t *testing.T) {
 }
 
 // Nothing in the template is tied to the commercial partition.
-func TestAddressesFollowThePartition(t *testing.T) {
+func TestTemplateFollowsThePartition(t *testing.T) {
 	t.Parallel()
 	for region, want := range map[string]struct{ partition, console, api string }{
 		"us-east-1":     {"aws", "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/meterbridge-us-east-1", ".execute-api.us-east-1.amazonaws.com/webhook"},
@@ -76,7 +76,7 @@ func TestAddressesFollowThePartition(t *testing.T) {
 
 // A log group outside /aws/vendedlogs/ takes up space in a policy that the whole account shares,
 // and an account can have only ten policies for log delivery.
-func TestStacksShareNothingThatAnAccountRunsOutOf(t *testing.T) {
+func TestStacksDoNotUseUpLogPolicies(t *testing.T) {
 	t.Parallel()
 	parsed := readTemplate(t, nil)
 	for _, id := range []string{"ApiLogs", "BusLogs"} {

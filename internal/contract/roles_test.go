@@ -49,7 +49,7 @@ func TestRolesAllowExactlyWhatTheCodeCalls(t *testing.T) {
 var actionName = regexp.MustCompile("`([a-z]+:[A-Z]\\w+)`")
 
 // The page on leaked roles lists exactly the actions that each role allows.
-func TestSecurityPageListsWhatEachRoleMay(t *testing.T) {
+func TestSecurityPageListsTheActionsOfEachRole(t *testing.T) {
 	t.Parallel()
 	parsed, page, roles := readTemplate(t, nil), read(t, "docs/security.md"), 0
 	for _, r := range parsed.Resources {

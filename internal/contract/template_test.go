@@ -68,7 +68,7 @@ func TestResourcesWithDataOutliveTheStack(t *testing.T) {
 }
 
 // The stack outputs every address that the commands need and every name that the pages use.
-func TestStackOutputsWhatCommandsAndPagesNeed(t *testing.T) {
+func TestStackHasTheOutputsThatCommandsAndPagesUse(t *testing.T) {
 	t.Parallel()
 	parsed := readTemplate(t, map[string]string{"AlarmTopic": "yes"})
 	var names []string

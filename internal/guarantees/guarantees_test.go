@@ -65,9 +65,9 @@ func TestNothingUnauthenticatedEnters(t *testing.T) {
 	}
 }
 
-// TestStoredOnlyWhenAnswered2xx attacks guarantee 2: whatever EventBridge does, only events on the
+// TestOnlyStoredEventsAreAnswered2xx attacks guarantee 2: whatever EventBridge does, only events on the
 // bus are answered with a 2xx.
-func TestStoredOnlyWhenAnswered2xx(t *testing.T) {
+func TestOnlyStoredEventsAreAnswered2xx(t *testing.T) {
 	t.Parallel()
 	faults := faultyPutEvents{
 		"evt_test_entry_fails":    answer(200, `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure","ErrorMessage":"x"}]}`),
@@ -131,8 +131,8 @@ func answer(status int, body string) http.HandlerFunc {
 	}
 }
 
-// TestBytesArePassedOnAsTheyCame attacks guarantee 5 with JSON that any encoder would change.
-func TestBytesArePassedOnAsTheyCame(t *testing.T) {
+// TestBytesArePassedOnUnchanged attacks guarantee 5 with JSON that any encoder would change.
+func TestBytesArePassedOnUnchanged(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
 	const odd = `{ "zeta":1.0, "unknown":{"n":12345678901234567890, "e":1E+2},` + "\n\t" + `"id" : "evt_test_odd","object":"v2.core.event",

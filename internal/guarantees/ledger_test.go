@@ -9,9 +9,9 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// TestOncePerEventID attacks guarantee 4 with deliveries that Stripe repeats because an answer was
+// TestEventIDIsEmittedOnce attacks guarantee 4 with deliveries that Stripe repeats because an answer was
 // lost.
-func TestOncePerEventID(t *testing.T) {
+func TestEventIDIsEmittedOnce(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{})
 	const id = "evt_test_again"

@@ -65,7 +65,7 @@ func shapes(body string, isBase64 bool) map[string]any {
 	}
 }
 
-func TestEveryFormatGivesTheSameRequest(t *testing.T) {
+func TestBothFormatsGiveTheSameRequest(t *testing.T) {
 	t.Parallel()
 	encoded := base64.StdEncoding.EncodeToString([]byte(body))
 	for _, isBase64 := range []bool{false, true} {

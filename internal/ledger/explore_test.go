@@ -229,7 +229,7 @@ var cases = map[string][2]int{"two messages": {1, 2}, "one message twice": {1, 1
 // This is guarantee 4, and the ledger's part of guarantee 3: in every interleaving of two
 // deliveries, with crashes and lost answers at every step, an event is emitted once unless a fault
 // explains it, is never lost, and can be claimed again when the lease is over.
-func TestOncePerEvent(t *testing.T) {
+func TestEventIsEmittedOnce(t *testing.T) {
 	t.Parallel()
 	for name, deliveries := range cases {
 		worlds, fault := explorer{right, deliveries}.explore()

@@ -214,7 +214,7 @@ func TestCheckpointNeverGoesBack(t *testing.T) {
 }
 
 // The error is not ErrDone, ErrHeld or ErrLost.
-func TestUnreachableTableIsTheSDKsError(t *testing.T) {
+func TestUnreachableTableReturnsTheSDKsError(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(dynamodb.NewFromConfig(testbed.New(t, nil).AWS), "another", nil)
 	event := ledger.Event{ID: "evt_1"}

@@ -59,7 +59,7 @@ func TestParkKeepsTheBodyAndMakesAttributesAcceptable(t *testing.T) {
 	}
 }
 
-func TestErrorsAreTheSDKs(t *testing.T) {
+func TestErrorsWrapTheSDKs(t *testing.T) {
 	t.Parallel()
 	b := testbed.New(t, nil)
 	denied := &awsjson.Error{Status: http.StatusForbidden, Code: "AccessDenied", Message: "not you"}

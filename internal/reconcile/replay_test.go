@@ -245,7 +245,7 @@ func TestRunAfterAnInterruptedOneCompletesIt(t *testing.T) {
 	})
 }
 
-func TestRateLimitsEventsASecond(t *testing.T) {
+func TestReplayKeepsToItsRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t)

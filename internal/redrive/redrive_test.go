@@ -324,7 +324,7 @@ func TestRunEndsThoughHiddenLettersBecomeVisible(t *testing.T) {
 	})
 }
 
-func TestRateLimitsLettersASecond(t *testing.T) {
+func TestRunKeepsToItsRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t)

@@ -183,7 +183,7 @@ func TestParseEnvelopeReturnsTheEvent(t *testing.T) {
 	}
 }
 
-func TestEnvelopesOfOtherThingsAreRefused(t *testing.T) {
+func TestEnvelopesWithoutAnEventAreRefused(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]error{
 		`{}`:                               v2events.ErrEnvelope,
