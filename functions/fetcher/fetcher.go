@@ -32,7 +32,7 @@ type Parts struct {
 	Log         *slog.Logger
 	Metrics     *telemetry.Metrics
 
-	RateLimit float64 // requests to Stripe a second; zero is no limit
+	RateLimit float64 // requests to Stripe a second; zero means no limit
 }
 
 // Bus stores events; [*bus.Bus] implements it.

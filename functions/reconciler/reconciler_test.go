@@ -157,7 +157,7 @@ func (b bed) nextRun(t *testing.T, later time.Duration) {
 	}
 }
 
-// An event that is not known to be on the bus does not count as compared.
+// An event that might not be on the bus does not count as compared.
 func TestCheckpointWaitsForTheBus(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, nil)

@@ -2,8 +2,8 @@
 // into Lambda's format.
 //
 // A [Handler] answers a [Request] with a [Response]. An HTTP API and a Function URL send payload
-// format 2.0; a REST API sends format 1.0, which an HTTP API can be told to use as well. No other
-// package knows these formats. A body stays as API Gateway encoded it until [Request.Body] is
+// format 2.0; a REST API sends format 1.0, and an HTTP API can be configured to send it too. No
+// other package knows these formats. A body stays as API Gateway encoded it until [Request.Body] is
 // called, so that a size limit can be applied first. Base64 is decoded there and nowhere else,
 // because a signature covers the bytes that the sender sent.
 //

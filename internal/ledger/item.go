@@ -63,7 +63,7 @@ func reachedOf(i item) time.Time {
 	return time.UnixMilli(numberOf(i["reached"]))
 }
 
-// A change is an update with its condition; "" is none.
+// A change is an update with its condition; "" means none.
 type change struct {
 	update, condition string
 	values            item

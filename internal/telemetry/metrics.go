@@ -58,7 +58,7 @@ const (
 	Unfetched           Metric = "Unfetched"           // lower bound of the events that a run put on the bus and the ledger still does not know
 	ReconcileFailed     Metric = "ReconcileFailed"     // streams that could not be compared to their end, by reason
 	ReconcileUnfinished Metric = "ReconcileUnfinished" // streams for which time ran out; the next run continues
-	ReconcileLag        Metric = "ReconcileLag"        // milliseconds up to now that are not compared yet, for each stream
+	ReconcileLag        Metric = "ReconcileLag"        // milliseconds since the time up to which a stream has been compared
 )
 
 // Metrics writes the metrics of one service. It is safe for concurrent use if its writer is.

@@ -52,7 +52,7 @@ type Options struct {
 type Bed struct {
 	AWS    aws.Config        // one attempt for each call
 	Stripe *stripe.Sandbox   // it accepts every key with Stripe's syntax
-	HTTP   http.RoundTripper // to Stripe, whatever the host; it keeps [Bed.Requests]
+	HTTP   http.RoundTripper // sends requests for any host to Stripe, and records [Bed.Requests]
 
 	Queue, DeadLetters, RuleDeadLetters *sqs.Queue
 	Ledger                              *dynamodb.Table

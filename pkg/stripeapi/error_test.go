@@ -154,8 +154,8 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// FuzzResponse: whatever answers, the result is a JSON object or an error of exactly one class that
-// does not show the key, not even one that the answer spells with escapes.
+// FuzzResponse: whatever the response, the result is a JSON object or an error of exactly one class
+// that does not show the key, even if the response contains it with escapes.
 func FuzzResponse(f *testing.F) {
 	requireSeeds(f)
 	f.Fuzz(func(t *testing.T, status int, body []byte, header string) {

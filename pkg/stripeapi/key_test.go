@@ -144,7 +144,7 @@ func TestEchoedKeyIsRedacted(t *testing.T) {
 	}
 }
 
-// What is not HTTP, or redirects to nowhere, is quoted by net/http.
+// net/http quotes a response that is not HTTP or has an invalid redirect.
 func TestKeyInConnectionFaultsIsRedacted(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{

@@ -13,9 +13,10 @@ var defaultTransport = sync.OnceValue(func() http.RoundTripper { return pinging(
 // answer may take. Both together are shorter than any try.
 const pingAfter = time.Second
 
-// pinging returns a copy of a transport that gives up dead HTTP/2 connections. A time-out ends a
-// request, and not its connection: if the network drops packets without a reset, all later requests
-// would time out on it too. A transport of another type than [*http.Transport] is returned as it is.
+// pinging returns a copy of a transport that gives up dead HTTP/2 connections. A timeout ends a
+// request but not its connection: if the network drops packets without a reset, all later requests
+// would time out on it too. A transport of any other type than [*http.Transport] is returned
+// unchanged.
 func pinging(rt http.RoundTripper) http.RoundTripper {
 	t, ok := rt.(*http.Transport)
 	if !ok {

@@ -298,8 +298,8 @@ func collect(list iter.Seq2[*v1events.Event, error]) (ids []string, err error) {
 	return ids, err
 }
 
-// FuzzPages: whatever a page holds, the list ends with an error, or goes on from an event that it
-// had.
+// FuzzPages: whatever a page contains, the list ends with an error or continues from an event in
+// it.
 func FuzzPages(f *testing.F) {
 	seeds := filepath.Join("testdata", "fuzz", f.Name())
 	if entries, err := os.ReadDir(seeds); err != nil || len(entries) == 0 {

@@ -52,7 +52,7 @@ func TestOwnKindsDecode(t *testing.T) {
 	}
 }
 
-// Types of one's own may contain this package's.
+// A caller's type may contain this package's types.
 func TestNullReadsAsZeroInOwnKinds(t *testing.T) {
 	t.Parallel()
 	type data struct {

@@ -111,7 +111,7 @@ func TestMissingMembersOfReportsAreZero(t *testing.T) {
 	}
 }
 
-// What was missing or null stays away when a report is encoded; what was empty stays empty.
+// Members that were missing or null are not encoded; empty ones are encoded as empty.
 func TestMissingMembersOfReportsEncodeAsAbsent(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
