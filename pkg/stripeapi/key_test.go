@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -174,6 +175,10 @@ func TestKeyInConnectionFaultsIsRedacted(t *testing.T) {
 			continue
 		}
 		mustHide(t, name, fmt.Sprintf("%v %+v %#v", err, *fault, fault))
+		var cause *url.Error
+		if !errors.As(err, &cause) {
+			t.Errorf("%s: %v hides the error of net/http", name, err)
+		}
 	}
 }
 
