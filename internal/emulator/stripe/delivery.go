@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,71 +17,20 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// ErrNoEvent means that no event has the id that was to be delivered.
-var ErrNoEvent = errors.New("stripe: no such event")
-
-// ErrNotLoopback means that a destination's URL leads off this machine.
-var ErrNotLoopback = errors.New("stripe: not a loopback address")
+var errNotLoopback = errors.New("stripe: not a loopback address")
 
 // deliveryTimeout is how long a webhook has to answer. Stripe publishes no figure.
 const deliveryTimeout = 10 * time.Second
 
-type sender struct {
-	client   *http.Client
-	now      func() time.Time
-	schedule []time.Duration
-	logger   *slog.Logger
-}
-
-// deliver sends a payload to all destinations at once, and joins the errors of those given up.
-func (s *sender) deliver(ctx context.Context, to []*destination, payload []byte) error {
-	failures := make(chan error, len(to))
-	for _, d := range to {
-		go func() { failures <- s.retry(ctx, d, payload) }()
-	}
-	var err error
-	for range to {
-		err = errors.Join(err, <-failures)
-	}
-	return err
-}
-
-// retry sends a payload until the webhook accepts it or the schedule ends.
-func (s *sender) retry(ctx context.Context, d *destination, payload []byte) error {
-	err := s.send(ctx, d, payload)
-	for _, wait := range s.schedule {
-		if err == nil || ctx.Err() != nil || errors.Is(err, ErrNotLoopback) {
-			break
-		}
-		if sleep(ctx, wait) == nil {
-			err = s.send(ctx, d, payload)
-		}
-	}
-	if err != nil {
-		s.logger.WarnContext(ctx, "delivery failed", "destination", d.ID, "error", err)
-		return fmt.Errorf("deliver to %s: %w", d.ID, err)
-	}
-	return nil
-}
-
-func (s *sender) ping(ctx context.Context, d *destination, payload []byte) {
-	if err := s.send(ctx, d, payload); err != nil {
-		s.logger.WarnContext(ctx, "ping failed", "destination", d.ID, "error", err)
-	}
-}
-
-// send makes one attempt, signed at its time. Like Stripe it does not follow redirects.
-func (s *sender) send(ctx context.Context, d *destination, payload []byte) error {
+// deliver makes one attempt, signed at its time. Like Stripe it does not follow redirects. A
+// failure is only logged.
+func (s *destinations) deliver(ctx context.Context, d *destination, payload []byte) {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
 	status, _, err := Post(ctx, s.client, d.url, ContentType, d.secret.Sign(payload, s.now()), payload)
-	switch {
-	case status == 0:
-		return err
-	case status < 200 || status > 299:
-		return fmt.Errorf("endpoint answered %d", status)
+	if status < 200 || status > 299 {
+		s.logger.WarnContext(ctx, "delivery failed", "destination", d.ID, "status", status, "error", err)
 	}
-	return nil
 }
 
 // ContentType is that of Stripe's requests to webhooks.
@@ -114,7 +62,7 @@ func newDeliveryClient() *http.Client {
 	dialer := &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
 		target, err := netip.ParseAddrPort(address)
 		if err != nil || !target.Addr().IsLoopback() {
-			return fmt.Errorf("%w: %s", ErrNotLoopback, address)
+			return fmt.Errorf("%w: %s", errNotLoopback, address)
 		}
 		return nil
 	}}

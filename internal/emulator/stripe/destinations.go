@@ -1,10 +1,10 @@
 package stripe
 
 import (
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,9 +22,9 @@ const (
 // https://docs.stripe.com/api/v2/core/event_destinations.
 type destinations struct {
 	now    func() time.Time
-	token  func(n int) string
 	events *events // where pings are stored
-	sender *sender
+	client *http.Client
+	logger *slog.Logger
 
 	mu   sync.RWMutex
 	byID map[string]*destination
@@ -43,7 +43,7 @@ func (s *destinations) endpoints() []endpoint {
 	}
 }
 
-// add gives a new destination its id, times and, if it has none, a secret, and stores it.
+// add gives a new destination its id, times and secret, and stores it.
 func (s *destinations) add(d *destination) {
 	prefix := "ed_test_"
 	if d.Livemode = d.caller.live; d.Livemode {
@@ -52,10 +52,8 @@ func (s *destinations) add(d *destination) {
 	d.createdAt = s.now().UTC()
 	d.Created = d.createdAt.Format(millis)
 	d.Updated = d.Created
-	d.ID, d.Object, d.Status = prefix+s.token(24), destinationObject, statusEnabled
-	if d.secret == "" {
-		d.secret = stripesig.Secret("whsec_" + s.token(32))
-	}
+	d.ID, d.Object, d.Status = prefix+token(24), destinationObject, statusEnabled
+	d.secret = stripesig.Secret("whsec_" + token(32))
 	d.completeCloud()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,27 +73,6 @@ func (s *destinations) find(c *call) (*destination, error) {
 		return nil, notFound()
 	}
 	return d, nil
-}
-
-func (s *destinations) recipients(e *storedEvent, payload string) []*destination {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var found []*destination
-	for _, d := range s.byID {
-		if d.EventPayload == payload && d.wants(e) {
-			found = append(found, d)
-		}
-	}
-	return found
-}
-
-// wants reports whether d is an enabled webhook for e's type, mode and account.
-func (d *destination) wants(e *storedEvent) bool {
-	own := d.caller.context == e.caller.context && slices.Contains(d.EventsFrom, "@self")
-	below := e.caller.context != "" && (d.caller.context == "" || strings.HasPrefix(e.caller.context, d.caller.context+"/"))
-	fromBelow := below && slices.ContainsFunc(d.EventsFrom, func(from string) bool { return from != "@self" })
-	typed := slices.Contains(d.EnabledEvents, e.eventType) || slices.Contains(d.EnabledEvents, "*")
-	return d.acceptsDeliveries() && d.caller.live == e.caller.live && (own || fromBelow) && typed
 }
 
 func (s *destinations) create(c *call) ([]byte, error) {
@@ -208,7 +185,7 @@ func (s *destinations) ping(c *call) ([]byte, error) {
 	e := s.newPing(d, c)
 	s.events.put(e)
 	if d.acceptsDeliveries() {
-		s.sender.ping(c.request.Context(), d, notification(e.body))
+		s.deliver(c.request.Context(), d, notification(e.body))
 	}
 	return e.body, nil
 }
@@ -220,7 +197,7 @@ func (s *destinations) newPing(d *destination, c *call) *storedEvent {
 		prefix = "evt_"
 	}
 	e := &storedEvent{
-		id: prefix + s.token(32), eventType: v2events.EventDestinationPing.Type(), caller: d.caller, created: now, retainedFrom: now,
+		id: prefix + token(32), eventType: v2events.EventDestinationPing.Type(), caller: d.caller, created: now, retainedFrom: now,
 		relatedID: d.ID, relatedURL: destinationsPath + "/" + d.ID,
 	}
 	e.body = encode(map[string]any{

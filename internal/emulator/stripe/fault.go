@@ -85,8 +85,10 @@ func (f Fault) write(w http.ResponseWriter, r *http.Request, status int, body []
 func trickle(w http.ResponseWriter, r *http.Request, body []byte) {
 	size := len(body)/tricklePieces + 1
 	for len(body) > 0 {
-		if sleep(r.Context(), trickleWait) != nil {
+		select {
+		case <-r.Context().Done():
 			panic(http.ErrAbortHandler)
+		case <-time.After(trickleWait):
 		}
 		piece := body[:min(size, len(body))]
 		body = body[len(piece):]

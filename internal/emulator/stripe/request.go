@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // maxBody is the largest accepted request body, in bytes; Stripe's own parameters are far smaller.
@@ -25,7 +23,6 @@ type handler func(*call) ([]byte, error)
 type endpoint struct {
 	method, path string
 	handle       handler
-	limit        *rate.Limiter // nil means no limit
 }
 
 type call struct {

@@ -9,11 +9,9 @@
 // without indices, a number in place of a time and a missing Stripe-Version are refused with a 400
 // that names the parameter.
 //
-// [Options.Faults] makes requests fail the way Stripe and the network fail. [Sandbox.Deliver]
-// delivers events to the registered webhooks, as Stripe does.
+// [Options.Faults] makes requests fail the way Stripe and the network fail.
 //
-// Nothing leaves the machine: pings and deliveries go to loopback addresses only, whatever URL a
-// destination has.
+// Nothing leaves the machine: pings go to loopback addresses only, whatever URL a destination has.
 //
 // # Undocumented behaviour
 //
@@ -29,22 +27,16 @@ package stripe
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
-	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
@@ -57,24 +49,13 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock, safe for concurrent use; nil means [time.Now].
 	Now func() time.Time
-	// Rand is the source of ids and signing secrets; nil means [rand.Reader]. Reads are serialised.
-	Rand io.Reader
 	// APIKeys are the accepted keys; if there are none, every well-formed secret or restricted key
 	// is. A key's prefix decides whether it sees live or test data.
 	APIKeys []string
-	// RateLimit is how many requests per second each endpoint serves before it answers 429; zero
-	// means no limit. Stripe's own default is 25: https://docs.stripe.com/rate-limits.
-	RateLimit int
-	// Latency delays every answer.
-	Latency time.Duration
 	// Faults decides, concurrently, how each request fails; nil means that none does.
 	Faults func(*http.Request) Fault
 	// Answered is called, concurrently, after each complete answer; nil means no call.
 	Answered func(r *http.Request, status int)
-	// DeliverySchedule holds the wait before each further attempt of [Sandbox.Deliver]; an empty
-	// one means a single attempt. Stripe retries for up to three days with growing waits:
-	// https://docs.stripe.com/webhooks#retries.
-	DeliverySchedule []time.Duration
 }
 
 func (o *Options) orDefaults() Options {
@@ -83,13 +64,9 @@ func (o *Options) orDefaults() Options {
 	}
 	filled := *o
 	filled.APIKeys = slices.Clone(o.APIKeys)
-	filled.DeliverySchedule = slices.Clone(o.DeliverySchedule)
 	filled.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if filled.Now == nil {
 		filled.Now = time.Now
-	}
-	if filled.Rand == nil {
-		filled.Rand = rand.Reader
 	}
 	if filled.Faults == nil {
 		filled.Faults = func(*http.Request) Fault { return "" }
@@ -104,32 +81,23 @@ func (o *Options) orDefaults() Options {
 // concurrent use. Each kind of resource has its own store and endpoints.
 type Sandbox struct {
 	opts         Options
-	token        func(n int) string
 	endpoints    []endpoint
 	replays      *replays
 	events       *events
 	snapshots    *snapshots
 	destinations *destinations
-	sender       *sender
 }
 
 // New returns an empty sandbox. A nil opts is the zero [Options].
 func New(opts *Options) *Sandbox {
 	s := &Sandbox{opts: opts.orDefaults()}
 	now := s.opts.Now
-	s.token = newTokens(s.opts.Rand)
 	s.replays = &replays{now: now, byKey: map[replayKey]*replay{}}
-	s.sender = &sender{client: newDeliveryClient(), now: now, schedule: s.opts.DeliverySchedule, logger: s.opts.Logger}
 	meters := &meters{created: map[meterKey]time.Time{}}
 	s.events = &events{store: newEventStore(now), meters: meters}
 	s.snapshots = &snapshots{store: newEventStore(now)}
-	s.destinations = &destinations{now: now, token: s.token, events: s.events, sender: s.sender, byID: map[string]*destination{}}
+	s.destinations = &destinations{now: now, events: s.events, client: newDeliveryClient(), logger: s.opts.Logger, byID: map[string]*destination{}}
 	s.endpoints = slices.Concat(s.events.endpoints(), s.snapshots.endpoints(), s.destinations.endpoints(), meters.endpoints())
-	if s.opts.RateLimit > 0 {
-		for i := range s.endpoints {
-			s.endpoints[i].limit = rate.NewLimiter(rate.Limit(s.opts.RateLimit), s.opts.RateLimit)
-		}
-	}
 	return s
 }
 
@@ -162,8 +130,8 @@ func (s *Sandbox) Learn(thin []byte) error {
 }
 
 // AddSnapshot stores a v1 event, which is served as by [Sandbox.AddEvent]; its context may also be
-// the Connect account that it names. It counts as delivered if its pending_webhooks is 0 or once
-// [Sandbox.Deliver] has succeeded. It replaces an event with the same id. The bytes are copied.
+// the Connect account that it names. It counts as delivered if its pending_webhooks is 0.
+// It replaces an event with the same id. The bytes are copied.
 func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
 	e, err := parseSnapshot(snapshot)
 	if err != nil {
@@ -173,41 +141,10 @@ func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
 	return nil
 }
 
-// Register creates an enabled webhook destination in test mode, for events of its own account and
-// those below it, and returns its id. Unlike the API it takes the secret, and any URL and types.
-func (s *Sandbox) Register(url string, secret stripesig.Secret, types ...string) (id string) {
-	d := &destination{
-		Name: "registered", Type: typeWebhook, EventPayload: payloadThin, EnabledEvents: slices.Clone(types),
-		EventsFrom: []string{"@self", "@accounts"}, Metadata: map[string]string{}, url: url, secret: secret,
-	}
-	s.destinations.add(d)
-	return d.ID
-}
-
-// Deliver sends the event with the given id, of either API, to every enabled webhook destination
-// that wants its type, signed with the destination's secret: v2 events as notifications, v1 events
-// whole. Anything but a 2xx is retried by [Options.DeliverySchedule]. Deliver returns once every
-// delivery has succeeded or been given up, with the errors of the latter. The error is [ErrNoEvent]
-// if there is no such event, and nil if no destination wants it.
-func (s *Sandbox) Deliver(ctx context.Context, id string) error {
-	if e := s.events.store.find(id); e != nil {
-		return s.sender.deliver(ctx, s.destinations.recipients(e, payloadThin), notification(e.body))
-	}
-	if e := s.snapshots.store.find(id); e != nil {
-		err := s.sender.deliver(ctx, s.destinations.recipients(e, payloadSnapshot), e.body)
-		s.snapshots.store.update(id, func(e *storedEvent) { e.delivered = err == nil })
-		return err
-	}
-	return fmt.Errorf("deliver %s: %w", id, ErrNoEvent)
-}
-
 // ServeHTTP answers one API request. Every answer, errors included, carries a Request-Id.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Request-Id", "req_"+s.token(14))
+	w.Header().Set("Request-Id", "req_"+token(14))
 	fault := s.opts.Faults(r)
-	if err := sleep(r.Context(), s.opts.Latency); err != nil {
-		return
-	}
 	s.opts.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "fault", fault,
 		"request_id", w.Header().Get("Request-Id"))
 	status, refused := fault.refuse(w, r)
@@ -221,7 +158,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.opts.Answered(r, status)
 }
 
-// serve checks URL, key, rate limit and parameters, in this order, before the endpoint runs.
+// serve checks URL, key and parameters, in this order, before the endpoint runs.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	endpoint, id, err := route(s.endpoints, r)
 	if err != nil {
@@ -232,10 +169,6 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 		return nil, err
 	}
 	w.Header().Set("Stripe-Version", r.Header.Get("Stripe-Version"))
-	if endpoint.limit != nil && !endpoint.limit.AllowN(s.opts.Now(), 1) {
-		w.Header().Set(rateLimitReason, "endpoint-rate")
-		return nil, rateLimited(r)
-	}
 	if c.query, err = parseQuery(r.URL.RawQuery); err != nil {
 		return nil, err
 	}
@@ -245,37 +178,8 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	return s.replays.once(c, endpoint.handle)
 }
 
-// newTokens returns a function that makes tokens of n letters and digits, concurrently.
-func newTokens(source io.Reader) func(n int) string {
-	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	var mu sync.Mutex
-	return func(n int) string {
-		raw := make([]byte, n)
-		mu.Lock()
-		_, err := io.ReadFull(source, raw)
-		mu.Unlock()
-		if err != nil {
-			// crypto/rand never fails; only a test's own source can run out.
-			panic(fmt.Sprintf("stripe: read randomness: %v", err))
-		}
-		for i, b := range raw {
-			raw[i] = alphabet[int(b)%len(alphabet)]
-		}
-		return string(raw)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}
+// token returns n letters and digits, at most 52.
+func token(n int) string { return (rand.Text() + rand.Text())[:n] }
 
 // A Server is a [Sandbox] that listens on a loopback address.
 type Server struct {

@@ -225,20 +225,6 @@ func status(t *testing.T, url, key string) int {
 	return response.StatusCode
 }
 
-func TestRateLimitIsPerEndpoint(t *testing.T) {
-	t.Parallel()
-	now := noon
-	s := newSandbox(&stripe.Options{RateLimit: 2, Now: func() time.Time { return now }})
-	add(t, s, fullEvent("evt_1"))
-	get[any](t, s, "/v2/core/events/evt_1")
-	get[any](t, s, "/v2/core/events/evt_1")
-	wantError(t, s, request("GET", "/v2/core/events/evt_1", ""), 429, "account_rate_limit_exceeded", "")
-	get[any](t, s, "/v2/core/events")
-	now = now.Add(500 * time.Millisecond)
-	get[any](t, s, "/v2/core/events/evt_1")
-	wantError(t, s, request("GET", "/v2/core/events/evt_1", ""), 429, "account_rate_limit_exceeded", "")
-}
-
 // everyTenth makes every tenth request fail.
 func everyTenth(fault stripe.Fault) func(*http.Request) stripe.Fault {
 	var requests atomic.Int64
@@ -253,7 +239,7 @@ func everyTenth(fault stripe.Fault) func(*http.Request) stripe.Fault {
 // TestConcurrentUse gives the race detector something to detect.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(&stripe.Options{RateLimit: 1_000_000, Faults: everyTenth(stripe.FaultError)})
+	s := newSandbox(&stripe.Options{Faults: everyTenth(stripe.FaultError)})
 	var wg sync.WaitGroup
 	for _, r := range []func() *http.Request{
 		func() *http.Request { return request("GET", "/v2/core/events?limit=1", "") },

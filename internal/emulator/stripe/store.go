@@ -52,17 +52,6 @@ func (s *eventStore) putNew(e *storedEvent) bool {
 	return true
 }
 
-// update replaces an event, if it exists, by a changed copy with the same position.
-func (s *eventStore) update(id string, change func(*storedEvent)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old := s.byID[id]; old != nil {
-		e := *old
-		change(&e)
-		s.insert(&e)
-	}
-}
-
 // insert does the work of put; s.mu is held.
 func (s *eventStore) insert(e *storedEvent) {
 	if old := s.byID[e.id]; old != nil {
@@ -78,16 +67,11 @@ func (s *eventStore) search(p position) (index int, exact bool) {
 	return slices.BinarySearchFunc(s.order, p, func(e *storedEvent, p position) int { return e.position().compare(p) })
 }
 
-// find returns an event whoever asks for it; nil if there is none.
-func (s *eventStore) find(id string) *storedEvent {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.byID[id]
-}
-
 // get returns an event that c may read; nil if there is none.
 func (s *eventStore) get(id string, c caller) *storedEvent {
-	if e := s.find(id); e != nil && s.visible(e, c) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e := s.byID[id]; e != nil && s.visible(e, c) {
 		return e
 	}
 	return nil
