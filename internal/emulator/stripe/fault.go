@@ -11,17 +11,15 @@ import (
 // A Fault is a way in which Stripe, or the network, can fail. Zero: it does not.
 type Fault string
 
-// The faults. After the first four and a hang the request has had no effect; the others spoil or
+// The faults. After the first two and a hang the request has had no effect; the others spoil or
 // lose the answer to a request that took effect.
 const (
-	FaultRateLimit   Fault = "rate_limit"  // 429
-	FaultConflict    Fault = "conflict"    // 409 that asks for a retry with Stripe-Should-Retry
-	FaultError       Fault = "error"       // 500 in Stripe's format
-	FaultUnavailable Fault = "unavailable" // 503 with an HTML page, as from a proxy
-	FaultHang        Fault = "hang"        // no answer until the client gives up, then a closed connection
-	FaultTrickle     Fault = "trickle"     // the answer in small pieces over five seconds
-	FaultTruncate    Fault = "truncate"    // half of the answer, then a closed connection
-	FaultReset       Fault = "reset"       // a connection reset instead of an answer
+	FaultRateLimit Fault = "rate_limit" // 429
+	FaultError     Fault = "error"      // 500 in Stripe's format
+	FaultHang      Fault = "hang"       // no answer until the client gives up, then a closed connection
+	FaultTrickle   Fault = "trickle"    // the answer in small pieces over five seconds
+	FaultTruncate  Fault = "truncate"   // half of the answer, then a closed connection
+	FaultReset     Fault = "reset"      // a connection reset instead of an answer
 )
 
 // refuse answers r if f leaves the request without effect. A hang does not return.
@@ -30,16 +28,8 @@ func (f Fault) refuse(w http.ResponseWriter, r *http.Request) (status int, refus
 	case FaultRateLimit:
 		w.Header().Set(rateLimitReason, "global-rate")
 		return writeError(w, r, rateLimited(r)), true
-	case FaultConflict:
-		w.Header().Set("Stripe-Should-Retry", "true")
-		return writeError(w, r, newError(http.StatusConflict, "", "lock_timeout", "", "This object cannot be accessed right now.")), true
 	case FaultError:
 		return writeError(w, r, newError(http.StatusInternalServerError, "api_error", "", "", "An unknown error occurred.")), true
-	case FaultUnavailable:
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, "<html><body><h1>503 Service Unavailable</h1></body></html>\n")
-		return http.StatusServiceUnavailable, true
 	case FaultHang:
 		// The server notices that the client has gone only after the body has been read.
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -10,8 +10,6 @@ import (
 // resolver is a template that is being resolved, and what has been worked out so far.
 type resolver struct {
 	opts           Options
-	description    string
-	transforms     []string
 	parameters     map[string]any
 	parameterTexts map[string]string
 	mappings       *node
@@ -57,7 +55,6 @@ func newResolver(root *node, opts Options) (*resolver, error) {
 	if err := r.checkShape(root); err != nil {
 		return nil, err
 	}
-	r.readHeader(root)
 	if err := r.readParameters(root.section("Parameters")); err != nil {
 		return nil, err
 	}
@@ -119,22 +116,6 @@ func (r *resolver) checkResource(n *node, id string) error {
 func (r *resolver) resourceType(id string) string {
 	t, _ := r.resources.get(id).get("Type").literal()
 	return t
-}
-
-func (r *resolver) readHeader(root *node) {
-	r.description, _ = root.get("Description").literal()
-	transform := root.get("Transform")
-	if transform == nil {
-		return
-	}
-	if transform.kind != sequence {
-		transform = &node{kind: sequence, items: []*node{transform}}
-	}
-	for _, item := range transform.items {
-		if name, ok := item.literal(); ok {
-			r.transforms = append(r.transforms, name)
-		}
-	}
 }
 
 // errorf returns an [*Error] for the node, or for no line in particular if n is nil.

@@ -34,11 +34,9 @@ type Options struct {
 
 // Template is a resolved template. It is safe for concurrent use unless it is modified.
 type Template struct {
-	Description string
-	Transforms  []string          // such as "AWS::Serverless-2016-10-31"
-	Parameters  map[string]string // the value of every parameter, as text
-	Resources   []Resource        // in the template's order, without those whose condition is false
-	Outputs     []Output          // likewise
+	Parameters map[string]string // the value of every parameter, as text
+	Resources  []Resource        // in the template's order, without those whose condition is false
+	Outputs    []Output          // likewise
 }
 
 // Resource is a resource with SAM's Globals merged in and every intrinsic function resolved.
@@ -101,11 +99,9 @@ func Parse(src []byte, opts *Options) (*Template, error) {
 		return nil, err
 	}
 	return &Template{
-		Description: r.description,
-		Transforms:  r.transforms,
-		Parameters:  r.parameterTexts,
-		Resources:   resources,
-		Outputs:     outputs,
+		Parameters: r.parameterTexts,
+		Resources:  resources,
+		Outputs:    outputs,
 	}, nil
 }
 
