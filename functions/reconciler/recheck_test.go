@@ -208,7 +208,8 @@ func organization(b bed) http.HandlerFunc {
 	}
 }
 
-// TestOwnAccountIsOptional: with the key of an organization only the configured accounts are compared.
+// TestOwnAccountIsOptional: with the key of an organization only the configured accounts are
+// compared.
 func TestOwnAccountIsOptional(t *testing.T) {
 	t.Parallel()
 	for key, ownLists := range map[string]int{"sk_org_marker_key": 0, "sk_org_live_marker_key": 0, "rk_test_marker_without_an_account": 1} {

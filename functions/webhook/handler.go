@@ -17,8 +17,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// maxBody is in bytes. It bounds the work a stranger can cause, and no larger body fits into an entry
-// of the bus.
+// maxBody is in bytes. It bounds the work a stranger can cause, and no larger body fits into an
+// entry of the bus.
 const maxBody = bus.DefaultMaxBytes
 
 // Parts are the dependencies and settings of a [Handler]. All fields are required.

@@ -63,9 +63,10 @@ func signingSecrets(name, text string) ([]stripesig.Secret, error) {
 }
 
 // The form of a signing secret. Stripe documents no more than the prefix
-// (https://docs.stripe.com/webhooks#verify-official-libraries). The secrets that we have seen have 32
-// letters and digits after it, and those of the Stripe CLI 64; a shorter text is cut off, or could be
-// guessed. The alphabet is that of base64, in both variants, so that longer and newer secrets pass.
+// (https://docs.stripe.com/webhooks#verify-official-libraries). The secrets that we have seen have
+// 32 letters and digits after it, and those of the Stripe CLI 64; a shorter text is cut off, or
+// could be guessed. The alphabet is that of base64, in both variants, so that longer and newer
+// secrets pass.
 const (
 	signingPrefix      = "whsec_"
 	leastSigningSecret = 24

@@ -36,8 +36,8 @@ func (s *Service) setState(in ruleInput, enabled bool) error {
 	}
 }
 
-// Switch enables or disables every rule that delivers to the target with that logical id, and returns
-// how many there are.
+// Switch enables or disables every rule that delivers to the target with that logical id, and
+// returns how many there are.
 func (s *Service) Switch(target string, enabled bool) int {
 	n := 0
 	for _, r := range s.rules {
