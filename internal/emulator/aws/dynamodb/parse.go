@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	_ "embed"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -233,46 +234,17 @@ func (t token) is(text string) bool {
 	return (t.kind == word || t.kind == symbol) && strings.EqualFold(t.text, text)
 }
 
-// lex splits an expression into tokens. An unknown character is a symbol that no rule accepts.
+// tokenPattern has a group for each kind of token, in the order of the kinds. A character that is
+// not part of the language is a symbol that no rule accepts.
+var tokenPattern = regexp.MustCompile(`(?s)^(?:([A-Za-z_][A-Za-z0-9_]*)|(#[A-Za-z0-9_]*)|(:[A-Za-z0-9_]*)|([0-9]+)|(<>|<=|>=|.))`)
+
 func lex(source string) []token {
 	var tokens []token
 	for rest := strings.TrimLeft(source, " \t\r\n"); rest != ""; rest = strings.TrimLeft(rest, " \t\r\n") {
-		t := first(rest)
-		tokens = append(tokens, t)
-		rest = rest[len(t.text):]
+		groups := tokenPattern.FindStringSubmatch(rest)
+		kind := 1 + slices.IndexFunc(groups[1:], func(text string) bool { return text != "" })
+		tokens = append(tokens, token{tokenKind(kind), groups[0]})
+		rest = rest[len(groups[0]):]
 	}
 	return append(tokens, token{kind: end, text: "<EOF>"})
 }
-
-func first(source string) token {
-	c := source[0]
-	switch {
-	case isLetter(c):
-		return token{word, span(source, 0, isWordPart)}
-	case c == '#':
-		return token{nameRef, span(source, 1, isWordPart)}
-	case c == ':':
-		return token{valueRef, span(source, 1, isWordPart)}
-	case isDigit(c):
-		return token{digits, span(source, 0, isDigit)}
-	}
-	for _, two := range []string{"<>", "<=", ">="} {
-		if strings.HasPrefix(source, two) {
-			return token{symbol, two}
-		}
-	}
-	return token{symbol, source[:1]}
-}
-
-// span returns the longest prefix of source whose bytes from an index on are in the class.
-func span(source string, from int, class func(byte) bool) string {
-	to := from
-	for to < len(source) && class(source[to]) {
-		to++
-	}
-	return source[:to]
-}
-
-func isLetter(c byte) bool   { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
-func isDigit(c byte) bool    { return '0' <= c && c <= '9' }
-func isWordPart(c byte) bool { return isLetter(c) || isDigit(c) }

@@ -116,16 +116,18 @@ func cloned(fields map[string]Value) map[string]Value {
 
 // project returns the part of v at the paths, if any. In a list the elements keep their order.
 func (v Value) project(paths []path) (Value, bool) {
+	rest := map[segment][]path{} // by the segment that paths begin with
 	for _, p := range paths {
 		if len(p) == 0 {
 			return v, true
 		}
+		rest[p[0]] = append(rest[p[0]], p[1:])
 	}
 	out := Value{kind: v.kind}
-	for _, first := range firstSegments(paths) {
+	for _, first := range slices.SortedFunc(maps.Keys(rest), segment.compare) {
 		child, ok := v.child(first)
 		if ok {
-			child, ok = child.project(after(first, paths))
+			child, ok = child.project(rest[first])
 		}
 		switch {
 		case !ok:
@@ -139,25 +141,6 @@ func (v Value) project(paths []path) (Value, bool) {
 	return out, len(out.fields)+len(out.list) > 0
 }
 
-// firstSegments returns each segment that a path begins with, once and in order.
-func firstSegments(paths []path) []segment {
-	var segments []segment
-	for _, p := range paths {
-		segments = append(segments, p[0])
-	}
-	slices.SortFunc(segments, func(a, b segment) int {
-		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.name, b.name))
-	})
-	return slices.Compact(segments)
-}
-
-// after returns the rest of each path that begins with first.
-func after(first segment, paths []path) []path {
-	var rest []path
-	for _, p := range paths {
-		if p[0] == first {
-			rest = append(rest, p[1:])
-		}
-	}
-	return rest
+func (s segment) compare(t segment) int {
+	return cmp.Or(cmp.Compare(s.index, t.index), cmp.Compare(s.name, t.name))
 }

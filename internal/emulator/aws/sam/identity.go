@@ -171,27 +171,23 @@ func (r *resolver) format(format string, values map[string]string) string {
 		if v, ok := values[name]; ok {
 			return v
 		}
-		return r.deploymentValue(name)
+		return r.deployment[name]
 	})
 }
 
 var placeholder = regexp.MustCompile(`\{[^}]*\}`)
 
-func (r *resolver) deploymentValue(name string) string {
-	switch name {
-	case "partition":
-		return r.partition()
-	case "region":
-		return r.opts.Region
-	case "account":
-		return r.opts.AccountID
-	case "suffix":
-		return r.urlSuffix()
-	case "stack":
-		return r.opts.StackName
-	case "endpoint":
-		return cmp.Or(strings.TrimSuffix(r.opts.Endpoint, "/"), "https://sqs."+r.opts.Region+"."+r.urlSuffix())
-	default:
-		return ""
+// deployment returns the properties of a deployment that formats can have.
+func (o Options) deployment() map[string]string {
+	partition, suffix := "aws", "amazonaws.com"
+	switch {
+	case strings.HasPrefix(o.Region, "cn-"):
+		partition, suffix = "aws-cn", "amazonaws.com.cn"
+	case strings.HasPrefix(o.Region, "us-gov-"):
+		partition = "aws-us-gov"
+	}
+	return map[string]string{
+		"partition": partition, "suffix": suffix, "region": o.Region, "account": o.AccountID, "stack": o.StackName,
+		"endpoint": cmp.Or(strings.TrimSuffix(o.Endpoint, "/"), "https://sqs."+o.Region+"."+suffix),
 	}
 }

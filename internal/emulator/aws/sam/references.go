@@ -33,45 +33,16 @@ func (e *evaluator) lookup(n *node, name string) any {
 // pseudoParameter returns the value of a parameter that CloudFormation defines.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
 func (e *evaluator) pseudoParameter(n *node, name string) any {
-	switch name {
-	case "AWS::Region":
-		return e.opts.Region
-	case "AWS::AccountId":
-		return e.opts.AccountID
-	case "AWS::StackName":
-		return e.opts.StackName
-	case "AWS::StackId":
-		return e.format("arn:{partition}:cloudformation:{region}:{account}:stack/"+e.opts.StackName+
-			"/00000000-0000-0000-0000-000000000000", nil)
-	case "AWS::Partition":
-		return e.partition()
-	case "AWS::URLSuffix":
-		return e.urlSuffix()
-	case "AWS::NoValue":
-		return noValue{}
-	case "AWS::NotificationARNs":
-		return []any{}
+	v, known := map[string]any{
+		"AWS::Region": e.opts.Region, "AWS::AccountId": e.opts.AccountID, "AWS::StackName": e.opts.StackName,
+		"AWS::StackId":   e.format("arn:{partition}:cloudformation:{region}:{account}:stack/{stack}/00000000-0000-0000-0000-000000000000", nil),
+		"AWS::Partition": e.deployment["partition"], "AWS::URLSuffix": e.deployment["suffix"],
+		"AWS::NoValue": noValue{}, "AWS::NotificationARNs": []any{},
+	}[name]
+	if !known {
+		e.fail(n, "%s is not a pseudo parameter", name)
 	}
-	e.fail(n, "%s is not a pseudo parameter", name)
-	return nil
-}
-
-func (r *resolver) partition() string {
-	switch {
-	case strings.HasPrefix(r.opts.Region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(r.opts.Region, "us-gov-"):
-		return "aws-us-gov"
-	default:
-		return "aws"
-	}
-}
-
-func (r *resolver) urlSuffix() string {
-	if r.partition() == "aws-cn" {
-		return "amazonaws.com.cn"
-	}
-	return "amazonaws.com"
+	return v
 }
 
 // getAtt evaluates Fn::GetAtt, which takes "Resource.Attribute" or ["Resource", "Attribute"].

@@ -10,6 +10,7 @@ import (
 // resolver is a template that is being resolved, and what has been worked out so far.
 type resolver struct {
 	opts           Options
+	deployment     map[string]string
 	parameters     map[string]any
 	parameterTexts map[string]string
 	mappings       *node
@@ -44,6 +45,7 @@ var logicalID = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 func newResolver(root *node, opts Options) (*resolver, error) {
 	r := &resolver{
 		opts:            opts,
+		deployment:      opts.deployment(),
 		mappings:        root.section("Mappings"),
 		conditions:      root.section("Conditions"),
 		resources:       root.section("Resources"),
