@@ -236,7 +236,11 @@ func (s *Operations) fail(w http.ResponseWriter, e *Error) {
 	}
 	w.Header().Set("X-Amzn-Errortype", e.Code)
 	if s.QueryCodes != nil {
-		w.Header().Set("X-Amzn-Query-Error", cmp.Or(s.QueryCodes[e.Code], e.Code)+";"+fault(status))
+		side := "Sender"
+		if status >= http.StatusInternalServerError {
+			side = "Receiver"
+		}
+		w.Header().Set("X-Amzn-Query-Error", cmp.Or(s.QueryCodes[e.Code], e.Code)+";"+side)
 	}
 	s.write(w, status, body)
 }
@@ -255,12 +259,4 @@ func (s *Operations) errorType(code string) string {
 		return code
 	}
 	return cmp.Or(coralErrors[code], s.Namespace+"#"+code)
-}
-
-// fault returns the side that AWS blames for a status.
-func fault(status int) string {
-	if status >= http.StatusInternalServerError {
-		return "Receiver"
-	}
-	return "Sender"
 }

@@ -200,16 +200,12 @@ func (s *Service) get(id, versionID, stage string) (secretOutput, error) {
 // find returns the secret with a name, or an ARN with or without its suffix. The caller locks.
 func (s *Service) find(id string) (*secret, error) {
 	for _, found := range s.secrets {
-		if found.name == id || found.arn == id || isPartialARN(id, found.arn) {
+		partial := strings.HasPrefix(id, "arn:") && len(found.arn) == len(id)+7 && strings.HasPrefix(found.arn, id+"-")
+		if found.name == id || found.arn == id || partial {
 			return found, nil
 		}
 	}
 	return nil, notFound("secret.")
-}
-
-func isPartialARN(id, arn string) bool {
-	dash := strings.LastIndexByte(arn, '-')
-	return strings.HasPrefix(id, "arn:") && dash == len(arn)-7 && arn[:dash] == id
 }
 
 func notFound(what string) *awsjson.Error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,7 +40,7 @@ func parseTemplate(source string, variables map[string]path) (*inputTemplate, er
 	for _, at := range variableReference.FindAllStringSubmatchIndex(source, -1) {
 		literal, name := source[end:at[0]], source[at[2]:at[3]]
 		end = at[1]
-		if _, ok := variables[name]; !ok && !slices.Contains(reserved, name) {
+		if _, ok := variables[name]; !ok && reserved[name] == nil {
 			return nil, templateError("the variable <%s> is not in InputPathsMap", name)
 		}
 		quoted = quotedAfter(literal, quoted)
@@ -158,17 +157,17 @@ func (t *inputTemplate) inString(value json.RawMessage) string {
 	return strings.ReplaceAll(raw, `"`, "")
 }
 
-// The reserved variables.
+// reserved are the reserved variables.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
-const (
-	ruleARN       = "aws.events.rule-arn"
-	ruleName      = "aws.events.rule-name"
-	ingestionTime = "aws.events.event.ingestion-time"
-	event         = "aws.events.event"
-	eventJSON     = "aws.events.event.json"
-)
-
-var reserved = []string{ruleARN, ruleName, ingestionTime, event, eventJSON}
+var reserved = map[string]func(v eventVariables) json.RawMessage{
+	"aws.events.rule-arn":  func(v eventVariables) json.RawMessage { return awsjson.Marshal(v.meta.RuleARN) },
+	"aws.events.rule-name": func(v eventVariables) json.RawMessage { return awsjson.Marshal(v.meta.RuleName) },
+	"aws.events.event.ingestion-time": func(v eventVariables) json.RawMessage {
+		return awsjson.Marshal(v.meta.IngestionTime.UTC().Format(time.RFC3339))
+	},
+	"aws.events.event":      func(v eventVariables) json.RawMessage { return withoutDetail(v.envelope) },
+	"aws.events.event.json": func(v eventVariables) json.RawMessage { return v.envelope },
+}
 
 var variableName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
@@ -180,20 +179,10 @@ type eventVariables struct {
 
 // get returns the value of a variable, or false if its path finds nothing.
 func (v eventVariables) get(name string) (json.RawMessage, bool) {
-	switch name {
-	case ruleARN:
-		return awsjson.Marshal(v.meta.RuleARN), true
-	case ruleName:
-		return awsjson.Marshal(v.meta.RuleName), true
-	case ingestionTime:
-		return awsjson.Marshal(v.meta.IngestionTime.UTC().Format(time.RFC3339)), true
-	case event:
-		return withoutDetail(v.envelope), true
-	case eventJSON:
-		return v.envelope, true
-	default:
-		return v.paths[name].find(v.envelope)
+	if value := reserved[name]; value != nil {
+		return value(v), true
 	}
+	return v.paths[name].find(v.envelope)
 }
 
 // withoutDetail returns the value of <aws.events.event>, the envelope without its detail.
