@@ -110,6 +110,9 @@ func (s *ministackStack) look(ctx context.Context) (err error) {
 	if s.state, err = s.describe(ctx, ministackName); err != nil {
 		return err
 	}
+	if s.name("Api") == "" { // its creation was rolled back
+		return nil
+	}
 	routes, err := s.addRoutes(ctx, ministackName, s.state)
 	if len(routes) > 0 {
 		s.routes = routes

@@ -43,7 +43,7 @@ func (w *workspace) lifecycle(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	return fmt.Sprintf("%d runs of make deploy: a changed parameter, a rolled-back update, drift, deletion with KeepData=Retain, and a new stack beside what it left", s.deployments), nil
+	return fmt.Sprintf("%d runs of make deploy: a changed parameter, a rolled-back update, drift, deletion with KeepData=Retain, a rolled-back first try, and a new stack beside what was left", s.deployments), nil
 }
 
 // parameterIsChanged changes one parameter. Everything else stays as it is, parameters and physical
@@ -76,40 +76,60 @@ func (s *ministackStack) hasTolerance(ctx context.Context, want string) error {
 	return err
 }
 
-// failingUpdateIsRolledBack adds the URL of a function that does not exist, so that an update which
-// also changes a parameter fails. Afterwards the stack must be as before, and work.
-func (s *ministackStack) failingUpdateIsRolledBack(ctx context.Context) error {
+// failing is a resource whose creation fails after the webhook was changed.
+const failing = `
+Resources:
+  Fails:
+    Type: AWS::Lambda::Url
+    DependsOn: WebhookFunction
+    Properties:
+      TargetFunctionArn: none
+      AuthType: AWS_IAM
+`
+
+// fail runs make deploy with a resource whose creation fails, and returns the reason.
+func (s *ministackStack) fail(ctx context.Context, parameters ...string) (reason string, err error) {
 	file := filepath.Join(s.checkout, "template.yaml")
 	good, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return "", err
 	}
-	failing := "\nResources:\n  Fails:\n    Type: AWS::Lambda::Url\n    DependsOn: WebhookFunction\n" +
-		"    Properties:\n      TargetFunctionArn: none\n      AuthType: AWS_IAM\n"
-	bad := bytes.Replace(good, []byte("\nResources:\n"), []byte(failing), 1)
-	if err := os.WriteFile(file, bad, 0o600); err != nil {
-		return err
+	if err := os.WriteFile(file, bytes.Replace(good, []byte("\nResources:\n"), []byte(failing), 1), 0o600); err != nil {
+		return "", err
 	}
-	before := s.state
-	out, err := s.makeDeploy(ctx, tolerance+"=9m")
+	out, err := s.makeDeploy(ctx, parameters...)
 	if err == nil {
-		return fmt.Errorf("make deploy succeeded:\n%s", tail(out, 20))
+		return "", fmt.Errorf("make deploy succeeded:\n%s", tail(out, 20))
+	}
+	if err := os.WriteFile(file, good, 0o600); err != nil {
+		return "", err
 	}
 	if err := s.look(ctx); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, tail(out, 20))
+	}
+	reasons, err := s.reasons(ctx, s.id)
+	if err == nil && !strings.Contains(reasons, "Fails: ") {
+		err = fmt.Errorf("%s for another reason: %s\n%s", s.state.status, reasons, tail(out, 20))
+	}
+	return tail(reasons, 1), err
+}
+
+// failingUpdateIsRolledBack lets an update fail that also changes a parameter. Afterwards the stack
+// must be as before, and work.
+func (s *ministackStack) failingUpdateIsRolledBack(ctx context.Context) error {
+	before := s.state
+	reason, err := s.fail(ctx, tolerance+"=9m")
+	if err != nil {
 		return err
 	}
 	if want := "UPDATE_ROLLBACK_COMPLETE"; s.state.status != want {
-		return fmt.Errorf("status %s, want %s\n%s", s.state.status, want, tail(out, 20))
+		return fmt.Errorf("status %s, want %s", s.state.status, want)
 	}
 	if diff := cmp.Diff(before.parameters, s.state.parameters) + cmp.Diff(before.physical, s.state.physical); diff != "" {
 		return fmt.Errorf("the rollback left differences (-before +after):\n%s", diff)
 	}
-	reasons, err := s.reasons(ctx, s.id)
-	if err != nil {
-		return err
-	}
-	s.w.say("make deploy %s=9m with the URL of a function that does not exist: %s (%s)", tolerance, s.state.status, tail(reasons, 1))
-	if err := errors.Join(s.hasTolerance(ctx, "7m"), os.WriteFile(file, good, 0o600)); err != nil {
+	s.w.say("make deploy %s=9m with the URL of a function that does not exist: %s (%s)", tolerance, s.state.status, reason)
+	if err := s.hasTolerance(ctx, "7m"); err != nil {
 		return err
 	}
 	return s.bring(ctx, "evt_test_after_rollback", secondSecret)
@@ -244,7 +264,8 @@ func (s *ministackStack) exist(ctx context.Context, ids []string) error {
 }
 
 // canBeDeployedAgain deploys the stack a second time. The bus that the first one left is in the way,
-// which make deploy must say before it builds anything; with another name for the bus it succeeds.
+// which make deploy must say before it builds anything; with another name for the bus it succeeds,
+// also after a first try that was rolled back.
 func (s *ministackStack) canBeDeployedAgain(ctx context.Context) error {
 	s.id = ministackName
 	left := s.state
@@ -261,14 +282,23 @@ func (s *ministackStack) canBeDeployedAgain(ctx context.Context) error {
 		return errors.New("make deploy created a stack although the bus exists")
 	}
 	s.w.say("make deploy again: stopped before building, advises %s", advised)
-	if err := s.deploy(ctx, append(parameters, advised)...); err != nil {
+	parameters = append(parameters, advised)
+	reason, err := s.fail(ctx, parameters...)
+	if err != nil {
+		return err
+	}
+	if want := "ROLLBACK_COMPLETE"; s.state.status != want {
+		return fmt.Errorf("status %s after a first deployment that failed, want %s", s.state.status, want)
+	}
+	s.w.say("make deploy %s with the URL of a function that does not exist: %s (%s)", advised, s.state.status, reason)
+	if err := s.deploy(ctx, parameters...); err != nil {
 		return err
 	}
 	if s.name("EventBus") == left.physical["EventBus"] {
 		return fmt.Errorf("the new stack has the bus %s that the old one left", s.name("EventBus"))
 	}
 	if s.name("FetchQueue") == left.physical["FetchQueue"] {
-		s.w.say("MiniStack derives generated names from the logical id alone: the new stack's queues and ledger are those that were left")
+		s.w.say("MiniStack's generated names have no random end: the new stack's queues and ledger have the names of those that were left")
 	}
 	if err := s.setSecrets(ctx); err != nil {
 		return err

@@ -252,18 +252,19 @@ func (m *ministack) describe(ctx context.Context, stack string) (*stackState, er
 var errNoStack = errors.New("there is not exactly one such stack")
 
 // front passes the calls of functions on to MiniStack. When a function has deferred a message, it
-// makes the message visible again after a second, so that nobody waits for minutes of backoff. It
-// changes no request: their signatures cover every byte.
+// makes the message visible again once the functions are quiet, so that nobody waits for minutes of
+// backoff. It changes no request: their signatures cover every byte.
 type front struct {
-	url      string
-	server   *http.Server
+	url    string
+	server *http.Server
+
 	mu       sync.Mutex
+	lastCall time.Time
 	deferred int // messages that were made visible early
 }
 
-// hurry is the time after which a deferred message is made visible. The invocation that deferred it
-// should have ended by then.
-const hurry = time.Second
+// quiet is the time without a call after which the invocation that deferred a message has ended.
+const quiet = time.Second
 
 func startFront(m *ministack) (*front, error) {
 	target, err := url.Parse(m.endpoint)
@@ -280,36 +281,52 @@ func startFront(m *ministack) (*front, error) {
 		r.Out.Host = r.In.Host // which is signed
 	}}
 	f.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ChangeMessageVisibility") {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				rw.WriteHeader(http.StatusBadRequest)
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			defer f.hurry(m, body)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			rw.WriteHeader(http.StatusBadRequest)
+			return
 		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		proxy.ServeHTTP(rw, r)
+		f.called()
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ChangeMessageVisibility") {
+			go f.hurry(m, body)
+		}
 	})}
 	go f.server.Serve(listener)
 	return f, nil
 }
 
-// hurry makes the message of a ChangeMessageVisibility visible after a second.
+func (f *front) called() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastCall = time.Now()
+}
+
+// untilQuiet returns how long the functions must still be quiet.
+func (f *front) untilQuiet() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return quiet - time.Since(f.lastCall)
+}
+
+// hurry makes the message of a ChangeMessageVisibility visible as soon as the functions are quiet.
 func (f *front) hurry(m *ministack, call []byte) {
 	var message struct{ QueueUrl, ReceiptHandle string }
 	if json.Unmarshal(call, &message) != nil {
 		return
 	}
-	f.mu.Lock()
-	f.deferred++
-	f.mu.Unlock()
-	time.AfterFunc(hurry, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		// An error means that the message is gone.
-		m.queues.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &message.QueueUrl, ReceiptHandle: &message.ReceiptHandle})
-	})
+	for left := quiet; left > 0; left = f.untilQuiet() {
+		time.Sleep(left)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := m.queues.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &message.QueueUrl, ReceiptHandle: &message.ReceiptHandle})
+	if err == nil { // else the message is gone
+		f.mu.Lock()
+		f.deferred++
+		f.mu.Unlock()
+	}
 }
 
 // hurried returns how many messages were made visible early.

@@ -82,7 +82,7 @@ var workarounds = []workaround{
 // others are the remaining differences to a deployment on AWS. They are the checks' own choice.
 var others = []string{
 	"functions are compiled for this machine and run as processes, whatever the template's architecture",
-	"a message that the fetcher defers becomes visible after " + hurry.String() + ", without waiting for its backoff",
+	"a message that the fetcher defers becomes visible once the functions have made no call for " + quiet.String() + ", without waiting for its backoff",
 }
 
 // adapt returns a copy of a template that MiniStack can deploy, and a line for each workaround that
