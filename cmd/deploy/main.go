@@ -1,6 +1,7 @@
-// Command deploy is make deploy: it builds the stack and deploys it to AWS with the SAM CLI.
+// Command deploy implements make deploy: it builds the stack and deploys it to AWS with the SAM
+// CLI.
 //
-// The environment variable PARAMETERS holds template parameters, which win over those of
+// The environment variable PARAMETERS contains template parameters, which override those of
 // samconfig.toml, and ENVIRONMENT names the environment of that file. Arguments are passed on to
 // sam deploy. Run it in the folder of template.yaml.
 package main
@@ -56,7 +57,7 @@ func run(ctx context.Context, flags []string) error {
 		arguments = append(append(arguments, "--parameter-overrides"), overrides...)
 	}
 	if err := sam(ctx, arguments...); err != nil {
-		return fmt.Errorf("%w\nOnce the cause is mended, run make deploy again: it removes a stack whose first deployment was rolled back", err)
+		return fmt.Errorf("%w\nOnce the cause is fixed, run make deploy again: it removes a stack whose first deployment was rolled back", err)
 	}
 	return nil
 }

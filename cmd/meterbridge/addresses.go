@@ -14,14 +14,14 @@ import (
 // ruleDeadLetterQueueURL is not in config, because no function reads the variable.
 const ruleDeadLetterQueueURL = "RULE_DEAD_LETTER_QUEUE_URL"
 
-// addressHelp ends the help of each command that works on a deployed stack.
+// addressHelp is the end of the help of each command that works on a deployed stack.
 const addressHelp = `The stack's addresses are taken from flags, then from the file of --outputs, then from the environment. AWS credentials
 and the region are found as by the aws command: AWS_PROFILE, AWS_REGION, single sign-on.`
 
 // An address is one resource of a deployed stack that a command needs.
 type address struct {
 	flag, env, usage string
-	field            func(*stack.Addresses) *string // where its value is kept
+	field            func(*stack.Addresses) *string // where its value is stored
 }
 
 var (
@@ -32,7 +32,7 @@ var (
 	addressLedger          = address{"ledger", config.LedgerTable, "name of the ledger's table", func(s *stack.Addresses) *string { return &s.Ledger }}
 )
 
-// stackFlags are the flags that give the addresses of a deployed stack.
+// stackFlags are the flags for the addresses of a deployed stack.
 type stackFlags struct {
 	outputs   string
 	given     stack.Addresses

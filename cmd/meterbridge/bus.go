@@ -21,7 +21,7 @@ type busWriter struct {
 }
 
 // openBusWriter opens the outputs that the flags ask for: a file, standard output, both or neither.
-// The file keeps its content until truncate, because the stack may yet fail to start.
+// The file keeps its content until truncate, because the stack may still fail to start.
 func openBusWriter(p process, flags localFlags) (*busWriter, error) {
 	w := &busWriter{}
 	if flags.once || flags.events == "-" {
@@ -53,7 +53,7 @@ func (w *busWriter) truncate() error {
 	return nil
 }
 
-// Observe implements [activity.Observer]. It flushes each line, so that a reader can follow.
+// Observe implements [activity.Observer]. It flushes each line, so that a reader gets it at once.
 func (w *busWriter) Observe(s activity.Step) {
 	if s.Kind != activity.Put {
 		return

@@ -11,7 +11,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
-// console prints to standard error what happens in the stack, a line for each step of an event.
+// console prints the stack's activity to standard error, a line for each step of an event.
 type console struct {
 	mu      sync.Mutex
 	out     io.Writer

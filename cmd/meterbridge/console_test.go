@@ -9,7 +9,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
-// Whoever sends an event chooses its id and type.
+// The sender of an event chooses its id and type.
 func TestControlCharactersAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

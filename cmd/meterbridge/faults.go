@@ -52,12 +52,13 @@ func (f *faultFlags) names() ([]string, error) {
 		return names, nil
 	}
 	if f.faults == faults.RuleDisabled {
-		return nil, fmt.Errorf("--faults %s: use it with --soak, in which the reconciler brings the events back", f.faults)
+		return nil, fmt.Errorf("--faults %s: use it with --soak, in which the reconciler republishes the events", f.faults)
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return name == faults.RuleDisabled }), nil
 }
 
-// tokens returns a source of parts of ids. With faults, which ids choose, the seed decides.
+// tokens returns a source of random parts of ids. With faults they depend on the seed, because
+// faults are chosen by ids.
 func (f *faultFlags) tokens() func() string {
 	if f.faults == "" {
 		return func() string { return randomHex(12) }

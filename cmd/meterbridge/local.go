@@ -238,14 +238,16 @@ func (s *session) run(ctx context.Context) error {
 	return nil
 }
 
-// settle waits up to 3 seconds for the samples, so that their lines come before what follows.
+// settle waits up to 3 seconds for the samples, so that their lines are printed before what
+// follows.
 func (s *session) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	_ = s.stack.WaitIdle(ctx)
 }
 
-// deliver sends a sample. With faults it does so until the webhook itself answers, not with a 5xx.
+// deliver sends a sample. With faults it repeats that until the webhook itself answers, not a fault
+// with a 5xx.
 func (s *session) deliver(ctx context.Context, sample sample) (status int, answer string, err error) {
 	const attempts, pause = 100, 100 * time.Millisecond
 	for attempt := range attempts {
@@ -263,7 +265,8 @@ func (s *session) deliver(ctx context.Context, sample sample) (status int, answe
 	return status, answer, err
 }
 
-// waitIdle waits until the stack is idle. Faults act for a while first; then it skips waits.
+// waitIdle waits until the stack is idle. With faults it first lets them act for a while; then it
+// skips waits.
 func (s *session) waitIdle(ctx context.Context) error {
 	if s.flags.faults == "" {
 		return s.stack.WaitIdle(ctx)

@@ -1,6 +1,5 @@
-// Command meterbridge runs the stack of a SAM template on one machine, and works on a deployed one:
-// it redrives dead letters, replays events that never arrived, and posts signed test events to the
-// webhook.
+// Command meterbridge runs a SAM template on one machine and operates a deployed stack: it redrives
+// dead letters, replays events that never arrived, and posts signed test events to the webhook.
 //
 // Run meterbridge --help for its commands; docs/local.md and docs/commands.md describe them.
 package main
@@ -31,7 +30,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], process{env: os.LookupEnv, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
-// process is what a command uses of the process it runs in.
+// process contains the parts of its process that a command uses.
 type process struct {
 	env            func(string) (string, bool)
 	stdout, stderr io.Writer
@@ -59,7 +58,7 @@ func run(ctx context.Context, args []string, p process) int {
 	}
 }
 
-// failure is a bad result of a command that ran as asked.
+// failure is the error of a command that ran and has a bad result.
 type failure struct{ text string }
 
 func (f *failure) Error() string { return f.text }

@@ -32,7 +32,7 @@ import (
 
 const webhookSecret = "whsec_operator"
 
-// cloud is a deployed stack as the commands see it: AWS and Stripe over HTTP, and a webhook.
+// cloud is an emulated deployed stack: AWS and Stripe over HTTP, and a webhook.
 type cloud struct {
 	aws, stripe, webhook *httptest.Server
 	service              aws.Config

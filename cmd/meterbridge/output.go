@@ -24,8 +24,8 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// newBar returns a bar of total steps, or nil without a screen or anything to count. Its errors are
-// ignored: a bar that cannot be drawn is no reason to stop.
+// newBar returns a bar of total steps, or nil if there is no screen or nothing to count. Its errors
+// are ignored: a bar that cannot be drawn is no reason to stop.
 func newBar(screen io.Writer, total int, unit string) *progressbar.ProgressBar {
 	if screen == nil || total <= 0 {
 		return nil
@@ -36,7 +36,7 @@ func newBar(screen io.Writer, total int, unit string) *progressbar.ProgressBar {
 	)
 }
 
-// report prints what becomes of each item: JSON for scripts, otherwise a line, or a bar.
+// report prints the result for each item: JSON for scripts, otherwise a line or a progress bar.
 type report struct {
 	out  io.Writer
 	json bool
@@ -65,7 +65,8 @@ func (r *report) end(counts any, line string) {
 	}
 }
 
-// writeJSON writes v as one line. Errors are ignored: they mean that the reader is gone.
+// writeJSON writes v as one line. Errors are ignored: they mean that the reader has closed the
+// output.
 func writeJSON(w io.Writer, v any) {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
@@ -79,7 +80,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// printable replaces control characters, because whoever sends an event chooses id and type.
+// printable replaces control characters, because the sender of an event chooses its id and type.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -66,7 +66,7 @@ func newRedrive(p process) *cobra.Command {
 	f.StringArrayVar(&flags.opts.Reasons, "reason", nil, "only letters with this reason; may be repeated")
 	f.StringArrayVar(&flags.opts.Events, "event", nil, "only the event with this id; may be repeated")
 	f.IntVar(&flags.opts.Limit, "limit", 0, "redrive at most this many letters (default: all)")
-	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "letters a second, each of which causes a request to Stripe; 0 is no limit")
+	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "letters a second, each of which causes a request to Stripe; 0 means no limit")
 	f.BoolVar(&flags.opts.DryRun, "dry-run", false, "only list the letters that would be redriven")
 	f.BoolVar(&flags.json, "json", false, "print a JSON object for each letter, and one with the counts")
 	return command

@@ -14,7 +14,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/redrive"
 )
 
-// command returns a process of this program whose environment leads to the cloud.
+// command returns a process of this program whose environment points to the cloud.
 func (c *cloud) command(t *testing.T, name string, flags ...string) *exec.Cmd {
 	t.Helper()
 	executable, err := os.Executable()

@@ -70,8 +70,8 @@ func newReplay(p process) *cobra.Command {
 	f.StringVar(&flags.until, "until", "5m", "end of the window, in the same form; later events may still be in delivery")
 	f.StringArrayVar(&flags.opts.Types, "type", nil, "only events of this type; may be repeated")
 	f.StringArrayVar(&flags.opts.Contexts, "context", nil, "list the events of this account, or path of accounts; may be repeated")
-	f.BoolVar(&flags.opts.All, "all", false, "put every event on the bus, even if the ledger knows it")
-	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "events a second, each of which causes a request to Stripe; 0 is no limit")
+	f.BoolVar(&flags.opts.All, "all", false, "put every event on the bus, even if it is in the ledger")
+	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "events a second, each of which causes a request to Stripe; 0 means no limit")
 	f.BoolVar(&flags.opts.DryRun, "dry-run", false, "only list the missing events")
 	f.BoolVar(&flags.json, "json", false, "print a JSON object for each missing event, and one with the counts")
 	return command
@@ -110,7 +110,7 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 	return replayResult(counts, err)
 }
 
-// complete adds to f what comes from the environment and the clock, and returns the addresses.
+// complete fills in f from the environment and the clock, and returns the addresses.
 func (f *replayFlags) complete(p process, now time.Time) (stack.Addresses, error) {
 	where, err := f.resolve(p)
 	if err != nil {
@@ -144,7 +144,7 @@ func (f *replayFlags) complete(p process, now time.Time) (stack.Addresses, error
 	return where, nil
 }
 
-// parseMoment parses a time, or a duration that means that long before now.
+// parseMoment parses a time, or a duration before now.
 func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, nil
@@ -202,7 +202,7 @@ func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
 }
 
 func replayResult(counts reconcile.Counts, err error) error {
-	const again = "run the command again to continue: events that the ledger knows by then are not put on the bus twice"
+	const again = "run the command again to continue: events that are in the ledger by then are not put on the bus again"
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &failure{"interrupted; " + again}

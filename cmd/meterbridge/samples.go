@@ -13,7 +13,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// sample is one delivery to the webhook, and the status that it must be answered with.
+// sample is one delivery to the webhook, and the expected status of the answer.
 type sample struct {
 	name, contentType string
 	body              []byte
@@ -47,10 +47,10 @@ func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time,
 	return samples, nil
 }
 
-// webhookClient sends what Stripe would.
+// webhookClient sends deliveries as Stripe does.
 var webhookClient = &http.Client{Transport: transport.New(0)}
 
-// sendSamples delivers the samples in order and returns how many had another answer than wanted.
+// sendSamples delivers the samples in order and returns the number of unexpected answers.
 func (s *session) sendSamples(ctx context.Context) (wrong int) {
 	if s.flags.noSamples {
 		return 0

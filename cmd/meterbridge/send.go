@@ -28,7 +28,7 @@ type sendFlags struct {
 
 const sendHelp = `Sign thin events, post them to a webhook as Stripe would, and print each answer.
 
-Without --file each event is made up. Each has an id of its own, unless --id gives one, which --count then repeats. A file is
+Without --file each event is made up. Each has a different id, unless --id sets one, which --count then repeats. A file is
 sent byte for byte, whatever its content. Where others can see command lines, give the secret in the environment variable
 SIGNING_SECRET. To test a deployed stack without disturbing its real traffic, add a second secret of your own to the stack's
 signing secret, as a JSON array of both.
@@ -192,10 +192,10 @@ type answer struct {
 	Error  string `json:"error,omitempty"`
 }
 
-// deliveryTimeout is longer than a stack should take. Stripe does not publish its own.
+// deliveryTimeout is longer than a stack should take. Stripe does not publish its own timeout.
 const deliveryTimeout = 30 * time.Second
 
-// send posts one delivery, prints the answer and reports whether it is the wanted one.
+// send posts one delivery, prints the answer and reports whether it is the expected one.
 func (s *sender) send(ctx context.Context, id string, body []byte) bool {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()

@@ -55,7 +55,7 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	return nil
 }
 
-// printSoakDetails prints what the line on standard output leaves out.
+// printSoakDetails prints details that are not in the line on standard output.
 func printSoakDetails(w io.Writer, r *soak.Report) {
 	if len(r.Injected) > 0 {
 		fmt.Fprintf(w, "faults: %s\n", counted(r.Injected))

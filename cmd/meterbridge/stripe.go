@@ -14,11 +14,11 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// stripeSource is the Stripe that functions fetch from: the built-in sandbox, or elsewhere.
+// stripeSource is the Stripe API that functions fetch from: the built-in sandbox or another server.
 type stripeSource struct {
 	origin  string
 	secret  string         // content of the API key's secret
-	rotated string         // its content after a rotation
+	rotated string         // the secret's content after a rotation
 	sandbox *stripe.Server // nil if Stripe is elsewhere
 	about   string         // for people
 }

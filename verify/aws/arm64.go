@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// arm64 starts the binaries that sam build made in an emulated processor and sends each one event:
-// a request without a signature and without records. The reconciler starts a search for missing
-// events, at a Stripe that has no events yet.
+// arm64 starts sam build's binaries on an emulated processor and sends each one event: a request
+// without a signature and without records. The reconciler searches for missing events at a Stripe
+// that has no events.
 func (w *workspace) arm64(ctx context.Context) (string, error) {
 	var evidence []string
 	for _, function := range slices.Sorted(maps.Keys(w.deployed.env)) {

@@ -19,8 +19,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// deliver sends a request to the stack's HTTP API. It takes the name of the API from the URL that an
-// operator would register with Stripe. MiniStack itself encodes binary content types in base64.
+// deliver sends a request to the stack's HTTP API. It reads the name of the API from the URL that
+// an operator would register with Stripe. MiniStack itself encodes binary content types in base64.
 func (s *ministackStack) deliver(ctx context.Context, body []byte, headers map[string]string, _ bool) (int, string, error) {
 	registered, err := url.Parse(s.state.outputs["WebhookUrl"])
 	if err != nil {
@@ -172,7 +172,7 @@ func (s *ministackStack) redrive(ctx context.Context, flags ...string) (string, 
 	return strings.TrimSpace(string(out)), err
 }
 
-// reconciled lets Stripe have an event that it does not deliver, and invokes the reconciler.
+// reconciled adds an event to Stripe without delivering it, and invokes the reconciler.
 func (s *ministackStack) reconciled(ctx context.Context) error {
 	const id = "evt_test_undelivered"
 	undelivered := &scenario{}
@@ -193,8 +193,8 @@ func (s *ministackStack) reconciled(ctx context.Context) error {
 	return s.consumed(ctx, id)
 }
 
-// consumed waits until the fetcher is done, and checks that the consumer's queue of meter errors has
-// got one typed event with an id.
+// consumed waits until the fetcher is done, and checks that the consumer's queue of meter errors
+// contains exactly one typed event with an id.
 func (s *ministackStack) consumed(ctx context.Context, id string) error {
 	if err := s.settle(ctx); err != nil {
 		return err
@@ -220,8 +220,8 @@ func (s *ministackStack) consumed(ctx context.Context, id string) error {
 	return nil
 }
 
-// bring delivers a new event and waits until the consumer has got it in full.
-func (s *ministackStack) bring(ctx context.Context, id string, secret stripesig.Secret) error {
+// deliverNew delivers a new event and waits until the consumer has received it in full.
+func (s *ministackStack) deliverNew(ctx context.Context, id string, secret stripesig.Secret) error {
 	one := &scenario{}
 	one.accepted(id, secret, one.sample("error_report_triggered", id, time.Now()), id, emitted)
 	if err := s.stripe.AddEvent(one.known[0]); err != nil {
@@ -233,7 +233,7 @@ func (s *ministackStack) bring(ctx context.Context, id string, secret stripesig.
 	return s.consumed(ctx, id)
 }
 
-// accept makes a delivery, which must be answered as expected.
+// accept makes a delivery and checks the status of the answer.
 func (s *ministackStack) accept(ctx context.Context, d delivery) error {
 	body, headers := d.request(time.Now())
 	status, answer, err := s.deliver(ctx, body, headers, d.binary)

@@ -20,7 +20,7 @@ type ministackStack struct {
 	id       string // name or, once it is deleted, id of the stack
 	checkout string // its path has a space
 	stripe   *stripe.Server
-	state    *stackState // at the last look
+	state    *stackState // as of the last look
 	routes   []string    // created by calls
 
 	deployments int // runs of make deploy
@@ -68,7 +68,7 @@ func (w *workspace) deployToMinistack(ctx context.Context) (string, error) {
 		w.version("ministack"), s.state.status, len(s.state.physical), len(s.state.outputs), strings.Join(s.routes, ", ")), nil
 }
 
-// deploy runs make deploy with parameters, and looks at the result.
+// deploy runs make deploy with parameters, and reads the resulting state.
 func (s *ministackStack) deploy(ctx context.Context, parameters ...string) error {
 	out, err := s.makeDeploy(ctx, parameters...)
 	if err != nil {
@@ -97,8 +97,9 @@ func (s *ministackStack) command() command {
 	return c
 }
 
-// writeSAM writes a sam that runs the SAM CLI and lets it build for this machine. make deploy does
-// not pass variables of make on to it, because what is deployed to AWS runs on arm64.
+// writeSAM writes a script named sam that runs the SAM CLI and makes it build for this machine.
+// make deploy does not pass make's variables on to it, because binaries for AWS must be built for
+// arm64.
 func (s *ministackStack) writeSAM() error {
 	text := fmt.Sprintf("#!/bin/sh\nMAKEFLAGS='GOARCH=%s' exec '%s' \"$@\"\n", runtime.GOARCH, s.w.tools["sam"].path)
 	file := s.w.temporary("bin", "sam")
@@ -134,8 +135,8 @@ func (s *ministackStack) setSecrets(ctx context.Context) error {
 	return nil
 }
 
-// workaroundsAreNeeded starts a second MiniStack, whose functions are not told where it is, and
-// checks that each workaround is needed and that docs/reliability.md lists it.
+// workaroundsAreNeeded starts a second MiniStack without the workaround for its address, and checks
+// that each workaround is still needed and that docs/reliability.md lists it.
 func (w *workspace) workaroundsAreNeeded(ctx context.Context) (string, error) {
 	m, err := w.startMinistack(ctx, "ministack-probes", true)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// emulatedStack is the deployed stack, made of other people's software: events as the SAM CLI
-// generates them, AWS's Runtime Interface Emulator around our functions, and moto between them.
+// emulatedStack is the deployed stack on third-party software: events as the SAM CLI generates
+// them, AWS's Runtime Interface Emulator around our functions, and moto between them.
 type emulatedStack struct {
 	w                *workspace
 	webhook, fetcher *rieFunction

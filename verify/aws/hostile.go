@@ -15,12 +15,13 @@ import (
 // somebodyElse is the user that owns the hostile checkout: nobody, on most systems.
 const somebodyElse = 65534
 
-// exported is what a developer's shell may export, and what must not reach the functions.
+// exported contains variables that a developer's shell may export and that must not reach the
+// functions.
 var exported = []string{"GOOS=windows", "GOARCH=s390x", "GOARM64=v9.5", "GOFLAGS=-buildvcs=auto", "GO111MODULE=off"}
 
-// hostile builds and runs a copy of the repository where much is against it: below a folder whose
-// name has spaces and that has a go.work of its own, owned by another user, with variables exported
-// that name another machine, and with tools that know only what BSD's do.
+// hostile builds and runs a copy of the repository under adverse conditions: in a folder whose name
+// has spaces and that contains a go.work, owned by another user, with exported variables that
+// select another architecture, and with tools that have only BSD's features.
 func (w *workspace) hostile(ctx context.Context) (string, error) {
 	if _, err := exec.LookPath("git"); err != nil {
 		return "", fmt.Errorf("%w: git is not installed", errNotRun)
@@ -60,7 +61,7 @@ func (w *workspace) hostile(ctx context.Context) (string, error) {
 		strings.Count(string(events), "\n"), filepath.Base(above), owner, strings.Join(bsdTools, ", "), strings.Join(exported, " ")), nil
 }
 
-// buildHostile runs sam build, and checks what it left.
+// buildHostile runs sam build and checks the result.
 func (w *workspace) buildHostile(ctx context.Context, root string, env []string) error {
 	if _, err := (command{dir: root, env: env}).output(ctx, w.tools["sam"].path, "build"); err != nil {
 		return err
@@ -114,10 +115,10 @@ func giveAway(root string) error {
 	})
 }
 
-// bsdTools are the tools of the shell scripts and of make's recipes that differ between GNU and BSD.
+// bsdTools are the tools in the shell scripts and make's recipes that differ between GNU and BSD.
 var bsdTools = []string{"awk", "cut", "date", "find", "grep", "head", "mktemp", "paste", "readlink", "sed", "sort", "stat", "tail", "xargs"}
 
-// bsdTool refuses what BSD's tools do not know: long options, GNU's own letters, GNU's escapes in
+// bsdTool refuses features that BSD's tools lack: long options, GNU's own letters, GNU's escapes in
 // basic regular expressions, and paste without an operand.
 const bsdTool = `#!/bin/sh
 name=${0##*/} operands=0

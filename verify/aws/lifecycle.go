@@ -21,8 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tolerance is the parameter that the checks change, and the variable of the webhook that has its
-// value.
+// tolerance is the parameter that the checks change, and the webhook's variable with its value.
 const tolerance, toleranceVariable = "SignatureTolerance", "SIGNATURE_TOLERANCE"
 
 // lifecycle changes a parameter, lets an update fail, detects drift, deletes the stack with
@@ -46,8 +45,8 @@ func (w *workspace) lifecycle(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d runs of make deploy: a changed parameter, a rolled-back update, drift, deletion with KeepData=Retain, a rolled-back first try, and a new stack beside what was left", s.deployments), nil
 }
 
-// parameterIsChanged changes one parameter. Everything else stays as it is, parameters and physical
-// ids included.
+// parameterIsChanged changes one parameter, and checks that everything else is unchanged, including
+// parameters and physical ids.
 func (s *ministackStack) parameterIsChanged(ctx context.Context) error {
 	before := s.state
 	if err := s.deploy(ctx, tolerance+"=7m"); err != nil {
@@ -115,7 +114,7 @@ func (s *ministackStack) fail(ctx context.Context, parameters ...string) (reason
 }
 
 // failingUpdateIsRolledBack lets an update fail that also changes a parameter. Afterwards the stack
-// must be as before, and work.
+// must be unchanged and must work.
 func (s *ministackStack) failingUpdateIsRolledBack(ctx context.Context) error {
 	before := s.state
 	reason, err := s.fail(ctx, tolerance+"=9m")
@@ -132,10 +131,10 @@ func (s *ministackStack) failingUpdateIsRolledBack(ctx context.Context) error {
 	if err := s.hasTolerance(ctx, "7m"); err != nil {
 		return err
 	}
-	return s.bring(ctx, "evt_test_after_rollback", secondSecret)
+	return s.deliverNew(ctx, "evt_test_after_rollback", secondSecret)
 }
 
-// driftIsDetected changes a queue behind CloudFormation's back, and back again.
+// driftIsDetected changes a queue without CloudFormation, and changes it back.
 func (s *ministackStack) driftIsDetected(ctx context.Context) error {
 	url := s.name("FetchQueue")
 	set := func(timeout string) error {
@@ -198,8 +197,8 @@ func (s *ministackStack) drift(ctx context.Context) (differences string, checked
 	return strings.Join(lines, "; "), checked, nil
 }
 
-// dataOutlivesTheStack deletes the stack. What the template keeps must still be there, and nothing
-// else.
+// dataOutlivesTheStack deletes the stack, and checks that exactly the resources that the template
+// retains still exist.
 func (s *ministackStack) dataOutlivesTheStack(ctx context.Context) error {
 	described, err := s.cloudformation().DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &s.id})
 	if err != nil {
@@ -241,7 +240,7 @@ func (s *ministackStack) dataOutlivesTheStack(ctx context.Context) error {
 	return nil
 }
 
-// exist checks that resources which are left of the stack exist.
+// exist checks that the stack's retained resources exist.
 func (s *ministackStack) exist(ctx context.Context, ids []string) error {
 	var problems []error
 	for _, id := range ids {
@@ -303,5 +302,5 @@ func (s *ministackStack) canBeDeployedAgain(ctx context.Context) error {
 	if err := s.setSecrets(ctx); err != nil {
 		return err
 	}
-	return s.bring(ctx, "evt_test_second_stack", firstSecret)
+	return s.deliverNew(ctx, "evt_test_second_stack", firstSecret)
 }

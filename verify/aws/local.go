@@ -17,7 +17,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// localStack is the same template, run by the emulator of meterbridge local.
+// localStack is the same template, run by meterbridge local's emulator.
 type localStack struct {
 	stack  *aws.Stack
 	client *clients
@@ -27,7 +27,7 @@ type localStack struct {
 // clockFactor turns minutes of backoff into seconds.
 const clockFactor = 200
 
-// startLocalStack runs the same template and consumers, with a Stripe sandbox of its own.
+// startLocalStack runs the same template and consumers, with a separate Stripe sandbox.
 func (w *workspace) startLocalStack(ctx context.Context) (*localStack, error) {
 	stripe, err := w.startStripe()
 	if err != nil {
@@ -68,7 +68,7 @@ func (w *workspace) startLocalStack(ctx context.Context) (*localStack, error) {
 	return &localStack{stack, first.client, first.names}, first.err
 }
 
-// firstCall takes the local AWS's address and access key from the first call to read a secret, and
+// firstCall reads the local AWS's address and access key from the first call to GetSecretValue, and
 // rotates the signing secret before the function reads it.
 type firstCall struct {
 	template []byte

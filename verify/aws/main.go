@@ -1,11 +1,11 @@
-// Command aws checks Meterbridge against other people's software: the SAM CLI, MiniStack, cfn-lint,
+// Command aws checks Meterbridge against third-party software: the SAM CLI, MiniStack, cfn-lint,
 // checkov, qemu, moto, AWS's Runtime Interface Emulator, event-ruler and a JSON Schema library. The
 // script .ci/tools installs them, and .ci/verify runs both.
 //
 // It prints a line with evidence for each check, continues after a check that fails, and ends with
-// a summary. If a check has failed, it keeps the logs and says where. Arguments are names of checks;
-// then only these run, and those that they build on. The exit status is 1 if a check failed, and 2 if
-// the command could not start.
+// a summary. If a check has failed, it keeps the logs and prints their location. If arguments name
+// checks, only these and those that they depend on are run. The exit status is 1 if a check failed,
+// and 2 if the command could not start.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-// checks lists the checks in the order in which they build on each other.
+// checks lists the checks in an order in which each follows those that it depends on.
 func checks(w *workspace) []check {
 	return []check{
 		// template.yaml and the binaries

@@ -31,21 +31,20 @@ const (
 	rootKey = "test"
 )
 
-// ministack is a running MiniStack, an AWS that others wrote: it runs CloudFormation, HTTP APIs,
+// ministack is a running MiniStack, a third-party AWS emulator: it runs CloudFormation, HTTP APIs,
 // Lambda functions as processes, buses, queues and the rest in one server without Docker. It
-// evaluates the IAM policies of the functions' roles.
-// https://github.com/ministackorg/ministack
+// evaluates the IAM policies of the functions' roles. https://github.com/ministackorg/ministack
 type ministack struct {
 	*daemon
 	*clients
 	endpoint string // of the server
-	front    *front // leads functions to the server
+	front    *front // directs functions to the server
 
-	endpointProbe string // source of a function that answers with the endpoint it is told
+	endpointProbe string // source of a function that answers with its endpoint variable
 }
 
 // startMinistack starts a MiniStack at free loopback addresses. With unnamed set, its functions do
-// not learn where it is. It tries again if another program takes the port first.
+// not get its address. It tries again if another program takes the port first.
 func (w *workspace) startMinistack(ctx context.Context, name string, unnamed bool) (*ministack, error) {
 	for range 3 {
 		m, err := w.tryMinistack(ctx, name, unnamed)
@@ -81,8 +80,8 @@ func (w *workspace) tryMinistack(ctx context.Context, name string, unnamed bool)
 	return m, m.waitUntilReady(ctx, home)
 }
 
-// ministackEnvironment is the environment of a server, of which its functions get a copy. Nothing
-// listens on other addresses than loopback ones, and nothing leaves this machine.
+// ministackEnvironment is the environment of a server, which its functions inherit. The server
+// listens only on loopback addresses, and nothing leaves this machine.
 func ministackEnvironment(home, address string) []string {
 	_, port, _ := strings.Cut(address, ":")
 	return []string{
@@ -95,10 +94,10 @@ func ministackEnvironment(home, address string) []string {
 	}
 }
 
-// errOther means that another MiniStack has taken the address.
+// errOther means that another MiniStack answers at the address.
 var errOther = errors.New("another MiniStack answers")
 
-// waitUntilReady waits until this MiniStack answers, and not another one.
+// waitUntilReady waits until this MiniStack answers. Its error is errOther if another one does.
 func (m *ministack) waitUntilReady(ctx context.Context, edition string) error {
 	if err := m.waitForHTTP(ctx, m.endpoint+"/_ministack/health"); err != nil {
 		return err
@@ -116,8 +115,8 @@ func (m *ministack) waitUntilReady(ctx context.Context, edition string) error {
 	return nil
 }
 
-// command returns a command in a folder that uses MiniStack as AWS, whatever the environment of this
-// process says about AWS and about make.
+// command returns a command in a folder that uses MiniStack as AWS. It does not inherit this
+// process's variables for AWS and make.
 func (m *ministack) command(dir string) command {
 	return command{dir: dir, without: []string{"AWS_", "SAM_", "MAKE", "MFLAGS"}, env: []string{
 		"SAM_CLI_TELEMETRY=0", "AWS_ENDPOINT_URL=" + m.endpoint, "AWS_ACCESS_KEY_ID=" + rootKey, "AWS_SECRET_ACCESS_KEY=none",

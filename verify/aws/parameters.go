@@ -14,7 +14,7 @@ const readParameters = `import json, sys
 from samcli.cli.types import CfnParameterOverridesType
 print(json.dumps([CfnParameterOverridesType().convert(tuple(arguments), None, None) for arguments in json.load(sys.stdin)]))`
 
-// samParameters checks that SAM reads the values of parameters as make deploy means them.
+// samParameters checks that SAM reads the values of parameters as make deploy writes them.
 func (w *workspace) samParameters(ctx context.Context) (string, error) {
 	values := []string{
 		"", "plain", "a@example.com", "two words", " spaces around ", "a, b,c", "a=b=c", `say "x"`, `"quoted"`, "it's", `'quoted'`, `C:\dir`, "$HOME `x` * ? [a]", "tab\there",

@@ -18,7 +18,7 @@ type check struct {
 	run   func(context.Context) (evidence string, err error)
 }
 
-// errNotRun marks the error of a check that could not run, as opposed to one that failed.
+// errNotRun marks the error of a check that could not run, rather than failed.
 var errNotRun = errors.New("not run")
 
 type result struct {

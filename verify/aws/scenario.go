@@ -33,7 +33,7 @@ var initialSecrets = map[string]string{"SigningSecret": string(firstSecret), "Ap
 
 // scenario is a sequence of deliveries, after one rotation of the signing secret.
 type scenario struct {
-	known      []json.RawMessage // the events that Stripe has
+	known      []json.RawMessage // the events at Stripe
 	deliveries []delivery
 }
 
@@ -76,7 +76,7 @@ func newScenario(now time.Time) *scenario {
 	return s
 }
 
-// sample adds a fresh sample to the events that Stripe has, and returns its thin form.
+// sample adds a new sample to the events at Stripe, and returns its thin form.
 func (s *scenario) sample(name, id string, now time.Time) []byte {
 	all := stripe.Samples()
 	i := slices.IndexFunc(all, func(sample stripe.Sample) bool { return sample.Name == name })
@@ -151,7 +151,8 @@ type stackUnderTest interface {
 	name(logical string) string
 }
 
-// recording is what a scenario has left on a stack, without anything that differs between two runs.
+// recording contains the effects of a scenario on a stack, without anything that differs between
+// two runs.
 type recording struct {
 	answers []string            // in the order of the deliveries
 	queues  map[string][]string // sorted messages, by logical name of the queue
@@ -196,7 +197,7 @@ func (s *scenario) run(ctx context.Context, stack stackUnderTest) (*recording, e
 	return r, nil
 }
 
-// add records the messages of a queue: events without ids and times, and attributes.
+// add records the messages of a queue: their events without ids and times, and their attributes.
 func (r *recording) add(queue string, messages []types.Message) error {
 	for _, m := range messages {
 		text, err := canonical([]byte(*m.Body))
@@ -223,7 +224,7 @@ func (r *recording) add(queue string, messages []types.Message) error {
 	return nil
 }
 
-// canonical returns an event without what differs between runs, with sorted members.
+// canonical returns an event without the members that differ between runs, and with sorted members.
 func canonical(envelope []byte) (string, error) {
 	var members struct {
 		Version, Source, Region string
@@ -284,7 +285,7 @@ func (o outcome) puts(id string, deliveries int) map[string]int {
 	return map[string]int{"stripe.thin": deliveries, "stripe.failure": 1}
 }
 
-// puts counts, by source, the events on the bus about one event of Stripe's.
+// puts counts, by source, the events on the bus about one of Stripe's events.
 func (r *recording) puts(id string) (map[string]int, error) {
 	puts := map[string]int{}
 	for _, e := range r.events {

@@ -18,10 +18,10 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// upgrade deploys the template of the first version, and then this version's over it. What happens
-// to each resource must be what the table "Upgrading" in CHANGELOG.md says, and what AWS's schemas of
-// the resources say about the difference between the two templates. The table need not have
-// resources that are only added.
+// upgrade deploys the template of the first version, and then this version's over it. The effect on
+// each resource must match the table "Upgrading" in CHANGELOG.md, and AWS's schemas applied to the
+// difference between the two templates. The table does not need to list resources that are only
+// added.
 func (w *workspace) upgrade(ctx context.Context) (string, error) {
 	documented, err := documentedChanges(w.path("CHANGELOG.md"))
 	if err != nil {
@@ -73,8 +73,8 @@ func (w *workspace) upgrade(ctx context.Context) (string, error) {
 }
 
 // predicted compares the resources of two templates by AWS's schemas: a resource is replaced if its
-// type changes, or a property that only its creation can set. It returns "replaced" and "deleted" by
-// logical id, and the number of resources compared. Resources of SAM are left to MiniStack.
+// type or a create-only property changes. It returns "replaced" and "deleted" by logical id, and
+// the number of resources compared. Resources of SAM are left to MiniStack.
 func (w *workspace) predicted(ctx context.Context, from, to string) (map[string]string, int, error) {
 	before, err := resolvedResources(from)
 	if err != nil {
@@ -131,8 +131,8 @@ func resolvedResources(file string) (map[string]sam.Resource, error) {
 	return resources, nil
 }
 
-// deployVersion deploys a template with sam deploy. Its functions are those that sam build has made
-// of this version, because none is invoked.
+// deployVersion deploys a template with sam deploy. It uses this version's functions, because none
+// is invoked.
 func (w *workspace) deployVersion(ctx context.Context, m *ministack, template string) (*stackState, error) {
 	file := w.temporary("upgrade-" + filepath.Base(template))
 	t, _, err := adapt(template)
@@ -161,7 +161,7 @@ func (w *workspace) deployVersion(ctx context.Context, m *ministack, template st
 
 // changes returns what an update did to the resources of a stack: "replaced", "deleted" or "added".
 // Resources that were kept are left out. MiniStack derives generated names from the logical id, so
-// that a replaced resource can have the same name; then the events of the stack tell.
+// a replaced resource can have the same name; the stack's events show the replacement.
 func changes(ctx context.Context, m *ministack, before, after *stackState) (map[string]string, error) {
 	happened := map[string]string{}
 	for id, physical := range before.physical {
@@ -195,8 +195,8 @@ func leftOutOf(documented map[string]string, before, after *stackState) (ids []s
 	return ids
 }
 
-// changedRow matches a row of the table with one resource: its logical id, and the first word about
-// what happens to it.
+// changedRow matches a row of the table with one resource: its logical id, and the first word of
+// its description.
 var changedRow = regexp.MustCompile("(?m)^\\| `([A-Za-z0-9]+)` \\| (\\w+)")
 
 // documentedChanges reads the table below the heading Upgrading.

@@ -21,11 +21,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A workaround is needed because MiniStack lacks something that AWS has. The checks name each one in
-// their output, and check that it is still needed.
+// A workaround makes up for a feature that MiniStack lacks. The checks print each one, and check
+// that it is still needed.
 type workaround struct {
 	lacks string // what MiniStack lacks
-	says  string // what the checks do about it, as a format with the resources concerned, if any
+	says  string // description of the workaround, as a format with the resources concerned, if any
 
 	// apply changes a copy of the template and returns the resources concerned. Nil means that the
 	// checks act at run time.
@@ -35,7 +35,7 @@ type workaround struct {
 	needed func(context.Context, *ministack) (bool, error)
 }
 
-// workarounds lists everything that keeps MiniStack from running template.yaml as it is.
+// workarounds lists everything that prevents MiniStack from running template.yaml unchanged.
 var workarounds = []workaround{
 	unknownType("AWS::EventSchemas::Schema"),
 	unknownType("AWS::EventSchemas::Registry"),
@@ -79,7 +79,8 @@ var workarounds = []workaround{
 	},
 }
 
-// others are the remaining differences to a deployment on AWS. They are the checks' own choice.
+// others are the remaining differences from a deployment on AWS, which the checks introduce
+// themselves.
 var others = []string{
 	"functions are compiled for this machine and run as processes, whatever the template's architecture",
 	"a message that the fetcher defers becomes visible once the functions have made no call for " + quiet.String() + ", without waiting for its backoff",
@@ -98,7 +99,7 @@ func adapt(file string) (*sourceTemplate, []string, error) {
 		if w.apply != nil {
 			concerned := w.apply(t)
 			if len(concerned) == 0 {
-				continue // the template no longer has it
+				continue // the template no longer contains it
 			}
 			says = fmt.Sprintf(says, strings.Join(concerned, ", "))
 		}
@@ -107,7 +108,8 @@ func adapt(file string) (*sourceTemplate, []string, error) {
 	return t, lines, nil
 }
 
-// unknownType is the workaround for a resource type that MiniStack's CloudFormation does not know.
+// unknownType is the workaround for a resource type that MiniStack's CloudFormation does not
+// support.
 func unknownType(resourceType string) workaround {
 	return workaround{
 		lacks: resourceType,
@@ -134,8 +136,8 @@ func unknownType(resourceType string) workaround {
 	}
 }
 
-// leaveOut removes resources. The result also names resources that refer to them otherwise than in
-// a list, where a text takes the place of the reference.
+// leaveOut removes resources. It replaces references to them outside lists with a text, and also
+// returns the resources with such references.
 func leaveOut(t *sourceTemplate, ids []string) []string {
 	for _, id := range t.remove(ids...) {
 		ids = append(ids, "and in "+id+" the reference to it")
@@ -223,8 +225,8 @@ func withoutSourceCondition(t *sourceTemplate) (ids []string) {
 	return ids
 }
 
-// stillNeeded asks MiniStack about each workaround, on a server whose functions are not told where
-// it is. It returns those that are no longer needed.
+// stillNeeded asks MiniStack about each workaround, on a server whose functions do not get its
+// address. It returns those that are no longer needed.
 func (m *ministack) stillNeeded(ctx context.Context) error {
 	var problems []error
 	for _, w := range workarounds {
@@ -238,8 +240,8 @@ func (m *ministack) stillNeeded(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// probe creates a stack of one template and waits for the end. It returns the stack's final state,
-// and the reasons of what failed.
+// probe creates a stack from a template and waits until that has finished. It returns the stack's
+// final state, and the reasons of failures.
 func (m *ministack) probe(ctx context.Context, name, template string) (*stackState, string, error) {
 	client := m.cloudformation()
 	if _, err := client.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template, Capabilities: []types.Capability{types.CapabilityCapabilityIam}}); err != nil {
@@ -344,8 +346,8 @@ func ignoresBody(ctx context.Context, m *ministack) (bool, error) {
 	return len(routes) == 0, err
 }
 
-// endpointProbe is a function in Python, because MiniStack has a Python, which answers with what it
-// knows of the endpoint.
+// endpointProbe is a function that answers with its endpoint variable. It is in Python, which
+// MiniStack brings along.
 const endpointProbe = `#!%s
 import json, os, urllib.request
 base = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
@@ -413,7 +415,7 @@ type openAPI struct {
 var invokedFunction = regexp.MustCompile(`\$\{([A-Za-z0-9]+)\.Arn\}/invocations`)
 
 // addRoutes creates the routes of the stack's HTTP API from the Body in its processed template, as
-// API Gateway does with it, unless MiniStack has created them. It returns their keys.
+// API Gateway does, unless MiniStack has created them. It returns their keys.
 func (m *ministack) addRoutes(ctx context.Context, stack string, state *stackState) ([]string, error) {
 	processed, err := m.cloudformation().GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack, TemplateStage: "Processed"})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// workspace is what the checks share: repository, tools, and earlier results.
+// workspace is the state that the checks share: repository, tools, and earlier results.
 type workspace struct {
 	root    string // of the repository
 	scratch string // a temporary folder
@@ -93,7 +93,7 @@ func (w *workspace) needTool(name string) error {
 	return nil
 }
 
-// version returns the name and version of an installed tool, for people.
+// version returns the name and version of an installed tool for printing.
 func (w *workspace) version(name string) string {
 	first, _, _ := strings.Cut(w.tools[name].version, " ")
 	return strings.Replace(first, "==", " ", 1)

@@ -1,6 +1,6 @@
-// Package parity compares our reading of Stripe's signatures and thin events with that of Stripe's
-// own libraries, stripe-go and stripe-python. They need not agree, but each difference must be in
-// the lists of this package.
+// Package parity compares our handling of Stripe's signatures and thin events with that of Stripe's
+// own libraries, stripe-go and stripe-python. They do not have to agree, but each difference must
+// be in this package's lists.
 //
 // Run it with the script run beside this file, which installs what it needs.
 package parity

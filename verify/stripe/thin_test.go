@@ -99,8 +99,8 @@ var shared = map[string]string{
 	"escapes and spaces":                   " {\n\"\\u0069d\" : \"e\\u00e9\\ud83d\\ude00\" ,\"object\":\"v2.core.event\",\"type\":\"t\",\"created\":\"2025-10-04T15:13:32Z\",\"livemode\":true } ",
 }
 
-// foldsNames reports whether v has a name that differs from one of an event's only in case.
-// encoding/json, and so stripe-go, accepts such a name for the event's; decoders in other languages
+// foldsNames reports whether v has a name that differs only in case from a member of events.
+// encoding/json, and so stripe-go, reads such a name as the member's; decoders in other languages
 // do not.
 func foldsNames(v any) bool {
 	switch v := v.(type) {
@@ -117,7 +117,7 @@ func foldsNames(v any) bool {
 	return false
 }
 
-// names are the names that the two libraries look for.
+// names are the names that the two libraries read.
 var names = []string{
 	"id", "object", "type", "created", "livemode", "context", "reason", "request", "idempotency_key", "related_object", "url",
 }
@@ -140,7 +140,7 @@ func TestThinEventsReadAsByStripeGo(t *testing.T) {
 	}
 }
 
-// stripe-go accepts some thin events that we refuse, each for a reason.
+// stripe-go accepts some thin events that we refuse for a reason.
 func TestRefusedThinEventsDifferFromStripeGoOnlyAsListed(t *testing.T) {
 	const id, object, kind = `"id":"e",`, `"object":"v2.core.event",`, `"type":"t",`
 	const rest = `"created":"2025-10-04T15:13:32Z","livemode":true}`

@@ -13,14 +13,14 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// listeners are the addresses of the HTTP API routes, and of AWS for the functions.
+// listeners are the listeners for the HTTP API routes and for the functions' AWS calls.
 type listeners struct {
 	front, aws net.Listener
 	accessKey  string // proves that an AWS call comes from a function of this stack
 	servers    []*http.Server
 }
 
-// listen takes both addresses first, so that a busy port is known before the building.
+// listen opens both addresses first, so that a busy port is reported before functions are built.
 func (l *listeners) listen(front string) (err error) {
 	if l.front, err = net.Listen("tcp", front); errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("listen on %s: %w by another process: stop that, or choose another with --listen", front, ErrBusy)
@@ -50,8 +50,8 @@ func (l *listeners) close() {
 // endpoint returns the origin at which the functions reach the services.
 func (l *listeners) endpoint() string { return "http://" + l.aws.Addr().String() }
 
-// authorized passes on what is signed with the functions' access key. The secrets may be real, and
-// anyone on this machine, or a page in its browser, can reach the address.
+// authorized passes on requests that name the functions' access key. The secrets may be real, and
+// any program on this machine, or a page in its browser, can reach the address.
 func (l *listeners) authorized(next http.Handler) http.Handler {
 	credential := "Credential=" + l.accessKey + "/"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -64,7 +64,8 @@ func (l *listeners) authorized(next http.Handler) http.Handler {
 	})
 }
 
-// Environment returns the variables by which the functions, or AWS's own tools, reach the services.
+// Environment returns the variables with which the functions, or AWS's own tools, reach the
+// services.
 func (l *listeners) Environment() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL":      l.endpoint(),
@@ -72,7 +73,7 @@ func (l *listeners) Environment() map[string]string {
 		"AWS_DEFAULT_REGION":    target.Region,
 		"AWS_ACCESS_KEY_ID":     l.accessKey,
 		"AWS_SECRET_ACCESS_KEY": "local",
-		// Without these the SDK could look for files or an instance of EC2 that have no say here.
+		// Without these the SDK could use configuration files or EC2 instance metadata.
 		"AWS_EC2_METADATA_DISABLED":   "true",
 		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 		"AWS_CONFIG_FILE":             os.DevNull,

@@ -1,13 +1,13 @@
 // Package aws runs a SAM template on one machine, for development and tests.
 //
-// [Open] reads the template and gives each of its resources to the emulated service that runs such:
-// queues to package sqs, functions to package lambda, and so on. The result is a [Stack], with HTTP
-// API routes at an address of its own. The functions reach the services through the SDK's own
-// AWS_ENDPOINT_URL, so they cannot tell the difference.
+// [Open] reads the template and adds each resource to the emulated service for its type: queues to
+// package sqs, functions to package lambda, and so on. The result is a [Stack], which serves the
+// HTTP API routes on a local address. The functions reach the services through the SDK's own
+// AWS_ENDPOINT_URL, so their code does not differ from that on AWS.
 //
-// The template is the only description of the system. What it asks for and no service does is
-// reported: an event pattern or an input transformer that cannot be read is an error, and resource
-// types that are not run are named in a warning.
+// The template is the only description of the system. Anything in it that is not supported is
+// reported: an unsupported event pattern or input transformer is an error, and a warning lists the
+// resources whose types are not run.
 package aws
 
 import (
@@ -36,29 +36,30 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// ErrBusy is returned by Open when another process listens on the address asked for.
+// ErrBusy is returned by [Open] if another process listens on the requested address.
 var ErrBusy = errors.New("the address is in use")
 
-// Options say what to run and how. The zero value is the default.
+// Options configure a [Stack]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	Template    string            // path of the SAM template, template.yaml when empty; paths in it are relative to its folder
+	Template    string            // path of the SAM template, "template.yaml" if empty; paths in it are relative to its folder
 	Parameters  map[string]string // values for its parameters
-	Listen      string            // address of the HTTP API routes, 127.0.0.1:8787 when empty
-	BuildDir    string            // where functions are built, .meterbridge/build beside the template when empty
-	Prebuilt    bool              // whether a function that is in BuildDir already is not built again
-	Environment map[string]string // replaces a variable in every function that declares it
-	Secrets     map[string]string // value of each secret, by the variable of a function that names the secret
+	Listen      string            // address of the HTTP API routes, "127.0.0.1:8787" if empty
+	BuildDir    string            // where functions are built; .meterbridge/build beside the template if empty
+	Prebuilt    bool              // do not build functions that are already in BuildDir
+	Environment map[string]string // values that replace the template's in every function that declares the variable
+	Secrets     map[string]string // value of each secret, by the function variable that contains its name
 	Observer    activity.Observer // receives every step; nil means none is reported
-	// ClockFactor is how much faster than real time the stack's time passes: visibility timeouts,
-	// delays, schedules, the deadlines of the functions that queues feed. Zero means 1. The work of
-	// a function takes as long as ever, so no deadline is made shorter than 3 s, and a factor that
-	// makes visibility timeouts shorter than that lets batches be received twice.
+	// ClockFactor is how many times faster than real time the stack's clock runs: it applies to
+	// visibility timeouts, delays, schedules, and the deadlines of functions that read from queues.
+	// Zero means 1. A function's work still takes real time, so no deadline is made shorter than 3
+	// s, and with a factor that makes visibility timeouts shorter than that, batches are received
+	// twice.
 	ClockFactor float64
-	// Unscheduled keeps schedules from running by themselves; see RunSchedules.
+	// Unscheduled prevents schedules from running by themselves; see [Stack.RunSchedules].
 	Unscheduled bool
-	// Places where faults can be put before, after or in place of what is done there; nil means
-	// none. Intercept wraps the handling of each AWS call of the functions, Front that of each
-	// request to an HTTP API, and Queue may change how a queue is made.
+	// Hooks for fault injection; nil means none. Intercept wraps the handler of each AWS call of
+	// the functions, Front the handler of each request to an HTTP API, and Queue can change the
+	// configuration of a queue.
 	Intercept func(call awsjson.Call, next http.Handler) http.Handler
 	Front     func(next http.Handler) http.Handler
 	Queue     func(*sqs.Config)
@@ -79,8 +80,8 @@ type Stack struct {
 	routes    *apigateway.Service
 }
 
-// Open reads the template, builds and starts what it describes, and serves until Close. Every
-// function has started when it returns, so a fault in a function's configuration is its error.
+// Open reads the template, builds and starts its functions, and serves until Close. Every function
+// has started when it returns, so a fault in a function's configuration is returned as an error.
 func Open(ctx context.Context, opts *Options) (*Stack, error) {
 	s := &Stack{}
 	if opts != nil {
@@ -141,21 +142,21 @@ func (s *Stack) start(ctx context.Context) error {
 	return nil
 }
 
-// passive lists types, or their beginnings, that a local stack can do without.
+// passive lists types, or prefixes of types, that a local stack does not need.
 var passive = []string{
 	"AWS::Serverless::HttpApi", "AWS::SQS::QueuePolicy", "AWS::Events::EventBusPolicy", "AWS::Events::Archive", "AWS::SNS::Topic",
 	"AWS::SNS::Subscription", "AWS::SecretsManager::ResourcePolicy", "AWS::Lambda::Permission", "AWS::Serverless::Application",
 	"AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::EventSchemas::", "AWS::KMS::", "AWS::SSM::",
 }
 
-// addResources gives each resource to the service that runs it, and warns of the others.
+// addResources adds each resource to the service for its type, and warns of the others.
 func (s *Stack) addResources() error {
 	resources, err := s.resources()
 	if err != nil {
 		return err
 	}
 	run := slices.Clone(passive)
-	for _, kind := range []struct { // in this order, a resource comes after those that it delivers to
+	for _, kind := range []struct { // in an order in which a resource follows those that it delivers to
 		resourceType string
 		add          func(sam.Resource) error
 	}{
@@ -191,7 +192,8 @@ func (s *Stack) addResources() error {
 	return nil
 }
 
-// resources returns the template's resources, with those of functions' events.
+// resources returns the template's resources, including those that SAM generates for functions'
+// events.
 func (s *Stack) resources() ([]sam.Resource, error) {
 	source, err := os.ReadFile(s.options.Template)
 	if err != nil {
@@ -215,17 +217,19 @@ func (s *Stack) resources() ([]sam.Resource, error) {
 	return resources, nil
 }
 
-// Close stops serving, ends every process of the functions, and returns when all are gone.
+// Close stops serving, ends the functions' processes, and waits for them.
 func (s *Stack) Close() {
 	s.schedules.Close()
 	s.listeners.close()
 	s.functions.Close()
 }
 
-// Kill sends SIGKILL to one instance that works on a payload for which match is true, if any.
+// Kill sends SIGKILL to one function instance that is processing a payload for which match returns
+// true, and reports whether there was one.
 func (s *Stack) Kill(match func(payload []byte) bool) bool { return s.functions.Kill(match) }
 
-// Rotate gives each secret that functions name by a variable another value; the last is kept.
+// Rotate stores a new value in each secret whose name the functions have in this variable. The old
+// value becomes the previous one.
 func (s *Stack) Rotate(variable, value string) error {
 	for _, id := range s.functions.Values(variable) {
 		if err := s.secrets.Put(id, value); err != nil {
@@ -239,7 +243,7 @@ func (s *Stack) Rotate(variable, value string) error {
 // returns how many there are.
 func (s *Stack) Switch(target string, enabled bool) int { return s.buses.Switch(target, enabled) }
 
-// Routes lists the routes, such as "POST /webhook", with the logical ids of their functions.
+// Routes returns the logical id of each route's function, by route, such as "POST /webhook".
 func (s *Stack) Routes() map[string]string {
 	routes := map[string]string{}
 	for _, r := range s.routes.Routes() {
@@ -248,7 +252,7 @@ func (s *Stack) Routes() map[string]string {
 	return routes
 }
 
-// RouteOf returns the URL of the first POST route of a function that has the variable, or "".
+// RouteOf returns the URL of the first POST route whose function has the variable, or "".
 func (s *Stack) RouteOf(variable string) string {
 	for _, r := range s.routes.Routes() {
 		if _, has := s.functions.Variable(r.Function, variable); has && r.Method == http.MethodPost {
@@ -258,7 +262,8 @@ func (s *Stack) RouteOf(variable string) string {
 	return ""
 }
 
-// QueueNamedBy returns the logical id of the queue that a variable of a function names, or "".
+// QueueNamedBy returns the logical id of the queue whose URL a function has in this variable, or
+// "".
 func (s *Stack) QueueNamedBy(variable string) string {
 	for _, url := range s.functions.Values(variable) {
 		if q := s.queues.QueueAt(url); q != nil {
@@ -274,11 +279,11 @@ func (s *Stack) Scheduled() bool { return s.schedules.Len() > 0 }
 // RunSchedules runs every schedule now and returns their logical ids. See [Stack.WaitIdle].
 func (s *Stack) RunSchedules() []string { return s.schedules.RunAll() }
 
-// WaitIdle waits until nothing is being worked on and no queue of a function has a message.
+// WaitIdle waits until no work is in progress and no queue that a function reads has a message.
 func (s *Stack) WaitIdle(ctx context.Context) error { return s.directory.Clock.WaitIdle(ctx, s.queues) }
 
-// FastForward is WaitIdle without the wait for messages that are only held back: while nothing is
-// being worked on, the stack's clock skips to the time at which the next message is due.
+// FastForward is [Stack.WaitIdle], but does not wait for messages that are held back: whenever no
+// work is in progress, the stack's clock skips to the time at which the next message is due.
 func (s *Stack) FastForward(ctx context.Context) error {
 	return s.directory.Clock.FastForward(ctx, s.queues)
 }

@@ -26,8 +26,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sdktest"
 )
 
-// TestMain makes this test binary a function where a Runtime API is named: the templates below
-// build it by copying it.
+// TestMain makes this test binary a function if the Runtime API's variable is set: the templates
+// below build a function by copying the binary.
 func TestMain(m *testing.M) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
 		lambda.Start(echo)
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// echo prints its event, and fails or answers as its environment says.
+// echo prints its event, and fails or answers depending on its environment.
 func echo(event json.RawMessage) (json.RawMessage, error) {
 	fmt.Printf("%s got %s\n", os.Getenv("NAME"), event)
 	if os.Getenv("FAIL") != "" {
@@ -117,7 +117,7 @@ func (r *running) config() aws.Config {
 	return config
 }
 
-// wait waits for one of the stack's own ways to become idle.
+// wait waits until the stack is idle, with one of its methods.
 func (r *running) wait(idle func(context.Context) error) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
@@ -184,7 +184,8 @@ func TestServicesWorkTogether(t *testing.T) {
 	}
 }
 
-// TestBodyThatAQueueRefusesIsADeadLetter: the transformer's text is empty, which no message can be.
+// TestBodyThatAQueueRefusesIsADeadLetter: the transformer's text is empty, and a message cannot be
+// empty.
 func TestBodyThatAQueueRefusesIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	r := open(t, `
@@ -237,7 +238,7 @@ func TestFastForwardSkipsVisibilityTimeouts(t *testing.T) {
 	}
 }
 
-// TestSchedulesRunByThemselves unless the stack is unscheduled; then RunSchedules runs them.
+// TestSchedulesRunByThemselves, unless the stack is unscheduled; then only RunSchedules runs them.
 func TestSchedulesRunByThemselves(t *testing.T) {
 	t.Parallel()
 	const resources = `
@@ -269,7 +270,7 @@ func TestSchedulesRunByThemselves(t *testing.T) {
 	}
 }
 
-// TestOnlyTheAccessKeyOfTheStackIsAccepted: the secrets are for the functions of this stack alone.
+// TestOnlyTheAccessKeyOfTheStackIsAccepted: only this stack's functions may read the secrets.
 func TestOnlyTheAccessKeyOfTheStackIsAccepted(t *testing.T) {
 	t.Parallel()
 	r := open(t, "")
@@ -286,8 +287,7 @@ func TestOnlyTheAccessKeyOfTheStackIsAccepted(t *testing.T) {
 	}
 }
 
-// TestResourcesThatAreNotRunAreNamed in one warning, without those that a local stack can do
-// without.
+// TestResourcesThatAreNotRunAreNamed in one warning, except those that a local stack does not need.
 func TestResourcesThatAreNotRunAreNamed(t *testing.T) {
 	t.Parallel()
 	r := open(t, `
@@ -336,7 +336,7 @@ func TestBusyPortIsAClearError(t *testing.T) {
 	}
 }
 
-// TestRotateKeepsThePreviousValue of each secret that a function names by a variable.
+// TestRotateKeepsThePreviousValue of each secret that a function's variable names.
 func TestRotateKeepsThePreviousValue(t *testing.T) {
 	t.Parallel()
 	r := open(t, `

@@ -13,7 +13,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
-// AWS injects faults into a call of an AWS service. It is an [aws.Options].Intercept.
+// AWS injects faults into calls of AWS services. Use it as [aws.Options].Intercept.
 func (i *Injector) AWS(c awsjson.Call, next http.Handler) http.Handler {
 	handle, found := map[string]func(awsjson.Call, http.Handler, http.ResponseWriter, *http.Request){
 		"events": i.putEvents, "secretsmanager": i.secrets, "dynamodb": i.ledger,
@@ -48,7 +48,7 @@ func (i *Injector) ledger(c awsjson.Call, next http.Handler, w http.ResponseWrit
 	c.Fail(w, &awsjson.Error{Code: "ProvisionedThroughputExceededException", Message: "injected"})
 }
 
-// Queue makes a queue duplicate and reorder messages, as SQS may. It is an [aws.Options].Queue.
+// Queue makes a queue duplicate and reorder messages, as SQS may. Use it as [aws.Options].Queue.
 func (i *Injector) Queue(c *sqs.Config) {
 	name := c.Name
 	c.Duplicate = func(m sqs.Message) bool {

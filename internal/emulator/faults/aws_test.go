@@ -116,8 +116,8 @@ func TestLedgerIsThrottled(t *testing.T) {
 	}
 }
 
-// TestDisabledFaultsChangeNothing checks that an injector of one fault leaves every other call as
-// it is, to the byte.
+// TestDisabledFaultsChangeNothing checks that an injector of one fault changes no byte of other
+// calls.
 func TestDisabledFaultsChangeNothing(t *testing.T) {
 	t.Parallel()
 	i, w := always(t, faults.QueueDuplicate)

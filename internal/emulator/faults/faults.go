@@ -1,13 +1,13 @@
 // Package faults injects faults into the emulated stack, to show that Meterbridge's guarantees hold
-// in spite of them.
+// nevertheless.
 //
 // [All] lists the faults. An [Injector] hooks into the emulators of AWS and Stripe and decides
 // which of their operations fail. It decides by hashing the seed, the fault, the operation, the
 // event and the number of earlier attempts, rather than by drawing from a shared random stream, so
-// the same seed does the same to the same event in whatever order concurrent requests arrive. Two
-// kinds of decisions depend on timing: bursts and the order of a queue are decided by the number of
-// the request, and the scheduler decides which events share a batch. So a run is repeatable as far
-// as concurrency allows.
+// the same seed has the same effect on the same event in whatever order concurrent requests arrive.
+// Two kinds of decisions depend on timing: bursts and the order of a queue are decided by the
+// number of the request, and the scheduler decides which events share a batch. So a run is
+// repeatable as far as concurrency allows.
 package faults
 
 import (
@@ -17,17 +17,18 @@ import (
 	"strings"
 )
 
-// ErrUnknown means that there is no fault with a name. The errors of [Parse] list all names.
+// ErrUnknown means that there is no fault with the given name. The errors of [Parse] list all
+// names.
 var ErrUnknown = errors.New("unknown fault")
 
 // A Fault is one way in which the stack can fail.
 type Fault struct {
-	Name   string // on the command line
-	Effect string // what happens, for people
-	Where  string // what it happens to, for people
+	Name   string // name on the command line
+	Effect string // description of the effect
+	Where  string // description of what it affects
 
 	share float64 // how often it strikes, between 0 and 1
-	burst bool    // whether it strikes many requests in a row instead of single ones
+	burst bool    // whether it strikes many consecutive requests instead of single ones
 }
 
 // Names of the faults.

@@ -22,19 +22,19 @@ type Options struct {
 	Now      func() time.Time  // the clock for those steps; nil means time.Now
 }
 
-// A Target is what the faults of functions and secrets act on.
+// A Target is the stack on which the faults of functions, secrets and rules act.
 type Target struct {
 	// Kill ends one function instance that is processing a payload for which match returns true,
 	// and reports whether there was one. [*aws.Stack] implements it.
 	Kill func(match func(payload []byte) bool) bool
 	// Rotate rotates the secrets.
 	Rotate func() error
-	// Rule disables and enables the rule that feeds the fetcher. Before it enables the rule it may
-	// take its time. Nil: the rule stays enabled.
+	// Rule disables and enables the rule that feeds the fetcher. It may take a while before it
+	// enables the rule. Nil: the rule stays enabled.
 	Rule func(enabled bool)
 }
 
-// An Injector decides which operations fail. Nothing fails before [Injector.Start] and after
+// An Injector decides which operations fail. Nothing fails before [Injector.Start] or after
 // [Injector.Stop]. It keeps a few bytes for each operation on each event. It is safe for concurrent
 // use.
 type Injector struct {
@@ -51,7 +51,7 @@ type Injector struct {
 	disabled bool              // whether the rule is
 }
 
-// New returns an Injector. A nil opts is the zero [Options]. Its error is [ErrUnknown].
+// New returns an Injector. A nil opts means the zero [Options]. Its error is [ErrUnknown].
 func New(opts *Options) (*Injector, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -78,7 +78,7 @@ func New(opts *Options) (*Injector, error) {
 	return i, nil
 }
 
-// Start begins to inject faults.
+// Start begins injecting faults.
 func (i *Injector) Start(target Target) { i.target.Store(&target) }
 
 // Stop ends the injection of faults. It returns once the rule is enabled.
@@ -110,10 +110,10 @@ func (i *Injector) choose(operation, event string, names ...string) string {
 	return ""
 }
 
-// burstLength is the number of requests in a row that are all struck, or all spared.
+// burstLength is the number of consecutive requests that are either all struck or all spared.
 const burstLength = 20
 
-// strikesNext decides about an operation that belongs to no event by its number.
+// strikesNext decides, by its number, about an operation that does not belong to an event.
 func (i *Injector) strikesNext(name string) bool {
 	f, enabled := i.faults[name]
 	return enabled && i.target.Load() != nil && i.roll(name, i.count(name)) < f.share

@@ -46,7 +46,7 @@ func always(t *testing.T, names ...string) (*faults.Injector, *recorder) {
 	return i, w
 }
 
-// noTarget is a target that has nothing to kill and nothing to rotate.
+// noTarget is a target with nothing to kill or rotate.
 func noTarget() faults.Target {
 	return faults.Target{Kill: func(func([]byte) bool) bool { return false }, Rotate: func() error { return nil }}
 }
@@ -86,8 +86,8 @@ func TestDecisionsDependOnSeedAndEventOnly(t *testing.T) {
 	}
 }
 
-// TestBurstsStrikeTwentyRequestsInARow checks that with a share below one, a burst strikes whole
-// runs of requests and spares whole runs.
+// TestBurstsStrikeTwentyRequestsInARow checks that with a share below one, whole bursts of requests
+// are struck and others spared.
 func TestBurstsStrikeTwentyRequestsInARow(t *testing.T) {
 	t.Parallel()
 	i, err := faults.New(&faults.Options{Names: []string{faults.Stripe429}, Share: 0.5, Seed: 1})
@@ -115,7 +115,7 @@ func TestBurstsStrikeTwentyRequestsInARow(t *testing.T) {
 	}
 }
 
-func TestShareIsHowOftenFaultsStrike(t *testing.T) {
+func TestFaultsStrikeAtTheirShare(t *testing.T) {
 	t.Parallel()
 	var ids []string
 	for n := range 2000 {

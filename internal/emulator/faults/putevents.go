@@ -15,13 +15,13 @@ import (
 
 type entries struct {
 	raw    []json.RawMessage
-	source string   // of the first entry; the functions never mix sources
+	source string   // of the first entry; the functions never mix sources in one call
 	events []string // the ids of Stripe's events, in the order of the entries
 }
 
 func parseEntries(body []byte) entries {
 	var request struct{ Entries []json.RawMessage }
-	_ = json.Unmarshal(body, &request) // a body without entries has none
+	_ = json.Unmarshal(body, &request) // none if the body has no entries
 	e := entries{raw: request.Entries}
 	for n, raw := range e.raw {
 		var entry struct{ Source, Detail string }
@@ -62,9 +62,9 @@ func (i *Injector) putEvents(c awsjson.Call, next http.Handler, w http.ResponseW
 	}
 }
 
-// killAround kills the calling function, either before its events are put or after that but before
-// it gets the answer. If another instance processes a copy of the same events, that one may be
-// killed instead; the caller then gets no answer.
+// killAround kills the calling function, either before its events are put or between that and the
+// answer. If another instance processes a copy of the same events, that one may be killed instead;
+// the caller then gets no answer.
 func (i *Injector) killAround(e entries, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	processes := func(payload []byte) bool {
 		return !slices.ContainsFunc(e.events, func(id string) bool { return !bytes.Contains(payload, []byte(id)) })
@@ -125,7 +125,7 @@ func withEntries(r *http.Request, raw []json.RawMessage) *http.Request {
 	return r
 }
 
-// merge fills the results of the entries that did not fail with those of an answer, in order.
+// merge fills in the results of the entries that did not fail, from an answer, in order.
 func merge(results []eventbridge.Result, answer []byte) {
 	var put struct{ Entries []eventbridge.Result }
 	_ = json.Unmarshal(answer, &put)

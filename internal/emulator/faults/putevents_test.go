@@ -67,9 +67,9 @@ func TestFailedPutEventsPutsNothing(t *testing.T) {
 	}
 }
 
-// TestLostAnswerComesAfterThePut checks that the events are on the bus although the caller gets no
+// TestLostAnswerHappensAfterThePut checks that the events are on the bus although the caller gets no
 // answer.
-func TestLostAnswerComesAfterThePut(t *testing.T) {
+func TestLostAnswerHappensAfterThePut(t *testing.T) {
 	t.Parallel()
 	i, _ := always(t, faults.EventsLost)
 	c := newCloud(t, i)
@@ -128,9 +128,9 @@ func TestAllEntriesCanFail(t *testing.T) {
 	}
 }
 
-// TestKillComesBeforeOrAfterThePut checks that the function that processes the event is killed, and
+// TestKillHappensBeforeOrAfterThePut checks that the function that processes the event is killed, and
 // that both moments occur.
-func TestKillComesBeforeOrAfterThePut(t *testing.T) {
+func TestKillHappensBeforeOrAfterThePut(t *testing.T) {
 	t.Parallel()
 	i, _ := always(t, faults.FunctionKill)
 	c := newCloud(t, i)

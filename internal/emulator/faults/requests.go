@@ -16,7 +16,7 @@ var sandboxFaults = map[string]stripe.Fault{
 	StripeReset:    stripe.FaultReset,
 }
 
-// Stripe decides how a request to the sandbox fails. It is a [stripe.Options].Faults.
+// Stripe decides how a request to the sandbox fails. Use it as [stripe.Options].Faults.
 func (i *Injector) Stripe(r *http.Request) stripe.Fault {
 	operation := r.Method + " " + r.URL.Path
 	id := eventOfPath(r.URL.Path)
@@ -36,7 +36,7 @@ func eventOfPath(path string) string {
 	return id
 }
 
-// Front injects faults into requests to the webhook. It is a value for [aws.Options].Front.
+// Front injects faults into requests to the webhook. Use it as [aws.Options].Front.
 func (i *Injector) Front(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i.rotate()
@@ -69,7 +69,7 @@ func (i *Injector) rotate() {
 // disabledFor is the number of requests to the webhook for which the rule is disabled.
 const disabledFor = 60
 
-// disable disables the rule once, from one of the first ten requests on.
+// disable disables the rule once, starting with one of the first ten requests.
 func (i *Injector) disable() {
 	const within = 10
 	target := i.target.Load()
@@ -89,7 +89,7 @@ func (i *Injector) disable() {
 	}
 }
 
-// enable begins to enable the rule, if it is disabled.
+// enable starts to enable the rule, if it is disabled.
 func (i *Injector) enable(target *Target) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -72,7 +72,7 @@ func TestWebhookConnectionIsClosed(t *testing.T) {
 	}
 }
 
-// TestRuleIsDisabledOnceForAWhile and enabled after that many requests, or when the faults stop.
+// TestRuleIsDisabledOnceForAWhile, and enabled after disabledFor requests or when the faults stop.
 func TestRuleIsDisabledOnceForAWhile(t *testing.T) {
 	t.Parallel()
 	for _, requests := range []int{200, 30, 0} {

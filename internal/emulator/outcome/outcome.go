@@ -1,4 +1,4 @@
-// Package outcome records what becomes of each event that an emulated stack processes.
+// Package outcome records the outcome of each event that an emulated stack processes.
 //
 // A [Tracker] observes the steps and keeps an [Event] for each; [Tracker.Counts] sums them up.
 package outcome
@@ -11,7 +11,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
-// An Event is what has happened to one event so far.
+// An Event is the state of one event.
 type Event struct {
 	Stored   bool // the thin event was put on the bus
 	Fetched  bool // a rule sent it to the fetch queue
@@ -23,13 +23,13 @@ type Event struct {
 // Ended reports whether the event was emitted or parked.
 func (e Event) Ended() bool { return e.Emitted > 0 || e.Parked }
 
-// Counts are numbers of thin events that were stored. Each of them has one outcome.
+// Counts are numbers of stored thin events by outcome. Each event has one outcome.
 type Counts struct {
 	Stored  int
 	Emitted int      // the full event was put on the bus
 	Parked  int      // it is in a dead-letter queue, or a stripe.failure event reports that
 	Ignored int      // no rule fetches its type
-	Lost    []string // ids of the events that were to be fetched and have no outcome
+	Lost    []string // ids of events that should have been fetched and have no outcome
 }
 
 // A Tracker is an [activity.Observer] that follows every event. It is safe for concurrent use.
@@ -87,7 +87,7 @@ func (e *Event) put(source string) {
 	}
 }
 
-// Event returns what has happened to an event; the zero [Event] if nothing has.
+// Event returns the state of an event; the zero [Event] if it is unknown.
 func (t *Tracker) Event(id string) Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
-// An audit observes a stack and collects what a [Report] needs, a few hundred bytes per event: its
-// outcome, and what may explain that it was emitted twice.
+// An audit observes a stack and collects the data for a [Report], a few hundred bytes per event:
+// its outcome, and possible explanations for a second emission.
 type audit struct {
 	outcomes *outcome.Tracker
 
@@ -31,7 +31,7 @@ type audit struct {
 
 type record struct {
 	answeredEarly bool                    // answered with a 2xx before it was stored
-	explanations  uint16                  // each explains one emission too many
+	explanations  uint16                  // each explains one extra emission
 	explanation   explanation             // the last one
 	history       []unique.Handle[string] // its first maxHistory steps; few of them differ
 }
@@ -41,7 +41,7 @@ const (
 	maxHistory  = 60
 )
 
-// An explanation is why nothing recorded an emission, which may then be repeated.
+// An explanation is the reason an emission was not recorded, so that it may be repeated.
 type explanation string
 
 const (
@@ -79,7 +79,8 @@ func (a *audit) Observe(s activity.Step) {
 	}
 }
 
-// add adds a step to an event's history and returns its record. Without an event both are lost.
+// add adds a step to an event's history and returns the event's record. A step without an event is
+// discarded.
 func (a *audit) add(id, label string) *record {
 	if id == "" {
 		return &record{}
@@ -102,7 +103,8 @@ func (r *record) steps() (steps []string) {
 	return steps
 }
 
-// answered checks that an event is stored at the moment of a 2xx, not by the reconciler later.
+// answered checks that an event is stored at the time of a 2xx, and not only later by the
+// reconciler.
 func (a *audit) answered(s activity.Step) {
 	r := a.add(s.EventID, fmt.Sprintf("answered %d", s.Status))
 	if isSuccess(s.Status) && !a.outcomes.Event(s.EventID).Stored {
@@ -125,7 +127,7 @@ func (a *audit) put(s activity.Step) {
 	}
 }
 
-// invoked explains every event of a batch whose function ended without an answer.
+// invoked adds an explanation to every event of a batch whose function ended without an answer.
 func (a *audit) invoked(s activity.Step) {
 	if s.EventID == "" && len(s.Batch) == 0 {
 		a.runs++
@@ -143,14 +145,14 @@ func (a *audit) faulted(s activity.Step) {
 	for _, id := range s.Batch {
 		r := a.add(id, s.Name+" at "+withoutID(s.Text))
 		if s.Source == bus.SourceEvent && (s.Name == faults.EventsLost || s.Name == faults.FunctionKill) {
-			r.explain(unanswered) // a kill, too, leaves the call without an answer
+			r.explain(unanswered) // a killed function's call has no answer either
 		}
 	}
 }
 
-// logged finds in the fetcher's log what only the fetcher knows: that it gave up waiting for an
-// answer about an event, or for the ledger to record one. Nothing else in the log explains an
-// emission: not that EventBridge refused one, nor that another delivery held the claim meanwhile.
+// logged finds explanations that are only in the fetcher's log: that it gave up waiting for an
+// answer about an event, or for the ledger to record one. No other log line explains an emission:
+// not a refusal by EventBridge, nor that another delivery held the claim meanwhile.
 func (a *audit) logged(s activity.Step) {
 	if !strings.Contains(s.Text, `"not_stored"`) && !strings.Contains(s.Text, `"side effect failed"`) {
 		return

@@ -18,8 +18,7 @@ func put(source, id string) activity.Step {
 
 func logged(line string) activity.Step { return activity.Step{Kind: activity.Logged, Text: line} }
 
-// TestReportCountsWhatHappened checks the report about one event after the steps that it went
-// through.
+// TestReportCountsWhatHappened checks the report about one event after given steps.
 func TestReportCountsWhatHappened(t *testing.T) {
 	t.Parallel()
 	p, id := onePlanned(t)
@@ -107,8 +106,8 @@ func TestReportCountsWhatHappened(t *testing.T) {
 	}
 }
 
-// TestTroubleComesWithTheHistory checks that an unexplained double is reported with all its steps.
-func TestTroubleComesWithTheHistory(t *testing.T) {
+// TestTroubleIncludesTheHistory checks that an unexplained double is reported with all its steps.
+func TestTroubleIncludesTheHistory(t *testing.T) {
 	t.Parallel()
 	p, id := onePlanned(t)
 	a := newAudit()

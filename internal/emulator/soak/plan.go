@@ -8,7 +8,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 )
 
-// A plan decides what is sent. What happens to an event depends only on the seed and its number.
+// A plan decides what is sent. How an event is sent depends only on the seed and its number.
 type plan struct {
 	seed        uint64
 	events      int
@@ -23,8 +23,8 @@ type plannedEvent struct {
 	twice     bool   // whether Stripe delivers it twice
 }
 
-// Of a hundred events Stripe has forgotten one, which must end parked, never delivers one, and
-// delivers ten twice. One forged delivery comes with every twenty events.
+// Of a hundred events, Stripe has forgotten one, which must be parked, never delivers another, and
+// delivers ten twice. One forged delivery is sent for every twenty events.
 const (
 	forgotten   = 0.01
 	undelivered = 0.01
@@ -34,7 +34,7 @@ const (
 
 const forgedPrefix = "evt_forged_"
 
-// id returns the id of event n, and the number in [0, 1) that decides what happens to it.
+// id returns the id of event n, and the number in [0, 1) that determines how it is sent.
 func (p plan) id(n int) (string, float64) {
 	roll := rand.New(rand.NewPCG(p.seed, uint64(n))).Float64()
 	if roll < forgotten {
@@ -54,7 +54,7 @@ func (p plan) event(n int, samples []stripe.Sample, created time.Time) plannedEv
 	return e
 }
 
-// deliverable returns about how many events have an outcome without a reconciler.
+// deliverable returns the approximate number of events that have an outcome without a reconciler.
 func (p plan) deliverable() int {
 	if p.undelivered {
 		return int(float64(p.events) * (1 - undelivered))

@@ -7,7 +7,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
 )
 
-// A Report counts outcomes, of distinct authentic events unless a field says otherwise.
+// A Report counts outcomes. Unless noted otherwise they are outcomes of distinct authentic events.
 type Report struct {
 	Sent           int // all events, including those that Stripe never delivered
 	Refused        int // forged deliveries that were answered with a 400
@@ -16,7 +16,7 @@ type Report struct {
 	Parked         int // events that are in a dead-letter queue instead
 	Lost           int // events without an outcome, or answered with a 2xx before they were stored
 	Doubled        int // events whose full event was put on the bus more than once
-	Unexplained    int // doubled events that nothing explains
+	Unexplained    int // doubled events without an explanation
 	ForgedAccepted int // forged deliveries that were answered with a 2xx or put on the bus
 	Seconds        float64
 
@@ -48,7 +48,8 @@ func (r *Report) String() string {
 
 // Err returns an error if a guarantee was broken: an event was lost, one was doubled although no
 // crash, lost answer or missing record explains it, or a forged one was accepted. It also returns
-// an error if fewer than half of the events were accepted, because then the soak proves too little.
+// an error if fewer than half of the events were accepted, because then the soak would prove too
+// little.
 func (r *Report) Err() error {
 	if r.Accepted < r.Sent/2 {
 		return fmt.Errorf("soak: only %d of %d events were accepted, too few to test anything", r.Accepted, r.Sent)

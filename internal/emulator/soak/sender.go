@@ -17,7 +17,7 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// A stripeAccount is a Stripe sandbox and the secrets that it shares with the stack.
+// A stripeAccount is a Stripe sandbox with the secrets that it shares with the stack.
 type stripeAccount struct {
 	*stripe.Server
 
@@ -54,8 +54,8 @@ func (s *stripeAccount) rotate(stack *aws.Stack) error {
 	return stack.Rotate(config.APIKeySecretID, s.RotatedKeys.JSON())
 }
 
-// A sender delivers a plan as Stripe does: several requests at once, each attempt with a fresh
-// signature, and another attempt later after every answer but a 2xx.
+// A sender delivers a plan as Stripe does: several requests at once, a fresh signature for each
+// attempt, and another attempt later after any answer other than a 2xx.
 type sender struct {
 	url      string
 	account  *stripeAccount
@@ -68,12 +68,13 @@ type sender struct {
 	accepted, refused, forgedAccepted atomic.Int64
 
 	// held is closed when deliveries of events that Stripe has forgotten may begin; nil means at
-	// once. What no rule takes is found again only in Stripe's list, which does not have them.
+	// once. An event that no rule matches can be recovered only from Stripe's list, which does not
+	// contain them.
 	held      chan struct{}
 	releasing sync.Once
 }
 
-// maxInFlight bounds the concurrent requests; on two cores more would only wait.
+// maxInFlight is the maximum number of concurrent requests; on two cores more would only wait.
 const maxInFlight = 16
 
 // send delivers the whole plan and returns when every delivery is finished or given up.
@@ -82,7 +83,8 @@ func (s *sender) send(ctx context.Context) error {
 	defer s.open.Wait()
 	samples := stripe.Samples()
 	for n := 0; n < s.plan.events && ctx.Err() == nil; n++ {
-		// Events are an hour old: a reconciler skips recent ones, which may still come.
+		// Events are an hour old, because a reconciler skips recent ones, which may still be
+		// delivered.
 		e := s.plan.event(n, samples, time.Now().Add(-time.Hour))
 		if e.full != nil {
 			if err := s.account.AddEvent(e.full); err != nil {
@@ -99,7 +101,7 @@ func (s *sender) send(ctx context.Context) error {
 	return nil
 }
 
-// releaseForgotten begins the deliveries that wait for it.
+// releaseForgotten starts the deliveries of forgotten events.
 func (s *sender) releaseForgotten() {
 	s.releasing.Do(func() {
 		if s.held != nil {
@@ -108,8 +110,7 @@ func (s *sender) releaseForgotten() {
 	})
 }
 
-// deliverWhenFetched begins the deliveries of an event, or waits with them while forgotten events are
-// held.
+// deliverWhenFetched starts the deliveries of an event, or waits while forgotten events are held.
 func (s *sender) deliverWhenFetched(ctx context.Context, e plannedEvent) {
 	if e.full != nil || s.held == nil {
 		s.deliver(ctx, e)
@@ -140,7 +141,8 @@ func (s *sender) deliver(ctx context.Context, e plannedEvent) {
 	}
 }
 
-// forge sends a delivery that must be refused, until the webhook answers, which no 5xx shows.
+// forge sends a delivery that must be refused. It repeats it after a 5xx, which does not show that
+// the webhook itself answered.
 func (s *sender) forge(ctx context.Context, n int, samples []stripe.Sample) {
 	body := samples[n%len(samples)].Renew(fmt.Sprintf("%s%06d", forgedPrefix, n), time.Now()).Thin
 	forgeries := [...]func() string{
@@ -160,16 +162,16 @@ func (s *sender) forge(ctx context.Context, n int, samples []stripe.Sample) {
 	})
 }
 
-// A delivery is attempted up to attempts times. The wait before the next attempt starts with
-// firstWait and doubles up to lastWait. Stripe publishes only that it tries for up to three days.
+// A delivery is tried up to attempts times. The wait before the next attempt starts with firstWait
+// and doubles up to lastWait. Stripe publishes only that it tries for up to three days.
 const (
 	attempts  = 14
 	firstWait = 30 * time.Second
 	lastWait  = 12 * time.Hour
 )
 
-// start makes attempts of a delivery until finished accepts the status of an answer. It returns
-// once the first may be sent, so that the plan is not sent faster than requests are answered.
+// start repeats a delivery until finished accepts the status of an answer. It returns once the
+// first attempt may be sent, so that the plan is not sent faster than requests are answered.
 func (s *sender) start(ctx context.Context, body []byte, sign func() string, finished func(status int) bool) {
 	s.inFlight <- struct{}{}
 	s.open.Go(func() {

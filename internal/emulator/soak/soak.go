@@ -1,11 +1,11 @@
-// Package soak tests the whole stack under faults: it runs it locally, injects faults for a while,
-// and checks what became of every event.
+// Package soak tests the whole stack under faults: it runs the stack locally, injects faults for a
+// while, and checks the outcome of every event.
 //
-// [Run] sends authentic events as Stripe does: signed, some of them twice, and again after every
-// answer but a 2xx. Forged deliveries come between them. Then it stops the faults, runs the
+// [Run] sends authentic events as Stripe does: signed, some of them twice, and again after any
+// answer other than a 2xx. Forged deliveries are mixed in. Then it stops the faults, runs the
 // schedules, waits until the stack is idle, and returns a [Report] that compares the outcome of
-// every event with Meterbridge's guarantees. Hours of back-off take seconds because the emulated
-// services' time is compressed; the functions are the deployed ones, with all their logic.
+// every event with Meterbridge's guarantees. Hours of backoff take seconds because the emulated
+// services' time is compressed; the functions are the same binaries that are deployed.
 package soak
 
 import (
@@ -29,7 +29,7 @@ import (
 )
 
 // DefaultClockFactor makes a visibility timeout of six minutes last 3.6 seconds, which is longer
-// than the three seconds that a function always has.
+// than a function's minimum of three seconds.
 const DefaultClockFactor = 100
 
 // Options configures [Run]. Template and Events are required.
@@ -39,7 +39,7 @@ type Options struct {
 	BuildDir    string            // as in [aws.Options]
 	Prebuilt    bool              // as in [aws.Options]
 	Events      int               // the number of distinct authentic events
-	Seed        uint64            // decides what happens to each event and what the faults strike
+	Seed        uint64            // determines how each event is sent and where faults strike
 	Faults      []string          // names of the faults
 	Share       float64           // as in [faults.Options]
 	ClockFactor float64           // as in [aws.Options]; zero means DefaultClockFactor
@@ -49,8 +49,8 @@ type Options struct {
 
 // Progress is the state of a soak. An undelivered event has an outcome when it is reconciled.
 type Progress struct {
-	Phase        string // what is happening, for people
-	Ended, Total int    // distinct authentic events, with an outcome and in all
+	Phase        string // description of the current phase
+	Ended, Total int    // distinct authentic events: those with an outcome, and all
 }
 
 type run struct {
@@ -146,8 +146,8 @@ func (r *run) close() {
 	}
 }
 
-// soak sends the plan, injects faults until most events have an outcome in spite of them, and then
-// gives the rest of the events time to reach theirs.
+// soak sends the plan, injects faults until most events have an outcome, and then gives the
+// remaining events time to reach theirs.
 func (r *run) soak(ctx context.Context) error {
 	r.phase.Store("injecting faults")
 	ended := make(chan struct{})
@@ -160,7 +160,7 @@ func (r *run) soak(ctx context.Context) error {
 	})
 	sent := make(chan error, 1)
 	go func() { sent <- r.sender.send(ctx) }()
-	// Some faults let nothing through, so they stop in any case.
+	// Some faults let no event through, so they are stopped in any case.
 	limit := time.Now().Add(5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond)
 	for ctx.Err() == nil && time.Now().Before(limit) && r.audit.ended() < r.sender.plan.deliverable()*9/10 {
 		time.Sleep(interval)
@@ -182,8 +182,8 @@ func (r *run) soak(ctx context.Context) error {
 // leaseLimit is how long a killed function's claims last: the ledger's time is real.
 const leaseLimit = 14 * time.Second
 
-// waitIdle waits until the stack is idle. Once every claim has expired, messages that still wait
-// can only wait for their time, so the clock skips to it.
+// waitIdle waits until the stack is idle. Once every claim has expired, the remaining messages only
+// wait for their time, so the clock skips to it.
 func (r *run) waitIdle(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, max(0, leaseLimit-time.Since(r.stopped)))
 	defer cancel()
@@ -196,9 +196,10 @@ func (r *run) waitIdle(ctx context.Context) error {
 	return nil
 }
 
-// reconcile runs the schedules until every event has an outcome, or rounds have no effect.
+// reconcile runs the schedules until every event has an outcome, or several runs have had no
+// effect.
 func (r *run) reconcile(ctx context.Context) error {
-	const idleRounds = 6 // at last the reconciler puts what is not fetched on the bus in one run of four
+	const idleRounds = 6 // after a while the reconciler puts unfetched events on the bus only in every fourth run
 	r.phase.Store("reconciling")
 	for idle := 0; idle < idleRounds && r.audit.ended() < r.options.Events && r.stack.Scheduled(); {
 		before := r.audit.putCount()
@@ -214,16 +215,16 @@ func (r *run) reconcile(ctx context.Context) error {
 	return nil
 }
 
-// switchRule disables or enables the rules that feed the fetcher. Before it enables them it runs the
-// schedules a few times, so that the reconciler puts events on the bus that nothing fetches, and its
-// checkpoint passes them.
+// switchRule disables or enables the rules that feed the fetcher. Before it enables them it runs
+// the schedules a few times, so that the reconciler puts events on the bus that are not fetched,
+// and its checkpoint passes them.
 func (r *run) switchRule(ctx context.Context, enabled bool) {
 	queue := r.stack.QueueNamedBy(config.FetchQueueURL)
 	if !enabled {
 		r.stack.Switch(queue, false)
 		return
 	}
-	const runs, limit = 4, time.Second // with other faults a run may take long, and goes on
+	const runs, limit = 4, time.Second // with other faults a run may take long, and continues
 	for range runs {
 		before := r.audit.scheduledCount()
 		schedules := len(r.stack.RunSchedules())

@@ -13,8 +13,8 @@ import (
 )
 
 // The soaks of the tests are small. For larger ones run
-// go test ./internal/emulator/soak -run Seeds -soak.events=3000, or meterbridge local --soak.
-var events = flag.Int("soak.events", 120, "events in each soak of TestSeeds")
+// go test ./internal/emulator/soak -run AllFaults -soak.events=3000, or meterbridge local --soak.
+var events = flag.Int("soak.events", 120, "events in each soak of TestAllFaultsTogetherLoseNothing")
 
 // buildDir contains the built functions, which all soaks of the tests share.
 var buildDir string
@@ -58,9 +58,9 @@ func base(t *testing.T) *soak.Options {
 
 var build sync.Once
 
-// TestSeeds injects all faults at once, with ten seeds: no event is lost, no forged one is
+// TestAllFaultsTogetherLoseNothing injects all faults at once, with ten seeds: no event is lost, no forged one is
 // accepted, and none is doubled except by a crash, a lost answer or a missing record.
-func TestSeeds(t *testing.T) {
+func TestAllFaultsTogetherLoseNothing(t *testing.T) {
 	t.Parallel()
 	all, err := faults.Parse("all")
 	if err != nil {
@@ -83,9 +83,9 @@ func TestSeeds(t *testing.T) {
 	soaks.Wait()
 }
 
-// TestEachFault injects each fault on its own, often, and checks that it strikes and that the
+// TestEachFaultLosesNothing injects each fault on its own, often, and checks that it strikes and that the
 // guarantees hold.
-func TestEachFault(t *testing.T) {
+func TestEachFaultLosesNothing(t *testing.T) {
 	t.Parallel()
 	o := base(t)
 	o.Events, o.Share = 40, 0.3

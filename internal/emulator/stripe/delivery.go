@@ -19,7 +19,7 @@ import (
 
 var errNotLoopback = errors.New("stripe: not a loopback address")
 
-// deliveryTimeout is how long a webhook has to answer. Stripe publishes no figure.
+// deliveryTimeout is how long a webhook has to answer. Stripe does not publish its own.
 const deliveryTimeout = 10 * time.Second
 
 // deliver makes one attempt, signed at its time. Like Stripe it does not follow redirects. A
@@ -33,7 +33,7 @@ func (s *destinations) deliver(ctx context.Context, d *destination, payload []by
 	}
 }
 
-// ContentType is that of Stripe's requests to webhooks.
+// ContentType is the Content-Type of Stripe's requests to webhooks.
 const ContentType = "application/json; charset=utf-8"
 
 // Post makes one request to a webhook as Stripe does, and returns the status of the answer and the

@@ -72,7 +72,7 @@ func (d *destination) acceptsDeliveries() bool {
 	return d.Type == typeWebhook && d.Status == statusEnabled
 }
 
-// with returns d with the webhook fields that include names; the others are null.
+// with returns d with only the webhook fields that include names; the others are null.
 func (d *destination) with(include []string) *destination {
 	if d.Type != typeWebhook {
 		return d
@@ -94,7 +94,7 @@ func readInclude(q *query) []string {
 	return items
 }
 
-// readDestination reads the parameters of a new destination; params keeps their errors.
+// readDestination reads the parameters of a new destination; errors are kept in params.
 func readDestination(params *document, c caller) *destination {
 	d := &destination{
 		caller:       c,
@@ -120,7 +120,7 @@ func readDestination(params *document, c caller) *destination {
 	return d
 }
 
-// readChanges reads an update. A field that cannot change is unknown, as for Stripe.
+// readChanges reads an update. As at Stripe, a field that cannot be changed is treated as unknown.
 func (d *destination) readChanges(params *document) {
 	if name := params.string("name"); name != nil {
 		d.Name = *name
@@ -194,7 +194,7 @@ func (d *destination) readWebhook(params *document) {
 	}
 }
 
-// completeCloud adds what Stripe learns from a cloud about a new source or topic.
+// completeCloud adds the fields that Stripe gets from the cloud provider for a new source or topic.
 func (d *destination) completeCloud() {
 	if region, ok := d.AmazonEventbridge["aws_region"]; ok {
 		delete(d.AmazonEventbridge, "aws_region")

@@ -18,7 +18,7 @@ const (
 	destinationObject = "v2.core.event_destination"
 )
 
-// destinations holds the event destinations:
+// destinations stores the event destinations:
 // https://docs.stripe.com/api/v2/core/event_destinations.
 type destinations struct {
 	now    func() time.Time
@@ -66,7 +66,7 @@ func (s *destinations) get(c *call) (*destination, error) {
 	return s.find(c)
 }
 
-// find does the work of get; s.mu is held.
+// find is get for callers that hold s.mu.
 func (s *destinations) find(c *call) (*destination, error) {
 	d := s.byID[c.id]
 	if d == nil || d.caller != c.caller {
@@ -145,7 +145,7 @@ func (s *destinations) disable(c *call) ([]byte, error) {
 	})
 }
 
-// change replaces a destination by a changed copy, if the parameters are valid.
+// change replaces a destination with a changed copy, if the parameters are valid.
 func (s *destinations) change(c *call, apply func(*destination, *document)) ([]byte, error) {
 	params, err := c.document()
 	if err != nil {

@@ -32,7 +32,7 @@ func errorResponse(err error, r *http.Request) (status int, body []byte) {
 	return e.status, e.body(isV2(r))
 }
 
-// body encodes e in the shape of API v1 or of API v2, which gives only a few errors a type.
+// body encodes e in the format of API v1 or of API v2, in which only a few errors have a type.
 func (e *apiError) body(v2 bool) []byte {
 	fields := map[string]any{"message": e.message, "doc_url": docURL}
 	for name, value := range map[string]string{"type": e.errorType, "code": e.code, "param": e.param} {
@@ -77,7 +77,8 @@ func unrecognizedURL(method, path string) error {
 	return newError(http.StatusNotFound, "invalid_request_error", "", "", "Unrecognized request URL (%s: %s).", method, path)
 }
 
-// notFound is API v2's answer about what does not exist, for this mode or context, or any more.
+// notFound is API v2's answer about an object that does not exist, belongs to another mode or
+// context, or has expired.
 func notFound() error { return newError(http.StatusNotFound, "", "not_found", "", "Not found.") }
 
 // noSuch is API v1's answer in the same cases.
@@ -97,8 +98,8 @@ func rateLimited(r *http.Request) error {
 	return newError(http.StatusTooManyRequests, errorType, code, "", "Request rate limit exceeded.")
 }
 
-// encode marshals a value that the sandbox built, which cannot fail. Raw events inside it lose
-// their insignificant white space and nothing else: an ampersand stays one.
+// encode marshals a value that the sandbox built, which cannot fail. Raw events inside it lose only
+// their insignificant white space; an ampersand is not escaped.
 func encode(v any) []byte {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)

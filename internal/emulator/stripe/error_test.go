@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestErrorsHaveTheShapeOfTheirAPI(t *testing.T) {
+func TestErrorsHaveTheFormatOfTheirAPI(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(nil)
 	for _, tt := range []struct {

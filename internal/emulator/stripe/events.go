@@ -16,10 +16,10 @@ import (
 
 const eventsPath = "/v2/core/events"
 
-// missingPrefix starts the ids that Learn ignores.
+// missingPrefix is the prefix of ids that Learn ignores.
 const missingPrefix = "evt_missing"
 
-// events holds the v2 events: https://docs.stripe.com/api/v2/core/events.
+// events stores the v2 events: https://docs.stripe.com/api/v2/core/events.
 type events struct {
 	store  *eventStore
 	meters *meters
@@ -93,7 +93,7 @@ func (s *events) list(c *call) ([]byte, error) {
 
 const meterPath = "/v1/billing/meters/{id}"
 
-// meters holds the billing meters that v2 events refer to:
+// meters stores the billing meters that v2 events refer to:
 // https://docs.stripe.com/api/billing/meter.
 type meters struct {
 	mu      sync.RWMutex
@@ -110,7 +110,7 @@ func (m *meters) endpoints() []endpoint {
 	return []endpoint{{method: http.MethodGet, path: meterPath, handle: m.retrieve}}
 }
 
-// add adds the meter that e is about, if it is about one.
+// add adds the meter that e is about, if there is one.
 func (m *meters) add(e *storedEvent) {
 	path, _, _ := strings.Cut(e.relatedURL, "?")
 	if id, ok := match(meterPath, path); ok {

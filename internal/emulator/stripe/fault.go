@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Fault is a way in which Stripe, or the network, can fail. Zero: it does not.
+// A Fault is a way in which Stripe, or the network, can fail. The zero value means no fault.
 type Fault string
 
 // The faults. After the first two and a hang the request has had no effect; the others spoil or
@@ -22,7 +22,7 @@ const (
 	FaultReset     Fault = "reset"      // a connection reset instead of an answer
 )
 
-// refuse answers r if f leaves the request without effect. A hang does not return.
+// refuse answers r if f prevents the request from taking effect. It does not return for a hang.
 func (f Fault) refuse(w http.ResponseWriter, r *http.Request) (status int, refused bool) {
 	switch f {
 	case FaultRateLimit:
@@ -31,7 +31,7 @@ func (f Fault) refuse(w http.ResponseWriter, r *http.Request) (status int, refus
 	case FaultError:
 		return writeError(w, r, newError(http.StatusInternalServerError, "api_error", "", "", "An unknown error occurred.")), true
 	case FaultHang:
-		// The server notices that the client has gone only after the body has been read.
+		// The server detects that the client has disconnected only after the body has been read.
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
@@ -45,13 +45,13 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) (status int) 
 	return status
 }
 
-// A trickled answer is sent in tricklePieces, with a trickleWait before each.
+// A trickled answer is sent in tricklePieces pieces, with a wait of trickleWait before each.
 const (
 	trickleWait   = 250 * time.Millisecond
 	tricklePieces = 20
 )
 
-// write sends an answer, spoiled by f. It does not return if f closes the connection.
+// write sends an answer, damaged by f. It does not return if f closes the connection.
 func (f Fault) write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

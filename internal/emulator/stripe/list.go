@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Page sizes of API v2, undocumented: of its examples, and the most in its v2 lists of accounts.
+// Page sizes of API v2. They are undocumented: the first is that of Stripe's examples, the second
+// the maximum in its v2 lists of accounts.
 const (
 	defaultLimit = 20
 	maxLimit     = 100
@@ -57,7 +58,8 @@ func (w window) compare(a, b position) int {
 	return b.compare(a)
 }
 
-// take returns the window's items, newest first, and whether more follow; items is nearest first.
+// take returns the window's items, newest first, and whether more follow. items must be ordered by
+// distance, nearest first.
 func take[T any](w window, items iter.Seq[T]) (chosen []T, more bool) {
 	for item := range items {
 		if len(chosen) == w.limit {
@@ -129,7 +131,7 @@ func encodePage[T interface{ position() position }](p *pager, items []T, more bo
 		out.Data[i] = render(item)
 	}
 	if n := len(items); n > 0 {
-		// The page that linked to this one is on the other side, so there is something there.
+		// The page that linked to this one is on the other side, so that side is not empty.
 		if more || p.newer {
 			out.NextPageURL = p.url(items[n-1].position(), false)
 		}

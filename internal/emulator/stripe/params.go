@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// A query holds the parameters of one query string. An endpoint reads each that it knows, which
-// removes it; done refuses the first malformed value and any that remains.
+// A query contains the parameters of one query string. An endpoint reads, and so removes, each
+// parameter that it knows; done reports the first malformed value or a remaining parameter.
 type query struct {
 	values url.Values
 	err    error
@@ -42,7 +42,8 @@ func (q *query) done() error {
 	return q.err
 }
 
-// take removes a parameter, which must have one value that is not empty, if it is there.
+// take removes and returns a parameter, if present. It must have exactly one value, which is not
+// empty.
 func (q *query) take(name string) (string, bool) {
 	values, ok := q.values[name]
 	if !ok {
@@ -62,7 +63,7 @@ func (q *query) string(name string) string {
 	return value
 }
 
-// integer returns a whole number from low to high; fallback if it is absent.
+// integer returns a whole number between low and high; fallback if it is absent.
 func (q *query) integer(name string, low, high, fallback int) int {
 	value, ok := q.take(name)
 	if !ok {
@@ -110,7 +111,7 @@ func (q *query) v1List(name string, limit int) []string {
 	return items
 }
 
-// A timeRange is a range of times. A zero bound is open.
+// A timeRange is a range of times. A zero bound means none.
 type timeRange struct{ gt, gte, lt, lte time.Time }
 
 func (r timeRange) contains(t time.Time) bool {
@@ -175,8 +176,8 @@ func parseUnix(value string) (time.Time, error) {
 	return time.Unix(seconds, 0), nil
 }
 
-// A document holds the members of a JSON object and is read like a [query]: members that were not
-// read are unknown, and the first error is kept. Nested documents keep it in the outermost.
+// A document contains the members of a JSON object and is read like a [query]: members that were
+// not read are unknown, and the first error is kept, for nested documents in the outermost one.
 type document struct {
 	prefix  string // of member names in errors
 	members map[string]json.RawMessage

@@ -77,7 +77,7 @@ func match(pattern, path string) (id string, ok bool) {
 	return id, true
 }
 
-// readBody reads the body of a POST. A body on any other request is a client's mistake.
+// readBody reads the body of a POST. A body on any other request is an error by the client.
 func readBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
@@ -103,7 +103,7 @@ func isV2(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/v2/") }
 // callers of its own mode and context; to all others it does not exist.
 type caller struct {
 	live    bool
-	context string // an account, or a path of accounts below an organisation; empty for the key's own account
+	context string // an account, or a path of accounts below an organisation; "" for the key's own account
 }
 
 var (
@@ -112,8 +112,8 @@ var (
 	contextGrammar = regexp.MustCompile(`^[0-9A-Za-z_]+(?:/[0-9A-Za-z_]+)*$`)
 )
 
-// authenticate reads the key, version and context. Without keys, any well-formed key will do. A
-// request with the key of an organization must name an account:
+// authenticate reads the key, version and context. Without configured keys, any well-formed key is
+// accepted. A request with the key of an organization must name an account:
 // https://docs.stripe.com/keys/organization-api-keys.
 func authenticate(r *http.Request, keys []string) (caller, error) {
 	live, organization, err := keyMode(r.Header.Get("Authorization"), keys)
@@ -130,8 +130,8 @@ func authenticate(r *http.Request, keys []string) (caller, error) {
 	return caller{live: live, context: context}, err
 }
 
-// keyMode reports whether a key is a live one, and whether it is an organization's. Its errors never
-// repeat the key.
+// keyMode reports whether a key is for live mode, and whether it is an organization's. Its errors
+// never contain the key.
 func keyMode(authorization string, keys []string) (live, organization bool, err error) {
 	key, isBearer := strings.CutPrefix(authorization, "Bearer ")
 	if !isBearer || key == "" {
@@ -144,8 +144,8 @@ func keyMode(authorization string, keys []string) (live, organization bool, err 
 	return parts[1] == "live" || parts[2] != "", parts[1] == "", nil
 }
 
-// checkVersion requires a Stripe-Version such as 2026-10-28.endive, not the account's default: a
-// click in the Dashboard would change how a program must read the answers.
+// checkVersion requires a Stripe-Version such as 2026-10-28.endive instead of using the account's
+// default, because a change in the dashboard could then break a program.
 func checkVersion(r *http.Request) error {
 	version := r.Header.Get("Stripe-Version")
 	if version == "" {
@@ -182,7 +182,7 @@ const idempotencyWindow = 30 * 24 * time.Hour
 // maxIdempotencyKey is the length of the longest key that Stripe accepts, in bytes.
 const maxIdempotencyKey = 255
 
-// replays remembers answers by idempotency key. It is safe for concurrent use.
+// replays stores answers by idempotency key. It is safe for concurrent use.
 type replays struct {
 	now func() time.Time
 
@@ -203,8 +203,8 @@ type replay struct {
 	answer  []byte
 }
 
-// once runs the handler, or repeats the answer of a call with the same key. As in API v2, a call
-// that failed runs again, and a key is refused for a different request.
+// once runs the handler, or repeats the answer of an earlier call with the same key. As in API v2,
+// a failed call can be run again, and a key is refused for a different request.
 func (p *replays) once(c *call, handle handler) ([]byte, error) {
 	r := c.request
 	if c.idempotencyKey() == "" || r.Method == http.MethodGet {
@@ -230,7 +230,7 @@ func (p *replays) once(c *call, handle handler) ([]byte, error) {
 	return answer, nil
 }
 
-// claim returns the answer to repeat, or nil for the first request, which holds the key.
+// claim returns the answer to repeat, or nil for the first request, which then holds the key.
 func (p *replays) claim(key replayKey, request [sha256.Size]byte) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

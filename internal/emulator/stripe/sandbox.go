@@ -1,15 +1,14 @@
 // Package stripe emulates the part of Stripe's API that Meterbridge calls, in memory and on one
 // machine, for development and tests. [New] returns the API as an [net/http.Handler]; [Start]
-// serves it on a loopback address with API keys of its own.
+// serves it on a loopback address with generated API keys.
 //
 // It serves v2 events and event destinations, v1 events, and the billing meters that events refer
 // to. An object is visible only to API keys of its mode and to requests in its context. The
-// emulator is as strict as Stripe about requests, and in places stricter, so that a client's
-// mistake shows up on the developer's machine and not in production: an unknown parameter, a list
-// without indices, a number in place of a time and a missing Stripe-Version are refused with a 400
-// that names the parameter.
+// emulator is at least as strict as Stripe about requests, so that a client's mistakes are found in
+// development and not in production: an unknown parameter, a list without indices, a number in
+// place of a time and a missing Stripe-Version are refused with a 400 that names the parameter.
 //
-// [Options.Faults] makes requests fail the way Stripe and the network fail.
+// [Options.Faults] makes requests fail as Stripe and the network can fail.
 //
 // Nothing leaves the machine: pings go to loopback addresses only, whatever URL a destination has.
 //
@@ -43,18 +42,20 @@ import (
 // Retention is how long Stripe lists and returns an event.
 const Retention = v2events.Retention
 
-// Options adjusts a [Sandbox]. Zero or nil: a Stripe that answers at once and never fails.
+// Options configures a [Sandbox]. The zero value, like a nil pointer, means a Stripe that answers
+// at once and never fails.
 type Options struct {
 	// Logger receives one line per request, without keys, secrets or bodies. Nil discards them.
 	Logger *slog.Logger
 	// Now is the clock, safe for concurrent use; nil means [time.Now].
 	Now func() time.Time
 	// APIKeys are the accepted keys; if there are none, every well-formed secret or restricted key
-	// is. A key's prefix decides whether it sees live or test data.
+	// is accepted. A key's prefix determines whether it reads live or test data.
 	APIKeys []string
-	// Faults decides, concurrently, how each request fails; nil means that none does.
+	// Faults returns the fault of each request. It may be called concurrently; nil means no faults.
 	Faults func(*http.Request) Fault
-	// Answered is called, concurrently, after each complete answer; nil means no call.
+	// Answered is called after each complete answer. It may be called concurrently; nil means no
+	// call.
 	Answered func(r *http.Request, status int)
 }
 
@@ -77,8 +78,8 @@ func (o *Options) orDefaults() Options {
 	return filled
 }
 
-// A Sandbox is an [http.Handler] that answers as Stripe's API does under its root, safe for
-// concurrent use. Each kind of resource has its own store and endpoints.
+// A Sandbox is an [http.Handler] that answers as Stripe's API does. It is safe for concurrent use.
+// Each kind of resource has its own store and endpoints.
 type Sandbox struct {
 	opts         Options
 	endpoints    []endpoint
@@ -88,7 +89,7 @@ type Sandbox struct {
 	destinations *destinations
 }
 
-// New returns an empty sandbox. A nil opts is the zero [Options].
+// New returns an empty sandbox. A nil opts means the zero [Options].
 func New(opts *Options) *Sandbox {
 	s := &Sandbox{opts: opts.orDefaults()}
 	now := s.opts.Now
@@ -113,10 +114,10 @@ func (s *Sandbox) AddEvent(full json.RawMessage) error {
 	return nil
 }
 
-// Learn makes up the full event for a notification, so that it can be fetched: with a plausible
-// error report as the data of the two meter types, and {} as that of others. It ignores stored
-// events, and ids that start with "evt_missing", so that a test can provoke a 404. Retention counts
-// from now.
+// Learn makes up the full event for a notification, so that it can be fetched: the data is a
+// plausible error report for the two meter types, and {} for others. It ignores events that are
+// already stored, and ids that start with "evt_missing", so that a test can cause a 404. The
+// event's retention starts now.
 func (s *Sandbox) Learn(thin []byte) error {
 	e, err := parseEvent(thin)
 	if err != nil {
@@ -141,7 +142,7 @@ func (s *Sandbox) AddSnapshot(snapshot json.RawMessage) error {
 	return nil
 }
 
-// ServeHTTP answers one API request. Every answer, errors included, carries a Request-Id.
+// ServeHTTP answers one API request. Every answer, including an error, has a Request-Id.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Request-Id", "req_"+token(14))
 	fault := s.opts.Faults(r)
@@ -186,13 +187,13 @@ type Server struct {
 	*Sandbox
 	// Origin is the base URL of the API, such as http://127.0.0.1:49152.
 	Origin string
-	// Keys are accepted API keys, made up, and RotatedKeys others to rotate to.
+	// Keys are generated API keys that are accepted; RotatedKeys are others to rotate to.
 	Keys, RotatedKeys Keys
 
 	server *http.Server
 }
 
-// Keys are an API key for each mode.
+// Keys contains an API key for each mode.
 type Keys struct{ Live, Test string }
 
 // JSON returns {"live":…,"test":…}, as Meterbridge's functions read it from their secret.
@@ -201,7 +202,7 @@ func (k Keys) JSON() string { return fmt.Sprintf(`{"live":%q,"test":%q}`, k.Live
 func newKeys() Keys { return Keys{Live: "sk_live_" + rand.Text(), Test: "sk_test_" + rand.Text()} }
 
 // Start serves a new [Sandbox] on a free port of 127.0.0.1 until [Server.Close]. It accepts the
-// server's own keys and [Options.APIKeys], and no others. A nil opts is the zero [Options].
+// server's own keys and [Options.APIKeys], and no others. A nil opts means the zero [Options].
 func Start(opts *Options) (*Server, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

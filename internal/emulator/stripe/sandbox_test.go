@@ -236,8 +236,8 @@ func everyTenth(fault stripe.Fault) func(*http.Request) stripe.Fault {
 	}
 }
 
-// TestConcurrentUse gives the race detector something to detect.
-func TestConcurrentUse(t *testing.T) {
+// TestSandboxIsSafeForConcurrentUse under the race detector.
+func TestSandboxIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(&stripe.Options{Faults: everyTenth(stripe.FaultError)})
 	var wg sync.WaitGroup

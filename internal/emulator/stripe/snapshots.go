@@ -18,7 +18,7 @@ import (
 
 const snapshotsPath = "/v1/events"
 
-// snapshots holds the v1 events, which Stripe also calls snapshot events:
+// snapshots stores the v1 events, which Stripe also calls snapshot events:
 // https://docs.stripe.com/api/events.
 type snapshots struct{ store *eventStore }
 
@@ -109,7 +109,7 @@ func snapshotFilter(q *query) func(*storedEvent) bool {
 	if success != "" && success != "true" && success != "false" {
 		q.fail(invalidParam("delivery_success", "delivery_success must be true or false; got %q.", success))
 	}
-	// In a type * matches any text. Compiling cannot fail: a query is UTF-8.
+	// In a type, * matches any text. Compiling cannot fail: a query is UTF-8.
 	pattern := regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(eventType), `\*`, ".*") + "$")
 	return func(e *storedEvent) bool {
 		return created.contains(e.created) &&

@@ -96,7 +96,7 @@ func TestInvalidSnapshotRequestsAreRefused(t *testing.T) {
 	}
 }
 
-func TestRetrieveSnapshotInItsAccount(t *testing.T) {
+func TestSnapshotIsRetrievedInItsAccount(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(nil)
 	raw := strings.Replace(string(stripe.RenewSnapshot("evt_1", noon)), `"object":"event"`, `"object":"event","account":"acct_1"`, 1)

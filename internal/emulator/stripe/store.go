@@ -22,7 +22,7 @@ type storedEvent struct {
 
 func (e *storedEvent) position() position { return position{Created: e.created, ID: e.id} }
 
-// An eventStore holds the events of one API by id and time. It is safe for concurrent use.
+// An eventStore stores the events of one API by id and time. It is safe for concurrent use.
 type eventStore struct {
 	now func() time.Time
 
@@ -41,7 +41,7 @@ func (s *eventStore) put(e *storedEvent) {
 	s.insert(e)
 }
 
-// putNew adds e unless there is an event with its id, and reports whether it did.
+// putNew adds e unless there is already an event with its id, and reports whether it did.
 func (s *eventStore) putNew(e *storedEvent) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +52,7 @@ func (s *eventStore) putNew(e *storedEvent) bool {
 	return true
 }
 
-// insert does the work of put; s.mu is held.
+// insert is put for callers that hold s.mu.
 func (s *eventStore) insert(e *storedEvent) {
 	if old := s.byID[e.id]; old != nil {
 		i, _ := s.search(old.position())
@@ -81,7 +81,7 @@ func (s *eventStore) visible(e *storedEvent, c caller) bool {
 	return e.caller == c && s.now().Sub(e.retainedFrom) <= Retention
 }
 
-// list takes a window of the events that c may read and that keep accepts.
+// list returns a window of the events that c may read and that keep accepts.
 func (s *eventStore) list(c caller, w window, keep func(*storedEvent) bool) (events []*storedEvent, more bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -94,7 +94,8 @@ func (s *eventStore) list(c caller, w window, keep func(*storedEvent) bool) (eve
 	})
 }
 
-// walk yields the events on the window's side of its position, nearest first; s.mu is held.
+// walk yields the events on the window's side of its position, nearest first. The caller holds
+// s.mu.
 func (s *eventStore) walk(w window) iter.Seq[*storedEvent] {
 	return func(yield func(*storedEvent) bool) {
 		i, step := len(s.order)-1, -1

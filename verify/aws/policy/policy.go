@@ -1,7 +1,7 @@
-// Package policy evaluates IAM policy documents, as far as Meterbridge's template uses them:
-// effects, actions, resources, service principals and string conditions on keys with one value or
-// with several. Anything else is an error, never a permission. [Parse] reads a document, and
-// [Allows] evaluates several.
+// Package policy evaluates IAM policy documents, with the features that Meterbridge's template
+// uses: effects, actions, resources, service principals and string conditions on keys with one
+// value or with several. Anything else is an error, never a permission. [Parse] reads a document,
+// and [Allows] evaluates several.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
@@ -47,7 +47,7 @@ type Call struct {
 	Service  string // principal, for resource-based policies; otherwise empty
 	Action   string
 	Resource string
-	Context  map[string]Strings // values of condition keys, whose names are in lower case; a key without values is absent
+	Context  map[string]Strings // values of condition keys, with lower-case names; a key without values is absent
 }
 
 // multivalued are the condition keys of a request that can have several values: PutEvents carries
@@ -112,7 +112,7 @@ func (s Statement) conditions(context map[string]Strings) (bool, error) {
 }
 
 // condition evaluates an operator for one key. An operator for single values fails on a key that
-// can have several, because AWS does not say what it does there, and a set operator fails on a key
+// can have several, because AWS does not document the result, and a set operator fails on a key
 // that has one value, where AWS advises against it.
 func condition(operator, key string, wanted Strings, context map[string]Strings) (bool, error) {
 	values := context[key]

@@ -6,7 +6,7 @@ import (
 	"github.com/meterbridge/meterbridge/verify/aws/policy"
 )
 
-func TestAllows(t *testing.T) {
+func TestCallNeedsAnAllowAndNoDeny(t *testing.T) {
 	t.Parallel()
 	const bus = "arn:aws:events:us-east-1:1:event-bus/b"
 	statement := func(text string) string { return `{"Version":"2012-10-17","Statement":[` + text + `]}` }
@@ -69,7 +69,7 @@ func TestUnknownElementsAreErrors(t *testing.T) {
 }
 
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
-func TestMultivaluedConditions(t *testing.T) {
+func TestMultivaluedConditionsFollowTheirSetOperator(t *testing.T) {
 	t.Parallel()
 	const (
 		all  = `"ForAllValues:StringEquals":{"events:source":["x","y"]}`

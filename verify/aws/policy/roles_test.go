@@ -146,9 +146,9 @@ func TestRolesMayDoNothingElse(t *testing.T) {
 	t.Logf("tried %d calls", tried)
 }
 
-// AWS does not document whether PutEvents is evaluated once for all entries, whose sources are then
-// the values of events:source, or once for each entry. A batch is allowed under both readings if
-// every source is, and denied under the first if one is not, or if there is none.
+// AWS does not document whether PutEvents is evaluated once for all entries, with all their sources
+// as values of events:source, or once for each entry. Under both interpretations a batch is allowed
+// if every source is allowed; under the first it is denied if one is not, or if there is no source.
 func TestBatchesOfEventsAreJudgedByAllTheirSources(t *testing.T) {
 	t.Parallel()
 	s := readStack(t)

@@ -1,5 +1,5 @@
-// Package sandbox tests internal/emulator/stripe with a client that Stripe wrote, stripe-go, and
-// our clients with servers: the emulator and Stripe's own stripe-mock.
+// Package sandbox tests internal/emulator/stripe with Stripe's own client, stripe-go, and our
+// clients with two servers: the emulator and Stripe's own stripe-mock.
 package sandbox
 
 import (

@@ -1,6 +1,7 @@
-// Package activity is how the emulated services report what happens in them.
+// Package activity lets the emulated services report the steps of an event, for consoles, tests and
+// statistics.
 //
-// A service reports each [Step] through a [Recorder]; an [Observer] watches them.
+// A service reports each [Step] through a [Recorder], which passes it to an [Observer].
 package activity
 
 import (
@@ -12,10 +13,10 @@ import (
 	"time"
 )
 
-// Kind is what happened in a [Step].
+// Kind is the kind of a [Step].
 type Kind int
 
-// The kinds of steps, with the fields that are set besides Time, EventID and EventType.
+// The kinds of steps, with the fields that are set in addition to Time, EventID and EventType.
 const (
 	Building  Kind = iota // a build printed a line: Name of the function, Text
 	Built                 // a function was built: Name, Took
@@ -28,7 +29,7 @@ const (
 	Parked                // a dead-letter queue stored the event: Name of the queue, Text is the reason
 	Faulted               // a fault was injected: Name of the fault, Text where, Batch of the events it struck, Source if they share one
 	Logged                // a function printed a line: Name, Text
-	Warned                // something deserves attention: Text
+	Warned                // a warning: Text
 )
 
 // Step is one thing that happened. Fields that its Kind does not name are zero.
@@ -50,7 +51,7 @@ type Step struct {
 	Envelope  json.RawMessage // the EventBridge event, as consumers receive it
 }
 
-// An Observer receives every step. Observe is called by many goroutines at once.
+// An Observer receives every step. Observe must be safe for concurrent use.
 type Observer interface {
 	Observe(Step)
 }
@@ -78,7 +79,7 @@ func (h *History) Observe(s Step) {
 	h.steps = append(h.steps, s)
 }
 
-// Steps returns the steps of some kinds so far, or of all kinds if none is given, in their order.
+// Steps returns the steps of the given kinds so far, or of all kinds if none is given, in order.
 func (h *History) Steps(kinds ...Kind) []Step {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -94,13 +95,14 @@ func (h *History) Text(kind Kind) string {
 	return b.String()
 }
 
-// A Recorder adds the time to steps and passes them on, concurrently; a nil one discards them.
+// A Recorder adds the time to steps and passes them on. It is safe for concurrent use; a nil one
+// discards them.
 type Recorder struct {
 	observer Observer
 	now      func() time.Time
 }
 
-// NewRecorder returns a Recorder with the time of now; nil for a nil observer.
+// NewRecorder returns a Recorder that takes the time from now, or nil for a nil observer.
 func NewRecorder(observer Observer, now func() time.Time) *Recorder {
 	if observer == nil {
 		return nil
@@ -108,7 +110,7 @@ func NewRecorder(observer Observer, now func() time.Time) *Recorder {
 	return &Recorder{observer: observer, now: now}
 }
 
-// Record passes a step on, with the present time unless it has one.
+// Record passes a step on, with the current time unless it has one.
 func (r *Recorder) Record(s Step) {
 	if r == nil {
 		return
@@ -124,7 +126,7 @@ func (r *Recorder) Warn(format string, arguments ...any) {
 	r.Record(Step{Kind: Warned, Text: fmt.Sprintf(format, arguments...)})
 }
 
-// EventID returns the event_id or else the id in a detail or a body; empty if there is neither.
+// EventID returns the event_id in a detail or a body, otherwise its id; "" if it has neither.
 func EventID(detail []byte) string {
 	var ids struct {
 		ID      string `json:"id"`

@@ -1,4 +1,4 @@
-// Package apigateway is API Gateway: the routes of a template's HTTP APIs on one address.
+// Package apigateway emulates API Gateway: the routes of a template's HTTP APIs on one address.
 //
 // A [Service] is an [http.Handler] that invokes functions with payload format 2.0.
 package apigateway
@@ -49,15 +49,16 @@ type route struct {
 	function     Function
 }
 
-// New returns a service without routes to functions of the directory; nil is an empty one.
+// New returns a service without routes. It finds functions in the directory; nil means an empty
+// one.
 func New(directory *target.Directory) *Service {
 	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 }
 
-// Add adds the route that a [sam.Route] describes. A route comes after its function.
+// Add adds the route that a [sam.Route] describes. Its function must have been added before.
 //
-// Of several routes that match a request the most specific one gets it: a literal part of a path
-// comes before a parameter, that before the rest of the path, and a method before any. See
+// If several routes match a request, the most specific one is used: a literal part of a path wins
+// over a parameter, a parameter over a greedy one, and a method over ANY. See
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[struct{ Method, Path, FunctionArn string }](r)
@@ -77,7 +78,7 @@ func (s *Service) Add(r sam.Resource) error {
 	return nil
 }
 
-// Route is a method, or ANY, and a path, with the logical id of the function that they lead to.
+// Route is a method, or ANY, and a path, with the logical id of their function.
 type Route struct{ Method, Path, Function string }
 
 // Routes returns all routes, the most specific first.
@@ -113,10 +114,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.directory.Recorder.Record(activity.Step{Kind: activity.Answered, Name: name, EventID: id, Status: status, Took: time.Since(started)})
 }
 
-// key is the route as API Gateway writes it.
+// key returns the route in API Gateway's notation.
 func (r route) key() string { return r.method + " " + r.path }
 
-// rank orders routes: part by part, the lower the more specific.
+// rank returns numbers that order routes part by part; lower ones are more specific.
 func (r route) rank() []int {
 	var ranks []int
 	for part := range strings.SplitSeq(r.path, "/") {
@@ -214,8 +215,8 @@ func isText(contentType string, body []byte) bool {
 		strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml")
 }
 
-// write writes what a function answered: an object with a statusCode as a response, and anything
-// else as a JSON body with 200. One that failed is a 500, one that took too long a 503, as in
+// write writes a function's answer: an object with a statusCode as a response, and anything else as
+// a JSON body with 200. A failure becomes a 500, a timeout a 503, as in
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func write(w http.ResponseWriter, answer []byte, failure error) int {
 	var response struct {
@@ -251,7 +252,7 @@ func write(w http.ResponseWriter, answer []byte, failure error) int {
 	return status
 }
 
-// reply answers as API Gateway does by itself.
+// reply writes one of API Gateway's own answers.
 func reply(w http.ResponseWriter, status int, message string) int {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

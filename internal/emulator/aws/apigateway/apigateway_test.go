@@ -75,7 +75,7 @@ func TestMostSpecificRouteWins(t *testing.T) {
 	}
 }
 
-// TestUnknownPathsAreNotFound: only the template's routes lead to a function.
+// TestUnknownPathsAreNotFound: only the template's routes reach a function.
 func TestUnknownPathsAreNotFound(t *testing.T) {
 	t.Parallel()
 	service := serve(t, map[string]function{"POST /webhook": {"A", func([]byte) (string, error) { return `{"statusCode":204}`, nil }}})
@@ -88,7 +88,7 @@ func TestUnknownPathsAreNotFound(t *testing.T) {
 	}
 }
 
-func TestAnswersOfFunctions(t *testing.T) {
+func TestFunctionAnswersBecomeResponses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		answer string
@@ -116,7 +116,7 @@ func TestAnswersOfFunctions(t *testing.T) {
 	}
 }
 
-// TestRequestsReachFunctionsInPayloadFormat2, text as it is and anything else in base64.
+// TestRequestsReachFunctionsInPayloadFormat2, with text unchanged and any other body in base64.
 func TestRequestsReachFunctionsInPayloadFormat2(t *testing.T) {
 	t.Parallel()
 	var got struct {

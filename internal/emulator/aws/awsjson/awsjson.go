@@ -2,8 +2,8 @@
 //
 // [New] makes an HTTP handler of the [Operations] of several services, each of which the SDKs find
 // by the X-Amz-Target header: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html. A
-// call that no service can serve as AWS would is refused by name, never half done. Signatures and
-// credentials are not checked, so a handler belongs on loopback or inside a test.
+// call that no service supports is refused by name, and never partly executed. Signatures and
+// credentials are not checked, so use a handler only on loopback or in a test.
 package awsjson
 
 import (
@@ -25,31 +25,33 @@ import (
 // maxBody is the largest legal batch, 1 MiB, with room for JSON's escapes.
 const maxBody = 8 << 20
 
-// Operations is what a service offers on the wire.
+// Operations describes the API of a service.
 type Operations struct {
-	// Service is the name that a [Call] bears, such as "sqs".
+	// Service is the service's name in a [Call], such as "sqs".
 	Service string
 	// Target is the part of X-Amz-Target before the dot, such as "AmazonSQS".
 	Target string
-	// Version is that of the protocol, "1.0" or "1.1".
+	// Version is the version of the protocol, "1.0" or "1.1".
 	Version string
-	// Namespace is that of error types. Empty: they are sent bare.
+	// Namespace is the namespace of error types. Empty: none is sent.
 	Namespace string
-	// MessageMember is the member of an error that holds its message. Empty: "message".
+	// MessageMember is the member of an error that contains its message. Empty: "message".
 	MessageMember string
-	// QueryCodes are names of errors in the query protocol, if different. Nil: there is none.
+	// QueryCodes maps errors to their names in the query protocol, if they differ. Nil: none
+	// differs.
 	QueryCodes map[string]string
-	// Checksum is whether answers bear a CRC-32.
+	// Checksum is whether answers have a CRC-32.
 	Checksum bool
 	// ByName are the operations by their names in AWS's API, such as "SendMessage".
 	ByName map[string]Operation
 }
 
-// An Operation decodes a request, acts, and returns what to encode; nil is an empty answer. An
-// error that is not an [*Error], or converted by a method AWSError, is an internal failure.
+// An Operation decodes and executes a request, and returns the output to encode; nil means an empty
+// answer. An error must be an [*Error] or have a method AWSError that returns one; any other is an
+// internal failure.
 type Operation func(ctx context.Context, body []byte) (any, error)
 
-// Typed makes an [Operation] of a function over a typed input. Members that In lacks are refused.
+// Typed makes an [Operation] from a function with a typed input. Members that In lacks are refused.
 func Typed[In any](run func(context.Context, In) (any, error)) Operation {
 	return func(ctx context.Context, body []byte) (any, error) {
 		var in In
@@ -67,15 +69,15 @@ type Call struct {
 	service *Operations
 }
 
-// Fail answers the call with e in the form that its service uses.
+// Fail answers the call with e, in its service's format.
 func (c Call) Fail(w http.ResponseWriter, e *Error) { c.service.fail(w, e) }
 
-// Options change what a handler does. The zero value is the default.
+// Options configure a handler. The zero value is the default.
 type Options struct {
-	// Warn receives what a client could miss, such as a call of an unknown operation. It may be
-	// called concurrently. Nil: warnings are dropped.
+	// Warn receives warnings, for example about a call of an unknown operation. It may be called
+	// concurrently. Nil: warnings are dropped.
 	Warn func(string)
-	// Intercept wraps the handling of each known call, to inject faults. Nil: none.
+	// Intercept wraps the handler of each known call, to inject faults. Nil: none.
 	Intercept func(c Call, next http.Handler) http.Handler
 }
 
@@ -85,7 +87,8 @@ type handler struct {
 	services map[string]*Operations // by target
 }
 
-// New returns a handler for all of the services, on every path, safe for concurrent use.
+// New returns a handler that serves all of the services on every path. It is safe for concurrent
+// use.
 func New(opts *Options, services ...Operations) http.Handler {
 	if opts == nil {
 		opts = &Options{}
@@ -103,7 +106,7 @@ func New(opts *Options, services ...Operations) http.Handler {
 	return h
 }
 
-// ServeHTTP finds the operation and runs it inside the intercept.
+// ServeHTTP finds the operation and runs it, wrapped by Intercept.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", uuid.NewString())
 	target := r.Header.Get("X-Amz-Target")
@@ -149,8 +152,8 @@ func call(r *http.Request, run Operation) (any, error) {
 	return run(r.Context(), body)
 }
 
-// decode reads the one JSON value in body. A member that AWS knows and the operation does not act
-// on is refused, because ignoring it would be a silent difference.
+// decode reads the one JSON value in body. A member that the operation does not support is refused,
+// because ignoring it would hide a difference from AWS.
 func decode(body []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
@@ -166,7 +169,7 @@ func decode(body []byte, into any) error {
 	return nil
 }
 
-// write sends v as the body, except that no output at all is an empty body, as AWS does.
+// write sends v as the body. Like AWS it sends an empty body if there is no output.
 func (s *Operations) write(w http.ResponseWriter, status int, v any) {
 	var body []byte
 	if v != nil {
@@ -181,10 +184,10 @@ func (s *Operations) write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/x-amz-json-"+s.Version)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	w.Write(body) // a client that has gone needs no answer
+	w.Write(body) // the client may have disconnected
 }
 
-// Marshal returns v as JSON without HTML's escapes, as AWS encodes it; nil on an error.
+// Marshal returns v as JSON without escapes for HTML, as AWS encodes it; nil on an error.
 func Marshal(v any) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -202,16 +205,16 @@ type Error struct {
 	// Code is the error's name in the service's API model, such as ResourceNotFoundException.
 	Code    string
 	Message string
-	// Item is the item in DynamoDB's JSON that failed a condition. Nil: none is sent.
+	// Item is the item, in DynamoDB's JSON, for which a condition failed. Nil: none is sent.
 	Item any
 
-	unsupported bool // a limit of the emulator, worth a warning
+	unsupported bool // a limitation of the emulator, which causes a warning
 }
 
 // Error returns code and message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// AsError returns the [*Error] in err's chain, or that of an AWSError method, or otherwise.
+// AsError returns the [*Error] in err's chain, or from a method AWSError in it, or otherwise.
 func AsError(err error, otherwise *Error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -222,7 +225,7 @@ func AsError(err error, otherwise *Error) *Error {
 	return otherwise
 }
 
-// awsError is an error of a service that knows what AWS answers in its place.
+// awsError is an error that can be converted to AWS's.
 type awsError interface {
 	error
 	AWSError() *Error
@@ -245,7 +248,7 @@ func (s *Operations) fail(w http.ResponseWriter, e *Error) {
 	s.write(w, status, body)
 }
 
-// coralErrors come from AWS's common service framework, which names them in namespaces of its own.
+// coralErrors come from AWS's common service framework, which has its own namespaces.
 var coralErrors = map[string]string{
 	"UnknownOperationException": "com.amazon.coral.service#UnknownOperationException",
 	"SerializationException":    "com.amazon.coral.service#SerializationException",

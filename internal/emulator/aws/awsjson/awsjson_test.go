@@ -119,8 +119,8 @@ func TestUnsupportedMemberIsRefusedWithAWarning(t *testing.T) {
 	warned.want(t, `AWSEvents.PutEvents: request member "EndpointId" is not supported`)
 }
 
-// TestInterceptReplacesOrLosesAnswers: an error in the form of the service, and an answer that is
-// lost after the work was done.
+// TestInterceptReplacesOrLosesAnswers: an error in the service's format, and an answer that is lost
+// after the operation was executed.
 func TestInterceptReplacesOrLosesAnswers(t *testing.T) {
 	t.Parallel()
 	queues := emulatedsqs.New(nil, nil)

@@ -27,8 +27,8 @@ func (p inProcess) Do(r *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-// The services of an emulator are usable without a running stack: here a bus, and a queue to which
-// a rule delivers, behind the real SDK.
+// The services can be used without a stack: here the real SDK calls a bus with a rule that delivers
+// to a queue.
 func Example() {
 	directory := target.NewDirectory(nil, nil)
 	queues, buses := sqs.New(directory, nil), eventbridge.New(directory, nil)

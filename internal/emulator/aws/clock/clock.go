@@ -1,9 +1,9 @@
-// Package clock lets time pass faster than it does, so that hours of backoff, visibility timeouts
-// and retention take seconds.
+// Package clock provides a clock that runs faster than real time, so that hours of backoff,
+// visibility timeouts and retention take seconds.
 //
-// All emulated services wait by one [Clock], which also knows whether anything is being worked on.
-// The functions under test keep their own clocks: they notice compressed time only by what the
-// services do, such as when a message becomes visible again.
+// All emulated services share one [Clock], which also tracks whether work is in progress. The
+// functions under test use their own clocks: compressed time affects them only through the
+// services, for example by when a message becomes visible again.
 package clock
 
 import (
@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// Clock is real time since it was made, times a factor. It is safe for concurrent use.
+// Clock is the time at which it was made plus the real time since, times a factor. It is safe for
+// concurrent use.
 type Clock struct {
 	factor  float64
 	origin  time.Time
@@ -21,8 +22,8 @@ type Clock struct {
 	working atomic.Int64 // calls of Work that have not ended
 }
 
-// New returns a clock that runs factor times as fast as real time: 1 is real time, with 600 ten
-// minutes pass in one second. A factor that is not a positive, finite number counts as 1.
+// New returns a clock that runs factor times as fast as real time: 1 is real time; at 600, ten
+// minutes pass in one second. A factor that is not a positive, finite number is treated as 1.
 func New(factor float64) *Clock {
 	if !(factor > 0) || math.IsInf(factor, 1) {
 		factor = 1
@@ -30,7 +31,7 @@ func New(factor float64) *Clock {
 	return &Clock{factor: factor, origin: time.Now()}
 }
 
-// Now returns the clock's time. It never runs backwards.
+// Now returns the clock's time, which never goes backwards.
 func (c *Clock) Now() time.Time {
 	now, skipped := time.Now(), time.Duration(c.skipped.Load())
 	if c.factor == 1 {
@@ -39,7 +40,8 @@ func (c *Clock) Now() time.Time {
 	return c.origin.Add(scale(now.Sub(c.origin), c.factor)).Add(skipped)
 }
 
-// Skip advances Now by d at once, if d is positive. A Sleep that has begun does not become shorter.
+// Skip advances Now by d at once, if d is positive. A Sleep that has already begun is not
+// shortened.
 func (c *Clock) Skip(d time.Duration) { c.skipped.Add(int64(max(d, 0))) }
 
 // Real returns the real time of d, rounded up, so that a timer never fires early.
@@ -60,7 +62,7 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// scale multiplies d and saturates: a float beyond int64 does not convert.
+// scale multiplies d, and saturates because a float outside int64's range cannot be converted.
 func scale(d time.Duration, by float64) time.Duration {
 	scaled := math.Ceil(float64(d) * by)
 	if scaled >= math.MaxInt64 {
@@ -69,25 +71,25 @@ func scale(d time.Duration, by float64) time.Duration {
 	return time.Duration(scaled)
 }
 
-// Work counts one more request, batch or delivery as being worked on, until done is called.
+// Work counts a request, batch or delivery as work in progress until done is called.
 func (c *Clock) Work() (done func()) {
 	c.working.Add(1)
 	return func() { c.working.Add(-1) }
 }
 
-// Pending is work that has not begun.
+// Pending reports work that has not begun.
 type Pending interface {
 	// Pending returns how much could begin now and how much is held back until later.
 	Pending() (now, later int)
-	// Due returns when the next piece of it changes by itself. Zero: none does.
+	// Due returns when the next piece of work changes state by itself. Zero: none does.
 	Due() time.Time
 }
 
-// WaitIdle waits until nothing is being worked on and nothing is pending. Its error is ctx's.
+// WaitIdle waits until no work is in progress or pending. Its error is ctx's.
 func (c *Clock) WaitIdle(ctx context.Context, p Pending) error { return c.untilIdle(ctx, p, func() {}) }
 
-// FastForward is [Clock.WaitIdle] without the wait for work that is held back: while nothing is
-// being worked on, the clock skips to the time at which the next piece is due.
+// FastForward is [Clock.WaitIdle], but does not wait for work that is held back: whenever no work
+// is in progress, the clock skips to the time at which the next piece is due.
 func (c *Clock) FastForward(ctx context.Context, p Pending) error {
 	const enough = 5 // times in a row, so that a batch between queue and function does not count as held back
 	held := 0
@@ -103,7 +105,7 @@ func (c *Clock) FastForward(ctx context.Context, p Pending) error {
 	})
 }
 
-// untilIdle returns when everything is idle; until then it calls meanwhile every few milliseconds.
+// untilIdle waits until everything is idle, and calls meanwhile every few milliseconds.
 func (c *Clock) untilIdle(ctx context.Context, p Pending, meanwhile func()) error {
 	const interval = 10 * time.Millisecond
 	for !c.idle(p) {
@@ -117,8 +119,9 @@ func (c *Clock) untilIdle(ctx context.Context, p Pending, meanwhile func()) erro
 	return nil
 }
 
-// idle reports whether nothing is worked on or pending. It checks the work twice: what begins is
-// counted before it ceases to be pending, and what becomes pending is counted until it is.
+// idle reports whether no work is in progress or pending. It checks the work in progress before and
+// after the pending work, because work moves from one state to the other and is briefly counted in
+// both.
 func (c *Clock) idle(p Pending) bool {
 	if c.working.Load() > 0 {
 		return false

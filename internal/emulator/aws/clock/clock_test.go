@@ -37,7 +37,7 @@ func TestNowRunsAtTheFactor(t *testing.T) {
 	}
 }
 
-// TestNowReflectsASkip, and goes on at the clock's factor.
+// TestNowReflectsASkip, and continues at the clock's factor.
 func TestNowReflectsASkip(t *testing.T) {
 	t.Parallel()
 	for _, factor := range []float64{1, 60} {
@@ -88,7 +88,7 @@ func TestRealSaturatesAndRoundsUp(t *testing.T) {
 	}
 }
 
-// held is one piece of work that is held back until a moment of its clock.
+// held is one piece of work that is held back until a time on its clock.
 type held struct {
 	clock *clock.Clock
 	mu    sync.Mutex
@@ -165,7 +165,7 @@ func TestFastForwardSkipsToWhatIsDue(t *testing.T) {
 	})
 }
 
-// TestTimeIsNotSkippedDuringWork, which has deadlines of its own.
+// TestTimeIsNotSkippedDuringWork, because work has its own deadlines.
 func TestTimeIsNotSkippedDuringWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,7 +11,7 @@ type condition func(item Value) bool
 // operand is one side of a comparison: a document path, size() of a path, or a value.
 type operand struct {
 	kind Type                           // of a value, which does not depend on the item; empty for a path
-	in   func(item Value) (Value, bool) // false if the path leads nowhere in the item
+	in   func(item Value) (Value, bool) // false if the item has nothing at the path
 }
 
 const maxIn = 100
@@ -53,7 +53,7 @@ func (p *parser) not() condition {
 	return p.comparison()
 }
 
-// parenthesis reads ( condition ). Like DynamoDB it refuses a pair around nothing but a pair.
+// parenthesis reads ( condition ). Like DynamoDB it refuses redundant double parentheses.
 func (p *parser) parenthesis() condition {
 	p.expect("(")
 	span := [2]int{len(p.tokens)}
@@ -132,7 +132,8 @@ func (p *parser) in(left operand) condition {
 	}
 }
 
-// wantOrdered refuses a value whose type has no order. Such an attribute compares as false.
+// wantOrdered refuses a value whose type has no order. Comparing an attribute of such a type is
+// false.
 func (p *parser) wantOrdered(operator string, operands ...operand) {
 	for _, o := range operands {
 		if o.kind != "" && !o.kind.ordered() {
@@ -194,8 +195,8 @@ func (p *parser) function(name string) condition {
 	return result
 }
 
-// twoOperands reads the operands of a function that is false when one of them is missing. If the
-// second operand is a value, it must be of one of the types; no types means that any will do.
+// twoOperands reads the operands of a function that is false if one of them is missing. If the
+// second operand is a value, it must be of one of the types; no types means any type.
 func (p *parser) twoOperands(name string, holds func(a, b Value) bool, types ...Type) condition {
 	left := p.operand()
 	p.expect(",")

@@ -1,11 +1,11 @@
-// Package dynamodb is DynamoDB in memory: conditional puts, updates, deletes and reads of single
-// items.
+// Package dynamodb emulates DynamoDB in memory: conditional puts, updates, deletes and reads of
+// single items.
 //
-// A [Service] is a set of tables behind DynamoDB's wire protocol; a [Table] can also be used by
-// itself. Requests and answers have the shapes of DynamoDB's API, expressions are evaluated as
-// DynamoDB does, and whatever is not supported is refused, so that code which runs against this
-// package runs against AWS. There is no query and no scan. Items past their TTL stay, because
-// DynamoDB may take days to delete them and callers must not rely on it. See
+// A [Service] is a set of tables behind DynamoDB's wire protocol; a [Table] can also be used
+// directly. Requests and answers have the form of DynamoDB's API, expressions are evaluated as by
+// DynamoDB, and anything unsupported is refused, so that code that works with this package also
+// works on AWS. Queries and scans are not supported. Items past their TTL stay, because DynamoDB
+// may take days to delete them and callers must not rely on it. See
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html.
 package dynamodb
 
@@ -42,7 +42,7 @@ func (s *Service) AddTable(cfg Config) (*Table, error) {
 	return t, nil
 }
 
-// properties are those of AWS::DynamoDB::Table that the emulator acts on.
+// properties are the properties of an AWS::DynamoDB::Table that the emulator supports.
 type properties struct {
 	AttributeDefinitions []struct {
 		AttributeName string
@@ -51,7 +51,7 @@ type properties struct {
 	KeySchema []struct{ AttributeName, KeyType string }
 }
 
-// Add adds the table that an AWS::DynamoDB::Table describes, empty.
+// Add adds an empty table for an AWS::DynamoDB::Table.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[properties](r)
 	if err != nil {
@@ -122,11 +122,11 @@ type Key struct {
 type Config struct {
 	Name, ARN string
 	Hash      Key
-	// Range is the sort key. Its zero value: the table has none.
+	// Range is the sort key. The zero value means none.
 	Range Key
 }
 
-// Table holds items in memory. It is safe for concurrent use; each request is atomic.
+// Table is a table in memory. It is safe for concurrent use; each request is atomic.
 type Table struct {
 	cfg   Config
 	keys  []Key
@@ -134,7 +134,7 @@ type Table struct {
 	items map[string]Item
 }
 
-// NewTable returns an empty table, or ErrConfig if the name is missing or the key is not valid.
+// NewTable returns an empty table, or [ErrConfig] if the name is missing or the key is not valid.
 func NewTable(cfg Config) (*Table, error) {
 	t := &Table{cfg: cfg, keys: []Key{cfg.Hash}, items: map[string]Item{}}
 	if cfg.Range != (Key{}) {
@@ -176,7 +176,7 @@ func (t *Table) keyOf(attributes Item) (string, error) {
 	return key, nil
 }
 
-// exactKey is keyOf for a request's Key, which has no other attributes.
+// exactKey is keyOf for a request's Key, which must not have other attributes.
 func (t *Table) exactKey(key Item) (string, error) {
 	if len(key) != len(t.keys) {
 		return "", invalid("The provided key element does not match the schema")
@@ -205,7 +205,7 @@ func invalid(format string, args ...any) error {
 
 // ConditionError is the error of a condition that did not hold.
 type ConditionError struct {
-	// Item is the item as it is. Nil: it does not exist, or the request did not ask for it.
+	// Item is the current item. Nil: it does not exist, or the request did not ask for it.
 	Item Item
 }
 

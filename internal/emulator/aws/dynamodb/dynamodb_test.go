@@ -168,7 +168,7 @@ func TestTableWithoutNameOrKeyIsRefused(t *testing.T) {
 	}
 }
 
-// TestClaimsAreExclusive: of many workers that claim the same ids, as the ledger does, one gets
+// TestClaimsAreExclusive: if many workers claim the same ids, as in the ledger, one worker gets
 // each id.
 func TestClaimsAreExclusive(t *testing.T) {
 	t.Parallel()
@@ -353,8 +353,8 @@ func TestErrorsHaveTheirTypeInTheSDK(t *testing.T) {
 	}
 }
 
-// TestScanAndOlderParametersAreRefused: the ledger must not scan, and the conditions that came
-// before expressions are not emulated.
+// TestScanAndOlderParametersAreRefused: the ledger must not scan, and the legacy conditions without
+// expressions are not emulated.
 func TestScanAndOlderParametersAreRefused(t *testing.T) {
 	t.Parallel()
 	client, _ := newLedger(t)
@@ -369,8 +369,8 @@ func TestScanAndOlderParametersAreRefused(t *testing.T) {
 	sdktest.WantCode(t, err, "ValidationException")
 }
 
-// TestAnswersBearAChecksum, which the SDK checks, and failures too, as in DynamoDB.
-func TestAnswersBearAChecksum(t *testing.T) {
+// TestAnswersHaveAChecksum, which the SDK checks; failures have one too, as in DynamoDB.
+func TestAnswersHaveAChecksum(t *testing.T) {
 	t.Parallel()
 	_, url := newLedger(t)
 	for _, body := range []string{

@@ -13,7 +13,7 @@ const maxExpression = 4096
 
 // reservedWords cannot be names of attributes in expressions, see
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html. They are
-// refused so that an expression that works on this machine does not fail in AWS.
+// refused so that an expression that works here does not fail on AWS.
 //
 //go:embed reserved.txt
 var reservedWords string
@@ -28,7 +28,7 @@ type scope struct {
 	names     map[string]string
 	values    map[string]Value
 	used      map[string]bool
-	condition condition // nil: every item will do
+	condition condition // nil: no condition
 	key       string
 	err       error
 }
@@ -43,7 +43,7 @@ func (s *scope) fail(err error) {
 	}
 }
 
-// locate sets the key, or the fault, that was found in the request.
+// locate sets the key, or the fault in it.
 func (s *scope) locate(key string, err error) {
 	s.key = key
 	s.fail(err)
@@ -58,8 +58,8 @@ func (s *scope) checkUsed(member string, placeholders []string) {
 	}
 }
 
-// parser reads one expression. After a fault, which it leaves in the scope, every token is the end
-// of the expression, so that each rule returns soon.
+// parser reads one expression. After a fault, which is kept in the scope, every token is the end of
+// the expression, so that every rule returns quickly.
 type parser struct {
 	expression string // its name in the API, for messages
 	tokens     []token
@@ -126,7 +126,7 @@ func (p *parser) call() (function string, ok bool) {
 	return p.peek().text, true
 }
 
-// list reads one or more of what one reads, separated by commas.
+// list calls one for each of one or more elements separated by commas.
 func list[T any](p *parser, one func() T) []T {
 	items := []T{one()}
 	for p.accept(",") {
@@ -150,7 +150,7 @@ func (p *parser) path() path {
 	}
 }
 
-// attribute reads one name of a path, literal or as a placeholder.
+// attribute reads one name in a path: a literal or a placeholder.
 func (p *parser) attribute() string {
 	t := p.peek()
 	switch {
@@ -202,7 +202,7 @@ func (p *parser) projection() []path {
 	return paths
 }
 
-// wantDisjoint refuses paths of which one leads into the other: their order would matter.
+// wantDisjoint refuses paths of which one contains the other, because their order would matter.
 func (p *parser) wantDisjoint(paths []path) {
 	for i, a := range paths {
 		for _, b := range paths[:i] {

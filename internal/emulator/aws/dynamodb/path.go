@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// path is the way to an attribute or to a place inside a document.
+// path identifies an attribute or a place inside a document.
 type path []segment
 
 // segment is the name of an attribute, the key of a map, or the index of a list.
@@ -102,7 +102,7 @@ func (v Value) remove(p path) (Value, error) {
 	return v, nil
 }
 
-// holds reports whether v is of the type that s can be a segment of.
+// holds reports whether v is of a type to which s can be applied.
 func (v Value) holds(s segment) bool {
 	return s.index < 0 && v.kind == Map || s.index >= 0 && v.kind == List
 }
@@ -114,7 +114,8 @@ func cloned(fields map[string]Value) map[string]Value {
 	return maps.Clone(fields)
 }
 
-// project returns the part of v at the paths, if any. In a list the elements keep their order.
+// project returns the parts of v at the paths, if there are any. The elements of a list keep their
+// order.
 func (v Value) project(paths []path) (Value, bool) {
 	rest := map[segment][]path{} // by the segment that paths begin with
 	for _, p := range paths {

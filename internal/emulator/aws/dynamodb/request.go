@@ -15,7 +15,7 @@ const (
 	updatedNew = "UPDATED_NEW"
 )
 
-// Request is what all requests have in common: the table by name or ARN, and placeholders.
+// Request contains the members common to all requests: the table's name or ARN, and placeholders.
 type Request struct {
 	TableName                string
 	ExpressionAttributeNames map[string]string
@@ -24,7 +24,7 @@ type Request struct {
 
 func (in Request) table() string { return in.TableName }
 
-// Write is what all requests that write have in common.
+// Write contains the members common to all writing requests.
 type Write struct {
 	Request
 	ConditionExpression                 *string
@@ -53,7 +53,7 @@ type DeleteInput struct {
 	Key Item
 }
 
-// GetInput is a request to read an item. Every read is consistent, whatever ConsistentRead says.
+// GetInput is a request to read an item. Every read is consistent, regardless of ConsistentRead.
 type GetInput struct {
 	Request
 	Key                  Item
@@ -61,31 +61,31 @@ type GetInput struct {
 	ConsistentRead       bool
 }
 
-// WriteOutput holds the attributes that ReturnValues asked for. Nil: none.
+// WriteOutput contains the attributes that ReturnValues asked for. Nil: none.
 type WriteOutput struct {
 	Attributes Item `json:",omitzero"`
 }
 
-// GetOutput holds the item. Nil: there is none.
+// GetOutput contains the item. Nil: there is none.
 type GetOutput struct {
 	Item Item `json:",omitzero"`
 }
 
-// Put stores an item. Its errors are *ValidationError and *ConditionError.
+// Put stores an item. Its errors are [*ValidationError] and [*ConditionError].
 func (t *Table) Put(in PutInput) (WriteOutput, error) {
 	s := in.prepare(none, allOld)
 	s.locate(t.keyOf(in.Item))
 	return t.write(in.Write, s, func(Item) (Item, error) { return maps.Clone(in.Item), nil })
 }
 
-// Delete removes an item. Its errors are *ValidationError and *ConditionError.
+// Delete removes an item. Its errors are [*ValidationError] and [*ConditionError].
 func (t *Table) Delete(in DeleteInput) (WriteOutput, error) {
 	s := in.prepare(none, allOld)
 	s.locate(t.exactKey(in.Key))
 	return t.write(in.Write, s, func(Item) (Item, error) { return nil, nil })
 }
 
-// Update changes an item. Its errors are *ValidationError and *ConditionError.
+// Update changes an item. Its errors are [*ValidationError] and [*ConditionError].
 func (t *Table) Update(in UpdateInput) (WriteOutput, error) {
 	s := in.prepare(none, allOld, allNew, updatedOld, updatedNew)
 	var changes []change
@@ -103,7 +103,7 @@ func (t *Table) Update(in UpdateInput) (WriteOutput, error) {
 	return t.write(in.Write, s, func(old Item) (Item, error) { return updated(old, in.Key, changes) }, paths...)
 }
 
-// updated applies changes to an item; one that does not exist starts with its key alone.
+// updated applies changes to an item. An item that does not exist starts with only its key.
 func updated(old, key Item, changes []change) (Item, error) {
 	before := Value{kind: Map, fields: old}
 	if old == nil {
@@ -119,7 +119,7 @@ func updated(old, key Item, changes []change) (Item, error) {
 	return made.fields, nil
 }
 
-// Get reads an item. Its errors are *ValidationError.
+// Get reads an item. Its errors are of type [*ValidationError].
 func (t *Table) Get(in GetInput) (GetOutput, error) {
 	s := newScope(in.ExpressionAttributeNames, nil)
 	paths := []path{{}}
@@ -140,7 +140,8 @@ func (t *Table) Get(in GetInput) (GetOutput, error) {
 	return GetOutput{Item: cloned(part.fields)}, nil
 }
 
-// write replaces the item under s.key by the result of change, nil for none, if allowed.
+// write replaces the item under s.key with the result of change, if the condition allows it; a nil
+// result deletes it.
 func (t *Table) write(in Write, s *scope, change func(old Item) (Item, error), touched ...path) (WriteOutput, error) {
 	if in.validate(s); s.err != nil {
 		return WriteOutput{}, s.err

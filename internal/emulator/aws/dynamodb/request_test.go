@@ -93,8 +93,8 @@ func TestUnsupportedOptionsAreRefused(t *testing.T) {
 func TestItemSizeIsLimited(t *testing.T) {
 	t.Parallel()
 	ledger := newTable(t)
-	// sized returns an item of n bytes: "id" and its value are 7, "v" and "e" count with what they
-	// hold.
+	// sized returns an item of n bytes: "id" and its value are 7 bytes; "v" and "e" are counted
+	// with their contents.
 	sized := func(n int) dynamodb.Item {
 		return attributes(t, fmt.Sprintf(`{"id":{"S":"evt_1"},"v":{"S":%q}}`, strings.Repeat("x", n-8)))
 	}

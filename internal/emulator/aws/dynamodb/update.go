@@ -6,17 +6,18 @@ import (
 	"strings"
 )
 
-// change is one action of an update expression. apply reads old, and returns made with the change.
+// change is one action of an update expression. apply reads old and returns made with the change
+// applied.
 type change struct {
 	path   path
 	clause string
 	apply  func(old, made Value) (Value, error)
 }
 
-// source computes what SET assigns from the item as it was.
+// source computes the value that SET assigns, from the item before the update.
 type source func(old Value) (Value, error)
 
-// update reads clauses, of which each may occur once.
+// update reads the clauses, each of which can occur once.
 func (p *parser) update() []change {
 	var changes []change
 	seen := map[string]bool{}
@@ -52,7 +53,7 @@ func (p *parser) change(clause string) func() change {
 }
 
 // inOrder puts changes that can shorten a list last, from the end of the list backwards, so that
-// every index refers to the item as it was.
+// every index refers to the item before the update.
 func inOrder(a, b change) int {
 	switch {
 	case a.shrinks() && b.shrinks():
@@ -190,7 +191,7 @@ func (p *parser) ifNotExists() source {
 	}
 }
 
-// both joins the values of two sources, which must be of one type.
+// both combines the values of two sources, which must be of the same type.
 func both(left, right source, kind Type, join func(l, r Value) (Value, error)) source {
 	return func(old Value) (Value, error) {
 		l, err := left(old)

@@ -53,8 +53,9 @@ func TestUpdatesChangeTheItem(t *testing.T) {
 	}
 }
 
-// TestIndexesReferToTheItemAsItWas before any change of the expression.
-func TestIndexesReferToTheItemAsItWas(t *testing.T) {
+// TestIndexesReferToTheItemBeforeTheUpdate and not to the result of another change in the
+// expression.
+func TestIndexesReferToTheItemBeforeTheUpdate(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
 		"REMOVE l[0]":             `{"L":[{"N":"7"}]}`,

@@ -113,7 +113,8 @@ func (v Value) levels() int {
 	return deepest
 }
 
-// length returns the result of size(): bytes of a scalar, elements of a collection, or none.
+// length returns the result of size(): the bytes of a string or binary, or the elements of a
+// collection; other types have none.
 func (v Value) length() (Value, bool) {
 	n := len(v.scalar)
 	switch v.kind {
@@ -134,13 +135,13 @@ const (
 	minExponent = -130
 )
 
-// numberText bounds the exponent, whose value decides how much work a number is.
+// numberText limits the exponent, because the work for a number depends on its value.
 var numberText = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$`)
 
-// maxNumberText is longer than any number in range without surplus zeros.
+// maxNumberText is longer than any number in range without redundant zeros.
 const maxNumberText = 300
 
-// canonicalNumber returns a number in plain decimal notation without surplus zeros.
+// canonicalNumber returns a number in plain decimal notation without redundant zeros.
 func canonicalNumber(text string) (string, error) {
 	if len(text) > maxNumberText || !numberText.MatchString(text) {
 		return "", invalid("The parameter cannot be converted to a numeric value: %.50s", text)
@@ -224,7 +225,7 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[Type]any{v.kind: content})
 }
 
-// UnmarshalJSON decodes DynamoDB's JSON; its errors are of type *ValidationError.
+// UnmarshalJSON decodes DynamoDB's JSON; its errors are of type [*ValidationError].
 func (v *Value) UnmarshalJSON(data []byte) error {
 	var members map[Type]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {

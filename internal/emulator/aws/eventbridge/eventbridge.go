@@ -1,5 +1,5 @@
-// Package eventbridge is EventBridge in memory: event buses, their rules, and the PutEvents
-// operation.
+// Package eventbridge emulates EventBridge in memory: event buses, their rules, and the operations
+// PutEvents, EnableRule and DisableRule.
 //
 // [New] returns a [Service] whose rules deliver to a directory of targets. When PutEvents answers,
 // each event has been delivered to the targets of every rule that matches it.
@@ -32,8 +32,8 @@ type Service struct {
 	rules     []*rule // of all buses, and those with a schedule
 }
 
-// New returns a service without buses, whose rules deliver to the targets of the directory; nil is
-// an empty directory. Rules with a schedule are added to schedules; nil means that they never run.
+// New returns a service without buses. Its rules find targets in the directory; nil means an empty
+// one. Rules with a schedule are added to schedules; nil means that they never run.
 func New(directory *target.Directory, schedules *scheduler.Service) *Service {
 	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil)), schedules: schedules}
 }
@@ -55,8 +55,9 @@ func (s *Service) busNamed(name string) *bus {
 	return nil
 }
 
-// Add adds the bus or the rule that a resource describes. A rule comes after its bus and its
-// targets. One that cannot be run as written is an error, because events would be lost silently.
+// Add adds the bus or the rule that a resource describes. A rule's bus and targets must have been
+// added before. A rule that cannot be run as written is an error, because events would be lost
+// silently.
 func (s *Service) Add(r sam.Resource) error {
 	if r.Type == "AWS::Events::EventBus" {
 		s.AddBus(BusConfig{ID: r.LogicalID, Name: r.Name, ARN: r.ARN})
@@ -69,7 +70,7 @@ func (s *Service) Add(r sam.Resource) error {
 	return s.addRule(r, p)
 }
 
-// The properties of rules that the emulator acts on.
+// The properties of rules that the emulator supports.
 type (
 	ruleProperties struct {
 		EventBusName, ScheduleExpression, State string
@@ -86,7 +87,7 @@ type (
 		}
 		DeadLetterConfig struct {
 			Arn  string
-			Type string // of the queue that SAM would make
+			Type string // set if SAM would create the queue
 		}
 	}
 )
@@ -168,9 +169,9 @@ type BusConfig struct {
 	// ID is the bus's logical id in a template. Empty: its name.
 	ID   string
 	Name string
-	// ARN may be empty: it is then made of the name.
+	// ARN is the bus's ARN. Empty: it is derived from the name.
 	ARN string
-	// Accept returns why a valid entry fails, if it does. It may be called concurrently.
+	// Accept makes a valid entry fail, if it returns an error. It may be called concurrently.
 	Accept func(Entry) *awsjson.Error
 }
 
@@ -188,12 +189,12 @@ type rule struct {
 	targets       []*ruleTarget
 }
 
-// ruleTarget delivers what a transformer makes of an event.
+// ruleTarget delivers transformed events to one target of a rule.
 type ruleTarget struct {
 	target.Target
 	arn         string
 	transform   *transform.Transform
-	deadLetters target.Queue // nil when the template gives the target none
+	deadLetters target.Queue // nil if the target has none
 }
 
 type event struct {
@@ -201,8 +202,8 @@ type event struct {
 	id string
 }
 
-// envelope returns the event as consumers receive it, with the detail's bytes as they came.
-// Format: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+// envelope returns the event as consumers receive it, with the detail's bytes unchanged. Format:
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
 func (e event) envelope() []byte {
 	resources := e.Resources
 	if resources == nil {

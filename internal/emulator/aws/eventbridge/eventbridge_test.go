@@ -19,7 +19,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// sink is a target, and a dead-letter queue, that keeps what it gets.
+// sink is a target and a dead-letter queue that keeps its deliveries.
 type sink struct {
 	id         string
 	failure    error
@@ -44,7 +44,7 @@ func (s *sink) Store(body []byte, attributes map[string]string) error {
 
 func (s *sink) HoldDeadLetters() { s.parks = true }
 
-// rules is the bus "bus" with rules, what they deliver to, and the steps that were reported.
+// rules is the bus "bus" with rules, their target, and the steps that were reported.
 type rules struct {
 	*emulated.Service
 	*eventbridge.Client
@@ -100,7 +100,7 @@ func (r *rules) kinds() (kinds []activity.Kind, names []string) {
 	return kinds, names
 }
 
-func TestRulesDeliverWhatTheyMatch(t *testing.T) {
+func TestRulesDeliverMatchingEvents(t *testing.T) {
 	t.Parallel()
 	r := newRules(t)
 	for id, properties := range map[string]string{
@@ -129,7 +129,7 @@ func TestRulesDeliverWhatTheyMatch(t *testing.T) {
 	}
 }
 
-// TestDetailIsPassedOnByteForByte inside an envelope that is EventBridge's.
+// TestDetailIsPassedOnByteForByte inside EventBridge's envelope.
 func TestDetailIsPassedOnByteForByte(t *testing.T) {
 	t.Parallel()
 	r := newRules(t)
@@ -157,8 +157,9 @@ func TestDetailIsPassedOnByteForByte(t *testing.T) {
 	}
 }
 
-// TestUndeliverableGoesToTheDeadLetterQueue of the rule's target, as it came and with the reason.
-func TestUndeliverableGoesToTheDeadLetterQueue(t *testing.T) {
+// TestUndeliverableEventGoesToTheDeadLetterQueue of the rule's target, unchanged and with the
+// reason.
+func TestUndeliverableEventGoesToTheDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	r := newRules(t)
 	r.sink.failure = errors.New("refused")
@@ -177,9 +178,9 @@ func TestUndeliverableGoesToTheDeadLetterQueue(t *testing.T) {
 	}
 }
 
-// TestLossIsWarnedOf where a target has no dead-letter queue, is in a service that is not emulated,
-// or where a rule's bus is missing.
-func TestLossIsWarnedOf(t *testing.T) {
+// TestLostEventsCauseAWarning if a target has no dead-letter queue or is in a service that is not
+// emulated, or if a rule's bus is missing.
+func TestLostEventsCauseAWarning(t *testing.T) {
 	t.Parallel()
 	r := newRules(t)
 	r.sink.failure = errors.New("refused")
@@ -206,7 +207,7 @@ func TestLossIsWarnedOf(t *testing.T) {
 	}
 }
 
-// TestRuleThatCannotBeRunIsAnError: skipping it would lose events silently.
+// TestRuleThatCannotBeRunIsAnError, because skipping it would lose events silently.
 func TestRuleThatCannotBeRunIsAnError(t *testing.T) {
 	t.Parallel()
 	for want, properties := range map[string]string{

@@ -17,7 +17,7 @@ import (
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html.
 const (
 	maxEntries      = 10
-	maxPutSize      = 1 << 20 // the total must stay below it
+	maxPutSize      = 1 << 20 // exclusive
 	maxSource       = 256
 	maxDetailType   = 128
 	maxTraceHeader  = 500
@@ -27,13 +27,14 @@ const (
 
 // Entry is a valid entry of a PutEvents call.
 type Entry struct {
-	// Bus is the name of the bus, even if the call has its ARN, or "default" if it has nothing.
+	// Bus is the name of the bus, even if the call has its ARN; "default" if the call names none.
 	Bus                string
 	Source, DetailType string
 	// Detail is a JSON object, byte for byte as it was sent.
 	Detail    json.RawMessage
 	Resources []string
-	// Time is the event's time, or else that of the call; zero in [BusConfig].Accept.
+	// Time is the event's time or, if the entry has none, the time of the call; zero in
+	// [BusConfig].Accept.
 	Time        time.Time
 	TraceHeader string
 }
@@ -65,9 +66,9 @@ type putEventsEntry struct {
 	Time                       *float64 // seconds since the epoch
 }
 
-// putEvents follows AWS in failing entry by entry inside a successful call, and in accepting events
-// for a bus that does not exist: they are lost without an error, so the loss is at least warned of.
-// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html.
+// putEvents follows AWS: entries fail individually inside a successful call, and events for a bus
+// that does not exist are accepted and lost, which at least causes a warning. See
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html.
 func (s *Service) putEvents(_ context.Context, in putEventsInput) (any, error) {
 	defer s.directory.Clock.Work()()
 	if err := in.validate(); err != nil {
@@ -190,7 +191,7 @@ func (e putEventsEntry) entry() Entry {
 	return entry
 }
 
-// busName returns the name in an ARN, a name itself, or that of the default bus.
+// busName returns the bus's name, given a name, an ARN or nothing, which means the default bus.
 func busName(nameOrARN string) string {
 	if nameOrARN == "" {
 		return "default"

@@ -18,8 +18,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// buses are the default bus and the bus "meterbridge", which keep what they are given and fail
-// entries of one source.
+// buses are the default bus and the bus "meterbridge", which keep their events and fail entries of
+// one source.
 type buses struct {
 	failing string
 
@@ -47,7 +47,7 @@ func (b *buses) accept(e emulated.Entry) *awsjson.Error {
 	return nil
 }
 
-// valid returns an entry that EventBridge takes.
+// valid returns an entry that EventBridge accepts.
 func valid() types.PutEventsRequestEntry {
 	return types.PutEventsRequestEntry{
 		EventBusName: aws.String("meterbridge"), Source: aws.String("stripe.thin"),
@@ -59,7 +59,7 @@ func putInput(entries ...types.PutEventsRequestEntry) *eventbridge.PutEventsInpu
 	return &eventbridge.PutEventsInput{Entries: entries}
 }
 
-func TestEntriesArriveAsTheyWereSent(t *testing.T) {
+func TestEntriesArriveUnchanged(t *testing.T) {
 	t.Parallel()
 	buses := &buses{}
 	client := buses.client(t)
@@ -144,7 +144,7 @@ func TestInvalidEntriesFailAlone(t *testing.T) {
 	}
 }
 
-// nested returns an object that holds objects, n levels in all.
+// nested returns an object nested n levels deep.
 func nested(n int) string {
 	return strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1)
 }

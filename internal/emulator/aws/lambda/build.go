@@ -17,7 +17,7 @@ import (
 )
 
 // build builds the function as SAM would, for this machine's architecture, and returns the path of
-// its bootstrap. The makefile target does the work, whatever language it compiles:
+// its bootstrap. It runs the makefile target, which can compile any language:
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html
 func (f *function) build(ctx context.Context) (string, error) {
 	options, source := f.service.options, f.properties.CodeUri
@@ -43,7 +43,7 @@ func (f *function) build(ctx context.Context) (string, error) {
 	group(command)
 	command.Cancel = func() error { return killGroup(command) }
 	command.WaitDelay = time.Second
-	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // a make that runs this program has another job server
+	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // if make runs this program, its job server is a different one
 		return strings.HasPrefix(variable, "MAKEFLAGS=") || strings.HasPrefix(variable, "MFLAGS=") || strings.HasPrefix(variable, "MAKELEVEL=")
 	})
 	if err := f.runBuild(command); ctx.Err() != nil {

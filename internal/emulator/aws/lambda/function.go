@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// The errors of an invocation that ends without an answer of the handler.
+// Errors of an invocation that ends without an answer from the handler.
 var (
 	ErrTimeout = errors.New("lambda: task timed out")
 	ErrExited  = errors.New("lambda: runtime exited without an answer")
@@ -35,18 +35,18 @@ type Config struct {
 	Name, ARN  string
 	Bootstrap  string            // path of the executable
 	TaskRoot   string            // working directory of the executable
-	Env        map[string]string // environment, besides what Lambda adds
+	Env        map[string]string // environment, in addition to Lambda's own variables
 	Timeout    time.Duration     // of one invocation; zero means 3 s, as in AWS
 	MemorySize int               // in MB, reported to the function and not enforced; zero means 128
-	Instances  int               // the most instances at once; zero means 1
+	Instances  int               // maximum number of instances; zero means 1
 	Log        func(line string) // called with each line that an instance prints, concurrently; nil drops them
 }
 
 // Function runs the instances of one function. It is safe for concurrent use.
 type Function struct {
 	config Config
-	tokens *semaphore.Weighted // one for each instance that may work
-	busy   sync.Map            // the payload of each *instance that works
+	tokens *semaphore.Weighted // one for each instance that may be busy
+	busy   sync.Map            // the payload of each busy *instance
 
 	mu     sync.Mutex
 	idle   []*instance
@@ -64,7 +64,7 @@ func NewFunction(config Config) *Function {
 	return &Function{config: config, tokens: semaphore.NewWeighted(int64(config.Instances))}
 }
 
-// Warm starts one instance, to report now if it fails to start.
+// Warm starts one instance, so that a failure to start is reported now.
 func (f *Function) Warm(ctx context.Context) error {
 	if err := f.tokens.Acquire(ctx, 1); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 // Kill sends SIGKILL to one instance that is working on a payload that match accepts, and reports
-// whether there was one. Its invocation ends with [ErrExited] unless it had answered already.
+// whether there was one. Its invocation ends with [ErrExited] unless it has already answered.
 func (f *Function) Kill(match func(payload []byte) bool) (killed bool) {
 	f.busy.Range(func(key, payload any) bool {
 		in := key.(*instance)
@@ -120,7 +120,8 @@ func (f *Function) Kill(match func(payload []byte) bool) (killed bool) {
 	return killed
 }
 
-// Close ends idle instances and refuses invocations. A running one ends with its context.
+// Close ends idle instances and refuses invocations. A busy instance ends with its invocation's
+// context.
 func (f *Function) Close() {
 	f.mu.Lock()
 	idle := f.idle
@@ -131,7 +132,7 @@ func (f *Function) Close() {
 	}
 }
 
-// take returns the instance that worked last, or a new one.
+// take returns the most recently used instance, or a new one.
 func (f *Function) take(ctx context.Context) (*instance, error) {
 	f.mu.Lock()
 	if f.closed {

@@ -42,7 +42,7 @@ func bootstrap(mode string) {
 	}
 }
 
-// command is the payload of the function: what to do.
+// command is the function's payload: the action to perform.
 type command struct{ Do, Text string }
 
 func handle(ctx context.Context, c command) (string, error) {
@@ -69,7 +69,7 @@ func handle(ctx context.Context, c command) (string, error) {
 	return "", errors.New("do what?")
 }
 
-// echo prints its event, and fails or answers as its environment says.
+// echo prints its event, and fails or answers depending on its environment.
 func echo(ctx context.Context, event json.RawMessage) (json.RawMessage, error) {
 	deadline, _ := ctx.Deadline()
 	fmt.Printf("got %s\nover three seconds left: %t\n", event, time.Until(deadline) > 3*time.Second)

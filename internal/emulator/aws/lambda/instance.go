@@ -17,10 +17,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// initTimeout is how long an instance may take in AWS before it asks for its first invocation.
+// initTimeout is how long an instance may take on AWS before it requests its first invocation.
 const initTimeout = 10 * time.Second
 
-// instance is one process with a Runtime API of its own, which nothing else calls.
+// instance is one process with its own Runtime API.
 type instance struct {
 	config Config
 	cmd    *exec.Cmd
@@ -31,7 +31,7 @@ type instance struct {
 	next   chan *invocation   // the invocation that the process fetches next
 	failed chan error         // the failure of its initialization, if the process reports one
 	exited chan struct{}      // closed when the process has ended
-	stop   context.CancelFunc // ends requests for work that get no answer
+	stop   context.CancelFunc // ends requests for work that are still open
 
 	working sync.Map // the *invocation that the process has fetched, by its id
 }
@@ -156,8 +156,8 @@ func (in *instance) closeServer() {
 	in.server.Close()
 }
 
-// environment lists AWS's variables, then the function's own. Of this process's variables it has
-// only what any program needs, not a key that the developer has exported.
+// environment lists AWS's variables, then the function's own. Of this process's variables it
+// includes only those that every program needs, so not a key that the developer has exported.
 func (in *instance) environment(runtimeAPI string) []string {
 	c := in.config
 	env := []string{
@@ -233,7 +233,7 @@ func (in *instance) handleResponse(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// finish ends the current invocation; an answer to any other is refused.
+// finish ends the current invocation. An answer to any other invocation is refused.
 func (in *instance) finish(w http.ResponseWriter, r *http.Request, out outcome) {
 	inv, found := in.working.LoadAndDelete(r.PathValue("id"))
 	if !found {

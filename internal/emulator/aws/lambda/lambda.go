@@ -1,10 +1,10 @@
-// Package lambda is Lambda on one machine: functions run as ordinary processes.
+// Package lambda emulates Lambda on one machine: functions run as ordinary processes.
 //
-// A [Service] runs the functions of a template: it builds them, feeds them from queues, and retries
-// what they were given asynchronously. A [Function] is an executable named bootstrap that asks the
-// Lambda Runtime API for its invocations, which is what every custom runtime does, whatever
-// language it is written in. This package is the other side of that API: it starts instances on
-// demand, hands each of them one invocation at a time, and ends those that overrun.
+// A [Service] runs the functions of a template: it builds them, polls their queues, and retries
+// asynchronous invocations. A [Function] is an executable named bootstrap that gets its invocations
+// from the Lambda Runtime API, as every custom runtime does. This package serves that API: it
+// starts instances on demand, gives each of them one invocation at a time, and kills those that
+// exceed their timeout.
 //
 // Protocol: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package lambda
@@ -30,19 +30,19 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// defaultConcurrency is how many instances of a function may work at once by default.
+// defaultConcurrency is the default for the maximum number of busy instances of a function.
 const defaultConcurrency = 4
 
-// leastTimeout is the shortest compressed timeout: the function itself runs no faster.
+// leastTimeout is the shortest compressed timeout, because the function's own work is not faster.
 const leastTimeout = 3 * time.Second
 
-// Options change how a service is made. The zero value is the default.
+// Options configure a [Service]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	// Dir is what each CodeUri is relative to, BuildDir the folder of the artifacts. Empty: ".".
 	Dir, BuildDir string
-	// Prebuilt is whether a function that is in BuildDir already is not built again.
+	// Prebuilt means that functions that are already in BuildDir are not built again.
 	Prebuilt bool
-	// Environment is what every function gets besides its own variables.
+	// Environment is added to the variables of every function.
 	Environment map[string]string
 	// Override replaces the values of variables in the functions that declare them.
 	Override map[string]string
@@ -59,7 +59,7 @@ type Service struct {
 	background sync.WaitGroup
 }
 
-// New returns a service without functions, which adds its functions to the directory.
+// New returns a service without functions. It adds its functions to the directory.
 func New(directory *target.Directory, opts *Options) *Service {
 	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 	if opts != nil {
@@ -78,7 +78,8 @@ type function struct {
 	mappings   []*mapping
 }
 
-// properties are those of AWS::Serverless::Function that the emulator acts on, besides its Events.
+// properties are the properties of an AWS::Serverless::Function that the emulator supports, except
+// its Events.
 type properties struct {
 	CodeUri, Runtime             string
 	Timeout, MemorySize          sam.Number
@@ -91,7 +92,7 @@ type properties struct {
 	DeadLetterQueue struct{ TargetArn string }
 }
 
-// Add adds a function or a mapping. A mapping comes after its function and its queue.
+// Add adds a function or a mapping. A mapping's function and queue must have been added before.
 func (s *Service) Add(r sam.Resource) error {
 	if r.Type == "AWS::Lambda::EventSourceMapping" {
 		return s.addMapping(r)
@@ -110,7 +111,7 @@ func (s *Service) Add(r sam.Resource) error {
 }
 
 // Start builds every function, several at a time, starts one instance of each, and begins to poll
-// the queues. Its error is a build that failed or a function that did not start.
+// the queues. It returns an error if a build fails or a function does not start.
 func (s *Service) Start(ctx context.Context) error {
 	if err := s.each(ctx, (*function).prepare); err != nil {
 		return err
@@ -151,7 +152,8 @@ func (f *function) prepare(ctx context.Context) error {
 	return nil
 }
 
-// timeout returns the real time for an invocation: of a polled queue, as fast as its visibility.
+// timeout returns the real time that an invocation may take. For a function that polls a queue it
+// is compressed like the queue's visibility timeout.
 func (f *function) timeout() time.Duration {
 	inTemplate := cmp.Or(f.properties.Timeout, 3).Seconds()
 	if len(f.mappings) == 0 {
@@ -160,7 +162,7 @@ func (f *function) timeout() time.Duration {
 	return min(inTemplate, max(f.service.directory.Clock.Real(inTemplate), leastTimeout))
 }
 
-// environment returns the template's variables with overrides, and those of every function.
+// environment returns the template's variables with overrides applied, and the common ones.
 func (f *function) environment() map[string]string {
 	env := map[string]string{}
 	maps.Copy(env, f.service.options.Environment)
@@ -192,7 +194,7 @@ func (s *Service) Variable(id, name string) (value string, ok bool) {
 	return "", false
 }
 
-// Values returns the different values of a variable of functions, without the empty one.
+// Values returns the distinct values of a variable in all functions, except "".
 func (s *Service) Values(name string) []string {
 	var values []string
 	for _, f := range s.functions {
@@ -204,12 +206,13 @@ func (s *Service) Values(name string) []string {
 	return values
 }
 
-// Kill sends SIGKILL to one instance that works on a payload for which match is true, if any.
+// Kill sends SIGKILL to one instance that is processing a payload for which match returns true, and
+// reports whether there was one.
 func (s *Service) Kill(match func(payload []byte) bool) bool {
 	return slices.ContainsFunc(s.functions, func(f *function) bool { return f.Function != nil && f.Function.Kill(match) })
 }
 
-// Close ends every process and returns when all are gone.
+// Close ends all processes and waits for them.
 func (s *Service) Close() {
 	s.stop()
 	s.background.Wait()
@@ -254,7 +257,7 @@ func (f *function) Deliver(payload []byte, _ string) error {
 	return nil
 }
 
-// giveUp stores an event on which all attempts failed in the queue that the template names: an
+// giveUp stores an event, after all attempts have failed, in the queue that the template names: an
 // on-failure destination gets a record of the invocation, a dead-letter queue gets the event
 // itself. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 func (f *function) giveUp(payload []byte, attempts int, failure error) {

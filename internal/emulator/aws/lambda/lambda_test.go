@@ -27,8 +27,8 @@ type bed struct {
 	activity.History
 }
 
-// newBed adds the resources of a template, whose functions are copies of this test binary, without
-// starting it. Its time passes 20 times as fast as real time.
+// newBed adds the resources of a template without starting it. Its functions are copies of this
+// test binary, and its clock runs 20 times as fast as real time.
 func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 	t.Helper()
 	template, err := sam.Parse([]byte("Transform: AWS::Serverless-2016-10-31\n"+
@@ -88,7 +88,7 @@ func start(t *testing.T, resources string) *bed {
 	return b
 }
 
-// makefile writes a makefile into a folder of its own, which it returns.
+// makefile writes a makefile into a new folder and returns the folder.
 func makefile(t *testing.T, text string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -182,7 +182,8 @@ func TestFailedInvocationGoesToItsDestination(t *testing.T) {
 	}
 }
 
-// TestPayloadThatIsNotJSONIsDroppedWithAWarning: no record of its invocation can be made.
+// TestPayloadThatIsNotJSONIsDroppedWithAWarning, because a record of its invocation cannot contain
+// it.
 func TestPayloadThatIsNotJSONIsDroppedWithAWarning(t *testing.T) {
 	t.Parallel()
 	b := start(t, `
@@ -199,8 +200,8 @@ func TestPayloadThatIsNotJSONIsDroppedWithAWarning(t *testing.T) {
 	}
 }
 
-// TestMappingDeletesWhatNoFilterMatches, and a mapping that is disabled polls nothing.
-func TestMappingDeletesWhatNoFilterMatches(t *testing.T) {
+// TestMappingDeletesMessagesThatNoFilterMatches, and a mapping that is disabled polls nothing.
+func TestMappingDeletesMessagesThatNoFilterMatches(t *testing.T) {
 	t.Parallel()
 	b := start(t, `
   Queue: {Type: AWS::SQS::Queue}
@@ -255,9 +256,9 @@ func TestUnknownFailureFailsTheBatch(t *testing.T) {
 	}
 }
 
-// TestMappingThatCannotRunIsWarnedOf: a template may describe mappings from other sources and to
+// TestMappingThatCannotRunCausesAWarning: a template may contain mappings from other sources and to
 // functions that are not run.
-func TestMappingThatCannotRunIsWarnedOf(t *testing.T) {
+func TestMappingThatCannotRunCausesAWarning(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, t.TempDir(), `
   Queue: {Type: AWS::SQS::Queue}
@@ -283,8 +284,8 @@ func TestMappingThatCannotRunIsWarnedOf(t *testing.T) {
 	}
 }
 
-// TestTimeoutOfAPolledFunctionIsCompressed: it passes as fast as the visibility timeout of the
-// queue, that of any other function in real time.
+// TestTimeoutOfAPolledFunctionIsCompressed: it is compressed like the queue's visibility timeout,
+// unlike the timeout of any other function.
 func TestTimeoutOfAPolledFunctionIsCompressed(t *testing.T) {
 	t.Parallel()
 	b := start(t, `
@@ -301,7 +302,7 @@ func TestTimeoutOfAPolledFunctionIsCompressed(t *testing.T) {
 	b.waitLog("Called: over three seconds left: true\n")
 }
 
-// TestPrebuiltFunctionIsNotBuiltAgain: the second service takes what the first one built.
+// TestPrebuiltFunctionIsNotBuiltAgain: the second service uses the first one's build.
 func TestPrebuiltFunctionIsNotBuiltAgain(t *testing.T) {
 	t.Parallel()
 	executable, err := os.Executable()
@@ -354,9 +355,8 @@ func TestFailedBuildIsAnError(t *testing.T) {
 	}
 }
 
-// TestFunctionInAnotherLanguage runs a function that is a shell script: the makefile target decides
-// what a build is.
-func TestFunctionInAnotherLanguage(t *testing.T) {
+// TestFunctionCanBeAShellScript: the makefile target determines how a function is built.
+func TestFunctionCanBeAShellScript(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("needs bash, to be a function that is not written in Go: ", err)

@@ -30,7 +30,7 @@ type mapping struct {
 	filters        []*pattern.Pattern // a message must match one of them; without any, all messages pass
 }
 
-// run starts to poll. The batch that is worked on when ctx ends stays in the queue.
+// run starts polling. If ctx ends, the current batch stays in the queue.
 func (m *mapping) run(ctx context.Context) {
 	for range m.concurrency {
 		m.function.service.background.Go(func() {
@@ -81,7 +81,7 @@ func eventIDs(messages []sqs.Message) []string {
 	return ids
 }
 
-// receive waits for a message, and then for a full batch, as long as the batching window allows.
+// receive waits for a message, and then for a full batch until the batching window ends.
 func (m *mapping) receive(ctx context.Context) []sqs.Message {
 	const longPoll = 20 * time.Second
 	clock := m.function.service.directory.Clock
@@ -130,7 +130,8 @@ func (m *mapping) event(messages []sqs.Message) []byte {
 	return awsjson.Marshal(map[string]any{"Records": records})
 }
 
-// record returns a message as functions receive it. The body is text, or JSON for a filter.
+// record returns a message in the form that functions receive. body is a string or, for a filter,
+// JSON.
 func (m *mapping) record(message sqs.Message, body any) map[string]any {
 	return map[string]any{
 		"messageId": message.ID, "receiptHandle": message.Receipt, "body": body, "md5OfBody": message.BodyMD5(),
@@ -178,7 +179,8 @@ func succeeded(messages []sqs.Message, answer []byte) []sqs.Message {
 	return slices.DeleteFunc(slices.Clone(messages), func(m sqs.Message) bool { return failed[m.ID] })
 }
 
-// mappingProperties are those of AWS::Lambda::EventSourceMapping that the emulator acts on.
+// mappingProperties are the properties of an AWS::Lambda::EventSourceMapping that the emulator
+// supports.
 type mappingProperties struct {
 	EventSourceArn, FunctionName   string
 	BatchSize                      sam.Number

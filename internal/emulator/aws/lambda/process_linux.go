@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// group puts cmd, which has not started, into a process group of its own. The terminal's interrupt
-// then does not reach it: its parent ends it, and the kernel does if the parent is killed.
+// group puts cmd, which has not started, into a new process group, so that the terminal's interrupt
+// does not reach it. Its parent ends it, or the kernel if the parent is killed.
 func group(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// group puts cmd into a process group of its own, which the terminal's interrupt does not reach.
+// group puts cmd into a new process group, which the terminal's interrupt does not reach.
 func group(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // killGroup ends a started cmd and everything that it has started.

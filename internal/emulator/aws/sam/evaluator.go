@@ -7,12 +7,13 @@ import "strconv"
 const maxString = 1 << 20
 
 // evaluator evaluates the values in one element of a template, such as a resource. The first fault
-// stays in err; after it values are nil and conditions false, so that each function returns soon.
+// is kept in err. After it all values are nil and all conditions false, so that evaluation ends
+// quickly.
 type evaluator struct {
 	*resolver
 	element     string          // the element, as errors name it: "Resource FetchRule"
 	onReference func(id string) // called for every resource that is referred to, if not nil
-	inCondition bool            // whether this is a condition, which cannot refer to resources
+	inCondition bool            // true in a condition, which cannot refer to resources
 	err         error
 }
 
@@ -20,7 +21,7 @@ func (r *resolver) evaluator(element string) *evaluator {
 	return &evaluator{resolver: r, element: element}
 }
 
-// noValue is the value of Ref AWS::NoValue: the property or list item that has it is left out.
+// noValue is the value of Ref AWS::NoValue: a property or list item with this value is left out.
 type noValue struct{}
 
 func (e *evaluator) fail(n *node, format string, args ...any) {
@@ -89,7 +90,8 @@ func (e *evaluator) arguments(n *node, count int) []any {
 	return values
 }
 
-// text returns a value as scalarString does. The fault is that of a value which is not a scalar.
+// text returns a value as a string, like scalarString. fault is the error for a value that is not a
+// scalar.
 func (e *evaluator) text(n *node, v any, fault string, args ...any) string {
 	s, ok := scalarString(v)
 	if !ok {

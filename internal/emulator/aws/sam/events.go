@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// Route is the type that [Events] gives to an HttpApi event, for which SAM writes an OpenAPI
-// document. No template can use it. Its properties are Method, Path and FunctionArn.
+// Route is the resource type that [Events] returns for an HttpApi event, for which SAM generates an
+// OpenAPI document. A template cannot use it. Its properties are Method, Path and FunctionArn.
 const Route = "AWS::Serverless::HttpApi::Route"
 
 // Events returns the resources that SAM generates from the Events of an AWS::Serverless::Function,
-// in the order of their names; for any other resource there are none. opts are those of [Parse]. An
-// event that SAM turns into something else gives a resource whose type names the event, so that
-// whoever runs the resources can say that nothing runs this one. See
+// in the order of their names; for any other resource it returns none. opts are the options of
+// [Parse]. An event of an unsupported type becomes a resource whose type names the event, so that
+// the caller can report that it is not run. See
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources-function.html
 func Events(function Resource, opts *Options) ([]Resource, error) {
 	if function.Type != "AWS::Serverless::Function" {
@@ -100,7 +100,7 @@ func (e event) rename(to map[string]any, from, name string) {
 	}
 }
 
-// copyState copies State, or sets it for a schedule that says Enabled: false instead.
+// copyState copies State, or sets it for a schedule with Enabled: false.
 func (e event) copyState(to map[string]any) {
 	e.copy(to, "State")
 	if enabled, _ := scalarString(e.properties["Enabled"]); enabled == "false" {

@@ -8,7 +8,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// TestEventsBecomeTheResourcesThatSAMGenerates, with its names and ARNs.
+// TestEventsBecomeTheResourcesThatSAMGenerates, with SAM's names and ARNs.
 func TestEventsBecomeTheResourcesThatSAMGenerates(t *testing.T) {
 	t.Parallel()
 	template, err := sam.Parse([]byte(`
@@ -77,7 +77,7 @@ Resources:
 	}
 }
 
-// TestParametersAreNumbersFlagsAndText in the properties that they end up in.
+// TestParametersAreNumbersFlagsAndText in the properties that refer to them.
 func TestParametersAreNumbersFlagsAndText(t *testing.T) {
 	t.Parallel()
 	type properties struct {

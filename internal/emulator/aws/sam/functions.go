@@ -120,12 +120,13 @@ func (e *evaluator) findInMap(n *node) any {
 	return e.value(at)
 }
 
-// subVariable is ${Name}, ${Name.Attribute} or ${!Literal}, with blanks around the name.
+// subVariable matches ${Name}, ${Name.Attribute} or ${!Literal}, with optional spaces around the
+// name.
 var subVariable = regexp.MustCompile(`\$\{([^{}]*)\}`)
 
 var subVariableName = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
 
-// sub evaluates Fn::Sub, which takes a string, or a list of a string and a map of further
+// sub evaluates Fn::Sub, whose argument is a string, or a list of a string and a map of further
 // variables.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-sub.html
 func (e *evaluator) sub(n *node) any {

@@ -9,7 +9,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// head declares what the values under test refer to, and ends where such a value stands.
+// head declares the names that the values under test refer to, and ends where the value follows.
 const head = `
 Parameters:
   Text: {Type: String, Default: hello}
@@ -42,7 +42,7 @@ type valueTest struct {
 	want  any
 }
 
-// wantValues checks what each value after head evaluates to.
+// wantValues checks the result of evaluating each value after head.
 func wantValues(t *testing.T, tests []valueTest) {
 	t.Helper()
 	for _, test := range tests {

@@ -57,8 +57,8 @@ func without(global, ignored *node) *node {
 	return kept
 }
 
-// merge merges maps member by member and appends lists. Of two values of any other kind, calls of
-// intrinsic functions included, the resource's own is used.
+// merge merges maps member by member and appends lists. For values of any other kind, including
+// calls of intrinsic functions, the resource's own is used.
 func merge(global, own *node) *node {
 	switch {
 	case global.kind == mapping && own.kind == mapping:

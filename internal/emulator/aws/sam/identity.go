@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// maxName is the largest length of a name, in bytes. It exceeds every limit of AWS's and keeps
+// maxName is the largest length of a name, in bytes. It exceeds every limit of AWS and prevents
 // names that are made of other names from growing without bound.
 const maxName = 2048
 
-// identity holds what other resources refer to a resource by.
+// identity contains the values by which other resources refer to a resource.
 type identity struct {
 	logicalID    string
 	resourceType string
@@ -23,11 +23,11 @@ type identity struct {
 	ref          string
 	attributes   map[string]string // values of Fn::GetAtt, except those of an unknown type
 	generated    map[string]string // values of Ref for the resources that SAM generates, by suffix
-	unknownType  bool              // any attribute exists
+	unknownType  bool              // the type is unknown, so any attribute exists
 }
 
-// attribute returns the value of Fn::GetAtt, if the resource has the attribute. Of an unknown type
-// it has every one: its ARN, or a value that shows the resource and the attribute.
+// attribute returns the value of Fn::GetAtt, if the resource has the attribute. A resource of an
+// unknown type has every attribute: its ARN, or a value that names the resource and the attribute.
 func (i identity) attribute(name string) (string, bool) {
 	if v, ok := i.attributes[name]; ok {
 		return v, true
@@ -42,7 +42,8 @@ func (i identity) attribute(name string) (string, bool) {
 	}
 }
 
-// identity works out, once, the identity of a resource. n refers to it, for errors.
+// identity determines the identity of a resource, once. n is the node that refers to it, for
+// errors.
 func (e *evaluator) identity(n *node, id string) identity {
 	if e.inCondition {
 		e.fail(n, "the template has no parameter %q, and a condition cannot refer to a resource", id)
@@ -101,7 +102,7 @@ func (e *evaluator) identify(id string) identity {
 	return i
 }
 
-// formatValues returns the values with which the formats of return values are filled.
+// formatValues returns the values for the formats of return values.
 func (e *evaluator) formatValues(id string, returned returnValues) map[string]string {
 	properties := e.properties(id)
 	values := map[string]string{"id": strings.ToLower(id), "logicalId": id, "hash": e.hash(id)}
@@ -114,7 +115,7 @@ func (e *evaluator) formatValues(id string, returned returnValues) map[string]st
 	return values
 }
 
-// adjust changes or adds the values that a format cannot express.
+// adjust changes or adds values that a format cannot express.
 func (e *evaluator) adjust(resourceType string, properties *node, values map[string]string) {
 	switch resourceType {
 	case "AWS::Events::Rule":
@@ -150,7 +151,7 @@ func (e *evaluator) stringProperty(properties *node, name string) string {
 	return e.text(n, v, "%s must be a string", name)
 }
 
-// hash stands for the random characters that AWS adds to some names. It is the same in every run.
+// hash replaces the random characters that AWS adds to some names. It is the same in every run.
 func (r *resolver) hash(id string) string {
 	sum := sha256.Sum256([]byte(r.opts.StackName + "/" + id))
 	return hex.EncodeToString(sum[:])[:6]
@@ -164,7 +165,8 @@ func (r *resolver) formatAll(formats, values map[string]string) map[string]strin
 	return formatted
 }
 
-// format replaces each {name} by its value, or else by that property of the deployment.
+// format replaces each {name} with its value or, if it has none, with that property of the
+// deployment.
 func (r *resolver) format(format string, values map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(format, func(name string) string {
 		name = name[1 : len(name)-1]

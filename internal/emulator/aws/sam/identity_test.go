@@ -9,7 +9,7 @@ import (
 )
 
 // TestReturnValuesOfEachType checks what Ref and Fn::GetAtt Arn return, for resources with and
-// without a name of their own.
+// without a name in the template.
 func TestReturnValuesOfEachType(t *testing.T) {
 	t.Parallel()
 	type identity struct{ Ref, ARN, Name string }

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// readParameters gives every parameter its value and reports the faults of all of them together.
+// readParameters determines the values of all parameters and reports all their faults together.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 func (r *resolver) readParameters(n *node) error {
 	r.parameters, r.parameterTexts = map[string]any{}, map[string]string{}
@@ -58,7 +58,7 @@ func (p parameter) read() error {
 	return p.check(typed)
 }
 
-// given returns the value as text: the one in Options, or else the default.
+// given returns the value as text: the one in [Options], otherwise the default.
 func (p parameter) given() (string, error) {
 	if value, ok := p.opts.Parameters[p.name]; ok {
 		return value, nil
@@ -78,7 +78,8 @@ func (p parameter) typeName() string {
 	return t
 }
 
-// convert returns the value of Ref: a number for Number, a list for a list type, or else the text.
+// convert returns the value of Ref: a number for Number, a list for a list type, otherwise the
+// text.
 func (p parameter) convert(value string) (any, error) {
 	t := p.typeName()
 	if inner, ok := strings.CutPrefix(t, "AWS::SSM::Parameter::Value<"); ok {
@@ -193,8 +194,8 @@ func (p parameter) bound(key string) (float64, bool) {
 	return f, ok && err == nil
 }
 
-// invalid returns an error that says what is wrong with the value, which it leaves out if the
-// parameter is NoEcho, and adds the template's own description of the constraint.
+// invalid returns an error about the value, with the template's own description of the constraint.
+// It leaves out the value if the parameter is NoEcho.
 func (p parameter) invalid(value, fault string) error {
 	if noEcho, _ := p.node.get("NoEcho").literal(); noEcho == "true" {
 		value = "the value"

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ref evaluates Ref, which takes the name of a parameter, a pseudo parameter or a resource.
+// ref evaluates Ref, whose argument is the name of a parameter, a pseudo parameter or a resource.
 func (e *evaluator) ref(n *node) any {
 	name, ok := n.items[0].literal()
 	if !ok {
@@ -45,7 +45,7 @@ func (e *evaluator) pseudoParameter(n *node, name string) any {
 	return v
 }
 
-// getAtt evaluates Fn::GetAtt, which takes "Resource.Attribute" or ["Resource", "Attribute"].
+// getAtt evaluates Fn::GetAtt, whose argument is "Resource.Attribute" or ["Resource", "Attribute"].
 func (e *evaluator) getAtt(n *node) any {
 	if name, ok := n.items[0].literal(); ok {
 		id, attribute, ok := strings.Cut(name, ".")
@@ -100,7 +100,7 @@ func (e *evaluator) undefined(n *node, name string) {
 }
 
 // implicit returns the identity of a resource that SAM creates although the template does not
-// declare it: a function's role or URL, or the API of the functions whose events name none.
+// declare it: a function's role or URL, or the API of functions whose events do not name one.
 func (e *evaluator) implicit(n *node, id string) identity {
 	resourceType := ""
 	switch {

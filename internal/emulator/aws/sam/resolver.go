@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// resolver is a template that is being resolved, and what has been worked out so far.
+// resolver is a template that is being resolved, with the results so far.
 type resolver struct {
 	opts           Options
 	deployment     map[string]string
@@ -21,7 +21,7 @@ type resolver struct {
 
 	conditionValues map[string]*bool // nil while the condition is being evaluated
 	identities      map[string]identity
-	identifying     []string // resources whose identities are being worked out, outermost first
+	identifying     []string // resources whose identities are being determined, outermost first
 }
 
 var sections = []string{
@@ -63,8 +63,8 @@ func newResolver(root *node, opts Options) (*resolver, error) {
 	return r, r.checkConditions()
 }
 
-// checkShape checks what the rest of the package relies on: which sections there are, that they are
-// maps, and that every resource is a map with a type.
+// checkShape checks the structure on which the rest of the package relies: that there are no
+// unknown sections, that sections are maps, and that every resource is a map with a type.
 func (r *resolver) checkShape(root *node) error {
 	if root.kind != mapping {
 		return r.errorf(root, "", "a template must be a map of sections, not %v", root.kind)
@@ -120,7 +120,7 @@ func (r *resolver) resourceType(id string) string {
 	return t
 }
 
-// errorf returns an [*Error] for the node, or for no line in particular if n is nil.
+// errorf returns an [*Error] for the node; if n is nil, without a line.
 func (r *resolver) errorf(n *node, element, format string, args ...any) error {
 	e := &Error{File: r.opts.File, Element: element, Reason: fmt.Sprintf(format, args...)}
 	if n != nil {

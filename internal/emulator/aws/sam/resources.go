@@ -61,7 +61,8 @@ func (e *evaluator) resolveProperties(id string) map[string]any {
 	if own := e.resources.get(id).get("Properties"); own != nil && own.kind != mapping {
 		e.fail(own, "Properties must be a map, not %v", own.kind)
 	}
-	// SAM makes resources of events, so what they refer to need not exist before the function.
+	// SAM generates resources for events, so resources that they refer to do not need to exist
+	// before the function.
 	events := *e
 	events.onReference = nil
 	n := e.properties(id)
@@ -109,7 +110,7 @@ func (e *evaluator) dependsOn(n *node) (ids []string) {
 	return ids
 }
 
-// checkCycles returns an error if a resource must, through others, be created before itself.
+// checkCycles returns an error if a resource depends, through others, on itself.
 func (r *resolver) checkCycles(dependencies map[string][]string) error {
 	done := map[string]bool{}
 	var path []string

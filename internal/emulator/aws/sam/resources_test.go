@@ -24,8 +24,8 @@ func TestResourcesThatNeedEachOtherAreAnError(t *testing.T) {
 	})
 }
 
-// TestFunctionAndItsAPICanReferToEachOther holds because SAM makes separate resources of a
-// function's events: the function does not need the API that its event refers to.
+// TestFunctionAndItsAPICanReferToEachOther, because SAM generates separate resources for a
+// function's events: the function does not depend on the API that its event refers to.
 func TestFunctionAndItsAPICanReferToEachOther(t *testing.T) {
 	t.Parallel()
 	parse(t, `Resources:

@@ -2,8 +2,8 @@ package sam
 
 import "strings"
 
-// returnValues describes the names of the resources of one type and what Ref and Fn::GetAtt return
-// for them.
+// returnValues describes the names of the resources of one type and the values of Ref and
+// Fn::GetAtt for them.
 //
 // Its strings are formats, in which {name}, {logicalId}, {id} (the logical ID in lower case),
 // {hash}, {arn}, {url}, a property listed in properties, or a property of the deployment ({stack},
@@ -19,7 +19,7 @@ type returnValues struct {
 	properties   values // properties that the formats mention, with their default values
 }
 
-// unknownReturnValues makes up the return values of a type that returnValuesByType does not have.
+// unknownReturnValues makes up the return values of a type that is not in returnValuesByType.
 func unknownReturnValues(resourceType string) returnValues {
 	service := ""
 	if parts := strings.Split(resourceType, "::"); len(parts) > 1 {
@@ -36,7 +36,7 @@ const regional = "{region}:{account}"
 
 type values = map[string]string
 
-// returnValuesByType holds the "Return values" of CloudFormation's reference for the types that
+// returnValuesByType contains the "Return values" in CloudFormation's reference for the types that
 // serverless applications use.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
 var returnValuesByType = map[string]returnValues{

@@ -1,14 +1,13 @@
-// Package sam resolves a SAM or CloudFormation template as a deployment would, without AWS.
+// Package sam resolves SAM and CloudFormation templates as a deployment would, without AWS.
 //
 // [Parse] turns the text of a template into a [Template], in which every value is a plain Go value:
 // parameters, conditions, mappings and intrinsic functions, in their long and short forms, are
 // evaluated, SAM's Globals are merged in, and resources whose condition is false are left out. Each
 // [Resource] gets the name, ARN and URL by which other resources refer to it.
 //
-// What only AWS can know, such as the value of Fn::ImportValue, is an [*Error]. The return values
-// of the resource types of a serverless application follow CloudFormation's reference; a resource
-// of any other type gets a name and an ARN made from its logical ID, so that they show where they
-// come from.
+// A value that only AWS has, such as that of Fn::ImportValue, is an [*Error]. The return values of
+// the resource types of a serverless application follow CloudFormation's reference; a resource of
+// any other type gets a name and an ARN derived from its logical ID.
 //
 // The formats are described at
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html and
@@ -22,7 +21,8 @@ import (
 	"strconv"
 )
 
-// Options describe a deployment. Zero or nil: stack "meterbridge" in us-east-1.
+// Options describe a deployment. The zero value, like a nil pointer, means stack "meterbridge" in
+// us-east-1.
 type Options struct {
 	File       string            // file name in errors; "template.yaml" when empty
 	Parameters map[string]string // values that override the parameters' defaults
@@ -67,7 +67,7 @@ type Error struct {
 	File    string
 	Line    int    // 0 if the fault is not on a line of the file, such as an unknown parameter
 	Element string // the element at fault, such as "Resource FetchRule"; empty for the template as a whole
-	Reason  string // what is wrong and, where the template does not show it, what is allowed
+	Reason  string // the fault and, if the template does not show them, the allowed values
 }
 
 func (e *Error) Error() string {
@@ -81,8 +81,8 @@ func (e *Error) Error() string {
 	return at + ": " + e.Reason
 }
 
-// Parse reads a template in YAML or JSON and resolves it. Every error is an [*Error] or joins those
-// of different parameters, conditions, resources and outputs.
+// Parse reads a template in YAML or JSON and resolves it. Every error is an [*Error] or joins
+// several.
 func Parse(src []byte, opts *Options) (*Template, error) {
 	o := opts.withDefaults()
 	root, err := readYAML(src, o.File)

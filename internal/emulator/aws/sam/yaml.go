@@ -76,11 +76,11 @@ func (n *node) lineOf(key string) int {
 // yamlReader converts YAML to nodes.
 type yamlReader struct {
 	file      string
-	remaining int                 // how many more nodes may be read
+	remaining int                 // number of nodes that may still be read
 	expanding map[*yaml.Node]bool // targets of the aliases that are being expanded
 }
 
-// readYAML reads a file that holds a single YAML document, which may be JSON.
+// readYAML reads a file with a single YAML document, which may be JSON.
 func readYAML(src []byte, file string) (*node, error) {
 	if len(src) > maxSize {
 		return nil, &Error{File: file, Reason: fmt.Sprintf("the template is larger than %d bytes", maxSize)}
@@ -151,7 +151,7 @@ func shortForm(tag string) (string, bool) {
 }
 
 // readUntagged reads a value and ignores a tag that is the short form of a function. A scalar with
-// such a tag is a string, whatever it looks like.
+// such a tag is always a string.
 func (r *yamlReader) readUntagged(y *yaml.Node, tagged bool) (*node, error) {
 	switch y.Kind {
 	case yaml.MappingNode:
@@ -175,8 +175,8 @@ func (r *yamlReader) readUntagged(y *yaml.Node, tagged bool) (*node, error) {
 }
 
 // scalarValue converts numbers, booleans and null. A date stays a string, because AWS treats
-// Version: 2012-10-17 in a policy as one, and so do digits that a number would not preserve: an
-// account ID that begins with a zero, or twenty digits.
+// Version: 2012-10-17 in a policy as a string. So do digits that a number would not preserve, such
+// as an account ID that begins with a zero, or twenty digits.
 func scalarValue(y *yaml.Node) any {
 	var v any
 	switch y.ShortTag() {

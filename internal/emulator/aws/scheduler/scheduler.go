@@ -1,7 +1,7 @@
-// Package scheduler is EventBridge Scheduler: it delivers to a target at a steady rate.
+// Package scheduler emulates EventBridge Scheduler: it delivers to a target at a fixed rate.
 //
-// A [Service] runs what [Service.Add] reads from a template and what other services give to
-// [Service.Every], which is how the rules of EventBridge get their schedules.
+// A [Service] runs the schedules of a template ([Service.Add]) and those of other services
+// ([Service.Every]), such as EventBridge's rules.
 package scheduler
 
 import (
@@ -36,12 +36,13 @@ type schedule struct {
 	run   func(at time.Time)
 }
 
-// New returns a service without schedules for targets of the directory; nil is an empty one.
+// New returns a service without schedules. It finds targets in the directory; nil means an empty
+// one.
 func New(directory *target.Directory) *Service {
 	return &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil)), stop: func() {}}
 }
 
-// properties are those of AWS::Scheduler::Schedule that the emulator acts on.
+// properties are the properties of an AWS::Scheduler::Schedule that the emulator supports.
 type properties struct {
 	ScheduleExpression, State string
 	Target                    struct {
@@ -50,7 +51,7 @@ type properties struct {
 	}
 }
 
-// Add adds the schedule that an AWS::Scheduler::Schedule describes, unless it is disabled.
+// Add adds the schedule of an AWS::Scheduler::Schedule, unless it is disabled.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[properties](r)
 	if err != nil || p.State == "DISABLED" {
@@ -67,8 +68,8 @@ func (s *Service) Add(r sam.Resource) error {
 	})
 }
 
-// payload returns what a target receives: its input with the context attributes filled in, or an
-// event that says when. See
+// payload returns the target's payload: its input with the context attributes filled in, or an
+// event with the time. See
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 func payload(input *string, arn string, at time.Time) []byte {
 	time := at.UTC().Format(time.RFC3339)
@@ -84,8 +85,8 @@ func payload(input *string, arn string, at time.Time) []byte {
 	})
 }
 
-// Every adds a schedule that calls run at the rate of an expression. An expression that is valid in
-// AWS and not emulated, cron(…) or at(…), is warned of and left out.
+// Every adds a schedule that calls run at the rate of an expression. An expression that is valid on
+// AWS but not emulated, cron(…) or at(…), causes a warning and is left out.
 func (s *Service) Every(id, expression string, run func(at time.Time)) error {
 	if strings.HasPrefix(expression, "cron(") || strings.HasPrefix(expression, "at(") {
 		s.directory.Recorder.Warn("schedule %s: %s is not run locally, only rate(…) is", id, expression)
@@ -112,8 +113,8 @@ func parseRate(expression string) (time.Duration, error) {
 	return time.Duration(value) * unit, err
 }
 
-// Start lets every schedule run until Close, for the first time after one interval. AWS runs a new
-// schedule at once; here that would disturb whatever is tried first.
+// Start runs every schedule until Close, first after one interval. AWS runs a new schedule at once;
+// here that would interfere with the first events.
 func (s *Service) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -126,7 +127,7 @@ func (s *Service) Start() {
 	}
 }
 
-// Close stops all schedules and returns when none of them runs.
+// Close stops all schedules and waits until none is running.
 func (s *Service) Close() {
 	s.stop()
 	s.running.Wait()

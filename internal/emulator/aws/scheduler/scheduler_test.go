@@ -15,7 +15,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// recorder is a target that keeps what is delivered to it, with the steps that were reported.
+// recorder is a target that keeps its deliveries, and the steps that were reported.
 type recorder struct {
 	activity.History
 	mu     sync.Mutex
@@ -57,7 +57,7 @@ func schedule(id, expression, input string, pairs ...string) sam.Resource {
 	return sam.Resource{LogicalID: id, ARN: "arn:" + id, Properties: properties}
 }
 
-// TestSchedulesRunAtTheirRate by the clock, on which here an hour takes a minute.
+// TestSchedulesRunAtTheirRate by the clock, on which an hour takes a minute here.
 func TestSchedulesRunAtTheirRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,8 +89,8 @@ func TestSchedulesRunAtTheirRate(t *testing.T) {
 	})
 }
 
-// TestRunAllRunsWhatIsEnabled, and warns once of a schedule that is not emulated.
-func TestRunAllRunsWhatIsEnabled(t *testing.T) {
+// TestRunAllRunsEnabledSchedules, and warns once of a schedule that is not emulated.
+func TestRunAllRunsEnabledSchedules(t *testing.T) {
 	t.Parallel()
 	r := &recorder{}
 	s := newService(r, nil)

@@ -32,7 +32,8 @@ func Config(url string) aws.Config {
 	}
 }
 
-// Post sends a request as it is, with pairs of headers, and returns the answer.
+// Post sends a request without the SDK, with pairs of header names and values, and returns the
+// answer.
 func Post(t testing.TB, url, target, body string, header ...string) (status int, answer string, h http.Header) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))

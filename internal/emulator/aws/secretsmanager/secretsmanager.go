@@ -1,7 +1,8 @@
-// Package secretsmanager is Secrets Manager in memory: secrets with versions and staging labels,
-// and no encryption.
+// Package secretsmanager emulates Secrets Manager in memory: secrets with versions and staging
+// labels, without encryption.
 //
-// A template fills a [Service] by [Service.Add], a test by [Service.AddSecret] and [Service.Put].
+// [Service.Add] adds the secrets of a template; [Service.AddSecret] and [Service.Put] are for
+// tests.
 package secretsmanager
 
 import (
@@ -61,7 +62,7 @@ func (v secretValue) equal(w secretValue) bool {
 	return *v.SecretString == *w.SecretString
 }
 
-// New returns a service without secrets, which takes the time from now. Nil: time.Now.
+// New returns a service without secrets, which takes the time from now. Nil: [time.Now].
 func New(now func() time.Time) *Service {
 	if now == nil {
 		now = time.Now
@@ -69,7 +70,7 @@ func New(now func() time.Time) *Service {
 	return &Service{now: now}
 }
 
-// Add adds the secret that an AWS::SecretsManager::Secret describes, with its value if it has one.
+// Add adds the secret of an AWS::SecretsManager::Secret, with its value if it has one.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[struct{ SecretString *string }](r)
 	if err != nil {
@@ -81,7 +82,8 @@ func (s *Service) Add(r sam.Resource) error {
 	return s.Put(r.ARN, *p.SecretString)
 }
 
-// AddSecret adds a secret without a value, or returns ResourceExistsException for its name.
+// AddSecret adds a secret without a value. The error is ResourceExistsException if the name is
+// taken.
 func (s *Service) AddSecret(name, arn string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +113,7 @@ func (s *Service) Value(id string) (string, error) {
 	return *version.SecretString, nil
 }
 
-// put stores a version, unless the token has it, and moves the stages to it.
+// put stores a version, unless the token already has one, and moves the stages to it.
 func (s *Service) put(id, token string, value secretValue, stages []string) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +139,8 @@ func (s *Service) put(id, token string, value secretValue, stages []string) (any
 	}{found.arn, found.name, version.id, slices.Clone(version.stages)}, nil
 }
 
-// stage moves a label. The version that loses AWSCURRENT gets AWSPREVIOUS; one without is deleted.
+// stage moves a label. The version that loses AWSCURRENT gets AWSPREVIOUS; a version without labels
+// is deleted.
 func (s *secret) stage(label string, version *secretVersion) {
 	holder := s.holder(label)
 	if holder == version {
@@ -197,7 +200,8 @@ func (s *Service) get(id, versionID, stage string) (secretOutput, error) {
 	return secretOutput{found.arn, found.name, version.id, version.value, slices.Clone(version.stages), epoch(version.created)}, nil
 }
 
-// find returns the secret with a name, or an ARN with or without its suffix. The caller locks.
+// find returns the secret with a name, or an ARN with or without its suffix. The caller holds the
+// lock.
 func (s *Service) find(id string) (*secret, error) {
 	for _, found := range s.secrets {
 		partial := strings.HasPrefix(id, "arn:") && len(found.arn) == len(id)+7 && strings.HasPrefix(found.arn, id+"-")

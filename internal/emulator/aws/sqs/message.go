@@ -19,19 +19,20 @@ type Message struct {
 	ID         string
 	Body       string
 	Attributes map[string]Attribute
-	// GroupID is the tenant in a fair queue. It is kept and has no other effect.
+	// GroupID is the tenant in a fair queue. It is stored and has no other effect.
 	GroupID string
 	// TraceHeader is the X-Ray header in the AWSTraceHeader system attribute.
 	TraceHeader string
-	// Receipt is the handle for Delete and ChangeVisibility.
+	// Receipt is the handle for [Queue.Delete] and [Queue.ChangeVisibility].
 	Receipt string
 	// Sent is when the message first entered a queue. A dead-letter queue does not change it.
 	Sent time.Time
 	// FirstReceived is zero until the first receive.
 	FirstReceived time.Time
-	// ReceiveCount counts over all queues that contained the message.
+	// ReceiveCount is the number of receives from all queues that contained the message.
 	ReceiveCount int
-	// DeadLetterSource is the ARN of the queue whose dead letter the message is, or empty.
+	// DeadLetterSource is the ARN of the queue from which SQS moved the message; "" if it was not
+	// moved.
 	DeadLetterSource string
 }
 
@@ -46,7 +47,7 @@ type Attribute struct {
 // maxAttributes is SQS's limit per message.
 const maxAttributes = 10
 
-// senderID is the SenderId of all messages, which in AWS identifies the principal.
+// senderID is the SenderId of all messages, which on AWS identifies the principal.
 const senderID = "AIDAMETERBRIDGELOCAL"
 
 // SystemAttributes returns the attributes that SQS adds, by their names in its API.
@@ -105,7 +106,7 @@ func AttributesMD5(attributes map[string]Attribute) string {
 	return fmt.Sprintf("%x", md5.Sum(buf))
 }
 
-// Size returns the bytes that count towards MaxMessageSize.
+// Size returns the bytes that count towards [MaxMessageSize].
 func (m Message) Size() int {
 	size := len(m.Body)
 	for name, a := range m.Attributes {

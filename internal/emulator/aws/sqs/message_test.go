@@ -60,9 +60,9 @@ func one(name string, a sqs.Attribute) map[string]sqs.Attribute {
 	return map[string]sqs.Attribute{name: a}
 }
 
-// TestDigestsAreThoseOfTheGuide, computed with Python's hashlib from the byte layout in the SQS
-// guide.
-func TestDigestsAreThoseOfTheGuide(t *testing.T) {
+// TestDigestsFollowTheGuide compares with digests that Python's hashlib computed from the byte
+// layout in the SQS guide.
+func TestDigestsFollowTheGuide(t *testing.T) {
 	t.Parallel()
 	attributes := map[string]sqs.Attribute{
 		"reason":   text("not_found"),
@@ -100,7 +100,7 @@ func TestSystemAttributesAreComplete(t *testing.T) {
 
 func BenchmarkSendReceiveDelete(b *testing.B) {
 	q := sqs.NewQueue(sqs.Config{Name: "fetch"}, clock.New(1))
-	for i := range 10_000 { // a backlog, so that the schedule has its depth
+	for i := range 10_000 { // a backlog, so that the heap is deep
 		if _, err := q.SendAfter(sqs.Message{Body: fmt.Sprint(i)}, sqs.MaxDelay); err != nil {
 			b.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
-// outgoing is the part that SendMessage and an entry of SendMessageBatch have in common.
+// outgoing contains the members common to SendMessage and an entry of SendMessageBatch.
 type outgoing struct {
 	MessageBody                                string
 	DelaySeconds                               *int
@@ -67,7 +67,7 @@ func send(q *Queue, id string, in outgoing) (any, error) {
 	}{id, stored.ID, stored.BodyMD5(), AttributesMD5(stored.Attributes), AttributesMD5(in.MessageSystemAttributes)}, nil
 }
 
-// validate checks the parameters that do not reach the queue.
+// validate checks the parameters that are not passed to the queue.
 func (in outgoing) validate() error {
 	switch {
 	case in.MessageBody == "":
@@ -101,7 +101,7 @@ func secondsParameter(name string, value *int, otherwise, most time.Duration) (t
 	return time.Duration(*value) * time.Second, nil
 }
 
-// maxBatch is the most entries of a batch call.
+// maxBatch is the maximum number of entries in a batch call.
 const maxBatch = 10
 
 var batchEntryID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
@@ -112,7 +112,8 @@ type batchOf[E any] struct {
 	Entries []E
 }
 
-// batchEntry is what all entries have in common, and what entries without output answer.
+// batchEntry contains the members common to all entries. It is also the answer to an entry without
+// output.
 type batchEntry struct{ Id string }
 
 func (e batchEntry) id() string { return e.Id }
@@ -173,7 +174,7 @@ type receiveMessageInput struct {
 	onQueue
 	MaxNumberOfMessages                         *int
 	VisibilityTimeout, WaitTimeSeconds          *int
-	AttributeNames, MessageSystemAttributeNames []string // the same filter; the first name is deprecated
+	AttributeNames, MessageSystemAttributeNames []string // two names of one filter; the first is deprecated
 	MessageAttributeNames                       []string
 }
 
@@ -206,7 +207,7 @@ func receiveMessage(ctx context.Context, q *Queue, in receiveMessageInput) (any,
 	return out, nil
 }
 
-// view returns the message with the attributes that the caller asked for, which the digest covers.
+// view returns the message with the attributes that the caller asked for, and their digest.
 func (in receiveMessageInput) view(m Message) receivedMessage {
 	out := receivedMessage{
 		MessageId: m.ID, ReceiptHandle: m.Receipt, Body: m.Body, MD5OfBody: m.BodyMD5(),
@@ -250,7 +251,7 @@ type deleteEntry struct {
 
 func (e deleteEntry) apply(q *Queue) error { return queueError(q.Delete(e.ReceiptHandle)) }
 
-// visibilityChange is the part that ChangeMessageVisibility and its batch have in common.
+// visibilityChange contains the members common to ChangeMessageVisibility and its batch.
 type visibilityChange struct {
 	ReceiptHandle     string
 	VisibilityTimeout *int

@@ -20,7 +20,7 @@ import (
 const (
 	// MaxMessageSize is the limit of a message in bytes, its body and its attributes together.
 	MaxMessageSize = 1 << 20
-	// MaxVisibility is the longest visibility timeout, counted from when a message was received.
+	// MaxVisibility is the longest visibility timeout, counted from the receive.
 	MaxVisibility = 12 * time.Hour
 	// MaxDelay is the longest delay of a message.
 	MaxDelay = 15 * time.Minute
@@ -32,8 +32,9 @@ const Default time.Duration = -1
 // NotHidden, as a queue's visibility timeout, is a timeout of zero.
 const NotHidden time.Duration = -1
 
-// Errors of a Queue. Send returns ErrTooLarge, ErrContents, ErrAttribute or ErrDelay; Delete
-// returns ErrReceipt; ChangeVisibility returns ErrReceipt, ErrVisibility or ErrNotInFlight.
+// Errors of a [Queue]. [Queue.Send] returns [ErrTooLarge], [ErrContents], [ErrAttribute] or
+// [ErrDelay]; [Queue.Delete] returns [ErrReceipt]; [Queue.ChangeVisibility] returns [ErrReceipt],
+// [ErrVisibility] or [ErrNotInFlight].
 var (
 	ErrTooLarge    = errors.New("sqs: message is larger than 1 MiB")
 	ErrContents    = errors.New("sqs: message body is empty or contains a character that SQS refuses")
@@ -55,9 +56,9 @@ type Config struct {
 	Delay time.Duration
 	// Retention is how long a message is kept after it was first sent. Zero: 4 days.
 	Retention time.Duration
-	// ReceiveWait is how long a receive waits that does not say so itself. Zero: it does not wait.
+	// ReceiveWait is how long a receive waits by default. Zero: it does not wait.
 	ReceiveWait time.Duration
-	// DeadLetter stores each message that was received MaxReceiveCount times and becomes visible
+	// DeadLetter gets each message that has been received MaxReceiveCount times and becomes visible
 	// again. Nil, or a count below 1: a message can be received until its retention ends.
 	DeadLetter      *Queue
 	MaxReceiveCount int
@@ -72,7 +73,8 @@ type Config struct {
 // Queue is a standard queue in memory, without a goroutine. It is safe for concurrent use.
 type Queue struct {
 	cfg Config
-	// deadLetterARN names the dead-letter queue that Start looks up, when all queues are there.
+	// deadLetterARN names the dead-letter queue. [Service.Start] looks it up after all queues have
+	// been added.
 	deadLetterARN string
 	clock         *clock.Clock
 	created       time.Time
@@ -92,7 +94,7 @@ type Queue struct {
 // Stats counts the messages of a queue by state. Unlike SQS's figures it is exact.
 type Stats struct{ Visible, InFlight, Delayed int }
 
-// NewQueue returns an empty queue with the time of c.
+// NewQueue returns an empty queue that uses the clock c.
 func NewQueue(cfg Config, c *clock.Clock) *Queue {
 	cfg.ID = cmp.Or(cfg.ID, cfg.Name)
 	cfg.VisibilityTimeout = max(0, cmp.Or(cfg.VisibilityTimeout, 30*time.Second))
@@ -125,10 +127,11 @@ func (q *Queue) Store(body []byte, attributes map[string]string) error {
 	return err
 }
 
-// HoldDeadLetters implements [target.Queue]: the [Service] reports what is stored from now on.
+// HoldDeadLetters implements [target.Queue]: the [Service] reports messages that are stored from
+// now on as parked.
 func (q *Queue) HoldDeadLetters() { q.parks.Store(true) }
 
-// Consume marks the queue as polled by a function: its messages count as pending from now on.
+// Consume marks the queue as polled by a function: from now on its messages count as pending work.
 func (q *Queue) Consume() { q.consumed.Store(true) }
 
 // Send stores m under a new id, with the queue's own delay, and returns it as stored.
@@ -192,7 +195,7 @@ func (q *Queue) Due() time.Time {
 	return q.schedule[0].due
 }
 
-// Stats returns the present counts.
+// Stats returns the current counts.
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -200,14 +203,14 @@ func (q *Queue) Stats() Stats {
 	return Stats{Visible: q.count[visible], InFlight: q.count[inFlight], Delayed: q.count[delayed]}
 }
 
-// state is what a receiver can do with an entry.
+// state is the state of an entry, which determines what a receiver can do with it.
 type state int
 
 const (
 	delayed  state = iota // nothing yet
 	visible               // receive it
 	inFlight              // delete it, or change how long it stays hidden
-	gone                  // nothing any more
+	gone                  // nothing: it has left the queue
 )
 
 // entry is one stored copy of a message.
@@ -217,13 +220,14 @@ type entry struct {
 	state    state
 	expires  time.Time // when retention ends
 	received time.Time // when it was last received
-	receives int       // from this queue; Message counts over all queues
+	receives int       // from this queue; Message counts those from all queues
 
 	due   time.Time // when its state changes by itself
-	index int       // in the schedule; negative when not in it
+	index int       // index in the schedule; negative if not in it
 }
 
-// move puts e into state s until a given time, or its retention's end. The caller holds the lock.
+// move puts e into state s until the given time or the end of its retention. The caller holds the
+// lock.
 func (q *Queue) move(e *entry, s state, until time.Time) {
 	q.count[e.state]--
 	q.count[s]++
@@ -253,7 +257,7 @@ func (q *Queue) drop(e *entry) {
 	delete(q.entries, e.key)
 }
 
-// advance makes every state change that is due by now. The caller holds the lock.
+// advance makes all state changes that are due. The caller holds the lock.
 func (q *Queue) advance(now time.Time) {
 	for len(q.schedule) > 0 && !q.schedule[0].due.After(now) {
 		e := q.schedule[0]
@@ -268,13 +272,14 @@ func (q *Queue) advance(now time.Time) {
 	}
 }
 
-// exhausted reports whether e was received as often as the queue allows. SQS checks this when the
-// message would be received next; a receiver cannot tell the difference.
+// exhausted reports whether e was received as often as the queue allows. SQS checks this at the
+// next receive; a receiver cannot observe the difference.
 func (q *Queue) exhausted(e *entry) bool {
 	return q.cfg.DeadLetter != nil && q.cfg.MaxReceiveCount > 0 && e.receives >= q.cfg.MaxReceiveCount
 }
 
-// redrive moves e to the dead-letter queue, locked so that the counts of both never miss it.
+// redrive moves e to the dead-letter queue. It holds both locks, so that the message is always in
+// one of the two queues' counts.
 func (q *Queue) redrive(e *entry, now time.Time) {
 	q.drop(e)
 	m := e.Message
@@ -282,7 +287,7 @@ func (q *Queue) redrive(e *entry, now time.Time) {
 	q.cfg.DeadLetter.store(m, now, 0)
 }
 
-// schedule is a heap of entries, the one that changes first on top.
+// schedule is a heap of entries with the next one to change on top.
 type schedule []*entry
 
 func (s schedule) Len() int           { return len(s) }

@@ -15,8 +15,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 )
 
-// run gives each test a queue in a bubble of its own, where time passes only while everything
-// waits.
+// run gives each test a queue in a separate bubble, where time passes only while all goroutines
+// wait.
 func run(t *testing.T, cfg sqs.Config, f func(t *testing.T, q *sqs.Queue)) {
 	t.Helper()
 	t.Parallel()
@@ -158,7 +158,7 @@ func TestRedriveWakesAReceiveOnTheDeadLetterQueue(t *testing.T) {
 		q := sqs.NewQueue(sqs.Config{Name: "fetch", DeadLetter: dead, MaxReceiveCount: 1, VisibilityTimeout: time.Second}, c)
 		send(t, q, "a")
 		receive(t, q)
-		go q.Receive(t.Context(), 1, 5*time.Second, sqs.Default) // SQS redrives when somebody asks
+		go q.Receive(t.Context(), 1, 5*time.Second, sqs.Default) // SQS redrives at the next receive
 		start := time.Now()
 		got := dead.Receive(t.Context(), 1, time.Minute, sqs.Default)
 		if took := time.Since(start); len(got) != 1 || took != time.Second {

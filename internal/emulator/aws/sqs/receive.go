@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Receive returns up to limit visible messages and hides them for visibility; Default is the
-// queue's. While none is visible it waits, at most for wait on the clock and until ctx is done.
+// Receive returns up to limit visible messages and hides them for visibility; [Default] means the
+// queue's own timeout. If none is visible it waits, for at most wait on the clock and until ctx is
+// done.
 func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Duration) []Message {
 	if visibility < 0 {
 		visibility = q.cfg.VisibilityTimeout
@@ -32,7 +33,8 @@ func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Du
 	return nil
 }
 
-// take returns what is visible, or a channel closed at the next change and the time of that.
+// take returns the visible messages or, if there are none, a channel that is closed at the next
+// change, and the time at which a change is due.
 func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, wake <-chan struct{}, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -53,7 +55,8 @@ func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, w
 	return nil, q.wake, next
 }
 
-// pop removes the next visible entry from the list, and those that have left the queue.
+// pop removes the next visible entry from the list, and all entries before it that have left the
+// queue.
 func (q *Queue) pop() *entry {
 	for {
 		i := 0
@@ -95,7 +98,7 @@ func (q *Queue) Delete(receipt string) error {
 	return err
 }
 
-// ChangeVisibility makes a received message visible after d; zero is at once.
+// ChangeVisibility makes a received message visible after d; zero means at once.
 func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -115,7 +118,7 @@ func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 	return nil
 }
 
-// receipt encodes the queue, the entry and the receive; it is opaque to clients, not secret.
+// receipt encodes the queue, the entry and the receive; it is opaque to clients but not secret.
 func (q *Queue) receipt(e *entry) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%q %d %d", q.cfg.Name, e.key, e.receives))
 }

@@ -39,8 +39,7 @@ func TestReceivedMessageIsHiddenUntilItsTimeout(t *testing.T) {
 	})
 }
 
-// TestDueIsTheNextChange, which is the end of a visibility timeout as long as a message is in
-// flight.
+// TestDueIsTheNextChange: the end of a visibility timeout, as long as a message is in flight.
 func TestDueIsTheNextChange(t *testing.T) {
 	run(t, sqs.Config{VisibilityTimeout: 10 * time.Second, Retention: time.Hour}, func(t *testing.T, q *sqs.Queue) {
 		if got := q.Due(); !got.IsZero() {
@@ -184,7 +183,7 @@ func TestReceiveEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestTimesFollowACompressedClock: hours pass in seconds, and messages bear the times of the clock.
+// TestTimesFollowACompressedClock: hours pass in seconds, and messages have the clock's times.
 func TestTimesFollowACompressedClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,10 +1,10 @@
-// Package sqs is SQS in memory: standard queues with visibility timeouts, delays, long polls,
+// Package sqs emulates SQS in memory: standard queues with visibility timeouts, delays, long polls,
 // receipts, retention and redrive to a dead-letter queue.
 //
-// A [Service] is a set of queues behind SQS's wire protocol; a [Queue] can also be used by itself.
-// Both follow SQS where a consumer can tell the difference, and promise no more than a standard
-// queue does: delivery at least once, in an order that is best effort. Hooks in [Config] use those
-// liberties on purpose, so that a consumer's claims can be tested. See
+// A [Service] is a set of queues behind SQS's wire protocol; a [Queue] can also be used directly.
+// Both behave as SQS does towards a consumer, and guarantee only what a standard queue guarantees:
+// at-least-once delivery, in best-effort order. Hooks in [Config] duplicate and reorder messages
+// deliberately, to test a consumer. See
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/welcome.html.
 package sqs
 
@@ -25,11 +25,11 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
 
-// Options change how a service is made. The zero value is the default.
+// Options configure a [Service]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	// Endpoint is the origin of queue URLs. Empty: that of SQS.
+	// Endpoint is the origin of queue URLs. Empty: SQS's own.
 	Endpoint string
-	// Configure may change how a queue of the template is made, to inject faults. Nil: none.
+	// Configure can change the configuration of a template's queue, to inject faults. Nil: none.
 	Configure func(*Config)
 }
 
@@ -40,7 +40,8 @@ type Service struct {
 	queues    []*Queue
 }
 
-// New returns a service without queues, which adds them to the directory; nil is an empty one.
+// New returns a service without queues. It adds its queues to the directory; nil means an empty
+// one.
 func New(directory *target.Directory, opts *Options) *Service {
 	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
 	if opts != nil {
@@ -50,7 +51,7 @@ func New(directory *target.Directory, opts *Options) *Service {
 	return s
 }
 
-// AddQueue adds a queue. An empty ARN or URL is made of its name.
+// AddQueue adds a queue. An empty ARN or URL is derived from its name.
 func (s *Service) AddQueue(cfg Config) *Queue {
 	cfg.ARN = cmp.Or(cfg.ARN, target.ARN("sqs", cfg.Name))
 	cfg.URL = cmp.Or(cfg.URL, s.options.Endpoint+"/"+target.Account+"/"+cfg.Name)
@@ -87,7 +88,7 @@ func (s *Service) recordParked(q *Queue, m Message) {
 	})
 }
 
-// properties are those of AWS::SQS::Queue that the emulator acts on.
+// properties are the properties of an AWS::SQS::Queue that the emulator supports.
 type properties struct {
 	VisibilityTimeout                    *sam.Number
 	DelaySeconds, MessageRetentionPeriod sam.Number
@@ -98,7 +99,7 @@ type properties struct {
 	}
 }
 
-// Add adds the queue that an AWS::SQS::Queue describes.
+// Add adds the queue of an AWS::SQS::Queue.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[properties](r)
 	if err != nil {
@@ -143,7 +144,7 @@ func (s *Service) Start() error {
 	return nil
 }
 
-// QueueAt returns the queue with a URL, whatever the host, or nil.
+// QueueAt returns the queue with a URL, or nil. The URL's host is ignored.
 func (s *Service) QueueAt(queueURL string) *Queue {
 	path, ok := urlPath(queueURL)
 	return s.find(func(q *Queue) bool {
@@ -169,7 +170,8 @@ func (s *Service) find(match func(*Queue) bool) *Queue {
 	return nil
 }
 
-// Pending implements [clock.Pending] by the visible and the other messages of polled queues.
+// Pending implements [clock.Pending]: it counts the visible and the hidden messages of polled
+// queues.
 func (s *Service) Pending() (now, later int) {
 	for _, q := range s.queues {
 		if q.consumed.Load() {
@@ -211,12 +213,14 @@ func (s *Service) Operations() awsjson.Operations {
 	}
 }
 
-// onQueue is the part that all requests about one queue have in common, and what GetQueueUrl answers.
+// onQueue contains the member common to all requests about one queue. It is also the answer to
+// GetQueueUrl.
 type onQueue struct{ QueueUrl string }
 
 func (o onQueue) url() string { return o.QueueUrl }
 
-// on makes an operation on the queue that the request names by its URL; a bare name is refused.
+// on makes an operation on the queue whose URL is in the request. A name instead of a URL is
+// refused.
 func on[In interface{ url() string }](s *Service, run func(context.Context, *Queue, In) (any, error)) awsjson.Operation {
 	return awsjson.Typed(func(ctx context.Context, in In) (any, error) {
 		if in.url() == "" {
@@ -233,7 +237,7 @@ func on[In interface{ url() string }](s *Service, run func(context.Context, *Que
 	})
 }
 
-// onEach makes a batch operation whose entries have no output of their own.
+// onEach makes a batch operation whose entries have no output.
 func onEach[E interface{ id() string }](s *Service, apply func(E, *Queue) error) awsjson.Operation {
 	return on(s, func(_ context.Context, q *Queue, in batchOf[E]) (any, error) {
 		return batch(in.Entries, func(e E) (any, error) { return batchEntry{e.id()}, apply(e, q) })

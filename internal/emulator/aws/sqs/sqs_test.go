@@ -70,7 +70,7 @@ func TestVisibilityTimeoutOfZeroIsNotTheDefault(t *testing.T) {
 	}
 }
 
-func TestDeadLetterQueuesThatCannotBeAreErrors(t *testing.T) {
+func TestImpossibleDeadLetterQueuesAreErrors(t *testing.T) {
 	t.Parallel()
 	for want, resources := range map[string][]sam.Resource{
 		"form a circle":       {queue("A", "B"), queue("B", "C"), queue("C", "A")},
@@ -88,8 +88,8 @@ func TestDeadLetterQueuesThatCannotBeAreErrors(t *testing.T) {
 	}
 }
 
-// TestDeadLettersAreReportedAsParked with the best reason that they carry; messages of other queues
-// are not.
+// TestDeadLettersAreReportedAsParked with the most specific reason that they have; messages in
+// other queues are not.
 func TestDeadLettersAreReportedAsParked(t *testing.T) {
 	t.Parallel()
 	history := &activity.History{}
@@ -119,7 +119,7 @@ func TestDeadLettersAreReportedAsParked(t *testing.T) {
 	}
 }
 
-// TestPendingCountsConsumedQueues and no others.
+// TestPendingCountsConsumedQueues only.
 func TestPendingCountsConsumedQueues(t *testing.T) {
 	t.Parallel()
 	s := sqs.New(nil, nil)
@@ -230,7 +230,7 @@ func TestQueuesAreFoundByName(t *testing.T) {
 	}
 }
 
-// TestQueuesAreFoundByThePathOfTheURL, since a client may use another name of this machine.
+// TestQueuesAreFoundByThePathOfTheURL, because a client may use another name for this machine.
 func TestQueuesAreFoundByThePathOfTheURL(t *testing.T) {
 	t.Parallel()
 	_, client := newService(t)

@@ -1,7 +1,7 @@
-// Package target is what the emulated services deliver to, found by its ARN in a [Directory].
+// Package target finds the resources to which emulated services deliver, by their ARNs.
 //
-// A queue or a function adds itself to the directory as a [Target]; a rule, a schedule or a route
-// looks it up. So a service that delivers need not know the service that receives.
+// A queue or a function is added to a [Directory] as a [Target]; a rule, a schedule or a route
+// looks it up there. So a service that delivers does not depend on the service that receives.
 package target
 
 import (
@@ -14,16 +14,16 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 )
 
-// Region and Account are where emulated resources claim to be.
+// Region and Account are the region and account of all emulated resources.
 const (
 	Region  = "us-east-1"
 	Account = "000000000000"
 )
 
-// ErrMissing is the error of a lookup whose ARN no resource has.
+// ErrMissing means that no resource has the ARN.
 var ErrMissing = errors.New("not in the template")
 
-// ARN returns the ARN of a resource of an emulated service, such as "sqs" and a queue's name.
+// ARN returns the ARN of a resource, given its service, such as "sqs", and its name.
 func ARN(service, resource string) string {
 	return "arn:aws:" + service + ":" + Region + ":" + Account + ":" + resource
 }
@@ -41,12 +41,13 @@ type Queue interface {
 	Target
 	// Store stores a body with attributes of the type String.
 	Store(body []byte, attributes map[string]string) error
-	// HoldDeadLetters makes the queue report whatever it stores from now on as parked.
+	// HoldDeadLetters marks the queue as a dead-letter queue: it reports every message that it
+	// stores from now on as parked.
 	HoldDeadLetters()
 }
 
-// A Directory finds targets by ARN. With it, services share a clock and a recorder of their steps.
-// Lookups are safe for concurrent use once the last target is added.
+// A Directory finds targets by ARN. It also contains the clock and the recorder that all services
+// share. Lookups are safe for concurrent use once the last target is added.
 type Directory struct {
 	Clock    *clock.Clock
 	Recorder *activity.Recorder
@@ -54,7 +55,7 @@ type Directory struct {
 	targets map[string]Target
 }
 
-// NewDirectory returns an empty directory. A nil clock is real time; observer may be nil.
+// NewDirectory returns an empty directory. A nil clock means real time; observer may be nil.
 func NewDirectory(c *clock.Clock, observer activity.Observer) *Directory {
 	c = cmp.Or(c, clock.New(1))
 	return &Directory{Clock: c, Recorder: activity.NewRecorder(observer, c.Now), targets: map[string]Target{}}
@@ -63,8 +64,9 @@ func NewDirectory(c *clock.Clock, observer activity.Observer) *Directory {
 // Add makes t the target with that ARN.
 func (d *Directory) Add(arn string, t Target) { d.targets[arn] = t }
 
-// Find returns the target with an ARN, or ErrMissing for a queue or a function. The target of
-// another service discards everything, which the recorder is warned of.
+// Find returns the target with an ARN. If there is none, the error is [ErrMissing] for a queue or a
+// function; for any other service Find records a warning and returns a target that discards
+// everything.
 func (d *Directory) Find(arn string) (Target, error) {
 	if t, ok := d.targets[arn]; ok {
 		return t, nil
@@ -77,7 +79,7 @@ func (d *Directory) Find(arn string) (Target, error) {
 	return discard(arn), nil
 }
 
-// Queue returns the queue with an ARN, or ErrMissing.
+// Queue returns the queue with an ARN, or [ErrMissing].
 func (d *Directory) Queue(arn string) (Queue, error) {
 	if q, ok := d.targets[arn].(Queue); ok {
 		return q, nil

@@ -24,15 +24,15 @@ type field struct {
 	absent   bool      // or there must be no value
 }
 
-// matcher reports whether a pattern accepts a value of an event.
+// matcher reports whether a condition of a pattern accepts a value of an event.
 type matcher func(v eventValue) bool
 
 type compiler struct {
-	orIsField bool // $or is the name of a field, as it was before it became an operator
+	orIsField bool // treat $or as the name of a field, as before it became an operator
 }
 
-// compile returns the alternatives of a pattern. One that is invalid with $or as an operator is
-// compiled again with $or as a field. If that fails too, the first error counts.
+// compile returns the alternatives of a pattern. A pattern that is invalid with $or as an operator
+// is compiled again with $or as a field. If that fails too, the first error is returned.
 func compile(root jsonValue) ([]alternative, error) {
 	alternatives, err := compiler{}.object(root, "$", "", []alternative{{}}, false)
 	if err == nil || !mentionsOr(root) {
@@ -91,7 +91,7 @@ func (c compiler) field(n jsonValue, at, path string, alternatives []alternative
 	}
 }
 
-// or multiplies the alternatives by those of the objects of a $or.
+// or combines each alternative with each one of the objects in a $or.
 func (c compiler) or(n jsonValue, at, path string, before []alternative) ([]alternative, error) {
 	if n.kind != arrayKind || len(n.members) < 2 {
 		return nil, &Error{Path: at, Operator: orOperator, Reason: "must be an array of two or more objects"}
@@ -153,7 +153,7 @@ func join(path, key string) string {
 
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
-// reservedInOr reports whether $or reserves a name for an operator, present or future.
+// reservedInOr reports whether a name is reserved within $or for a present or future operator.
 func reservedInOr(name string) bool {
 	switch name {
 	case "exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr",

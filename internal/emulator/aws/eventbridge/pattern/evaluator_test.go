@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// view holds the values at each path of an event, with one element chosen from every array.
+// view contains the values at each path of an event, with one element chosen from every array.
 //
 // The second evaluator is written differently from the package: it lists all views of an event and
 // checks whether every field matches in one of them. It supports ASCII only, and not exists:false,

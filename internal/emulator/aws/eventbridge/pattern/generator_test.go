@@ -57,8 +57,8 @@ func (g generator) pattern(depth int, names []string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// patternWithOr uses different fields inside and beside $or, because of a path given twice only the
-// last counts.
+// patternWithOr uses different fields inside and outside $or, because if a path is given twice only
+// the last one counts.
 func (g generator) patternWithOr() string {
 	return fmt.Sprintf(`{"a":%s,"$or":[%s,%s]}`, g.leaf(), g.pattern(1, fields[1:]), g.pattern(1, fields[2:]))
 }

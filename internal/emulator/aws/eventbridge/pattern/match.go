@@ -58,7 +58,7 @@ func (e eventValues) satisfy(fields []field, chosen membership) bool {
 	return false
 }
 
-// lacks reports whether there is no value at the path in the chosen elements.
+// lacks reports whether the chosen elements have no value at the path.
 func (e eventValues) lacks(path string, chosen membership) bool {
 	return !slices.ContainsFunc(e[path], func(v eventValue) bool {
 		_, ok := chosen.merge(v.in)

@@ -60,7 +60,8 @@ func parseDecimal(s string) (decimal, bool) {
 
 func (d decimal) scale() int { return max(0, len(d.digits)-d.exponent) }
 
-// equalNumber accepts numbers of the same value, or spelling if the value is not exact.
+// equalNumber accepts numbers with the same value or, if the value is not exact, with the same
+// spelling.
 func equalNumber(s string) matcher {
 	want, comparable := parseNumber(s)
 	return func(v eventValue) bool {

@@ -38,7 +38,8 @@ func (o operand) inner() (operand, error) {
 	return operand{jsonValue: o.members[0], at: o.at + "." + o.keys[0], operator: o.keys[0]}, nil
 }
 
-// compileOperator compiles {"prefix": "x"} and such; nil means that the field must be absent.
+// compileOperator compiles an operator such as {"prefix": "x"}; nil means that the field must be
+// absent.
 func compileOperator(n jsonValue, at string) (matcher, error) {
 	o, err := operand{jsonValue: n, at: at}.inner()
 	if err != nil {
@@ -82,7 +83,7 @@ func equalValue(n jsonValue) matcher {
 	return func(v eventValue) bool { return v.kind == n.kind && v.text == n.text }
 }
 
-// exists compiles {"exists": true}. Nil stands for {"exists": false}, which no value matches.
+// exists compiles {"exists": true}. Nil means {"exists": false}, which no value matches.
 func exists(o operand) (matcher, error) {
 	switch {
 	case o.kind == literalKind && o.text == "true":
@@ -114,7 +115,8 @@ func anythingBut(o operand) (matcher, error) {
 	}
 }
 
-// noneOf compiles an operand, or a list of one type, and accepts what none of them accepts.
+// noneOf compiles an operand, or a list of operands of one type, into a matcher for the values that
+// none of them accepts.
 func noneOf(o operand, compile func(operand) (matcher, error)) (matcher, error) {
 	list := []operand{o}
 	if o.kind == arrayKind {

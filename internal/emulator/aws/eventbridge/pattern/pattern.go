@@ -1,15 +1,14 @@
 // Package pattern compiles EventBridge event patterns and matches events against them.
 //
 // [Compile] turns the JSON of a pattern into a [Pattern], whose [Pattern.Match] reports whether an
-// event matches. A pattern that is not fully understood is an [*Error] instead: a rule that
-// silently matches nothing is worse than one that is refused.
+// event matches. A pattern with an unsupported part is an [*Error], because a rule that silently
+// matches nothing is worse than one that is refused.
 //
 // The operators are those of
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html: exact
 // values, prefix, suffix, equals-ignore-case, wildcard, anything-but in all its forms, numeric,
-// cidr, exists and $or. Where that page is silent, the package follows the engine that AWS
-// published,
-// https://github.com/aws/event-ruler:
+// cidr, exists and $or. For anything that page does not specify, the package follows the engine
+// that AWS published, https://github.com/aws/event-ruler:
 //
 //   - A field is identified by its dotted path, so the events {"a":{"b":1}} and {"a.b":1} have the
 //     same field.
@@ -20,13 +19,13 @@
 //   - Numbers are equal if their values are: 300, 300.0 and 3.0e2. A number that a 64-bit float cannot
 //     represent exactly is compared by its digits as they are written.
 //   - A string that is an IP address equals every other notation of that address.
-//   - Of a repeated key in a pattern only the last counts; in an event every one counts.
+//   - If a key is repeated in a pattern only the last one counts; in an event all of them count.
 //   - $or is an operator if it is an array of at least two objects that do not have an operator's name
 //     as a field. Otherwise it is the name of a field.
 //
-// Where event-ruler gives answers that no document explains, this package gives the documented one.
-// A cidr matches IP addresses only, whereas event-ruler also accepts a bare number whose digits
-// fall in the block's hexadecimal range. Every alternative of $or counts, even if two of them share
+// Where event-ruler's behaviour is not documented by AWS, this package follows the documentation. A
+// cidr matches IP addresses only, whereas event-ruler also accepts a bare number whose digits fall
+// in the block's hexadecimal range. Every alternative of $or counts, even if two of them share
 // values for a field. The bounds of numeric are within the documented ±5.0e9 with six decimal
 // digits, which event-ruler does not enforce.
 package pattern
@@ -39,7 +38,7 @@ import (
 	"strings"
 )
 
-// ErrEvent is returned by [Pattern.Match] for an event that is not a JSON object.
+// ErrEvent means that an event is not a JSON object.
 var ErrEvent = errors.New("pattern: event is not a JSON object")
 
 // Error reports the part of a pattern that is invalid.

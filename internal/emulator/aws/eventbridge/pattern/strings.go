@@ -51,7 +51,8 @@ func affixFunc(operator, want string, ignoreCase bool) func(string) bool {
 	}
 }
 
-// folded is a string to compare without regard to case: the spellings that match each character.
+// folded is a string for case-insensitive comparison: for each character, the spellings that match
+// it.
 //
 // As in event-ruler, the characters of the pattern are mapped one by one and those of the event are
 // not mapped: "ß" in a pattern matches "ß" and "SS", but "ss" in a pattern does not match "ß".
@@ -110,7 +111,7 @@ func (c spelling) cut(s string, cut func(s, affix string) (string, bool)) (strin
 	return cut(s, c.upper)
 }
 
-// wildcard compiles a string in which * is any text, \* an asterisk and \\ a backslash.
+// wildcard compiles a string in which * means any text, \* an asterisk and \\ a backslash.
 func wildcard(o operand) (matcher, error) {
 	s, err := o.stringValue()
 	if err != nil {
@@ -148,7 +149,7 @@ func splitWildcard(o operand, s string) ([]string, error) {
 	return append(parts, part.String()), nil
 }
 
-// matchParts matches each part where it occurs first, to leave the others the most text.
+// matchParts matches each part at its first occurrence, which leaves the most text for the others.
 func matchParts(parts []string, s string) bool {
 	last := len(parts) - 1
 	if last == 0 {

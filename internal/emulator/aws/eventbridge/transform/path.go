@@ -110,7 +110,7 @@ func parseIndex(s string) (segment, string, error) {
 	return segment{index: int(index), kind: byIndex}, rest, nil
 }
 
-// find returns the value at the path, if any. With a wildcard it is always an array.
+// find returns the value at the path, if there is one. With a wildcard it is always an array.
 func (p path) find(value json.RawMessage) (json.RawMessage, bool) {
 	for i, s := range p {
 		switch s.kind {

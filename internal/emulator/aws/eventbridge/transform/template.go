@@ -66,7 +66,7 @@ func quotedAfter(text string, quoted bool) bool {
 // standIn, a private-use character, replaces quoted variables while a template is checked.
 const standIn = "\uf8ff"
 
-// check returns an error if the template is not valid JSON whatever the values of its variables.
+// check returns an error if the template cannot become valid JSON with any values of its variables.
 func (t *inputTemplate) check() error {
 	var b strings.Builder
 	for _, p := range t.parts {

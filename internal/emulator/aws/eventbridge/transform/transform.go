@@ -1,14 +1,14 @@
 // Package transform turns an event into the input of a rule's target, as EventBridge does with
 // Input, InputPath and InputTransformer.
 //
-// [New] compiles the [Spec] of a target into a [Transform], whose [Transform.Apply] returns what
-// the target receives for an event.
+// [New] compiles the [Spec] of a target into a [Transform], whose [Transform.Apply] returns the
+// target's input for an event.
 //
 // The rules are those of
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html. Where
-// that page is silent, the package follows what EventBridge has been observed to do:
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html. For
+// anything that page does not specify, the package follows EventBridge's observed behaviour:
 //
-//   - A variable whose path finds nothing is "" outside quotes and empty inside quotes.
+//   - A variable without a value is "" outside quotes and empty inside quotes.
 //   - In a template that is an object or an array, a variable in quotes is inserted without escaping.
 //     Text that contains a quote, an object or an array makes the result invalid JSON, and the target
 //     receives nothing: [ErrOutput].
@@ -61,7 +61,7 @@ type Spec struct {
 	Template  *string           // InputTemplate of InputTransformer
 }
 
-// Meta holds the values of the reserved variables that are not in the event.
+// Meta contains the values of the reserved variables that are not in the event.
 type Meta struct {
 	RuleARN       string
 	RuleName      string
@@ -146,8 +146,8 @@ func newTransformer(paths map[string]string, source string) (*Transform, error) 
 	return &Transform{variables: variables, template: t}, nil
 }
 
-// Apply returns what the target receives for an event. The result may share memory with envelope.
-// Errors are [ErrEvent], [ErrPath] and [ErrOutput], wrapped; then the target receives nothing.
+// Apply returns the target's input for an event. The result may share memory with envelope. Errors
+// are [ErrEvent], [ErrPath] and [ErrOutput], wrapped; then the target receives nothing.
 func (t *Transform) Apply(envelope []byte, meta Meta) ([]byte, error) {
 	if err := checkObject(envelope); err != nil {
 		return nil, err
