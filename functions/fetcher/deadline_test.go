@@ -21,7 +21,7 @@ import (
 
 // memory stands in for Stripe, the bus and the queues, in a bubble's time.
 type memory struct {
-	latency time.Duration // of Stripe
+	latency time.Duration // of Stripe's answers
 
 	mu       sync.Mutex
 	fetched  []time.Duration // since the beginning

@@ -107,8 +107,8 @@ func (l *Ledger) settle(holder string, s Settlement) change {
 }
 
 // update returns the item after the update, whether or not the condition held. If the SDK retries
-// an update whose answer was lost, the condition fails because of the first one's write: only the
-// item shows that.
+// an update whose answer was lost, the condition fails because the first attempt took effect, and
+// only the item shows that.
 func (l *Ledger) update(ctx context.Context, key string, c change) (record, error) {
 	var condition *string
 	if c.condition != "" {
