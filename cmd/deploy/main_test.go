@@ -47,7 +47,7 @@ func makeDeploy(t *testing.T, words []string, variables ...string) (commands [][
 	}
 	record := filepath.Join(programs, "record")
 	command := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-C", root, "deploy"}, words...)...)
-	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // of a make that runs this test
+	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // leave out variables of a make that runs this test
 		return strings.HasPrefix(variable, "MAKE") || strings.HasPrefix(variable, "MFLAGS=")
 	})
 	command.Env = append(append(command.Env, "PATH="+programs+":"+os.Getenv("PATH"), "RECORD="+record, "AWS_REGION=us-east-1"), variables...)
@@ -148,7 +148,7 @@ func TestCredentialsAreCheckedInTheirOwnPartition(t *testing.T) {
 	t.Parallel()
 	for region, variables := range map[string][]string{
 		"us-gov-west-1": {"AWS_REGION=", "AWS_DEFAULT_REGION=us-gov-west-1"},
-		"cn-north-1":    {"AWS_REGION=", "AWS_DEFAULT_REGION="}, // that of the profile
+		"cn-north-1":    {"AWS_REGION=", "AWS_DEFAULT_REGION="}, // the profile's region
 	} {
 		asked := filepath.Join(t.TempDir(), "record")
 		_, output, err := makeDeploy(t, nil, append(variables, "RECORD="+asked)...)

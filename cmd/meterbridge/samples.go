@@ -28,7 +28,7 @@ func newSamples(secret stripesig.Secret, sandbox *stripe.Sandbox, now time.Time,
 		samples = append(samples, sample{name, stripe.ContentType, body, signer.Sign(body, at), want})
 		return &samples[len(samples)-1]
 	}
-	var thin json.RawMessage // of the last one
+	var thin json.RawMessage // thin form of the last sample
 	published := stripe.Samples()
 	for i, s := range append(published, published[0]) {
 		s = s.Renew("evt_test_"+token(), now)

@@ -20,7 +20,7 @@ type stripeSource struct {
 	secret  string         // content of the API key's secret
 	rotated string         // the secret's content after a rotation
 	sandbox *stripe.Server // nil if Stripe is elsewhere
-	about   string         // for people
+	about   string         // description for the console
 }
 
 // openStripe returns the Stripe that flags and environment select, and starts the sandbox.

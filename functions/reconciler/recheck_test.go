@@ -21,7 +21,7 @@ type schedule struct {
 	fetching func(id string) bool // whether an event on the bus reaches the fetcher
 	puts     map[string]int
 
-	republished int // by the metrics
+	republished int // according to the metrics
 }
 
 func newSchedule(t *testing.T, changes map[string]string) *schedule {

@@ -14,7 +14,7 @@ func makeShows(t *testing.T, exported []string, words ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "--dry-run"}, words...)...)
 	command.Dir = filepath.Join("..", "..")
-	command.Env = append(slices.DeleteFunc(os.Environ(), func(variable string) bool { // of a make that runs this test
+	command.Env = append(slices.DeleteFunc(os.Environ(), func(variable string) bool { // leave out variables of a make that runs this test
 		return strings.HasPrefix(variable, "MAKE") || strings.HasPrefix(variable, "MFLAGS=")
 	}), exported...)
 	out, err := command.CombinedOutput()

@@ -16,8 +16,8 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// AWS runs the AWS CLI with these arguments and returns what it prints. An error contains the CLI's
-// own message.
+// AWS runs the AWS CLI with these arguments and returns its output. An error contains the CLI's own
+// message.
 type AWS func(ctx context.Context, arguments ...string) ([]byte, error)
 
 // FindAWS returns the AWS CLI of this machine for a region and a profile, either of which can be

@@ -25,7 +25,7 @@ type account struct {
 	quota       string            // output of get-account-settings; empty: 1000 1000
 	denied      string            // a service that the account may not call
 	wish        int               // concurrency that the environment asks for
-	unreachable bool              // whether there is no network
+	unreachable bool              // the AWS CLI has no network
 	deleted     bool              // whether delete-stack was called
 }
 
@@ -280,8 +280,8 @@ func TestConcurrencyIsReservedOnlyWhereTheQuotaAllowsIt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		quota string
-		held  string // by the deployed stack; empty: no stack
-		wish  int    // of the environment
+		held  string // reserved by the deployed stack; empty: no stack
+		wish  int    // reservation that the environment asks for
 		typed string // on the command line
 		want  string // value that is passed on; empty: none is
 		said  string

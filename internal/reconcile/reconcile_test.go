@@ -24,12 +24,12 @@ var start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 // page.
 type account struct {
 	events   []*v2events.Event
-	listErr  error                      // after the last event
+	listErr  error                      // returned after the last event
 	pageTime time.Duration              // time for each event of a list
 	known    map[ledger.Event]bool      // events that the ledger knows
-	ledger   error                      // for every lookup
+	ledger   error                      // returned by every lookup
 	refuse   map[string]error           // errors of the bus, by event id
-	windows  []v2events.EventListParams // of the lists
+	windows  []v2events.EventListParams // parameters of each list
 
 	stored []bus.Entry
 }

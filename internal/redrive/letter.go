@@ -28,7 +28,7 @@ type Letter struct {
 	Reason    string    `json:"reason"` // the fetcher's code, EventBridge's error code, or one of the constants above
 	LastError string    `json:"last_error,omitempty"`
 	Attempts  int       `json:"attempts"`
-	FirstSeen time.Time `json:"first_seen"` // when the event came to the bus
+	FirstSeen time.Time `json:"first_seen"` // when the event arrived on the bus
 
 	message   queue.Message
 	fromRule  bool   // a rule could not deliver it
@@ -80,7 +80,7 @@ func (l *Letter) targets(queueURL string) bool {
 
 // A Filter selects letters. A letter is selected if each list that is not empty contains its value.
 type Filter struct {
-	Types   []string // of Stripe's event
+	Types   []string // Stripe's event types
 	Reasons []string
 	Events  []string // event ids
 }

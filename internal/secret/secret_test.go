@@ -30,7 +30,7 @@ type store struct {
 	mu                sync.Mutex
 	current, previous string
 	fail              error
-	reads             int // of AWSCURRENT
+	reads             int // number of reads of AWSCURRENT
 }
 
 func (s *store) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {

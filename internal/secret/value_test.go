@@ -98,7 +98,7 @@ func TestSigningSecretsOfBothVersionsAreRead(t *testing.T) {
 	tests := []struct {
 		name, current, previous string
 		want                    secret.Signing
-		fault                   bool // in the previous version
+		fault                   bool // the previous version is unusable
 	}{
 		{name: "plain", current: signing, want: secret.Signing{Current: []stripesig.Secret{signing}}},
 		{name: "hexadecimal", current: "whsec_" + twentyHex + twentyHex, want: secret.Signing{Current: []stripesig.Secret{"whsec_" + twentyHex + twentyHex}}},

@@ -23,7 +23,7 @@ type signatureHeader struct {
 	seconds    int64 // the first t
 	timed      bool  // whether there was a t
 	signatures [maxSignatures]string
-	count      int // of signatures
+	count      int // number of signatures
 }
 
 // parse fills h, which must be zero. It returns ErrMissing, ErrMalformed, ErrNoSignature or nil.

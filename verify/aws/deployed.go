@@ -21,7 +21,7 @@ type ministackStack struct {
 	checkout string // its path has a space
 	stripe   *stripe.Server
 	state    *stackState // as of the last look
-	routes   []string    // created by calls
+	routes   []string    // created by API calls, because MiniStack does not create them
 
 	deployments int // runs of make deploy
 }

@@ -17,7 +17,7 @@ type workspace struct {
 	root    string // of the repository
 	scratch string // a temporary folder
 	tools   map[string]tool
-	out     io.Writer // for people
+	out     io.Writer // for progress lines
 
 	built     string // folder of sam build
 	moto      *moto

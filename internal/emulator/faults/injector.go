@@ -48,7 +48,7 @@ type Injector struct {
 	mu       sync.Mutex
 	attempts map[uint64]uint16 // by hash of operation and event
 	counts   map[string]uint64 // decisions that do not depend on an event, by fault
-	disabled bool              // whether the rule is
+	disabled bool              // the rule is disabled
 }
 
 // New returns an Injector. A nil opts means the zero [Options]. Its error is [ErrUnknown].

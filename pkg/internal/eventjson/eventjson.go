@@ -62,9 +62,9 @@ type document struct {
 	collect bool      // whether all faults are collected
 	lenient bool      // whether members may be missing or null
 	nested  [3]Reader // for nested objects
-	opened  int       // of nested
+	opened  int       // number of nested in use
 	members [20]member
-	used    int // of members
+	used    int // number of members in use
 }
 
 // member is one name of an object and the text of its value, without space around it.

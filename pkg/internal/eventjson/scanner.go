@@ -20,7 +20,7 @@ type scanner struct {
 	root    *Reader
 	problem string
 	names   [48]string // of the open objects, the outermost first
-	count   int        // of names
+	count   int        // number of names in use
 }
 
 // fail keeps the reason and returns -1.

@@ -7,7 +7,7 @@ type eventValue struct {
 	kind       jsonKind
 	text       string
 	number     float64
-	comparable bool       // whether number is the exact value
+	comparable bool       // number is the exact value
 	in         membership // the array elements that contain the value
 }
 

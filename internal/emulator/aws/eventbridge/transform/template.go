@@ -50,7 +50,8 @@ func parseTemplate(source string, variables map[string]path) (*inputTemplate, er
 	return t, t.check()
 }
 
-// quotedAfter reports whether the end of a text is inside a JSON string, given its start.
+// quotedAfter reports whether the end of a text is inside a JSON string; quoted is whether its
+// start is.
 func quotedAfter(text string, quoted bool) bool {
 	for i := 0; i < len(text); i++ {
 		switch {
