@@ -117,7 +117,7 @@ type notices struct {
 	days map[string]string
 }
 
-// first reports whether this is the first notice for the type on the day, in UTC, of now.
+// first reports whether this is the first notice for the type on now's day in UTC.
 func (n *notices) first(eventType string, now time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

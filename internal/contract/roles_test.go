@@ -178,7 +178,7 @@ func imports(t *testing.T, file *ast.File) map[string]string {
 }
 
 // callers records the names that reached code uses: functions as "folder.Name", methods of
-// interfaces as ".Name", and operations of the SDK, known by their input types.
+// interfaces as ".Name", and operations of the SDK, identified by their input types.
 type callers struct{ mentioned, calls map[string]bool }
 
 func (c callers) mentions(folder, name string) bool {
