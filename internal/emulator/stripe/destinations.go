@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -96,11 +95,8 @@ func (s *destinations) list(c *call) ([]byte, error) {
 		return nil, err
 	}
 	s.mu.RLock()
-	all := slices.Collect(maps.Values(s.byID))
-	s.mu.RUnlock()
-	all = slices.DeleteFunc(all, func(d *destination) bool { return d.caller != c.caller || !p.contains(d.position()) })
-	slices.SortFunc(all, func(a, b *destination) int { return p.compare(a.position(), b.position()) })
-	found, more := take(p.window, slices.Values(all))
+	defer s.mu.RUnlock()
+	found, more := take(p.window, maps.Values(s.byID), func(d *destination) bool { return d.caller == c.caller })
 	return encodePage(p, found, more, func(d *destination) any { return d.with(include) }), nil
 }
 

@@ -58,15 +58,17 @@ func (w window) compare(a, b position) int {
 	return b.compare(a)
 }
 
-// take returns the window's items, newest first, and whether more follow. items must be ordered by
-// distance, nearest first.
-func take[T any](w window, items iter.Seq[T]) (chosen []T, more bool) {
+// take returns the window's part of the items that keep accepts, newest first, and whether more of
+// them follow in its direction.
+func take[T interface{ position() position }](w window, items iter.Seq[T], keep func(T) bool) (chosen []T, more bool) {
 	for item := range items {
-		if len(chosen) == w.limit {
-			more = true
-			break
+		if w.contains(item.position()) && keep(item) {
+			chosen = append(chosen, item)
 		}
-		chosen = append(chosen, item)
+	}
+	slices.SortFunc(chosen, func(a, b T) int { return w.compare(a.position(), b.position()) })
+	if more = len(chosen) > w.limit; more {
+		chosen = chosen[:w.limit]
 	}
 	if w.newer {
 		slices.Reverse(chosen)
