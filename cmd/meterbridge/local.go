@@ -178,7 +178,9 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	s.console.printf("Meterbridge on this machine, from %s. For development and tests only.\n", s.flags.template)
 	started := time.Now()
 	s.stack, err = aws.Open(ctx, s.options(parameters))
-	if err != nil {
+	if errors.Is(err, aws.ErrBusy) {
+		return fmt.Errorf("%w: stop that, or choose another address with --listen", err)
+	} else if err != nil {
 		return err
 	}
 	s.injector.Start(faults.Target{Kill: s.stack.Kill, Rotate: s.rotate})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -45,6 +46,22 @@ func TestOnceFailsWhenEventsAreLost(t *testing.T) {
 	status := run(t.Context(), args, process{env: func(string) (string, bool) { return "", false }, stdout: &stdout, stderr: &stderr})
 	if status != exitFailed || !strings.Contains(stderr.String(), "4 events were lost") {
 		t.Errorf("exit status %d, want %d and the lost events:\n%s", status, exitFailed, stderr.String())
+	}
+}
+
+// The emulator reports the busy address; the command adds the flag that changes it.
+func TestBusyPortNamesTheFlag(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var stderr strings.Builder
+	args := []string{"local", "--listen", listener.Addr().String(), "--template", filepath.Join(root(t), "template.yaml")}
+	status := run(t.Context(), args, process{env: func(string) (string, bool) { return "", false }, stdout: io.Discard, stderr: &stderr})
+	if status != exitUsage || !strings.Contains(stderr.String(), "choose another address with --listen") {
+		t.Errorf("exit status %d, want %d and a hint at --listen:\n%s", status, exitUsage, stderr.String())
 	}
 }
 

@@ -23,7 +23,7 @@ type listeners struct {
 // listen opens both addresses first, so that a busy port is reported before functions are built.
 func (l *listeners) listen(front string) (err error) {
 	if l.front, err = net.Listen("tcp", front); errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("listen on %s: %w by another process: stop that, or choose another with --listen", front, ErrBusy)
+		return fmt.Errorf("listen on %s: %w by another process", front, ErrBusy)
 	} else if err != nil {
 		return err
 	}

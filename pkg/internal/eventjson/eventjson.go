@@ -3,7 +3,7 @@
 //
 // encoding/json does not promise that: it matches names whatever their case, keeps the last of two
 // equal names and replaces bytes that are not UTF-8. An attacker who cannot forge a signature could
-// still profit where two readers of one signed body disagree, so this package refuses such bodies.
+// still exploit that two readers of one signed body disagree, so this package refuses such bodies.
 // It accepts nothing that encoding/json refuses; a fuzz target checks that.
 package eventjson
 

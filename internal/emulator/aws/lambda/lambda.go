@@ -38,7 +38,8 @@ const leastTimeout = 3 * time.Second
 
 // Options configure a [Service]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	// Dir is what each CodeUri is relative to, BuildDir the folder of the artifacts. Empty: ".".
+	// Dir is the folder to which each CodeUri is relative, BuildDir the folder of the artifacts.
+	// Empty: ".".
 	Dir, BuildDir string
 	// Prebuilt means that functions that are already in BuildDir are not built again.
 	Prebuilt bool
