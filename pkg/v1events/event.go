@@ -95,6 +95,7 @@ func ParseEvent(body []byte) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer r.Release()
 	if err := checkObject(r); err != nil {
 		return nil, err
 	}

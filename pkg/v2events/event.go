@@ -36,6 +36,7 @@ func parseEvent(body []byte) (e *Event, full bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	defer r.Release()
 	parsed := new(struct { // one allocation
 		Event
 		parts

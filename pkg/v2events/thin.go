@@ -106,6 +106,7 @@ func ParseThinEvent(payload []byte) (*ThinEvent, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer r.Release()
 	e := new(struct { // one allocation
 		ThinEvent
 		parts

@@ -234,6 +234,35 @@ func TestLargeDocumentsRead(t *testing.T) {
 	}
 }
 
+// Memory that is used again carries nothing over, and what was read from it stays valid.
+func TestReleasedDocumentsStartAnew(t *testing.T) {
+	t.Parallel()
+	const first = `{"a":"kept","b":{"c":{"d":{"e":{"f":1}}}},"g":[1]}`
+	for range 100 {
+		r := parse(t, first)
+		r.CollectFaults()
+		r.AllowMissing()
+		kept, raw := r.String("a"), r.RawObject("b")
+		r.Object("b").Object("c").Object("d").Object("e").Bool("f")
+		r.Fail("x", "wrong")
+		r.Release()
+
+		r = parse(t, `{"h":{}}`)
+		if r.Err() != nil || r.Has("a") || r.Object("h").Has("c") {
+			t.Fatalf("a new document has the fault %v, a %v", r.Err(), r.Has("a"))
+		}
+		r.String("absent")
+		r.Bool("h")
+		if err := r.Err(); err == nil || strings.Contains(err.Error(), ";") || !strings.Contains(err.Error(), "absent: missing") {
+			t.Fatalf("Err = %v, want the first fault alone", err)
+		}
+		r.Release()
+		if kept != "kept" || string(raw) != `{"c":{"d":{"e":{"f":1}}}}` {
+			t.Fatalf("what was read became %q, %s", kept, raw)
+		}
+	}
+}
+
 func TestParseCopiesItsInput(t *testing.T) {
 	t.Parallel()
 	data := []byte(`{"id":"evt_1"}`)
