@@ -79,7 +79,10 @@ func All() []Fault {
 
 // Parse parses a comma-separated list of names, or "all". Its error is [ErrUnknown].
 func Parse(list string) ([]string, error) {
-	known := names()
+	var known []string
+	for _, f := range All() {
+		known = append(known, f.Name)
+	}
 	if list == "all" {
 		return known, nil
 	}
@@ -92,12 +95,4 @@ func Parse(list string) ([]string, error) {
 		chosen = append(chosen, name)
 	}
 	return chosen, nil
-}
-
-func names() []string {
-	var names []string
-	for _, f := range All() {
-		names = append(names, f.Name)
-	}
-	return names
 }
