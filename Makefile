@@ -13,11 +13,12 @@ export GOFLAGS     := $(GOFLAGS) -buildvcs=false
 typed      = $(if $(findstring command,$(origin $(1))),$($(1)),$(2))
 bootstrap  = GOOS=$(call typed,GOOS,linux) GOARCH=$(call typed,GOARCH,arm64) GOARM64=v8.0 GOFLAGS=-buildvcs=false CGO_ENABLED=0 \
 	go build -trimpath -tags lambda.norpc -ldflags='-s -w' -o "$$ARTIFACTS_DIR/bootstrap" ./$(1)
-meterbridge = CGO_ENABLED=0 go build -buildvcs=false -trimpath -o bin/meterbridge ./cmd/meterbridge
+meterbridge = GOFLAGS=-buildvcs=false CGO_ENABLED=0 go build -trimpath -o bin/meterbridge ./cmd/meterbridge
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
 # Exported as typed; otherwise make would expand a $ in them.
 ENVIRONMENT ?= default
+override ENVIRONMENT := $(value ENVIRONMENT)
 override PARAMETERS := $(value PARAMETERS)
 export ENVIRONMENT PARAMETERS
 
@@ -61,7 +62,7 @@ fuzz: ## Run every fuzz target for 30 s (FUZZTIME=2m for longer)
 
 deploy: ## Build and deploy to AWS with SAM (ENVIRONMENT=staging, PARAMETERS='LogLevel=DEBUG', DEPLOY='flags of sam deploy')
 	@.ci/deployable "$$ENVIRONMENT"
-	@CGO_ENABLED=0 go run -trimpath ./cmd/deploy $(DEPLOY)
+	@GOFLAGS=-buildvcs=false CGO_ENABLED=0 go run -trimpath ./cmd/deploy $(DEPLOY)
 
 clean: ## Remove build output
 	rm -rf .aws-sam .meterbridge bin

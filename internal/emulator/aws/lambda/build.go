@@ -39,13 +39,15 @@ func (f *function) build(ctx context.Context) (string, error) {
 	target := "build-" + f.ID()
 	f.record(activity.Step{Kind: activity.Building, Text: "make " + target})
 	command := exec.CommandContext(ctx, "make", "--silent", "--no-print-directory", "-C", source, target,
-		"ARTIFACTS_DIR="+artifacts, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+		"GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	group(command)
 	command.Cancel = func() error { return killGroup(command) }
 	command.WaitDelay = time.Second
 	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // if make runs this program, its job server is a different one
 		return strings.HasPrefix(variable, "MAKEFLAGS=") || strings.HasPrefix(variable, "MFLAGS=") || strings.HasPrefix(variable, "MAKELEVEL=")
 	})
+	// In the environment, as SAM gives it: on the command line, make would expand a $ in it.
+	command.Env = append(command.Env, "ARTIFACTS_DIR="+artifacts)
 	if err := f.runBuild(command); ctx.Err() != nil {
 		return "", fmt.Errorf("build %s: %w", f.ID(), context.Cause(ctx))
 	} else if err != nil {

@@ -355,6 +355,20 @@ func TestFailedBuildIsAnError(t *testing.T) {
 	}
 }
 
+// Make would expand a $ of its command line, and end at a #.
+func TestBuildFolderMayHaveAnyName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a $HOME", "#b", `it's "quoted" $(x)`} {
+		folder := filepath.Join(t.TempDir(), name)
+		b := newBed(t, makefile(t, "build-F:\n\t@printf '#!/bin/sh\\n' >\"$$ARTIFACTS_DIR/bootstrap\"\n"),
+			"  F: {Type: AWS::Serverless::Function}\n", lambda.Options{BuildDir: folder})
+		err := b.functions.Start(t.Context())
+		if _, missing := os.Stat(filepath.Join(folder, "F", "bootstrap")); missing != nil {
+			t.Errorf("%s: %v, %v", name, err, missing)
+		}
+	}
+}
+
 // TestFunctionCanBeAShellScript: the makefile target determines how a function is built.
 func TestFunctionCanBeAShellScript(t *testing.T) {
 	t.Parallel()
