@@ -26,7 +26,7 @@ echo >>"$RECORD"
 // fakeAWS has an account with the quota of a new one, in which no stack and no bus exists.
 const fakeAWS = `#!/bin/sh
 case "$1 $2" in
-"sts get-caller-identity") echo 123456789012; echo "$AWS_REGION" >>"$RECORD.sts" ;;
+"sts get-caller-identity") echo 123456789012; echo "$AWS_REGION${7:+ $7 $8}" >>"$RECORD.sts" ;;
 "configure get") echo cn-north-1 ;;
 "cloudformation describe-stacks") echo "An error occurred (ValidationError): Stack with id x does not exist" >&2; exit 254 ;;
 "logs describe-log-groups" | "cloudwatch list-dashboards") echo ;;
@@ -35,9 +35,8 @@ case "$1 $2" in
 esac
 `
 
-// makeDeploy runs make deploy with these words and variables, and returns the commands that sam was
-// called with and everything that was printed.
-func makeDeploy(t *testing.T, words []string, variables ...string) (commands [][]string, output string, err error) {
+// fakePrograms returns a folder with the fake CLIs.
+func fakePrograms(t *testing.T) string {
 	t.Helper()
 	programs := t.TempDir()
 	for name, script := range map[string]string{"sam": fakeSAM, "aws": fakeAWS} {
@@ -45,6 +44,14 @@ func makeDeploy(t *testing.T, words []string, variables ...string) (commands [][
 			t.Fatal(err)
 		}
 	}
+	return programs
+}
+
+// makeDeploy runs make deploy with these words and variables, and returns the commands that sam was
+// called with and everything that was printed.
+func makeDeploy(t *testing.T, words []string, variables ...string) (commands [][]string, output string, err error) {
+	t.Helper()
+	programs := fakePrograms(t)
 	record := filepath.Join(programs, "record")
 	command := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-C", root, "deploy"}, words...)...)
 	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // leave out variables of a make that runs this test
@@ -95,10 +102,10 @@ func TestMakeDeployMergesSamconfigAndCommandLine(t *testing.T) {
 
 func TestMakeDeployPassesValuesOnAsTheyWereTyped(t *testing.T) {
 	t.Parallel()
-	const typed = `FetchedTypes=a.b,c.d StripeApiVersion="2026 $HOME $(shell echo x) it's" AlarmEmail='"A, B" <a@example.com>'`
+	const typed = `FetchedTypes=a.b,c.d AlarmEmail="\"A, B\" $HOME $(shell echo x) it's <a@example.com>"`
 	want := [][]string{{"build", "--config-env", "default"}, {
 		"deploy", "--config-env", "default", "--parameter-overrides",
-		`AlarmEmail="\"A, B\" <a@example.com>"`, "FetchedTypes=a.b,c.d", `StripeApiVersion="2026 $HOME $(shell echo x) it's"`,
+		`AlarmEmail="\"A, B\" $HOME $(shell echo x) it's <a@example.com>"`, "FetchedTypes=a.b,c.d",
 	}}
 	for name, give := range map[string]func() ([][]string, string, error){
 		"on make's command line": func() ([][]string, string, error) { return makeDeploy(t, []string{"PARAMETERS=" + typed}) },
@@ -155,6 +162,64 @@ func TestCredentialsAreCheckedInTheirOwnPartition(t *testing.T) {
 		got, _ := os.ReadFile(asked + ".sts")
 		if err != nil || strings.TrimSpace(string(got)) != region {
 			t.Errorf("%v: %v, credentials were checked in %q, want %s:\n%s", variables, err, got, region, output)
+		}
+	}
+}
+
+// The environment's own settings count, not the first ones in the file, and its name is no pattern.
+func TestMachineIsCheckedForTheEnvironmentThatIsDeployed(t *testing.T) {
+	t.Parallel()
+	const samconfig = `
+version = 0.1
+[default.global.parameters]
+stack_name = "a"
+[Staging_2.deploy.parameters] # no global ones
+stack_name = "b"
+region = 'eu-west-1' # Ireland
+profile = "stage"
+[prod.global.parameters]
+# region = "us-west-2"
+region="ap-east-1"
+profile = "global"
+[prod.deploy.parameters]
+region = "il-central-1"
+`
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "samconfig.toml"), []byte(samconfig), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs(filepath.Join(root, ".ci", "deployable"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := fakePrograms(t)
+	for environment, want := range map[string]string{
+		"default": "us-east-1", "Staging_2": "eu-west-1 --profile stage", "prod": "il-central-1 --profile global",
+		"pr.d": "", ".*": "", "a b": "", "[": "", `\n`: "", "-e": "", "version": "",
+	} {
+		asked := filepath.Join(t.TempDir(), "record")
+		command := exec.CommandContext(t.Context(), script, environment)
+		command.Dir = folder
+		command.Env = append(os.Environ(), "PATH="+programs+":"+os.Getenv("PATH"), "RECORD="+asked, "AWS_REGION=us-east-1")
+		out, err := command.CombinedOutput()
+		got, _ := os.ReadFile(asked + ".sts")
+		region, _, _ := strings.Cut(want, " ")
+		switch {
+		case want == "" && (err == nil || !strings.Contains(string(out), "no environment "+environment+". It has: default Staging_2 prod\n")):
+			t.Errorf("%q: %v, want a refusal that lists the environments:\n%s", environment, err, out)
+		case want != "" && (err != nil || strings.TrimSpace(string(got)) != want || !strings.Contains(string(out), "region "+region)):
+			t.Errorf("%q: %v, credentials were checked in %q, want %q:\n%s", environment, err, got, want, out)
+		}
+	}
+}
+
+// Make would expand a $ in the name, and an empty result is the default environment.
+func TestMakeDeployReadsTheEnvironmentAsItIsTyped(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"$(stage)", "$STAGE", "${stage}", "prod$"} {
+		commands, output, err := makeDeploy(t, []string{"ENVIRONMENT=" + name})
+		if err == nil || len(commands) > 0 || !strings.Contains(output, "samconfig.toml has no environment "+name) {
+			t.Errorf("%s: %v, sam was called with %q:\n%s", name, err, commands, output)
 		}
 	}
 }
