@@ -51,6 +51,7 @@ func FindAWS(region, profile string) AWS {
 type stack struct {
 	status     string
 	parameters Parameters
+	unknown    bool // whether the stack could not be looked up, so that it may exist all the same
 }
 
 // concurrency returns the concurrency that the stack's webhook reserves.
@@ -71,11 +72,11 @@ func (d *Deployment) stack(ctx context.Context) (stack, error) {
 	if err != nil && !strings.Contains(err.Error(), "An error occurred (") { // not AWS's answer
 		d.say("The AWS CLI got no answer (%v), so nothing is checked in the account.", err)
 		d.AWS = nil
-		return stack{}, nil
+		return stack{unknown: true}, nil
 	}
 	if err != nil {
 		d.say("The stack %s could not be looked up (%v).", name, err)
-		return stack{}, nil
+		return stack{unknown: true}, nil
 	}
 	switch {
 	case s.status == "ROLLBACK_COMPLETE" || s.status == "ROLLBACK_FAILED":
@@ -184,6 +185,10 @@ func (d *Deployment) exists(ctx context.Context, n named, name string) (bool, er
 // findObstacles looks for resources that have a name from the template but do not belong to the
 // stack. CloudFormation would find them after minutes, and roll back.
 func (d *Deployment) findObstacles(ctx context.Context, template *sam.Template, deployed stack) error {
+	if deployed.unknown { // its own resources would seem to be in its way
+		d.say("It was not checked whether anything is in the way of %s.", d.Environment.Stack)
+		return nil
+	}
 	own, err := d.owned(ctx, deployed)
 	if err != nil {
 		d.say("The resources of %s could not be listed (%v), so it was not checked whether anything is in their way.", d.Environment.Stack, err)
@@ -200,11 +205,8 @@ func (d *Deployment) findObstacles(ctx context.Context, template *sam.Template, 
 		switch {
 		case err != nil:
 			d.say("It was not checked whether %s %s is in the way (%v).", resource.Type, name, err)
-		case exists && n.remove == nil:
-			obstacles = append(obstacles, d.keptBus(ctx, n, name))
 		case exists:
-			obstacles = append(obstacles, fmt.Sprintf("%s %s exists, but the stack %s does not own it. If nothing else uses it, delete it:\n      %s",
-				resource.Type, name, d.Environment.Stack, n.remove(name)))
+			obstacles = append(obstacles, d.obstacle(ctx, resource.Type, n, name))
 		}
 	}
 	if len(obstacles) == 0 {
@@ -235,8 +237,32 @@ func (d *Deployment) owned(ctx context.Context, deployed stack) ([][2]string, er
 	return resources, nil
 }
 
-// keptBus explains what to do about a bus that exists.
-func (d *Deployment) keptBus(ctx context.Context, n named, name string) string {
+// obstacle explains what to do about a resource that exists.
+func (d *Deployment) obstacle(ctx context.Context, resourceType string, n named, name string) string {
+	owner := d.owner(ctx, name)
+	switch {
+	case n.remove == nil:
+		return d.takenBus(ctx, n, name, owner)
+	case owner != "":
+		return fmt.Sprintf("%s %s belongs to the stack %s. Give this stack another name, stack_name in samconfig.toml.", resourceType, name, owner)
+	}
+	return fmt.Sprintf("%s %s exists, but the stack %s does not own it. If nothing else uses it, delete it:\n      %s",
+		resourceType, name, d.Environment.Stack, n.remove(name))
+}
+
+// owner returns the stack that has a resource of this physical name, or nothing if no stack has it
+// or that could not be determined. A stack that was deleted does not have what it left.
+func (d *Deployment) owner(ctx context.Context, name string) string {
+	out, err := d.AWS(ctx, "cloudformation", "describe-stack-resources", "--physical-resource-id", name,
+		"--query", "StackResources[?!starts_with(ResourceStatus, 'DELETE_')] | [0].StackName", "--output", "text")
+	if owner := strings.TrimSpace(string(out)); err == nil && owner != "None" {
+		return owner
+	}
+	return ""
+}
+
+// takenBus explains what to do about a bus that exists, and that the owner has, if it is not empty.
+func (d *Deployment) takenBus(ctx context.Context, n named, name, owner string) string {
 	free := ""
 	for i := 2; free == "" && i < 10; i++ {
 		candidate := d.Environment.Stack + "-" + strconv.Itoa(i)
@@ -255,9 +281,13 @@ func (d *Deployment) keptBus(ctx context.Context, n named, name string) string {
 	if len(d.Overrides) > 0 {
 		others = "… "
 	}
+	command := fmt.Sprintf("make deploy%s PARAMETERS='%sBusName=%s'", environment, others, free)
+	if owner != "" {
+		return fmt.Sprintf("the event bus %s belongs to the stack %s. Give the new stack's bus another name:\n      %s", name, owner, command)
+	}
 	return fmt.Sprintf(`the event bus %s exists, but the stack %s does not own it. A stack that was deleted with
     KeepData=Retain leaves its bus, with the archive and the consumers' rules. Either keep that bus and
     give the new stack's another name, to which consumers move their rules:
-      make deploy%s PARAMETERS='%sBusName=%s'
-    or delete what the old stack left, as docs/deploy.md shows under "Remove it".`, name, d.Environment.Stack, environment, others, free)
+      %s
+    or, if nothing else uses it, delete what the old stack left, as docs/deploy.md shows under "Remove it".`, name, d.Environment.Stack, command)
 }

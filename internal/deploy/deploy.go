@@ -8,14 +8,21 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
@@ -45,8 +52,17 @@ func (d *Deployment) Plan(ctx context.Context) (Parameters, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.checkNames(parameters, deployed.parameters); err != nil {
+		return nil, err
+	}
+	if err := d.checkNumbers(parameters); err != nil {
+		return nil, err
+	}
 	template, err := d.resolve(parameters, deployed.parameters)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkConfigurations(template); err != nil {
 		return nil, err
 	}
 	if err := checkCeilings(template); err != nil {
@@ -87,6 +103,99 @@ func (d *Deployment) resolve(given, deployed Parameters) (*sam.Template, error) 
 		return nil, fmt.Errorf("%w: %w", ErrBlocked, err)
 	}
 	return template, nil
+}
+
+// maxStackName is what fits into the 60 characters that CloudWatch Logs allows for the name of a
+// delivery source, here the stack's name and "-bus-errors":
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutDeliverySource.html
+const maxStackName = 49
+
+// stackName is what CloudFormation accepts as a stack's name.
+var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
+
+// checkNames checks the names of the stack and of its bus.
+func (d *Deployment) checkNames(given, deployed Parameters) error {
+	name := d.Environment.Stack
+	bus := cmp.Or(given["BusName"], name)
+	if _, isGiven := given["BusName"]; !isGiven {
+		bus = cmp.Or(deployed["BusName"], name)
+	}
+	switch {
+	case !stackName.MatchString(name):
+		return fmt.Errorf("%w: stack_name = %q: a stack's name starts with a letter, and has only letters, digits and hyphens", ErrBlocked, name)
+	case len(name) > maxStackName:
+		return fmt.Errorf("%w: stack_name = %q has %d characters, and names that are made from it have room for %d", ErrBlocked, name, len(name), maxStackName)
+	case bus == "default":
+		return fmt.Errorf("%w: no bus can be created with the name default, which every account's own has. Give it another: PARAMETERS='BusName=meterbridge'", ErrBlocked)
+	}
+	return nil
+}
+
+var (
+	// wholeNumber and decimalNumber match numbers in one way of writing only. CloudFormation also
+	// takes others, such as 1e1 or 00, passes them on as they are written, and compares them as text:
+	// ArchiveDays=00 would create an archive that keeps events for ever.
+	wholeNumber   = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
+	decimalNumber = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]*[1-9])?$`)
+)
+
+// fractional are the parameters of type Number that need not be whole.
+var fractional = []string{"StripeRateLimit", "WebhookThrottleRate"}
+
+// checkNumbers checks how the given numbers are written.
+func (d *Deployment) checkNumbers(given Parameters) error {
+	var template struct {
+		Parameters map[string]struct {
+			Type string `yaml:"Type"`
+		} `yaml:"Parameters"`
+	}
+	if err := yaml.Unmarshal(d.Template, &template); err != nil {
+		return fmt.Errorf("template.yaml: %w", err)
+	}
+	var faults []string
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		want, form := wholeNumber, "a whole number"
+		if slices.Contains(fractional, name) {
+			want, form = decimalNumber, "a number"
+		}
+		if template.Parameters[name].Type == "Number" && !want.MatchString(given[name]) {
+			faults = append(faults, fmt.Sprintf("%s=%s is not %s from 0, written in digits", name, given[name], form))
+		}
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("%w: %s", ErrBlocked, strings.Join(faults, "\n"))
+	}
+	return nil
+}
+
+// checkConfigurations reads the environment of each function as the function will. It would refuse
+// to start with a fault in it, after a deployment that succeeds.
+func checkConfigurations(template *sam.Template) error {
+	var faults []error
+	for id, load := range map[string]func(config.Lookup) error{
+		"WebhookFunction":    func(l config.Lookup) error { _, err := config.LoadWebhook(l); return err },
+		"FetcherFunction":    func(l config.Lookup) error { _, err := config.LoadFetcher(l); return err },
+		"ReconcilerFunction": func(l config.Lookup) error { _, err := config.LoadReconciler(l); return err },
+	} {
+		function, ok := template.Resource(id)
+		if !ok {
+			continue
+		}
+		environment, _ := function.Properties["Environment"].(map[string]any)
+		variables, _ := environment["Variables"].(map[string]any)
+		err := load(func(name string) (string, bool) {
+			value, set := variables[name]
+			return fmt.Sprint(value), set
+		})
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s would not start: %w", id, err))
+		}
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("%w: %w\nEach variable is set from the parameter with the same name", ErrBlocked, err)
+	}
+	return nil
 }
 
 // Limits that neither CloudFormation's parameters nor SAM can express.
@@ -182,6 +291,12 @@ func (d *Deployment) reserveConcurrency(ctx context.Context, parameters Paramete
 		d.say("Lambda concurrency: %d stay reserved for the webhook. The account's quota is %d, of which %d are unreserved.", wanted, quota, unreserved)
 	case unreserved+held-wanted >= leastUnreserved:
 		d.say("Lambda concurrency: %d are reserved for the webhook. That leaves %d of the account's quota of %d unreserved.", wanted, unreserved+held-wanted, quota)
+	case deployed.unknown: // 0 would end a reservation that the stack may have
+		d.say("Lambda concurrency: %d are not reserved for the webhook, which keeps what it has. Of the account's quota of %d, %d are unreserved, and Lambda keeps %d of them unreserved.",
+			wanted, quota, unreserved, leastUnreserved)
+		kept := parameters.With(nil)
+		delete(kept, reserved)
+		return kept
 	default:
 		d.say("Lambda concurrency: %d are not reserved for the webhook; it keeps %d. The account's quota is %d, of which %d are unreserved, and Lambda keeps %d of them unreserved.\n"+
 			"To reserve more, request an increase of the quota \"Concurrent executions\" of Lambda.", wanted, held, quota, unreserved, leastUnreserved)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ type account struct {
 	status      string            // of the stack; empty: there is none
 	parameters  map[string]string // of the stack
 	bus         string            // physical name of the stack's bus
+	owner       string            // the stack that has what exists; empty: none
 	exists      []string          // services and names of resources that exist, in the stack or outside
 	quota       string            // output of get-account-settings; empty: 1000 1000
 	denied      string            // a service that the account may not call
@@ -51,6 +53,10 @@ func (a *account) aws(_ context.Context, arguments ...string) ([]byte, error) {
 		return fmt.Appendf(nil, `{"Stacks": [{"StackStatus": %q, "Parameters": [%s]}]}`, a.status, strings.Join(parameters, ",")), nil
 	case arguments[1] == "list-stack-resources":
 		return fmt.Appendf(nil, `[["AWS::Events::EventBus", %q], ["AWS::EventSchemas::Registry", "arn:aws:schemas:us-east-1:1:registry/meterbridge"]]`, a.bus), nil
+	case arguments[1] == "describe-stack-resources" && a.owner != "":
+		return []byte(a.owner + "\n"), nil
+	case arguments[1] == "describe-stack-resources":
+		return nil, errors.New("An error occurred (ValidationError) when calling the DescribeStackResources operation: Stack for meterbridge does not exist")
 	case arguments[1] == "delete-stack":
 		a.deleted = true
 		return nil, nil
@@ -118,6 +124,47 @@ func TestParametersAreCheckedBeforeAnythingIsBuilt(t *testing.T) {
 	}
 }
 
+// CloudFormation accepts these values, but compares and passes on a number as it is written, and the
+// functions refuse the others when they start, after a deployment that succeeded.
+func TestValuesThatOnlyTheFunctionsWouldRefuseAreReported(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, value, want string }{
+		{"PreviousSecretHours", "1.5", "PreviousSecretHours=1.5 is not a whole number"},
+		{"PreviousSecretHours", "1e1", "PreviousSecretHours=1e1 is not a whole number"},
+		{"PreviousSecretHours", "+5", "PreviousSecretHours=+5 is not a whole number"},
+		{"PreviousSecretHours", " 5", "is not a whole number"},
+		{"PreviousSecretHours", "", "is not a whole number"},
+		{"PreviousSecretHours", "024", "is not a whole number"},
+		{"ArchiveDays", "00", "ArchiveDays=00 is not a whole number"},
+		{"ArchiveDays", "0.0", "ArchiveDays=0.0 is not a whole number"},
+		{"FetcherConcurrency", "2.5", "FetcherConcurrency=2.5 is not a whole number"},
+		{reserved, "1.5", reserved + "=1.5 is not a whole number"},
+		{reserved, "99999999999999999999", "is not a whole number"},
+		{"StripeRateLimit", "1e1", "StripeRateLimit=1e1 is not a number"},
+		{"StripeRateLimit", "0.5", ""},
+		{"WebhookThrottleRate", "1.25", ""},
+		{"PreviousSecretHours", "0", ""},
+		{"PreviousSecretHours", "168", ""},
+		{"SignatureTolerance", "5", "WebhookFunction would not start: config: SIGNATURE_TOLERANCE is unusable: want a duration"},
+		{"SignatureTolerance", "-5m", "SIGNATURE_TOLERANCE is unusable"},
+		{"SignatureTolerance", "1m30s", ""},
+		{"ReconcileLookback", "3d", "ReconcilerFunction would not start: config: RECONCILE_LOOKBACK is unusable"},
+		{"ReconcileLookback", "721h", "RECONCILE_LOOKBACK is too long"},
+		{"StripeApiBase", "http://api.stripe.com", "STRIPE_API_BASE is not secure"},
+		{"StripeApiBase", "api.stripe.com", "STRIPE_API_BASE is not an origin"},
+		{"StripeApiVersion", "2026 10", "STRIPE_API_VERSION is unusable"},
+		{"FetchedTypes", "", "FetchedTypes"},
+		{"FetchedTypes", "v1.a\n,v1.b", "FetchedTypes"},
+		{"FetchedTypes", "v1.a,", "FetchedTypes"},
+		{"ReconcileContexts", " acct_a , acct_b ", ""},
+	} {
+		_, _, err := plan(t, &account{}, nil, deploy.Parameters{test.name: test.value})
+		if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s=%q: %v, want %q", test.name, test.value, err, test.want)
+		}
+	}
+}
+
 // Neither CloudFormation's parameters nor SAM can express these limits, so AWS would find them
 // exceeded after minutes.
 func TestTypesAndAccountsThatAWSWouldRefuseAreReported(t *testing.T) {
@@ -169,6 +216,60 @@ func TestKeptBusIsReportedBeforeTheDeployment(t *testing.T) {
 	parameters, _, err := plan(t, a, nil, deploy.Parameters{"BusName": "meterbridge-3"})
 	if err != nil || parameters["BusName"] != "meterbridge-3" {
 		t.Errorf("with another name: %v, %v", parameters, err)
+	}
+}
+
+// Nobody is told to delete what another stack uses.
+func TestNamesThatAnotherStackHasAreReportedWithIt(t *testing.T) {
+	t.Parallel()
+	for resource, want := range map[string]string{
+		"events meterbridge": "the event bus meterbridge belongs to the stack billing. Give the new stack's bus another name:\n      make deploy PARAMETERS='BusName=meterbridge-2'",
+		"logs /aws/vendedlogs/events/event-bus/meterbridge": "belongs to the stack billing. Give this stack another name",
+	} {
+		_, _, err := plan(t, &account{exists: []string{resource}, owner: "billing"}, nil, nil)
+		if !errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "delete") {
+			t.Errorf("%s: %v, want ErrBlocked with %q and nothing to delete", resource, err, want)
+		}
+	}
+}
+
+// Whoever may not call DescribeStacks may still update a stack: what it owns is not in its way, and
+// what it reserves is not given up.
+func TestStackThatCannotBeLookedUpMayExist(t *testing.T) {
+	t.Parallel()
+	a := &account{denied: "cloudformation", exists: []string{"events meterbridge", "schemas meterbridge"}, quota: "200 120"}
+	for typed, want := range map[string]string{"": "", "0": "0", "20": "20", "50": ""} {
+		overrides := deploy.Parameters{}
+		if typed != "" {
+			overrides[reserved] = typed
+		}
+		got, said, err := plan(t, a, nil, overrides)
+		if err != nil || got[reserved] != want || !strings.Contains(said, "It was not checked whether anything is in the way of meterbridge") {
+			t.Errorf("%s=%s: passed %v, %v, want %q:\n%s", reserved, typed, got, err, want, said)
+		}
+	}
+}
+
+func TestNamesThatAWSWouldRefuseAreReported(t *testing.T) {
+	t.Parallel()
+	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"m": "", strings.Repeat("m", 49): "", "M-1": "",
+		strings.Repeat("m", 50): "has 50 characters", strings.Repeat("m", 128): "has 128 characters",
+		"meter_bridge": "only letters, digits and hyphens", "1st": "starts with a letter", "a b": "only letters", "ü": "starts with a letter", "-x": "starts with a letter",
+		"default": "BusName=meterbridge",
+	} {
+		d := &deploy.Deployment{Environment: deploy.Environment{Name: "default", Stack: name}, Template: template, AWS: (&account{}).aws, Out: io.Discard}
+		_, err := d.Plan(t.Context())
+		if want == "" && err != nil || want != "" && (!errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("stack %s: %v, want %q", name, err, want)
+		}
+	}
+	if _, _, err := plan(t, &account{}, nil, deploy.Parameters{"BusName": "default"}); !errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), "name default") {
+		t.Errorf("BusName=default: %v, want ErrBlocked", err)
 	}
 }
 

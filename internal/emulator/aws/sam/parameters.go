@@ -115,7 +115,7 @@ func (p parameter) list(value string, numbers bool) (any, error) {
 		return list, nil
 	}
 	for item := range strings.SplitSeq(value, ",") {
-		item = strings.TrimSpace(item)
+		item = strings.Trim(item, " ") // CloudFormation trims nothing else
 		if !numbers {
 			list = append(list, item)
 			continue
@@ -129,11 +129,15 @@ func (p parameter) list(value string, numbers bool) (any, error) {
 	return list, nil
 }
 
-// check checks a value, or each item of a list, against the constraints.
+// check checks a value, or each item of a list, against the constraints. An empty text is a list of
+// no items, but has to match a pattern.
 func (p parameter) check(value any) error {
 	list, ok := value.([]any)
 	if !ok {
 		return p.checkOne(value)
+	}
+	if _, hasPattern := p.node.get("AllowedPattern").literal(); hasPattern && len(list) == 0 {
+		list = []any{""}
 	}
 	for _, item := range list {
 		if err := p.checkOne(item); err != nil {
