@@ -24,7 +24,7 @@ type faultFlags struct {
 func (f *faultFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&f.faults, "faults", "", "faults to inject: names from the list above, separated by commas, or all")
-	flags.Uint64Var(&f.seed, "seed", 1, "seed that chooses what the faults hit and what a soak sends")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed that determines where faults strike and what a soak sends")
 	flags.Float64Var(&f.clockFactor, "clock-factor", 0, "how much faster than real time queues, delays and schedules run (default 1; 100 with --soak)")
 	flags.IntVar(&f.soak, "soak", 0, "send this many events, wait until each has an outcome, print the counts to standard output, exit")
 	for _, other := range []string{"once", "no-samples", "events", "signing-secret", "stripe-api", "listen"} {

@@ -19,10 +19,10 @@ type redriveFlags struct {
 	json bool
 }
 
-const redriveHelp = `Send dead letters back to where they failed to arrive, after the cause has been fixed.
+const redriveHelp = `Send dead letters back to the queue or bus that they were meant for, after the cause has been fixed.
 
-DeadLetters holds the events that the fetcher parked and those that SQS gave up. They go back to the fetcher's queue,
-unchanged. RuleDeadLetters holds the events that a rule could not deliver. They go to the fetcher's queue if that was the
+DeadLetters contains the events that the fetcher parked and those that SQS gave up. They go back to the fetcher's queue,
+unchanged. RuleDeadLetters contains the events that a rule could not deliver. They go to the fetcher's queue if that was the
 rule's target, and otherwise back on the bus, where all rules are matched again. The command reads each queue whose address
 it knows, once.
 

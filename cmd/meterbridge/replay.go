@@ -29,7 +29,7 @@ type replayFlags struct {
 	json         bool
 }
 
-const replayHelp = `Find events that Stripe has and the stack never received, and put them on the bus as if Stripe had delivered them.
+const replayHelp = `Find events that Stripe lists but the stack never received, and put them on the bus as if Stripe had delivered them.
 
 It lists Stripe's events, which Stripe keeps for 30 days, looks each up in the ledger, and puts the unknown ones on the bus
 as thin events. The fetcher handles them from there and emits no event twice, so you can run the command at any time,

@@ -1,4 +1,4 @@
-// Package queue is the SQS adapter.
+// Package queue defers, parks, receives and sends messages in SQS.
 //
 // The fetcher uses [Queue.Defer] for a message that it cannot finish yet, and [Queue.Park], on the
 // dead-letter queue, for one that it gives up. Lambda's event source mapping receives the messages

@@ -75,7 +75,7 @@ type Reconciler struct {
 	opts   Options
 }
 
-// New returns a Reconciler. With DryRun the bus may be nil.
+// New returns a Reconciler. With [Options].DryRun the bus may be nil.
 func New(source Source, ledger Ledger, bus Bus, opts *Options) *Reconciler {
 	r := &Reconciler{source: source, ledger: ledger, bus: bus}
 	if opts != nil {

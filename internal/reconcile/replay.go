@@ -52,8 +52,8 @@ type Replay struct {
 }
 
 // NewReplay returns a Replay of the events that source lists, in a deployed stack. It needs the
-// address of the ledger, except with All, and of the bus, except with DryRun. The error is
-// [ErrOptions].
+// address of the ledger, except with [ReplayOptions].All, and of the bus, except with DryRun. The
+// error is [ErrOptions].
 func NewReplay(source Source, service aws.Config, where stack.Addresses, opts *ReplayOptions) (*Replay, error) {
 	if err := opts.check(where); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)

@@ -1,5 +1,4 @@
-// Package secret keeps secrets from AWS Secrets Manager in memory, fresh enough to follow a
-// rotation.
+// Package secret caches secrets from AWS Secrets Manager and follows their rotation.
 //
 // A [Cache] keeps one secret in the form in which it is used, such as a verifier or a client, which
 // a [Build] function makes. It reads the secret again when the value is five minutes old, and keeps

@@ -89,8 +89,8 @@ type Page struct {
 	// Data contains the events in the order of the list.
 	Data []*Event
 	// HasMore reports whether another page follows. To continue later, or in another process, pass
-	// the id of the last event as StartingAfter, or as EndingBefore if that is the direction of the
-	// list.
+	// the id of the last event as [ListParams].StartingAfter, or as EndingBefore if that is the
+	// direction of the list.
 	HasMore bool
 }
 

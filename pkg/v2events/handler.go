@@ -75,7 +75,7 @@ type WebhookOptions struct {
 
 // NewWebhookHandler returns an [EventHandler] for a webhook: [NewEventHandler] over a [Client] with
 // the key and a [stripesig.Verifier] for the endpoint's secrets, with the errors of [New],
-// [stripesig.NewVerifier] and NewEventHandler.
+// [stripesig.NewVerifier] and [NewEventHandler].
 func NewWebhookHandler(key stripeapi.Key, secrets []stripesig.Secret, fallback FallbackFunc, opts *WebhookOptions) (*EventHandler, error) {
 	if opts == nil {
 		opts = new(WebhookOptions)

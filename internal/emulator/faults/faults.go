@@ -73,7 +73,7 @@ func All() []Fault {
 		{QueueReorder, "any message may be next", "messages received from a queue", 0.2, false},
 		{FunctionKill, "SIGKILL to the process, before or after its events are put", "running functions", 0.02, false},
 		{WebhookUnreachable, "the connection is closed, many times in a row", "requests to the webhook", 0.1, true},
-		{RuleDisabled, "it is disabled, once, until the reconciler has passed the events by several times", "the rule that feeds the fetcher", 1, false},
+		{RuleDisabled, "it is disabled, once, until the reconciler has compared the events several times", "the rule that feeds the fetcher", 1, false},
 	}
 }
 

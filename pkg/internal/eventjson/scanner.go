@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Reasons other than ErrSyntax for which a scanner stops.
+// Reasons other than [ErrSyntax] for which a scanner stops.
 const (
 	invalid   = "invalid JSON"
 	tooDeep   = "nested too deep"
