@@ -77,7 +77,7 @@ func read() (*deploy.Deployment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PARAMETERS: %w", err)
 	}
-	// The AWS CLI reads AWS_REGION, but its first version and the SAM CLI only AWS_DEFAULT_REGION.
+	// The AWS CLI reads AWS_REGION; its version 1 and the SAM CLI read only AWS_DEFAULT_REGION.
 	exported := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	if exported != "" {
 		os.Setenv("AWS_REGION", exported)

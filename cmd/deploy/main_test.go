@@ -47,8 +47,8 @@ func fakePrograms(t *testing.T) string {
 	return programs
 }
 
-// makeDeploy runs make deploy with these words and variables, and returns the commands that sam was
-// called with and everything that was printed.
+// makeDeploy runs make deploy with these arguments and variables, and returns sam's command lines
+// and all output.
 func makeDeploy(t *testing.T, words []string, variables ...string) (commands [][]string, output string, err error) {
 	t.Helper()
 	programs := fakePrograms(t)
@@ -68,8 +68,8 @@ func makeDeploy(t *testing.T, words []string, variables ...string) (commands [][
 	return commands, out.String(), err
 }
 
-// For every environment of samconfig.toml, sam deploy gets its parameters and those of the command
-// line, which win.
+// For every environment of samconfig.toml, sam deploy gets its parameters, overridden by those of
+// the command line.
 func TestMakeDeployMergesSamconfigAndCommandLine(t *testing.T) {
 	t.Parallel()
 	samconfig, err := os.ReadFile(filepath.Join(root, "samconfig.toml"))
@@ -166,7 +166,8 @@ func TestCredentialsAreCheckedInTheirOwnPartition(t *testing.T) {
 	}
 }
 
-// The environment's own settings count, not the first ones in the file, and its name is no pattern.
+// The environment's own settings are used, not the first ones in the file, and its name is not
+// treated as a pattern.
 func TestMachineIsCheckedForTheEnvironmentThatIsDeployed(t *testing.T) {
 	t.Parallel()
 	const samconfig = `
@@ -213,7 +214,7 @@ region = "il-central-1"
 	}
 }
 
-// Make would expand a $ in the name, and an empty result is the default environment.
+// Make would expand a $ in the name, and an empty result would mean the default environment.
 func TestMakeDeployReadsTheEnvironmentAsItIsTyped(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"$(stage)", "$STAGE", "${stage}", "prod$"} {

@@ -124,7 +124,7 @@ func redriveResult(counts redrive.Counts, err error) error {
 	return nil
 }
 
-// letter reports a letter that the flags select; if there is a bar, not a success.
+// letter reports a selected letter. If there is a bar, it does not print successes.
 func (r *report) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
 	if outcome != redrive.Skipped && (r.json || r.bar == nil || outcome != redrive.Redriven) {
 		r.item(struct {

@@ -52,7 +52,8 @@ type bed struct {
 	ledger  *ledger.Ledger
 }
 
-// newBed returns a bed in which a handler answers for Stripe. Its clock moves with each reading.
+// newBed returns a bed in which a handler answers for Stripe. Its clock advances each time it is
+// read.
 func newBed(t testing.TB, stripe http.HandlerFunc) bed {
 	t.Helper()
 	b := testbed.New(t, &testbed.Options{Tick: time.Millisecond})

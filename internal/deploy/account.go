@@ -51,7 +51,7 @@ func FindAWS(region, profile string) AWS {
 type stack struct {
 	status     string
 	parameters Parameters
-	unknown    bool // whether the stack could not be looked up, so that it may exist all the same
+	unknown    bool // the stack could not be looked up, so it may exist
 }
 
 // concurrency returns the concurrency that the stack's webhook reserves.
@@ -61,7 +61,7 @@ func (s stack) concurrency() int {
 }
 
 // stack looks up the stack. A stack whose first deployment was rolled back is deleted: it cannot be
-// updated, and holds no data, because its resources are kept only once their creation succeeded
+// updated, and contains no data, because its resources are kept only once their creation succeeded
 // (RetainExceptOnCreate).
 func (d *Deployment) stack(ctx context.Context) (stack, error) {
 	if d.AWS == nil {
@@ -185,7 +185,7 @@ func (d *Deployment) exists(ctx context.Context, n named, name string) (bool, er
 // findObstacles looks for resources that have a name from the template but do not belong to the
 // stack. CloudFormation would find them after minutes, and roll back.
 func (d *Deployment) findObstacles(ctx context.Context, template *sam.Template, deployed stack) error {
-	if deployed.unknown { // its own resources would seem to be in its way
+	if deployed.unknown { // otherwise its own resources would be reported as obstacles
 		d.say("It was not checked whether anything is in the way of %s.", d.Environment.Stack)
 		return nil
 	}
@@ -250,8 +250,8 @@ func (d *Deployment) obstacle(ctx context.Context, resourceType string, n named,
 		resourceType, name, d.Environment.Stack, n.remove(name))
 }
 
-// owner returns the stack that has a resource of this physical name, or nothing if no stack has it
-// or that could not be determined. A stack that was deleted does not have what it left.
+// owner returns the stack that a resource with this physical name belongs to, or "" if it belongs
+// to none or that could not be determined. Resources that a deleted stack retained belong to none.
 func (d *Deployment) owner(ctx context.Context, name string) string {
 	out, err := d.AWS(ctx, "cloudformation", "describe-stack-resources", "--physical-resource-id", name,
 		"--query", "StackResources[?!starts_with(ResourceStatus, 'DELETE_')] | [0].StackName", "--output", "text")
@@ -261,7 +261,8 @@ func (d *Deployment) owner(ctx context.Context, name string) string {
 	return ""
 }
 
-// takenBus explains what to do about a bus that exists, and that the owner has, if it is not empty.
+// takenBus explains what to do about an existing bus, which belongs to the stack owner unless that
+// is "".
 func (d *Deployment) takenBus(ctx context.Context, n named, name, owner string) string {
 	free := ""
 	for i := 2; free == "" && i < 10; i++ {

@@ -29,7 +29,7 @@ import (
 // A Deployment is the input of make deploy.
 type Deployment struct {
 	Environment Environment
-	Overrides   Parameters // of the command line; they win over the environment's
+	Overrides   Parameters // from the command line; they override the environment's
 	Template    []byte     // text of template.yaml
 	Region      string     // region to deploy to
 	AWS         AWS        // nil if the AWS CLI is not installed
@@ -105,12 +105,12 @@ func (d *Deployment) resolve(given, deployed Parameters) (*sam.Template, error) 
 	return template, nil
 }
 
-// maxStackName is what fits into the 60 characters that CloudWatch Logs allows for the name of a
-// delivery source, here the stack's name and "-bus-errors":
+// maxStackName is the longest name that, with "-bus-errors" appended, fits into the 60 characters
+// that CloudWatch Logs allows for the name of a delivery source:
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutDeliverySource.html
 const maxStackName = 49
 
-// stackName is what CloudFormation accepts as a stack's name.
+// stackName matches the names that CloudFormation accepts for a stack.
 var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
 
 // checkNames checks the names of the stack and of its bus.
@@ -132,17 +132,17 @@ func (d *Deployment) checkNames(given, deployed Parameters) error {
 }
 
 var (
-	// wholeNumber and decimalNumber match numbers in one way of writing only. CloudFormation also
-	// takes others, such as 1e1 or 00, passes them on as they are written, and compares them as text:
-	// ArchiveDays=00 would create an archive that keeps events for ever.
+	// wholeNumber and decimalNumber match numbers in plain notation. CloudFormation also accepts
+	// other notations, such as 1e1 or 00, passes them on unchanged, and compares them as text:
+	// ArchiveDays=00 would create an archive that keeps events forever.
 	wholeNumber   = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
 	decimalNumber = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]*[1-9])?$`)
 )
 
-// fractional are the parameters of type Number that need not be whole.
+// fractional lists the parameters of type Number that can be fractions.
 var fractional = []string{"StripeRateLimit", "WebhookThrottleRate"}
 
-// checkNumbers checks how the given numbers are written.
+// checkNumbers checks the notation of the given numbers.
 func (d *Deployment) checkNumbers(given Parameters) error {
 	var template struct {
 		Parameters map[string]struct {
@@ -168,8 +168,8 @@ func (d *Deployment) checkNumbers(given Parameters) error {
 	return nil
 }
 
-// checkConfigurations reads the environment of each function as the function will. It would refuse
-// to start with a fault in it, after a deployment that succeeds.
+// checkConfigurations reads the environment of each function as the function does. With a fault in
+// it the function would not start, although the deployment would succeed.
 func checkConfigurations(template *sam.Template) error {
 	var faults []error
 	for id, load := range map[string]func(config.Lookup) error{
@@ -205,7 +205,7 @@ const (
 	maxPattern     = 2048    // characters of an event pattern
 	maxEnvironment = 4096    // bytes of a function's environment
 	maxInFlight    = 120_000 // messages of a queue in flight, including those that wait for a retry
-	longestWait    = 3600    // seconds that a deferred message waits at most
+	longestWait    = 3600    // longest wait of a deferred message, in seconds
 )
 
 // checkCeilings looks for rules and functions that AWS would refuse because FetchedTypes or
@@ -275,7 +275,7 @@ func (d *Deployment) reserveConcurrency(ctx context.Context, parameters Paramete
 	held := deployed.concurrency()
 	wanted := held
 	if value, given := parameters[reserved]; given {
-		wanted, _ = strconv.Atoi(value) // the template accepts nothing but numbers
+		wanted, _ = strconv.Atoi(value) // the template accepts only numbers
 	} else if d.Environment.Reserve > 0 {
 		wanted = d.Environment.Reserve
 	}
@@ -291,7 +291,7 @@ func (d *Deployment) reserveConcurrency(ctx context.Context, parameters Paramete
 		d.say("Lambda concurrency: %d stay reserved for the webhook. The account's quota is %d, of which %d are unreserved.", wanted, quota, unreserved)
 	case unreserved+held-wanted >= leastUnreserved:
 		d.say("Lambda concurrency: %d are reserved for the webhook. That leaves %d of the account's quota of %d unreserved.", wanted, unreserved+held-wanted, quota)
-	case deployed.unknown: // 0 would end a reservation that the stack may have
+	case deployed.unknown: // 0 would remove a reservation that the stack may have
 		d.say("Lambda concurrency: %d are not reserved for the webhook, which keeps what it has. Of the account's quota of %d, %d are unreserved, and Lambda keeps %d of them unreserved.",
 			wanted, quota, unreserved, leastUnreserved)
 		kept := parameters.With(nil)

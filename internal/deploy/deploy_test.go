@@ -22,10 +22,10 @@ type account struct {
 	status      string            // of the stack; empty: there is none
 	parameters  map[string]string // of the stack
 	bus         string            // physical name of the stack's bus
-	owner       string            // the stack that has what exists; empty: none
+	owner       string            // stack that the existing resources belong to; empty: none
 	exists      []string          // services and names of resources that exist, in the stack or outside
-	quota       string            // output of get-account-settings; empty: 1000 1000
-	denied      string            // a service that the account may not call
+	quota       string            // output of get-account-settings; empty means 1000 1000
+	denied      string            // service that the account may not call
 	wish        int               // concurrency that the environment asks for
 	unreachable bool              // the AWS CLI has no network
 	deleted     bool              // whether delete-stack was called
@@ -124,8 +124,8 @@ func TestParametersAreCheckedBeforeAnythingIsBuilt(t *testing.T) {
 	}
 }
 
-// CloudFormation accepts these values, but compares and passes on a number as it is written, and the
-// functions refuse the others when they start, after a deployment that succeeded.
+// CloudFormation accepts these values. It compares numbers as text and passes them on unchanged,
+// and the functions refuse the other values when they start, after a successful deployment.
 func TestValuesThatOnlyTheFunctionsWouldRefuseAreReported(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, value, want string }{
@@ -165,8 +165,8 @@ func TestValuesThatOnlyTheFunctionsWouldRefuseAreReported(t *testing.T) {
 	}
 }
 
-// Neither CloudFormation's parameters nor SAM can express these limits, so AWS would find them
-// exceeded after minutes.
+// Neither CloudFormation's parameters nor SAM can express these limits, so AWS would report them
+// only after minutes.
 func TestTypesAndAccountsThatAWSWouldRefuseAreReported(t *testing.T) {
 	t.Parallel()
 	many := func(item string, length int) string {
@@ -219,7 +219,7 @@ func TestKeptBusIsReportedBeforeTheDeployment(t *testing.T) {
 	}
 }
 
-// Nobody is told to delete what another stack uses.
+// The error never suggests deleting a resource that another stack uses.
 func TestNamesThatAnotherStackHasAreReportedWithIt(t *testing.T) {
 	t.Parallel()
 	for resource, want := range map[string]string{
@@ -233,8 +233,8 @@ func TestNamesThatAnotherStackHasAreReportedWithIt(t *testing.T) {
 	}
 }
 
-// Whoever may not call DescribeStacks may still update a stack: what it owns is not in its way, and
-// what it reserves is not given up.
+// An operator who may not call DescribeStacks can still update a stack: its resources are not
+// reported as obstacles, and its reservation is kept.
 func TestStackThatCannotBeLookedUpMayExist(t *testing.T) {
 	t.Parallel()
 	a := &account{denied: "cloudformation", exists: []string{"events meterbridge", "schemas meterbridge"}, quota: "200 120"}

@@ -14,14 +14,14 @@ import (
 type Environment struct {
 	Name       string     // such as staging
 	Stack      string     // name of the stack
-	Region     string     // empty: that of the AWS profile
+	Region     string     // empty: the AWS profile's region
 	Profile    string     // empty: the default profile
 	Parameters Parameters // parameter_overrides
-	Reserve    int        // concurrency to reserve for the webhook where the account's quota allows it; 0 is none
+	Reserve    int        // concurrency to reserve for the webhook if the account's quota allows it; 0 means none
 }
 
-// ReadEnvironment reads an environment from the text of a samconfig.toml, as SAM does: the settings
-// of the command deploy win over the global ones. SAM ignores those of make_deploy.
+// ReadEnvironment reads an environment from the text of a samconfig.toml, as SAM does: settings of
+// the command deploy override global ones. SAM ignores the settings of make_deploy.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 //
 // The error says what is missing in the file or which setting could not be read.
@@ -63,7 +63,7 @@ func parametersOf(commands map[string]any, command string) settings {
 	return parameters
 }
 
-// with returns these settings and others, which win.
+// with returns these settings overridden by others.
 func (s settings) with(others settings) settings {
 	merged := settings{}
 	maps.Copy(merged, s)

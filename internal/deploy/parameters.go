@@ -39,7 +39,7 @@ func ParseParameters(text string) (Parameters, error) {
 	return parameters, nil
 }
 
-// parameterName is what CloudFormation accepts as a parameter's name.
+// parameterName matches the names that CloudFormation accepts for a parameter.
 var parameterName = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 
 // splitWords splits a text as a shell does.
@@ -81,7 +81,7 @@ func splitWords(text string) (words []string, err error) {
 	return words, nil
 }
 
-// With returns these parameters merged with others, which win.
+// With returns these parameters overridden by others.
 func (p Parameters) With(others Parameters) Parameters {
 	merged := maps.Clone(p)
 	if merged == nil {

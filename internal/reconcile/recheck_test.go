@@ -83,7 +83,7 @@ func TestSettledTimeStopsBeforeTheFirstUnknownEvent(t *testing.T) {
 	}
 }
 
-// A bus that refuses an event for good must not hold up the time for ever.
+// A bus that refuses an event permanently must not hold up the settled time forever.
 func TestRefusedEventDoesNotHoldTheSettledTime(t *testing.T) {
 	t.Parallel()
 	a := &account{events: []*v2events.Event{full(t, "evt_odd", hour(1))}, refuse: map[string]error{"evt_odd": bus.ErrInvalid}}

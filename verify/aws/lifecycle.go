@@ -262,9 +262,9 @@ func (s *ministackStack) exist(ctx context.Context, ids []string) error {
 	return errors.Join(problems...)
 }
 
-// canBeDeployedAgain deploys the stack a second time. The bus that the first one left is in the way,
-// which make deploy must say before it builds anything; with another name for the bus it succeeds,
-// also after a first try that was rolled back.
+// canBeDeployedAgain deploys the stack a second time. The first one's bus is in the way, and make
+// deploy must report that before it builds anything; with another name for the bus it must succeed,
+// even after a first try that was rolled back.
 func (s *ministackStack) canBeDeployedAgain(ctx context.Context) error {
 	s.id = ministackName
 	left := s.state

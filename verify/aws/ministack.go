@@ -251,8 +251,9 @@ func (m *ministack) describe(ctx context.Context, stack string) (*stackState, er
 var errNoStack = errors.New("there is not exactly one such stack")
 
 // front passes the calls of functions on to MiniStack. When a function has deferred a message, it
-// makes the message visible again once the functions are quiet, so that nobody waits for minutes of
-// backoff. It changes no request: their signatures cover every byte.
+// makes the message visible again once the functions make no more calls, so that the checks do not
+// wait for minutes of backoff. It does not change requests, because their signatures cover every
+// byte.
 type front struct {
 	url    string
 	server *http.Server
@@ -262,7 +263,8 @@ type front struct {
 	deferred int // messages that were made visible early
 }
 
-// quiet is the time without a call after which the invocation that deferred a message has ended.
+// quiet is the time without a call after which the invocation that deferred a message must have
+// ended.
 const quiet = time.Second
 
 func startFront(m *ministack) (*front, error) {
@@ -302,14 +304,15 @@ func (f *front) called() {
 	f.lastCall = time.Now()
 }
 
-// untilQuiet returns how long the functions must still be quiet.
+// untilQuiet returns how long the functions must still make no call.
 func (f *front) untilQuiet() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return quiet - time.Since(f.lastCall)
 }
 
-// hurry makes the message of a ChangeMessageVisibility visible as soon as the functions are quiet.
+// hurry makes the message of a ChangeMessageVisibility visible as soon as the functions make no
+// more calls.
 func (f *front) hurry(m *ministack, call []byte) {
 	var message struct{ QueueUrl, ReceiptHandle string }
 	if json.Unmarshal(call, &message) != nil {
@@ -321,7 +324,7 @@ func (f *front) hurry(m *ministack, call []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_, err := m.queues.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &message.QueueUrl, ReceiptHandle: &message.ReceiptHandle})
-	if err == nil { // else the message is gone
+	if err == nil { // otherwise the message has been deleted
 		f.mu.Lock()
 		f.deferred++
 		f.mu.Unlock()

@@ -142,7 +142,7 @@ func newQueue(i *faults.Injector) *sqs.Queue {
 	return sqs.NewQueue(config, clock.New(1))
 }
 
-// bodies receives all messages of a queue and returns their bodies in that order.
+// bodies receives all messages of a queue and returns their bodies in the order received.
 func bodies(t *testing.T, q *sqs.Queue) []string {
 	t.Helper()
 	var got []string

@@ -33,7 +33,7 @@ type record struct {
 	answeredEarly bool                    // answered with a 2xx before it was stored
 	explanations  uint16                  // each explains one extra emission
 	explanation   explanation             // the last one
-	history       []unique.Handle[string] // its first maxHistory steps; few of them differ
+	history       []unique.Handle[string] // its first maxHistory steps, interned because few texts differ
 }
 
 const (

@@ -22,8 +22,8 @@ var errNotLoopback = errors.New("stripe: not a loopback address")
 // deliveryTimeout is how long a webhook has to answer. Stripe does not publish its own.
 const deliveryTimeout = 10 * time.Second
 
-// deliver makes one attempt, signed at its time. Like Stripe it does not follow redirects. A
-// failure is only logged.
+// deliver makes one attempt, signed with the current time. Like Stripe it does not follow
+// redirects. A failure is only logged.
 func (s *destinations) deliver(ctx context.Context, d *destination, payload []byte) {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()

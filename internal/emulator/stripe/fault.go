@@ -11,7 +11,7 @@ import (
 // A Fault is a way in which Stripe, or the network, can fail. The zero value means no fault.
 type Fault string
 
-// The faults. After the first two and a hang the request has had no effect; the others spoil or
+// The faults. With the first two and with a hang, the request has no effect; the others damage or
 // lose the answer to a request that took effect.
 const (
 	FaultRateLimit Fault = "rate_limit" // 429

@@ -58,8 +58,8 @@ func (w window) compare(a, b position) int {
 	return b.compare(a)
 }
 
-// take returns the window's part of the items that keep accepts, newest first, and whether more of
-// them follow in its direction.
+// take returns the items in the window that keep accepts, newest first, and whether more of them
+// follow in the window's direction.
 func take[T interface{ position() position }](w window, items iter.Seq[T], keep func(T) bool) (chosen []T, more bool) {
 	for item := range items {
 		if w.contains(item.position()) && keep(item) {

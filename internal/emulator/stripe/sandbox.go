@@ -10,7 +10,8 @@
 //
 // [Options.Faults] makes requests fail as Stripe and the network can fail.
 //
-// Nothing leaves the machine: pings go to loopback addresses only, whatever URL a destination has.
+// Nothing leaves the machine: pings are sent only to loopback addresses, whatever URL a destination
+// has.
 //
 // # Undocumented behaviour
 //

@@ -64,7 +64,7 @@ func (s *eventStore) visible(e *storedEvent, c caller) bool {
 	return e.caller == c && s.now().Sub(e.retainedFrom) <= Retention
 }
 
-// list takes a window of the events that c may read and that keep accepts.
+// list returns a window of the events that c may read and that keep accepts.
 func (s *eventStore) list(c caller, w window, keep func(*storedEvent) bool) (events []*storedEvent, more bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -54,7 +54,8 @@ func Parse(data []byte) (*Reader, error) {
 	return &d.root, nil
 }
 
-// documents holds zero documents for reuse, which halves the memory that parsing an event allocates.
+// documents contains zero documents for reuse, which halves the memory that parsing an event
+// allocates.
 var documents = sync.Pool{New: func() any { return new(document) }}
 
 // Release returns the document's memory for use by another [Parse]. No Reader of the document may be

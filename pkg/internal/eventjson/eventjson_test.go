@@ -234,7 +234,8 @@ func TestLargeDocumentsRead(t *testing.T) {
 	}
 }
 
-// Memory that is used again carries nothing over, and what was read from it stays valid.
+// Reused memory contains nothing from its earlier use, and values that were read from it stay
+// valid.
 func TestReleasedDocumentsStartAnew(t *testing.T) {
 	t.Parallel()
 	const first = `{"a":"kept","b":{"c":{"d":{"e":{"f":1}}}},"g":[1]}`

@@ -115,7 +115,7 @@ func (p parameter) list(value string, numbers bool) (any, error) {
 		return list, nil
 	}
 	for item := range strings.SplitSeq(value, ",") {
-		item = strings.Trim(item, " ") // CloudFormation trims nothing else
+		item = strings.Trim(item, " ") // CloudFormation trims only spaces
 		if !numbers {
 			list = append(list, item)
 			continue
