@@ -66,6 +66,14 @@ func Parse(raw []byte) (*Document, error) {
 	if err := decoder.Decode(&known); err != nil {
 		return nil, fmt.Errorf("read policy: %w", err)
 	}
+	for _, s := range known.Statement {
+		if s.Effect != "Allow" && s.Effect != "Deny" { // IAM reads it with its case
+			return nil, fmt.Errorf("read policy: statement %s: unknown effect %q", s.Sid, s.Effect)
+		}
+		if text, err := json.Marshal([]any{s.Resource, s.Condition}); err != nil || strings.Contains(string(text), "${") {
+			return nil, fmt.Errorf("read policy: statement %s: policy variables are not known here", s.Sid)
+		}
+	}
 	return &Document{known.Statement}, nil
 }
 
@@ -149,8 +157,10 @@ func comparison(operator string) (func(want, value string) bool, error) {
 	switch operator {
 	case "StringEquals":
 		return func(want, value string) bool { return want == value }, nil
-	case "StringLike", "ArnLike", "ArnEquals":
+	case "StringLike":
 		return wild, nil
+	case "ArnLike", "ArnEquals":
+		return wildARN, nil
 	case "Bool":
 		return strings.EqualFold, nil
 	}
@@ -162,4 +172,21 @@ func wild(pattern, value string) bool {
 	escape := strings.NewReplacer("/", "\x00", `\`, `\\`, "[", `\[`)
 	match, err := path.Match(escape.Replace(pattern), strings.ReplaceAll(value, "/", "\x00"))
 	return err == nil && match
+}
+
+// wildARN matches each of the six parts of an ARN by itself, so that no wildcard reaches into the
+// next. A text that is no ARN matches nothing.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
+func wildARN(pattern, value string) bool {
+	const parts = 6
+	patterns, values := strings.SplitN(pattern, ":", parts), strings.SplitN(value, ":", parts)
+	if len(patterns) != parts || len(values) != parts {
+		return false
+	}
+	for i := range patterns {
+		if !wild(patterns[i], values[i]) {
+			return false
+		}
+	}
+	return true
 }

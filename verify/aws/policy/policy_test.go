@@ -35,6 +35,22 @@ func TestCallNeedsAnAllowAndNoDeny(t *testing.T) {
 			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"aws:SourceAccount":"*"}}}`),
 			policy.Call{Action: "a:b", Resource: bus}, false,
 		},
+		"an ARN's wildcard ends at its part": {
+			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:events:*:rule/b/*"}}}`),
+			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:sourcearn": {"arn:aws:events:us-east-1:1:rule/b/r"}}}, false,
+		},
+		"a wildcard in each part of an ARN": {
+			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"ArnLike":{"aws:SourceArn":["arn:aws:sns:*:*:x","arn:*:events:*:?:rule/b/*"]}}}`),
+			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:sourcearn": {"arn:aws-cn:events:cn-north-1:1:rule/b/r:x"}}}, true,
+		},
+		"no ARN": {
+			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"ArnLike":{"aws:SourceArn":"*"}}}`),
+			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:sourcearn": {bus}}}, false,
+		},
+		"a list without values": {
+			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":[]}}}`),
+			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:sourceaccount": {""}}}, false,
+		},
 		"principal": {
 			statement(`{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"*","Resource":"*"}`),
 			policy.Call{Service: "sns.amazonaws.com", Action: "a:b", Resource: bus}, false,
@@ -58,6 +74,16 @@ func TestUnknownElementsAreErrors(t *testing.T) {
 	t.Parallel()
 	if _, err := policy.Parse([]byte(`{"Statement":[{"Effect":"Allow","NotAction":"a:b","Resource":"*"}]}`)); err == nil {
 		t.Error("NotAction was accepted")
+	}
+	for _, statement := range []string{
+		`{"Effect":"deny","Action":"*","Resource":"*"}`, `{"Action":"*","Resource":"*"}`, // a denial that is overlooked would be a permission
+		`{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::${aws:username}"}`,
+		`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":"${aws:PrincipalAccount}"}}}`,
+		`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}`, `{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"*","Resource":"*"}`,
+	} {
+		if _, err := policy.Parse([]byte(`{"Statement":[` + statement + `]}`)); err == nil {
+			t.Errorf("%s was accepted", statement)
+		}
 	}
 	document, err := policy.Parse([]byte(`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"a":"1"}}}]}`))
 	if err != nil {
