@@ -122,6 +122,18 @@ func TestCommandsOnPagesActOnTheChosenStack(t *testing.T) {
 	}
 }
 
+// A reader runs a page's commands from top to bottom.
+func TestCommandsOnPagesUseWhatWasDefinedAbove(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"docs/deploy.md", "docs/operations.md"} {
+		text := read(t, page)
+		defined, used := strings.Index(text, "\nout() "), strings.Index(text, "$(out ")
+		if defined < 0 || used < defined {
+			t.Errorf("%s uses out at byte %d and defines it at byte %d", page, used, defined)
+		}
+	}
+}
+
 // Stripe shows the signing secret only once. No command leaves it, or an API key, in a file or on a command line.
 func TestCommandsOnPagesKeepSecretsOutOfFiles(t *testing.T) {
 	t.Parallel()

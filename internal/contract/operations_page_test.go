@@ -59,6 +59,8 @@ case "$1 $2" in
 "cloudformation describe-stack-resource") echo bucket ;;
 "cloudformation get-template") echo "Resources: {}" ;;
 "cloudformation describe-stacks") printf 'KeepData\tLogLevel\n' ;;
+"cloudformation wait") exit ${WAIT:-0} ;;
+"cloudformation describe-change-set") echo no changes ;;
 esac
 `
 
@@ -68,23 +70,9 @@ esac
 func TestRestoreSuppliesTheDeployedTemplate(t *testing.T) {
 	t.Parallel()
 	for domain, region := range map[string]string{"eu-west-1.amazonaws.com": "eu-west-1", "cn-north-1.amazonaws.com.cn": "cn-north-1"} {
-		folder := t.TempDir()
-		for name, script := range map[string]string{"aws": fakeAWS, "sam": "#!/bin/sh\n"} {
-			if err := os.WriteFile(filepath.Join(folder, name), []byte(script), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		_, block, _ := strings.Cut(read(t, "docs/operations.md"), "```sh\n")
-		block, _, _ = strings.Cut(block, "```\n")
-		command := exec.CommandContext(t.Context(), "bash", "-c", block+"\nout() { echo https://x.execute-api."+domain+"/webhook; }; restore")
-		command.Dir = folder
-		command.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "RECORD="+filepath.Join(folder, "record"))
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", region, err, out)
-		}
-		calls, err := os.ReadFile(filepath.Join(folder, "record"))
+		calls, out, err := restore(t, domain, "WAIT=0")
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v\n%s", region, err, out)
 		}
 		for _, want := range []string{
 			"get-template --stack-name meterbridge --template-stage Original",
@@ -93,12 +81,44 @@ func TestRestoreSuppliesTheDeployedTemplate(t *testing.T) {
 			"--parameters ParameterKey=KeepData,UsePreviousValue=true ParameterKey=LogLevel,UsePreviousValue=true",
 			"execute-change-set --stack-name meterbridge --change-set-name restore",
 		} {
-			if !strings.Contains(string(calls), want) {
+			if !strings.Contains(calls, want) {
 				t.Errorf("%s: restore did not call %q:\n%s", region, want, calls)
 			}
 		}
-		if strings.Contains(string(calls), "--use-previous-template") {
+		if strings.Contains(calls, "--use-previous-template") {
 			t.Errorf("%s: restore reuses the previous template:\n%s", region, calls)
 		}
 	}
+}
+
+// A change set that was left would make the next restore fail.
+func TestRestoreThatFindsNothingToDoLeavesNothing(t *testing.T) {
+	t.Parallel()
+	calls, out, err := restore(t, "eu-west-1.amazonaws.com", "WAIT=255")
+	if err == nil || !strings.Contains(out, "no changes") || strings.Contains(calls, "execute-change-set") ||
+		!strings.Contains(calls, "delete-change-set --stack-name meterbridge --change-set-name restore") {
+		t.Errorf("restore: %v, want the reason and delete-change-set:\n%s\ncalls:\n%s", err, out, calls)
+	}
+}
+
+// restore runs the page's function with the fake CLIs, and returns the calls and what it printed.
+func restore(t *testing.T, domain, variable string) (calls, out string, err error) {
+	t.Helper()
+	folder := t.TempDir()
+	for name, script := range map[string]string{"aws": fakeAWS, "sam": "#!/bin/sh\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, block, _ := strings.Cut(read(t, "docs/operations.md"), "```sh\n")
+	block, _, _ = strings.Cut(block, "```\n")
+	command := exec.CommandContext(t.Context(), "bash", "-c", block+"\nout() { echo https://x.execute-api."+domain+"/webhook; }; restore")
+	command.Dir = folder
+	command.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "RECORD="+filepath.Join(folder, "record"), variable)
+	printed, err := command.CombinedOutput()
+	recorded, readErr := os.ReadFile(filepath.Join(folder, "record"))
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	return string(recorded), string(printed), err
 }
