@@ -54,7 +54,7 @@ func (w *workspace) deployToMinistack(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, line := range append(lines, others...) {
+	for _, line := range append(lines, differences...) {
 		w.say("%s", line)
 	}
 	if err := s.deploy(ctx, "StripeApiBase="+s.stripe.Origin, "StripeRateLimit=0"); err != nil {

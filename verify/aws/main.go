@@ -55,8 +55,8 @@ func checks(w *workspace) []check {
 
 		// the stack, deployed to MiniStack
 		{name: "deployed", tools: []string{"sam", "awscli", "ministack"}, run: w.deployToMinistack},
-		{name: "conversation", tools: []string{"sam", "ministack"}, after: []string{"deployed"}, run: w.conversation},
-		{name: "lifecycle", tools: []string{"sam", "awscli", "ministack"}, after: []string{"deployed", "conversation"}, run: w.lifecycle},
+		{name: "deliveries", tools: []string{"sam", "ministack"}, after: []string{"deployed"}, run: w.deliveries},
+		{name: "lifecycle", tools: []string{"sam", "awscli", "ministack"}, after: []string{"deployed", "deliveries"}, run: w.lifecycle},
 		{name: "upgrade", tools: []string{"sam", "ministack", "lint"}, after: []string{"sam-build"}, run: w.upgrade},
 		{name: "workarounds", tools: []string{"ministack"}, run: w.workaroundsAreNeeded},
 

@@ -263,9 +263,9 @@ type front struct {
 	deferred int // messages that were made visible early
 }
 
-// quiet is the time without a call after which the invocation that deferred a message must have
+// idleTime is the time without a call after which the invocation that deferred a message must have
 // ended.
-const quiet = time.Second
+const idleTime = time.Second
 
 func startFront(m *ministack) (*front, error) {
 	target, err := url.Parse(m.endpoint)
@@ -291,7 +291,7 @@ func startFront(m *ministack) (*front, error) {
 		proxy.ServeHTTP(rw, r)
 		f.called()
 		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ChangeMessageVisibility") {
-			go f.hurry(m, body)
+			go f.revealEarly(m, body)
 		}
 	})}
 	go f.server.Serve(listener)
@@ -304,21 +304,21 @@ func (f *front) called() {
 	f.lastCall = time.Now()
 }
 
-// untilQuiet returns how long the functions must still make no call.
-func (f *front) untilQuiet() time.Duration {
+// untilIdle returns how long the functions must still make no call.
+func (f *front) untilIdle() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return quiet - time.Since(f.lastCall)
+	return idleTime - time.Since(f.lastCall)
 }
 
-// hurry makes the message of a ChangeMessageVisibility visible as soon as the functions make no
+// revealEarly makes the message of a ChangeMessageVisibility visible as soon as the functions make no
 // more calls.
-func (f *front) hurry(m *ministack, call []byte) {
+func (f *front) revealEarly(m *ministack, call []byte) {
 	var message struct{ QueueUrl, ReceiptHandle string }
 	if json.Unmarshal(call, &message) != nil {
 		return
 	}
-	for left := quiet; left > 0; left = f.untilQuiet() {
+	for left := idleTime; left > 0; left = f.untilIdle() {
 		time.Sleep(left)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -331,8 +331,8 @@ func (f *front) hurry(m *ministack, call []byte) {
 	}
 }
 
-// hurried returns how many messages were made visible early.
-func (f *front) hurried() int {
+// revealed returns how many messages were made visible early.
+func (f *front) revealed() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.deferred

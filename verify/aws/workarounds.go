@@ -79,11 +79,11 @@ var workarounds = []workaround{
 	},
 }
 
-// others are the remaining differences from a deployment on AWS, which the checks introduce
+// differences are the remaining differences from a deployment on AWS, which the checks introduce
 // themselves.
-var others = []string{
+var differences = []string{
 	"functions are compiled for this machine and run as processes, whatever the template's architecture",
-	"a message that the fetcher defers becomes visible once the functions have made no call for " + quiet.String() + ", without waiting for its backoff",
+	"a message that the fetcher defers becomes visible once the functions have made no call for " + idleTime.String() + ", without waiting for its backoff",
 }
 
 // adapt returns a copy of a template that MiniStack can deploy, and a line for each workaround that

@@ -83,10 +83,10 @@ func (s *ministackStack) depth(ctx context.Context, queue string) (n int, err er
 	return n, nil
 }
 
-// conversation runs the scenario of end-to-end on MiniStack, through the HTTP API to the consumers'
+// deliveries runs the scenario of end-to-end on MiniStack, through the HTTP API to the consumers'
 // queues, and compares the recordings if end-to-end has run. Then it redrives a dead letter and
 // invokes the reconciler.
-func (w *workspace) conversation(ctx context.Context) (string, error) {
+func (w *workspace) deliveries(ctx context.Context) (string, error) {
 	s, scenario := w.ministack, w.scenario
 	if scenario == nil {
 		scenario = newScenario(time.Now())
@@ -114,7 +114,7 @@ func (w *workspace) conversation(ctx context.Context) (string, error) {
 		}
 		compared = "with the answers and messages of end-to-end"
 	}
-	w.say("%d dead letters; %d messages deferred", len(r.queues["DeadLetters"]), s.front.hurried())
+	w.say("%d dead letters; %d messages deferred", len(r.queues["DeadLetters"]), s.front.revealed())
 	if err := s.redriven(ctx); err != nil {
 		return "", fmt.Errorf("redrive: %w", err)
 	}
