@@ -111,7 +111,7 @@ func read(wheel []byte) (*catalogue, error) {
 		case strings.HasSuffix(f.Name, ".dist-info/METADATA"):
 			c.pkg, err = find(f, pkgVersion)
 		case f.Name == "stripe/events/_event_classes.py":
-			classes, err = text(f)
+			classes, err = readText(f)
 		}
 		if err != nil {
 			return nil, err
@@ -133,7 +133,7 @@ func read(wheel []byte) (*catalogue, error) {
 
 // find returns the text that the pattern's group matches.
 func find(f *zip.File, pattern *regexp.Regexp) (string, error) {
-	content, err := text(f)
+	content, err := readText(f)
 	if err != nil {
 		return "", err
 	}
@@ -144,7 +144,7 @@ func find(f *zip.File, pattern *regexp.Regexp) (string, error) {
 	return match[1], nil
 }
 
-func text(f *zip.File) (string, error) {
+func readText(f *zip.File) (string, error) {
 	r, err := f.Open()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", f.Name, err)

@@ -96,5 +96,5 @@ func (e *evaluator) conditionList(n *node, least, most int, value bool) (found b
 func (e *evaluator) equals(n *node) bool {
 	values := e.arguments(n, 2)
 	const compares = "Fn::Equals compares strings, not lists or maps"
-	return e.text(n, values[0], compares) == e.text(n, values[1], compares)
+	return e.scalar(n, values[0], compares) == e.scalar(n, values[1], compares)
 }

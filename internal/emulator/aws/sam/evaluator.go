@@ -90,9 +90,9 @@ func (e *evaluator) arguments(n *node, count int) []any {
 	return values
 }
 
-// text returns a value as a string, like scalarString. fault is the error for a value that is not a
+// scalar returns a value as a string, like scalarString. fault is the error for a value that is not a
 // scalar.
-func (e *evaluator) text(n *node, v any, fault string, args ...any) string {
+func (e *evaluator) scalar(n *node, v any, fault string, args ...any) string {
 	s, ok := scalarString(v)
 	if !ok {
 		e.fail(n, fault, args...)

@@ -51,7 +51,7 @@ func (e event) generate(eventType string, r *Resource) {
 	case "HttpApi":
 		r.Type = Route
 		r.Properties = map[string]any{
-			"Method": strings.ToUpper(cmp.Or(e.text("Method"), "ANY")), "Path": cmp.Or(e.text("Path"), "/{proxy+}"), "FunctionArn": e.function.ARN,
+			"Method": strings.ToUpper(cmp.Or(e.property("Method"), "ANY")), "Path": cmp.Or(e.property("Path"), "/{proxy+}"), "FunctionArn": e.function.ARN,
 		}
 	case "SQS":
 		r.Type = "AWS::Lambda::EventSourceMapping"
@@ -59,16 +59,16 @@ func (e event) generate(eventType string, r *Resource) {
 		r.Properties["EventSourceArn"], r.Properties["FunctionName"] = e.properties["Queue"], e.function.ARN
 	case "ScheduleV2":
 		r.Type = "AWS::Scheduler::Schedule"
-		r.Name = cmp.Or(e.text("Name"), r.LogicalID)
-		r.ARN = e.arn("scheduler", "schedule/"+cmp.Or(e.text("GroupName"), "default")+"/"+r.Name)
+		r.Name = cmp.Or(e.property("Name"), r.LogicalID)
+		r.ARN = e.arn("scheduler", "schedule/"+cmp.Or(e.property("GroupName"), "default")+"/"+r.Name)
 		e.copy(r.Properties, "ScheduleExpression")
 		e.copyState(r.Properties)
 		r.Properties["Target"] = e.target("", "Input")
 	case "EventBridgeRule", "CloudWatchEvent", "Schedule":
 		r.Type = "AWS::Events::Rule"
-		r.Name = cmp.Or(e.text("RuleName"), e.options.StackName+"-"+r.LogicalID)
+		r.Name = cmp.Or(e.property("RuleName"), e.options.StackName+"-"+r.LogicalID)
 		rule := r.Name
-		if bus := e.text("EventBusName"); bus != "" && bus != "default" {
+		if bus := e.property("EventBusName"); bus != "" && bus != "default" {
 			rule = bus[strings.LastIndexByte(bus, '/')+1:] + "/" + rule
 		}
 		r.ARN = e.arn("events", "rule/"+rule)
@@ -108,8 +108,8 @@ func (e event) copyState(to map[string]any) {
 	}
 }
 
-func (e event) text(property string) string {
-	s, _ := e.properties[property].(string)
+func (e event) property(name string) string {
+	s, _ := e.properties[name].(string)
 	return s
 }
 

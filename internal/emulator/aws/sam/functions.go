@@ -30,7 +30,7 @@ func (e *evaluator) call(n *node) any {
 	case "Fn::FindInMap":
 		return e.findInMap(n)
 	case "Fn::Base64":
-		s := e.text(n, e.value(n.items[0]), "Fn::Base64 takes a string")
+		s := e.scalar(n, e.value(n.items[0]), "Fn::Base64 takes a string")
 		return base64.StdEncoding.EncodeToString([]byte(s))
 	case "Fn::ToJsonString":
 		return string(awsjson.Marshal(e.value(n.items[0])))
@@ -49,14 +49,14 @@ func (e *evaluator) call(n *node) any {
 func (e *evaluator) join(n *node) any {
 	const takes = "Fn::Join takes a delimiter and a list"
 	values := e.arguments(n, 2)
-	delimiter := e.text(n, values[0], takes)
+	delimiter := e.scalar(n, values[0], takes)
 	list, ok := values[1].([]any)
 	if !ok {
 		e.fail(n, takes)
 	}
 	parts := make([]string, len(list))
 	for i, item := range list {
-		parts[i] = e.text(n, item, "Fn::Join: item %d is not a string", i)
+		parts[i] = e.scalar(n, item, "Fn::Join: item %d is not a string", i)
 	}
 	return strings.Join(parts, delimiter)
 }
@@ -80,7 +80,7 @@ func (e *evaluator) selectItem(n *node) any {
 func (e *evaluator) split(n *node) any {
 	const takes = "Fn::Split takes a delimiter, which cannot be empty, and a string"
 	values := e.arguments(n, 2)
-	delimiter, source := e.text(n, values[0], takes), e.text(n, values[1], takes)
+	delimiter, source := e.scalar(n, values[0], takes), e.scalar(n, values[1], takes)
 	if delimiter == "" {
 		e.fail(n, takes)
 		return nil
@@ -110,7 +110,7 @@ func (e *evaluator) ifElse(n *node) any {
 func (e *evaluator) findInMap(n *node) any {
 	at, path := e.mappings, "Mappings"
 	for _, v := range e.arguments(n, 3) {
-		key := e.text(n, v, "Fn::FindInMap takes the name of a mapping and two keys")
+		key := e.scalar(n, v, "Fn::FindInMap takes the name of a mapping and two keys")
 		if at = at.get(key); at == nil {
 			e.fail(n, "Fn::FindInMap: %s has no key %q", path, key)
 			return nil
@@ -171,7 +171,7 @@ func (e *evaluator) substitute(n *node, name string, variables *node, evaluated 
 		v = e.subValue(n, name, variables)
 		evaluated[name] = v
 	}
-	return e.text(n, v, "Fn::Sub: the value of ${%s} is not a string", name)
+	return e.scalar(n, v, "Fn::Sub: the value of ${%s} is not a string", name)
 }
 
 // subValue returns a variable's entry in the map, or what Ref or Fn::GetAtt returns for it.

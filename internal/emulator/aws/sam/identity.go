@@ -148,7 +148,7 @@ func (e *evaluator) stringProperty(properties *node, name string) string {
 	if v == (noValue{}) || v == nil {
 		return ""
 	}
-	return e.text(n, v, "%s must be a string", name)
+	return e.scalar(n, v, "%s must be a string", name)
 }
 
 // hash replaces the random characters that AWS adds to some names. It is the same in every run.

@@ -172,5 +172,5 @@ func (e *evaluator) outputMember(output, n *node, name string) string {
 		e.fail(output, "the output has no %s", name)
 		return ""
 	}
-	return e.text(n, e.value(n), "%s must be a string", name)
+	return e.scalar(n, e.value(n), "%s must be a string", name)
 }
