@@ -49,7 +49,7 @@ lint: ## Run gofmt, go vet, staticcheck, and cfn-lint if it is installed
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
 	go mod tidy -diff
 	go vet ./...
-	@for module in bench verify/stripe verify/aws; do (cd $$module && go vet ./...) || exit 1; done
+	@for module in bench verify/stripe verify/aws; do (cd ./$$module && go vet ./...) || exit 1; done
 	$(STATICCHECK) ./...
 	@if command -v cfn-lint >/dev/null; then cfn-lint template.yaml; else echo "lint: cfn-lint is not installed (pip install cfn-lint): template.yaml was not linted"; fi
 

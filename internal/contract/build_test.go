@@ -55,3 +55,27 @@ func TestCommandsAreBuiltForThisMachineWithoutVersionControl(t *testing.T) {
 		}
 	}
 }
+
+// A program without a first line that names its interpreter runs only from some shells. CDPATH would
+// lead cd to another folder of the same name.
+func TestScriptsRunFromEveryShell(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob(filepath.Join("..", "..", ".ci", "*"))
+	if err != nil || len(scripts) < 5 {
+		t.Fatalf("found %q, %v", scripts, err)
+	}
+	for _, script := range append(scripts, filepath.Join("..", "..", "verify", "stripe", "run")) {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, _, _ := strings.Cut(string(text), "\n"); first != "#!/bin/sh" && first != "#!/usr/bin/env bash" {
+			t.Errorf("%s starts with %q", script, first)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.HasPrefix(line, "cd ") && !strings.HasPrefix(line, "cd ./") {
+				t.Errorf("%s: CDPATH could change what this does: %s", script, line)
+			}
+		}
+	}
+}
