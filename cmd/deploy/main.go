@@ -30,10 +30,20 @@ func main() {
 	}
 }
 
+// merged are the flags of sam deploy whose values come from PARAMETERS, ENVIRONMENT, samconfig.toml
+// and template.yaml. SAM would use another value for one step only, unchecked.
+var merged = []string{
+	"--parameter-overrides", "--stack-name", "--config-env", "--config-file", "--region", "--profile",
+	"--template", "--template-file", "-t", "--guided", "-g",
+}
+
 func run(ctx context.Context, flags []string) error {
 	for _, flag := range flags {
 		name, _, _ := strings.Cut(flag, "=")
-		if slices.Contains([]string{"--parameter-overrides", "--stack-name", "--config-env", "--region", "--profile"}, name) {
+		if len(name) > 2 && name[0] == '-' && name[1] != '-' {
+			name = name[:2] // the value may follow the letter
+		}
+		if slices.Contains(merged, name) {
 			return fmt.Errorf("%s cannot be given here: use PARAMETERS=…, ENVIRONMENT=… or samconfig.toml", name)
 		}
 	}
@@ -94,13 +104,14 @@ func read() (*deploy.Deployment, error) {
 	}, nil
 }
 
-// sam runs the SAM CLI without the variables of make, which must not reach the builds of functions.
+// sam runs the SAM CLI without the variables of make, which must not reach the builds of functions,
+// and without those of SAM that would choose another template or build.
 func sam(ctx context.Context, arguments ...string) error {
 	command := exec.CommandContext(ctx, "sam", arguments...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains([]string{"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"}, name)
+		return slices.Contains([]string{"MAKEFLAGS", "GNUMAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "SAM_TEMPLATE_FILE", "SAM_BUILD_MODE"}, name)
 	})
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	if err := command.Run(); err != nil {

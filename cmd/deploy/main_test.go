@@ -19,6 +19,9 @@ const root = "../.."
 // fakeSAM records its arguments, one call per line, and prints the region that it would use.
 const fakeSAM = `#!/bin/sh
 echo "sam in $AWS_DEFAULT_REGION"
+for variable in "$MAKEFLAGS" "$GNUMAKEFLAGS" "$SAM_TEMPLATE_FILE" "$SAM_BUILD_MODE" "$GOARCH"; do
+	[ -z "$variable" ] || echo "sam sees $variable"
+done
 for argument in "$@"; do printf '%s\t' "$argument" >>"$RECORD"; done
 echo >>"$RECORD"
 `
@@ -120,9 +123,10 @@ func TestMakeDeployPassesValuesOnAsTheyWereTyped(t *testing.T) {
 
 func TestMakeDeployWithoutParametersLeavesThemAlone(t *testing.T) {
 	t.Parallel()
-	commands, output, err := makeDeploy(t, []string{"DEPLOY=--no-confirm-changeset"}, "GOOS=plan9", "GOARCH=s390x", "GOFLAGS=-buildvcs=auto")
+	commands, output, err := makeDeploy(t, []string{"DEPLOY=--no-confirm-changeset"}, "GOOS=plan9", "GOARCH=s390x", "GOFLAGS=-buildvcs=auto -race",
+		"GNUMAKEFLAGS=GOARCH=amd64", "SAM_TEMPLATE_FILE=other.yaml", "SAM_BUILD_MODE=debug", "CDPATH=/tmp")
 	want := [][]string{{"build", "--config-env", "default"}, {"deploy", "--config-env", "default", "--no-confirm-changeset"}}
-	if diff := cmp.Diff(want, commands); err != nil || diff != "" {
+	if diff := cmp.Diff(want, commands); err != nil || diff != "" || strings.Contains(output, "sam sees") {
 		t.Errorf("%v, -want +got:\n%s\n%s", err, diff, output)
 	}
 }
@@ -233,6 +237,10 @@ func TestMakeDeployRefusesFlagsThatItCannotMerge(t *testing.T) {
 		"samconfig.toml has no environment production": {"ENVIRONMENT=production"},
 		"--parameter-overrides cannot be given here":   {"DEPLOY=--parameter-overrides A=b"},
 		"--stack-name cannot be given here":            {"DEPLOY=--stack-name=x"},
+		"--config-file cannot be given here":           {"DEPLOY=--config-file other.toml"},
+		"--template cannot be given here":              {"DEPLOY=--template other.yaml"},
+		"-t cannot be given here":                      {"DEPLOY=-tother.yaml"},
+		"--guided cannot be given here":                {"DEPLOY=--no-confirm-changeset --guided"},
 	} {
 		commands, output, err := makeDeploy(t, words)
 		if err == nil || len(commands) > 0 || !strings.Contains(output, want) {
