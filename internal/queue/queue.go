@@ -43,7 +43,7 @@ func (q *Queue) Defer(ctx context.Context, receipt string, delay time.Duration) 
 
 // Park sends a message body, unchanged, with attributes that say why it was given up. SQS accepts
 // at most ten attributes; empty ones are left out. Errors are the SDK's and mean that the message
-// may not be in the queue.
+// might not be in the queue.
 func (q *Queue) Park(ctx context.Context, body string, attributes map[string]string) error {
 	values := make(map[string]types.MessageAttributeValue, len(attributes))
 	for name, value := range attributes {

@@ -96,7 +96,7 @@ func namesAccount(h http.Header) bool {
 	return false
 }
 
-// withoutAccount returns h without the account. The names of h are canonical.
+// withoutAccount returns h without the account. The names in h must be canonical.
 func withoutAccount(h http.Header) http.Header {
 	if !namesAccount(h) {
 		return h

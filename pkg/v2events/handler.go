@@ -22,8 +22,8 @@ var (
 	ErrClosed = errors.New("v2events: registration is closed")
 )
 
-// HandlerFunc handles one event. The client is bound to the event's context; its error is returned
-// by [EventHandler.Handle] or the other method that was called.
+// HandlerFunc handles one event. The client is bound to the event's context. An error is returned
+// to the caller of [EventHandler.Handle] or of the other method that received the event.
 type HandlerFunc func(ctx context.Context, event *ThinEvent, client *Client) error
 
 // FallbackFunc handles an event whose type has no callback; known is the result of [KnownType].

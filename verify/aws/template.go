@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// sourceTemplate is a template as it is written, with its intrinsic functions and transforms. It
-// can be changed and written out again.
+// sourceTemplate is an unresolved template, with its intrinsic functions and transforms. It can be
+// changed and written again.
 type sourceTemplate struct{ document yaml.Node }
 
 func readTemplate(file string) (*sourceTemplate, error) {
@@ -32,8 +32,8 @@ func readTemplate(file string) (*sourceTemplate, error) {
 	return t, nil
 }
 
-// write writes the template, whose file then differs from the original only in its layout and in
-// what was changed.
+// write writes the template. The file differs from the original only in its layout and in the
+// changes.
 func (t *sourceTemplate) write(file string) error {
 	var text bytes.Buffer
 	encoder := yaml.NewEncoder(&text)
@@ -66,8 +66,8 @@ func (t *sourceTemplate) types() map[string]string {
 // resource returns a resource, or nil.
 func (t *sourceTemplate) resource(id string) *yaml.Node { return member(t.section("Resources"), id) }
 
-// remove removes resources, and the outputs and the items of lists that refer to them. Elsewhere a
-// text takes the place of a reference; it returns the ids of the resources in which that was done.
+// remove removes resources, and the outputs and the items of lists that refer to them. It replaces
+// other references with a text, and returns the ids of the resources that contained them.
 func (t *sourceTemplate) remove(ids ...string) (touched []string) {
 	resources, outputs := t.section("Resources"), t.section("Outputs")
 	for _, id := range ids {
@@ -89,10 +89,10 @@ func (t *sourceTemplate) remove(ids ...string) (touched []string) {
 	return touched
 }
 
-// leftOut takes the place of references to removed resources.
+// leftOut replaces references to removed resources.
 const leftOut = "left-out"
 
-// replaceReference replaces a node by a text if it refers to one of the ids.
+// replaceReference replaces a node with a text if it refers to one of the ids.
 func replaceReference(node *yaml.Node, ids []string) {
 	switch {
 	case node.Tag == "!Sub" && node.Kind == yaml.ScalarNode:
@@ -122,7 +122,7 @@ func removeDependency(resource *yaml.Node, ids []string) {
 	}
 }
 
-// removeItems removes the items of lists that are nothing but a reference to one of the ids.
+// removeItems removes list items that consist only of a reference to one of the ids.
 func removeItems(node *yaml.Node, ids []string) {
 	if node.Kind == yaml.SequenceNode && node.Tag == "!!seq" {
 		node.Content = slices.DeleteFunc(node.Content, func(item *yaml.Node) bool {
@@ -205,7 +205,7 @@ func members(mapping *yaml.Node) func(func(string, *yaml.Node) bool) {
 	}
 }
 
-// removeMember removes a key of a mapping. The mapping may be nil and need not have the key.
+// removeMember removes a key of a mapping. The mapping may be nil or lack the key.
 func removeMember(mapping *yaml.Node, key string) {
 	if mapping == nil {
 		return

@@ -62,7 +62,8 @@ func newCloud(t *testing.T, i *faults.Injector) *cloud {
 	return c
 }
 
-// observe keeps the id of each event that is put on the bus, by the id that EventBridge gives it.
+// Observe implements [activity.Observer]: it records the id of each event on the bus, by
+// EventBridge's id.
 func (c *cloud) Observe(s activity.Step) {
 	if s.Kind != activity.Put {
 		return
