@@ -154,7 +154,8 @@ func errorReport(e *storedEvent, code, message string) []byte {
 	})
 }
 
-// validationWindow returns whole ten seconds before a report was created, as Stripe does.
+// validationWindow returns the ten seconds before a report was created, aligned as in Stripe's
+// reports.
 func validationWindow(created time.Time) (start, end string) {
 	at := created.UTC().Truncate(10 * time.Second)
 	return at.Add(-10 * time.Second).Format(millis), at.Format(millis)
