@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -97,6 +96,11 @@ func overrides(setting any) (Parameters, error) {
 			if err != nil {
 				return nil, err
 			}
+			for name := range parameters {
+				if _, twice := merged[name]; twice {
+					return nil, fmt.Errorf("the parameter %s is given twice", name)
+				}
+			}
 			merged = merged.With(parameters)
 		}
 		return merged, nil
@@ -105,11 +109,19 @@ func overrides(setting any) (Parameters, error) {
 		for name, value := range setting {
 			list, isList := value.([]any)
 			if !isList {
-				list = []any{cmp.Or(value, any(""))}
+				list = []any{value}
 			}
 			var items []string
 			for _, item := range list {
-				items = append(items, strings.TrimSpace(fmt.Sprint(item)))
+				switch item.(type) {
+				case string, bool, int64, float64:
+					items = append(items, strings.TrimSpace(fmt.Sprint(item)))
+				default:
+					return nil, fmt.Errorf("%s = %v: want a text, a number, or a list of them", name, value)
+				}
+			}
+			if !parameterName.MatchString(name) {
+				return nil, fmt.Errorf("%q is not the name of a parameter", name)
 			}
 			parameters[name] = strings.Join(items, ",")
 		}

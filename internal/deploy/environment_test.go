@@ -51,13 +51,19 @@ func TestSettingsOfDeployWinOverGlobalOnes(t *testing.T) {
 
 func TestUnusableEnvironmentsAreExplained(t *testing.T) {
 	t.Parallel()
+	const table = "[e.global.parameters]\nstack_name = \"s\"\n[e.global.parameters.parameter_overrides]\n"
 	for file, want := range map[string]string{
 		"version = 0.1\n[staging.global.parameters]\n[prod.global.parameters]":               "no environment e; it has prod, staging",
 		"[e.deploy.parameters]\nconfirm_changeset = true":                                    "no stack_name",
 		"[e.global.parameters]\nstack_name = \"s\"\nparameter_overrides = \"KeepData\"":      `parameter_overrides: "KeepData" is not of the form`,
 		"[e.global.parameters]\nstack_name = \"s\"\nparameter_overrides = \"file://p.json\"": "file://p.json is a reference to a file",
 		"[e.global.parameters]\nstack_name = \"s\"\nparameter_overrides = 7":                 "want a text, a list or a table",
-		"[e.global.parameters\n": "read samconfig.toml",
+		"[e.global.parameters\n":       "read samconfig.toml",
+		table + "AlarmEmail = {a = 1}": "AlarmEmail = map[a:1]: want a text",
+		table + "AlarmEmail = [[1]]":   "AlarmEmail = [[1]]: want a text",
+		table + "A = 2026-01-01":       "want a text",
+		table + "A-b = 1":              `"A-b" is not the name`,
+		"[e.global.parameters]\nstack_name = \"s\"\nparameter_overrides = [\"A=1\", \"A=2\"]":                     "A is given twice",
 		"[e.global.parameters]\nstack_name = \"s\"\n[e.make_deploy.parameters]\nwebhook_reserved_concurency = 50": "webhook_reserved_concurency = 50 is not webhook_reserved_concurrency with a number",
 	} {
 		if got, err := deploy.ReadEnvironment([]byte(file), "e"); err == nil || !strings.Contains(err.Error(), want) {
