@@ -56,7 +56,7 @@ func (s *ministackStack) settle(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("FetchQueue still has %d messages: %w\n%s", n, ctx.Err(), s.logTail(20))
+			return fmt.Errorf("FetchQueue still has %d messages: %w", n, ctx.Err())
 		}
 	}
 	return nil
