@@ -18,9 +18,11 @@ type State struct {
 	// Settled is the time up to which every event is known to the ledger, or was refused by the bus.
 	Settled time.Time `json:"settled"`
 
-	// Cursor is the time at which the next recheck starts. A recheck runs from there to the
-	// window's end, and then from Settled to the cursor.
+	// Cursor is the time at which the next recheck starts, and After the id of the last event of
+	// that time that is behind it; "" if none is. A recheck runs from there to the window's end, and
+	// then from Settled to the cursor.
 	Cursor time.Time `json:"cursor"`
+	After  string    `json:"after,omitempty"`
 
 	// Sample contains some of the events that were last put on the bus. The next recheck looks them
 	// up in the ledger to determine whether events reach the fetcher.
@@ -56,8 +58,9 @@ const (
 // that lasts such an event is rechecked, and put on the bus from time to time.
 //
 // The window's From is ignored; the state's Settled is used. A recheck covers the window once, in
-// parts like a walk, and ends early when ctx ends or when it has found as many unknown events as it
-// may put on the bus. Missing in the counts is the number of unknown events found in this run. The
+// parts like a walk, and ends early when ctx ends or when it has found an unknown event that it may
+// not put on the bus, which is where the next one starts: none is passed over, however many of them
+// never become known. Missing in the counts is the number of unknown events found in this run. The
 // state is valid even with an error. Running out of time is not an error. put are events that the
 // caller has put on the bus; if this recheck puts none there, the next one uses them as its sample.
 func (r *Reconciler) Recheck(ctx context.Context, w Window, s State, put *Sample) (State, Counts, error) {
@@ -66,7 +69,7 @@ func (r *Reconciler) Recheck(ctx context.Context, w Window, s State, put *Sample
 	if err == nil && s.Settled.Before(w.To) {
 		err = c.round(ctx)
 	}
-	if errors.Is(err, ErrUnfinished) || errors.Is(err, errEnough) {
+	if outOfTime := errors.Is(ctx.Err(), context.DeadlineExceeded); outOfTime || errors.Is(err, ErrUnfinished) || errors.Is(err, errEnough) {
 		err = nil
 	} else if err == nil && c.counts.Missing == 0 {
 		c.state = State{Settled: c.state.Settled, Cursor: c.state.Settled, Reaching: c.state.Reaching}
@@ -88,12 +91,11 @@ type recheck struct {
 	counts Counts
 
 	left  int               // number of unknown events that may still be put on the bus
-	may   bool              // put them on the bus; otherwise only count them
 	found []*v2events.Event // the oldest unknown events of the current part of the window
 	put   Sample            // sample of the events put on the bus
 }
 
-// errEnough ends a round that has found as many unknown events as it may put on the bus.
+// errEnough ends a round at an unknown event that it may not put on the bus.
 var errEnough = errors.New("reconcile: enough events found")
 
 // admit decides how many events this run may put on the bus.
@@ -107,15 +109,15 @@ func (c *recheck) admit(ctx context.Context) error {
 		reaching = reaching || known
 	}
 	s := &c.state
-	c.may, s.Reaching = true, reaching
+	s.Reaching = reaching
 	switch {
 	case len(s.Sample) == 0:
 		s.Allowance, s.Gap, s.Skip = probes, 0, 0
 	case reaching:
 		s.Allowance, s.Gap, s.Skip = min(max(s.Allowance, probes)*factor, mostPut), 0, 0
 	case s.Skip > 0:
-		c.may = false
 		s.Allowance, s.Skip = probes, s.Skip-1
+		return nil // none in this run
 	default:
 		s.Allowance, s.Gap = probes, min(max(1, 2*s.Gap), widestGap)
 		s.Skip = s.Gap - 1
@@ -147,28 +149,25 @@ func (c *recheck) leg(ctx context.Context, from, to time.Time) error {
 	w.From, w.To = from, to
 	before := c.counts.Missing // in the leg before this one
 	settles := !from.After(c.state.Settled)
-	c.state.Cursor = from
+	if !from.Equal(c.state.Cursor) {
+		c.state.Cursor, c.state.After = from, ""
+	}
 	_, err := c.walk(ctx, w, c.look, func(at time.Time) error {
-		rest, err := c.putFound(ctx)
-		if err != nil {
-			return err
-		}
+		err := c.putFound(ctx, at)
 		settles = settles && c.counts.Missing == before
 		if settles {
 			c.state.Settled = at
 		}
-		if !c.state.Reaching || !rest { // otherwise the rest of this part is next
-			c.state.Cursor = at
+		if len(c.found) > 0 {
+			return cmp.Or(err, errEnough)
 		}
-		if c.left == 0 {
-			return errEnough
-		}
+		c.state.Cursor, c.state.After = at, ""
 		return nil
 	})
 	return err
 }
 
-// look collects the unknown events of a page.
+// look collects the unknown events of a page that are ahead of the cursor.
 func (c *recheck) look(ctx context.Context, events []*v2events.Event) (Counts, error) {
 	missing, err := c.missing(ctx, events)
 	if err != nil {
@@ -176,38 +175,48 @@ func (c *recheck) look(ctx context.Context, events []*v2events.Event) (Counts, e
 	}
 	c.counts.Listed += len(events)
 	c.counts.Missing += len(missing)
-	if c.found = append(c.found, missing...); len(c.found) > 2*mostPut {
-		c.found = oldest(c.found, mostPut)
+	for _, event := range missing {
+		if event.ID > c.state.After || !event.Created.Equal(c.state.Cursor) {
+			c.found = append(c.found, event)
+		}
+	}
+	if most := c.left + 1; len(c.found) > most+pageSize {
+		c.found = oldest(c.found)[:most]
 	}
 	return Counts{}, nil
 }
 
-// putFound puts as many of a part's unknown events on the bus as it may, the oldest first, because
-// the fetcher reaches those first if it is only behind. It reports whether some are left.
-func (c *recheck) putFound(ctx context.Context) (rest bool, err error) {
-	found := oldest(c.found, c.left)
-	rest = len(found) < len(c.found)
-	c.found, c.left = nil, c.left-len(found)
-	if !c.may {
-		return rest, nil
+// putFound puts the unknown events of the part that ends at a time on the bus, as many as it may,
+// and moves the cursor past them while none reaches the fetcher. The oldest come first, because the
+// fetcher reaches those first if it is only behind. The others are left in found.
+func (c *recheck) putFound(ctx context.Context, end time.Time) error {
+	c.found = slices.DeleteFunc(oldest(c.found), func(e *v2events.Event) bool { return !e.Created.Before(end) }) // of an abandoned part
+	for c.left > 0 && len(c.found) > 0 {
+		some := c.found[:min(c.left, pageSize, len(c.found))] // the time of one Put is limited
+		done, results, err := c.putAll(ctx, some)
+		c.counts.Put += results.Put
+		c.counts.Refused += results.Refused
+		c.counts.Missing -= results.Refused // waiting for them would hold up all later events
+		for _, event := range done {
+			c.put.Add(event)
+		}
+		if err != nil {
+			return err
+		}
+		if last := some[len(some)-1]; !c.state.Reaching { // otherwise they will be known, and only the rest is found again
+			c.state.Cursor, c.state.After = last.Created, last.ID
+		}
+		c.found, c.left = c.found[len(some):], c.left-len(some)
 	}
-	done, results, err := c.putAll(ctx, found)
-	c.counts.Put += results.Put
-	c.counts.Refused += results.Refused
-	c.counts.Missing -= results.Refused // waiting for them would hold up all later events
-	for _, event := range done {
-		c.put.Add(event)
-	}
-	return rest, err
+	return nil
 }
 
-// oldest returns the n oldest events, each once, in order.
-func oldest(events []*v2events.Event, n int) []*v2events.Event {
+// oldest sorts events by age, and leaves each in once.
+func oldest(events []*v2events.Event) []*v2events.Event {
 	slices.SortFunc(events, func(a, b *v2events.Event) int {
 		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID), strings.Compare(a.Context, b.Context))
 	})
-	events = slices.CompactFunc(events, func(a, b *v2events.Event) bool { return a.ID == b.ID && a.Context == b.Context })
-	return events[:min(n, len(events))]
+	return slices.CompactFunc(events, func(a, b *v2events.Event) bool { return a.ID == b.ID && a.Context == b.Context })
 }
 
 // A Sample keeps a few, evenly spaced, of any number of events. The zero value is empty.

@@ -1,9 +1,11 @@
 package reconcile_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,6 +83,80 @@ func TestSettledTimeStopsBeforeTheFirstUnknownEvent(t *testing.T) {
 	if err != nil || counts.Missing != 1 || counts.Listed != 3 || !state.Settled.Equal(hour(5)) {
 		t.Errorf("recheck = %+v, %+v, %v, want it settled up to the unknown event's hour", state, counts, err)
 	}
+}
+
+// An event behind many that are never fetched is reached, wherever they are: in the same hour, in the
+// same second or in the hours before and after it.
+func TestRecheckPassesOverNoEvent(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]func(n int) time.Time{
+		"same hour":   func(n int) time.Time { return hour(0).Add(time.Duration(n) * 10 * time.Second) },
+		"same second": func(int) time.Time { return hour(0).Add(time.Minute) },
+		"four hours":  func(n int) time.Time { return hour(0).Add(time.Duration(n) * 2 * time.Minute) },
+	} {
+		a := &account{known: map[ledger.Event]bool{}}
+		for n := range 120 {
+			a.events = append(a.events, full(t, fmt.Sprintf("evt_%04d", n), at(n)))
+		}
+		tried := map[string]int{}
+		state := reconcile.State{Settled: hour(0)}
+		for range 4 * 30 { // thirty hours
+			var err error
+			if state, _, err = a.recheck(t, state, hour(10)); err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range a.ids() {
+				tried[id]++
+			}
+		}
+		for n := range 120 {
+			if id := fmt.Sprintf("evt_%04d", n); tried[id] < 2 || tried[id] > 4 {
+				t.Errorf("%s: %s was put %d times in 30 hours, want about as often as the others", name, id, tried[id])
+			}
+		}
+	}
+}
+
+// A bus stores a few hundred events in the time of one Put.
+func TestRecheckPutsManyEventsInManyRequests(t *testing.T) {
+	t.Parallel()
+	a := &account{known: map[ledger.Event]bool{}}
+	for n := range 2000 {
+		a.events = append(a.events, full(t, fmt.Sprintf("evt_%04d", n), hour(0).Add(time.Duration(n)*time.Second)))
+	}
+	a.known[ledger.Event{ID: "evt_probe"}] = true
+	state := reconcile.State{Settled: hour(0), Sample: []ledger.Event{{ID: "evt_probe"}}, Allowance: 1000}
+	if _, counts, err := a.recheck(t, state, hour(10)); err != nil || counts.Put != 2000 || a.most > 100 {
+		t.Errorf("recheck = %+v, %v with at most %d events in one Put, want 2,000 in Puts of at most 100", counts, err, a.most)
+	}
+}
+
+// When time runs out the next run continues.
+func TestRecheckThatRunsOutOfTimeIsContinued(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &account{known: map[ledger.Event]bool{}, putTime: 100 * time.Millisecond}
+		for n := range 2000 {
+			a.events = append(a.events, full(t, fmt.Sprintf("evt_%04d", n), hour(0).Add(time.Duration(n)*time.Second)))
+		}
+		a.known[ledger.Event{ID: "evt_probe"}] = true
+		state := reconcile.State{Settled: hour(0), Sample: []ledger.Event{{ID: "evt_probe"}}, Allowance: 1000}
+		for run := range 6 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			var err error
+			state, _, err = reconcile.New(a, a, a, nil).Recheck(ctx, reconcile.Window{To: hour(10)}, state, new(reconcile.Sample))
+			cancel()
+			if err != nil {
+				t.Fatalf("run %d: %v", run, err)
+			}
+			for _, id := range a.ids() {
+				a.known[ledger.Event{ID: id, Context: "acct_1"}] = true
+			}
+		}
+		if n := len(a.ids()); n < 2000 || n > 2500 {
+			t.Errorf("2,000 events were put %d times", n)
+		}
+	})
 }
 
 // A bus that refuses an event permanently must not hold up the settled time forever.

@@ -31,7 +31,9 @@ type account struct {
 	refuse   map[string]error           // errors of the bus, by event id
 	windows  []v2events.EventListParams // parameters of each list
 
-	stored []bus.Entry
+	stored  []bus.Entry
+	putTime time.Duration // time for each entry
+	most    int           // entries in one Put
 }
 
 func (a *account) List(ctx context.Context, p v2events.EventListParams) iter.Seq2[*v2events.Event, error] {
@@ -61,9 +63,16 @@ func (a *account) Known(_ context.Context, e ledger.Event) (bool, error) {
 	return a.known[e], a.ledger
 }
 
-func (a *account) Put(_ context.Context, entries []bus.Entry) []error {
+func (a *account) Put(ctx context.Context, entries []bus.Entry) []error {
 	results := make([]error, len(entries))
+	a.most = max(a.most, len(entries))
 	for i, e := range entries {
+		select {
+		case <-ctx.Done():
+			results[i] = ctx.Err()
+			continue
+		case <-time.After(a.putTime):
+		}
 		for id, err := range a.refuse {
 			if strings.Contains(string(e.Detail), id) {
 				results[i] = err
