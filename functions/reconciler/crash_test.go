@@ -19,7 +19,7 @@ func TestCrashPoints(t *testing.T) {
 		runs int // before the one that crashes
 		want []int
 	}{
-		"reconciler: republished": {0, []int{1, 1, 1, 1, 1, 1, 2, 2, 2, 2}},
+		"reconciler: republished": {0, []int{1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2}},
 		"reconciler: rechecked":   {1, []int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3}},
 	} {
 		for after, want := range tt.want {

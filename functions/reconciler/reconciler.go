@@ -144,6 +144,12 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 	}
 	w := h.window(s, q, checkpoint)
 	reached, keep := w.From, q == Request{} // a window chosen by hand may leave a gap before it
+	var state reconcile.State
+	if keep {
+		if state, err = h.state(ctx, s, w); err != nil {
+			return result{reached, err}
+		}
+	}
 	var again repeated
 	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, &reconcile.Options{
 		DryRun: q.DryRun, Report: h.missing(ctx, func(event *v2events.Event) { again.add(event, checkpoint) }),
@@ -165,7 +171,7 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 		done.unfinished++
 		err = nil
 	case err == nil && keep:
-		err = h.recheck(ctx, s, w, &again, done)
+		err = h.recheck(ctx, s, w, state, &again, done)
 	}
 	return result{reached, err}
 }
@@ -187,41 +193,54 @@ func (r *repeated) add(event *v2events.Event, checkpoint time.Time) {
 // the next run continues.
 const recheckTime = time.Minute
 
-// recheck rechecks the events before a window, which earlier runs have compared, and counts those
-// that do not reach the fetcher, including the window's repeated ones.
-func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, again *repeated, done *totals) error {
-	ctx, cancel := context.WithTimeout(ctx, recheckTime)
-	defer cancel()
+// state returns the state of a stream's rechecks. A new stream's is stored before its window is
+// compared: what this run puts on the bus must be rechecked even if the run ends early, and a later
+// run starts later.
+func (h *Handler) state(ctx context.Context, s stream, w reconcile.Window) (reconcile.State, error) {
 	note, err := h.parts.Ledger.Note(ctx, s.name())
 	if err != nil {
-		return err
+		return reconcile.State{}, err
 	}
 	var state reconcile.State
 	_ = json.Unmarshal([]byte(note), &state) // an unreadable note is treated as none
 	now := h.parts.Now()
-	if state.Settled.IsZero() || state.Settled.After(now) {
+	isNew := state.Settled.IsZero() || state.Settled.After(now)
+	if isNew {
 		state.Settled = earlier(w.From, now.Add(-h.parts.Config.ReconcileLookback))
 	}
 	if oldest := now.Add(-v2events.Retention); state.Settled.Before(oldest) {
 		state.Settled = oldest
 	}
-	w.From, w.To = state.Settled, w.From
+	if isNew {
+		err = h.setState(ctx, s, state)
+	}
+	return state, err
+}
+
+func (h *Handler) setState(ctx context.Context, s stream, state reconcile.State) error {
+	note, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	return h.parts.Ledger.SetNote(ctx, s.name(), string(note))
+}
+
+// recheck rechecks the events before a window, which earlier runs have compared, and counts those
+// that do not reach the fetcher, including the window's repeated ones.
+func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, before reconcile.State, again *repeated, done *totals) error {
+	ctx, cancel := context.WithTimeout(ctx, recheckTime)
+	defer cancel()
+	w.From, w.To = before.Settled, w.From
 	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, nil)
-	state, counts, err := work.Recheck(ctx, w, state, &again.sample)
+	state, counts, err := work.Recheck(ctx, w, before, &again.sample)
 	done.Refused += counts.Refused
 	done.republished += counts.Put
 	if counts.Missing += again.earlier; counts.Missing > 0 && !state.Reaching {
 		done.unfetched += counts.Missing
 		h.unfetched(ctx, s, w, state, counts)
 	}
-	text, encodeErr := json.Marshal(state)
-	if err := errors.Join(err, encodeErr); err != nil {
-		return err
-	}
-	if string(text) == note {
-		return nil
-	}
-	return h.parts.Ledger.SetNote(context.WithoutCancel(ctx), s.name(), string(text))
+	// Even with an error the state is valid, and counts what was put on the bus.
+	return errors.Join(err, h.setState(context.WithoutCancel(ctx), s, state))
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -151,3 +151,21 @@ func testsByFolder(t *testing.T) map[string][]string {
 	}
 	return folders
 }
+
+// A line of a table that follows an empty line without a header is not part of a table.
+func TestEveryTableHasAHeader(t *testing.T) {
+	t.Parallel()
+	pages, err := fs.Glob(repository, "docs/*.md")
+	if err != nil || len(pages) < 5 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range append(pages, "README.md", "CHANGELOG.md") {
+		lines := strings.Split(read(t, page), "\n")
+		for i, line := range lines {
+			first := strings.HasPrefix(line, "|") && (i == 0 || !strings.HasPrefix(lines[i-1], "|"))
+			if first && (i+1 == len(lines) || strings.Trim(lines[i+1], "|-: ") != "" || lines[i+1] == "") {
+				t.Errorf("%s:%d: a table without a header", page, i+1)
+			}
+		}
+	}
+}
