@@ -38,7 +38,7 @@ func (s *schedule) run(t *testing.T) float64 {
 	}
 	for _, id := range s.TakeIDs() {
 		s.puts[id]++
-		if known, err := s.ledger.Known(t.Context(), ledger.Event{ID: id}); err != nil || known || !s.fetching(id) {
+		if known, _, err := s.ledger.Known(t.Context(), ledger.Event{ID: id}); err != nil || known || !s.fetching(id) {
 			continue
 		}
 		s.settled(t, id, ledger.Settlement{Phase: ledger.Emitted})
@@ -102,11 +102,34 @@ func TestNothingIsGivenUpWhileTheRuleIsDisabled(t *testing.T) {
 			}
 			for n := range events {
 				id := fmt.Sprintf("evt_%04d", n)
-				if known, err := s.ledger.Known(t.Context(), ledger.Event{ID: id}); err != nil || !known {
+				if known, _, err := s.ledger.Known(t.Context(), ledger.Event{ID: id}); err != nil || !known {
 					t.Fatalf("%s was not fetched within three hours after the fault: %v", id, err)
 				}
 			}
 		})
+	}
+}
+
+// TestEventWhoseMessageIsLostIsRepublished: a fetcher has deferred the event, and then its queue was
+// purged, or kept the message until it expired.
+func TestEventWhoseMessageIsLostIsRepublished(t *testing.T) {
+	t.Parallel()
+	s := newSchedule(t, nil)
+	s.run(t)
+	s.happened(t, "evt_1", s.now.Add(-6*time.Minute))
+	s.run(t)
+	s.settled(t, "evt_1", ledger.Settlement{Phase: ledger.Deferred, Until: s.now.Add(3 * time.Hour)})
+	for range 4 * 3 {
+		s.run(t)
+	}
+	if n := s.puts["evt_1"]; n != 1 {
+		t.Errorf("the event was put %d times before it was overdue, want once", n)
+	}
+	for range 3 {
+		s.run(t)
+	}
+	if n := s.puts["evt_1"]; n < 2 {
+		t.Errorf("the event was put %d times after it was overdue, want again", n)
 	}
 }
 
@@ -128,7 +151,7 @@ func TestEventsThatAreNeverFetchedDoNotHoldUpTheOthers(t *testing.T) {
 		}
 	}
 	for n := range 24 {
-		if known, err := s.ledger.Known(t.Context(), ledger.Event{ID: fmt.Sprintf("evt_good_%02d", n)}); err != nil || !known {
+		if known, _, err := s.ledger.Known(t.Context(), ledger.Event{ID: fmt.Sprintf("evt_good_%02d", n)}); err != nil || !known {
 			t.Errorf("evt_good_%02d was not fetched in a day: %v", n, err)
 		}
 	}
@@ -180,7 +203,7 @@ func TestBacklogDoesNotCountAsUnfetched(t *testing.T) {
 		}
 		queue = append(queue, s.TakeIDs()...)
 		for _, id := range queue[:min(40, len(queue))] {
-			if known, err := s.ledger.Known(t.Context(), ledger.Event{ID: id}); err == nil && !known {
+			if known, _, err := s.ledger.Known(t.Context(), ledger.Event{ID: id}); err == nil && !known {
 				s.settled(t, id, ledger.Settlement{Phase: ledger.Emitted})
 			}
 		}

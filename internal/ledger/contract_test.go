@@ -110,9 +110,9 @@ func TestTableBehavesAsTheModel(t *testing.T) {
 			if o.name == "claim" && err == nil && attempts != want.attempts {
 				t.Errorf("after %v, %v sees %d attempts, want %d", path, o, attempts, want.attempts)
 			}
-			known, err := d.ledger.Known(t.Context(), d.event)
-			if err != nil || known != want.known() {
-				t.Errorf("after %v and %v, Known = %v, %v, want %v", path, o, known, err, want.known())
+			known, done, err := d.ledger.Known(t.Context(), d.event)
+			if err != nil || known != want.known() || done != want.done() {
+				t.Errorf("after %v and %v, Known = %v, %v, %v, want %v, %v", path, o, known, done, err, want.known(), want.done())
 			}
 		}
 	}

@@ -144,21 +144,22 @@ func (l *Ledger) Settle(ctx context.Context, claim Claim, s Settlement) error {
 	return nil
 }
 
-// Known reports whether an event does not need to be republished: it was emitted or parked, or a
-// delivery is working on it, or SQS will redeliver it and is not overdue.
-func (l *Ledger) Known(ctx context.Context, event Event) (bool, error) {
+// Known reports whether an event does not need to be republished: it is done, which means that it was
+// emitted or parked, or a delivery is working on it, or SQS will redeliver it and is not overdue. An
+// event that is known and not done may need to be republished later, if its message is lost.
+func (l *Ledger) Known(ctx context.Context, event Event) (known, done bool, err error) {
 	r, err := l.get(ctx, event.key(), false)
 	if err != nil {
-		return false, fmt.Errorf("look up event: %w", err)
+		return false, false, fmt.Errorf("look up event: %w", err)
 	}
 	now := l.now()
 	switch {
 	case !r.expires.After(now): // there is no item, or DynamoDB has not deleted it yet
-		return false, nil
+		return false, false, nil
 	case r.phase == Emitted, r.phase == Parked:
-		return true, nil
+		return true, true, nil
 	}
-	return r.until.After(now), nil
+	return r.until.After(now), false, nil
 }
 
 // Checkpoint returns the time up to which a stream of events has been read; zero if it has not been

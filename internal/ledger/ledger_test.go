@@ -219,7 +219,7 @@ func TestUnreachableTableReturnsTheSDKsError(t *testing.T) {
 	l := ledger.New(dynamodb.NewFromConfig(testbed.New(t, nil).AWS), "another", nil)
 	event := ledger.Event{ID: "evt_1"}
 	_, claimErr := l.Claim(t.Context(), event, "message", start)
-	_, knownErr := l.Known(t.Context(), event)
+	_, _, knownErr := l.Known(t.Context(), event)
 	_, checkpointErr := l.Checkpoint(t.Context(), "stream")
 	for name, err := range map[string]error{
 		"Claim": claimErr, "Known": knownErr, "Checkpoint": checkpointErr,

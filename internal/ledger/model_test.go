@@ -53,7 +53,11 @@ func settle(c cell, worker int, phase ledger.Phase, attempted bool) (cell, error
 }
 
 func (c cell) known() bool {
-	return c.fresh && (c.phase == ledger.Emitted || c.phase == ledger.Parked || c.phase != "" && c.live)
+	return c.done() || c.fresh && c.phase != "" && c.live
+}
+
+func (c cell) done() bool {
+	return c.fresh && (c.phase == ledger.Emitted || c.phase == ledger.Parked)
 }
 
 // An op is an operation on a record.

@@ -15,7 +15,7 @@ import (
 // State is the state of a stream's rechecks between runs. Before the first recheck it is zero
 // except for Settled, which must be set.
 type State struct {
-	// Settled is the time up to which every event is known to the ledger, or was refused by the bus.
+	// Settled is the time up to which every event was emitted or parked, or was refused by the bus.
 	Settled time.Time `json:"settled"`
 
 	// Cursor is the time at which the next recheck starts, and After the id of the last event of
@@ -90,6 +90,7 @@ type recheck struct {
 	state  State
 	counts Counts
 
+	open  int               // number of events found that are not emitted, parked or refused
 	left  int               // number of unknown events that may still be put on the bus
 	found []*v2events.Event // the oldest unknown events of the current part of the window
 	put   Sample            // sample of the events put on the bus
@@ -102,7 +103,7 @@ var errEnough = errors.New("reconcile: enough events found")
 func (c *recheck) admit(ctx context.Context) error {
 	reaching := false
 	for _, event := range c.state.Sample {
-		known, err := c.ledger.Known(ctx, event)
+		known, _, err := c.ledger.Known(ctx, event)
 		if err != nil {
 			return err
 		}
@@ -137,7 +138,7 @@ func (c *recheck) round(ctx context.Context) error {
 		return err
 	}
 	err := c.leg(ctx, from, cursor)
-	if err == nil && c.counts.Missing == 0 {
+	if err == nil && c.open == 0 {
 		c.state.Settled = c.window.To
 	}
 	return err
@@ -147,14 +148,14 @@ func (c *recheck) round(ctx context.Context) error {
 func (c *recheck) leg(ctx context.Context, from, to time.Time) error {
 	w := c.window
 	w.From, w.To = from, to
-	before := c.counts.Missing // in the leg before this one
+	before := c.open // in the leg before this one
 	settles := !from.After(c.state.Settled)
 	if !from.Equal(c.state.Cursor) {
 		c.state.Cursor, c.state.After = from, ""
 	}
 	_, err := c.walk(ctx, w, c.look, func(at time.Time) error {
 		err := c.putFound(ctx, at)
-		settles = settles && c.counts.Missing == before
+		settles = settles && c.open == before
 		if settles {
 			c.state.Settled = at
 		}
@@ -169,12 +170,13 @@ func (c *recheck) leg(ctx context.Context, from, to time.Time) error {
 
 // look collects the unknown events of a page that are ahead of the cursor.
 func (c *recheck) look(ctx context.Context, events []*v2events.Event) (Counts, error) {
-	missing, err := c.missing(ctx, events)
+	missing, underway, err := c.missing(ctx, events)
 	if err != nil {
 		return Counts{}, err
 	}
 	c.counts.Listed += len(events)
 	c.counts.Missing += len(missing)
+	c.open += len(missing) + underway // the message of an event that is underway may still be lost
 	for _, event := range missing {
 		if event.ID > c.state.After || !event.Created.Equal(c.state.Cursor) {
 			c.found = append(c.found, event)
@@ -196,7 +198,8 @@ func (c *recheck) putFound(ctx context.Context, end time.Time) error {
 		done, results, err := c.putAll(ctx, some)
 		c.counts.Put += results.Put
 		c.counts.Refused += results.Refused
-		c.counts.Missing -= results.Refused // waiting for them would hold up all later events
+		c.counts.Missing -= results.Refused
+		c.open -= results.Refused // waiting for them would hold up all later events
 		for _, event := range done {
 			c.put.Add(event)
 		}

@@ -37,7 +37,7 @@ type Source interface {
 
 // Ledger records which events have been claimed; [*ledger.Ledger] implements it.
 type Ledger interface {
-	Known(context.Context, ledger.Event) (bool, error)
+	Known(context.Context, ledger.Event) (known, done bool, err error)
 }
 
 // Bus stores events; [*bus.Bus] implements it.
@@ -153,7 +153,7 @@ func (r *Reconciler) sweep(ctx context.Context, w Window, handle handling) (Coun
 // republish puts those of some events on the bus that are missing.
 func (r *Reconciler) republish(ctx context.Context, events []*v2events.Event) (Counts, error) {
 	counts := Counts{Listed: len(events)}
-	missing, err := r.missing(ctx, events)
+	missing, _, err := r.missing(ctx, events)
 	if err != nil {
 		return counts, err
 	}
@@ -196,27 +196,30 @@ func (r *Reconciler) outcome(err error) Outcome {
 // lookups is the number of concurrent requests to the ledger.
 const lookups = 10
 
-// missing returns the events that are not in the ledger, in their order.
-func (r *Reconciler) missing(ctx context.Context, events []*v2events.Event) ([]*v2events.Event, error) {
-	known := make([]bool, len(events))
+// missing returns the events that the ledger does not know, in their order, and the number of those
+// that it knows and that are not done.
+func (r *Reconciler) missing(ctx context.Context, events []*v2events.Event) (missing []*v2events.Event, underway int, err error) {
+	known, done := make([]bool, len(events)), make([]bool, len(events))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(lookups)
 	for i, event := range events {
 		group.Go(func() (err error) {
-			known[i], err = r.ledger.Known(ctx, ledger.Event{ID: event.ID, Context: event.Context})
+			known[i], done[i], err = r.ledger.Known(ctx, ledger.Event{ID: event.ID, Context: event.Context})
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var missing []*v2events.Event
 	for i, event := range events {
-		if !known[i] {
+		switch {
+		case !known[i]:
 			missing = append(missing, event)
+		case !done[i]:
+			underway++
 		}
 	}
-	return missing, nil
+	return missing, underway, nil
 }
 
 func (r *Reconciler) put(ctx context.Context, events []*v2events.Event) []error {

@@ -59,8 +59,8 @@ func (a *account) List(ctx context.Context, p v2events.EventListParams) iter.Seq
 	}
 }
 
-func (a *account) Known(_ context.Context, e ledger.Event) (bool, error) {
-	return a.known[e], a.ledger
+func (a *account) Known(_ context.Context, e ledger.Event) (known, done bool, err error) {
+	return a.known[e], a.known[e], a.ledger
 }
 
 func (a *account) Put(ctx context.Context, entries []bus.Entry) []error {

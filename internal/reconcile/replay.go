@@ -130,7 +130,9 @@ func (r *Replay) Run(ctx context.Context) (Counts, error) {
 // emptyLedger contains no event.
 type emptyLedger struct{}
 
-func (emptyLedger) Known(context.Context, ledger.Event) (bool, error) { return false, nil }
+func (emptyLedger) Known(context.Context, ledger.Event) (known, done bool, err error) {
+	return false, false, nil
+}
 
 // A limitedBus puts entries on a bus at a limited rate.
 type limitedBus struct {
