@@ -188,6 +188,8 @@ region="ap-east-1"
 profile = "global"
 [prod.deploy.parameters]
 region = "il-central-1"
+[short]
+global = {parameters = {stack_name = "c"}}
 `
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "samconfig.toml"), []byte(samconfig), 0o644); err != nil {
@@ -199,8 +201,8 @@ region = "il-central-1"
 	}
 	programs := fakePrograms(t)
 	for environment, want := range map[string]string{
-		"default": "us-east-1", "Staging_2": "eu-west-1 --profile stage", "prod": "il-central-1 --profile global",
-		"pr.d": "", ".*": "", "a b": "", "[": "", `\n`: "", "-e": "", "version": "",
+		"default": "us-east-1", "Staging_2": "eu-west-1 --profile stage", "prod": "il-central-1 --profile global", "short": "us-east-1",
+		"pr.d": "", ".*": "", "a b": "", "[": "", `\n`: "", "-e": "", "version": "", "shor": "", "s": "",
 	} {
 		asked := filepath.Join(t.TempDir(), "record")
 		command := exec.CommandContext(t.Context(), script, environment)
