@@ -100,7 +100,7 @@ func (p Parameters) Arguments() ([]string, error) {
 	for _, name := range slices.Sorted(maps.Keys(p)) {
 		value := p[name]
 		if unwritable.MatchString(value) {
-			return nil, fmt.Errorf("the value of %s cannot be passed to sam deploy, which reads ParameterKey= as a parameter, and a backslash before a quote, a space, another backslash or the end as an escape", name)
+			return nil, fmt.Errorf("the value of %s cannot be passed to sam deploy, which reads ParameterKey= as a parameter, and a backslash before a quote, a space, a line break, another backslash or the end as an escape", name)
 		}
 		if !plain.MatchString(value) {
 			value = `"` + strings.ReplaceAll(value, `"`, `\"`) + `"`
@@ -112,5 +112,5 @@ func (p Parameters) Arguments() ([]string, error) {
 
 var (
 	plain      = regexp.MustCompile(`^[A-Za-z0-9@%+:,./=_~-]+$`)
-	unwritable = regexp.MustCompile(`\\(['" \\]|$)|ParameterKey=`)
+	unwritable = regexp.MustCompile(`\\(['" \n\\]|$)|ParameterKey=`)
 )

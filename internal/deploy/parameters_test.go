@@ -80,7 +80,7 @@ func TestValuesSurviveSAMsCommandLine(t *testing.T) {
 			t.Errorf("%q reads back as %q, %v", value, back["A"], err)
 		}
 	}
-	for _, value := range []string{`ends with \`, `a\\b`, `a\"b`, `a\ b`, "ParameterKey=A,ParameterValue=b"} {
+	for _, value := range []string{`ends with \`, `a\\b`, `a\"b`, `a\ b`, "a\\\nb", "ParameterKey=A,ParameterValue=b"} {
 		if got, err := (deploy.Parameters{"Odd": value}).Arguments(); err == nil || !strings.Contains(err.Error(), "value of Odd") {
 			t.Errorf("%q was written as %v, %v, want an error that names the parameter", value, got, err)
 		}

@@ -17,7 +17,7 @@ const somebodyElse = 65534
 
 // exported contains variables that a developer's shell may export and that must not reach the
 // functions.
-var exported = []string{"GOOS=windows", "GOARCH=s390x", "GOARM64=v9.5", "GOFLAGS=-buildvcs=auto", "GO111MODULE=off"}
+var exported = []string{"GOOS=windows", "GOARCH=s390x", "GOARM64=v9.5", "GOFLAGS=-buildvcs=auto -race -mod=vendor", "GO111MODULE=off", "CDPATH=/"}
 
 // hostile builds and runs a copy of the repository under adverse conditions: in a folder whose name
 // has spaces and that contains a go.work, owned by another user, with exported variables that
@@ -26,7 +26,7 @@ func (w *workspace) hostile(ctx context.Context) (string, error) {
 	if _, err := exec.LookPath("git"); err != nil {
 		return "", fmt.Errorf("%w: git is not installed", errNotRun)
 	}
-	above := w.temporary("a folder with 'quotes' and spaces")
+	above := w.temporary("a folder with 'quotes', $HOME, # and spaces")
 	root := filepath.Join(above, "meterbridge")
 	if err := w.copyRepository(ctx, root); err != nil {
 		return "", err

@@ -18,7 +18,7 @@ print(json.dumps([CfnParameterOverridesType().convert(tuple(arguments), None, No
 func (w *workspace) samParameters(ctx context.Context) (string, error) {
 	values := []string{
 		"", "plain", "a@example.com", "two words", " spaces around ", "a, b,c", "a=b=c", `say "x"`, `"quoted"`, "it's", `'quoted'`, `C:\dir`, "$HOME `x` * ? [a]", "tab\there",
-		"line\nbreak", "ünïcödé – 日本", "v1.billing.meter.no_meter_found,v2.core.event_destination.ping", "file://x.json", "ParameterKey", "--flag", "{}", "#", ";", "!Ref x",
+		"line\nbreak", "ünïcödé – 日本", "v1.billing.meter.no_meter_found,v2.core.event_destination.ping", "file://x.json", "ParameterKey", "--flag", "{}", "#", ";", "!Ref x", "\u00a0", "\r\v\f", `{"a": "b=c", "d": [1]}`, "=x B=", `" C="`, "\\\tx",
 	}
 	var lists [][]string
 	for _, value := range values {
