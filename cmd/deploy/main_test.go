@@ -220,6 +220,29 @@ global = {parameters = {stack_name = "c"}}
 	}
 }
 
+// An expired login, a wrong profile and a network that is down need different remedies.
+func TestReasonWhyCredentialsDoNotWorkIsShown(t *testing.T) {
+	t.Parallel()
+	const message = "Error when retrieving token from sso: Token has expired and refresh failed"
+	for sts, want := range map[string]string{
+		"echo '" + message + "' >&2; exit 255":                       "No working AWS credentials were found (" + message + "):",
+		"echo; echo '" + message + "' >&2; exit 255":                 "(" + message + "):",
+		"echo 'DeprecationWarning: old' >&2; echo 123456789012":      "to account 123456789012, region us-east-1",
+		"echo 'Could not connect to the endpoint URL' >&2; exit 255": "(Could not connect to the endpoint URL):",
+	} {
+		programs := fakePrograms(t)
+		if err := os.WriteFile(filepath.Join(programs, "aws"), []byte("#!/bin/sh\n"+sts+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.CommandContext(t.Context(), filepath.Join(".ci", "deployable"))
+		command.Dir = root
+		command.Env = append(os.Environ(), "PATH="+programs+":"+os.Getenv("PATH"), "AWS_REGION=us-east-1")
+		if out, _ := command.CombinedOutput(); !strings.Contains(string(out), want) {
+			t.Errorf("%s: printed %q, want %q", sts, out, want)
+		}
+	}
+}
+
 // Make would expand a $ in the name, and an empty result would mean the default environment.
 func TestMakeDeployReadsTheEnvironmentAsItIsTyped(t *testing.T) {
 	t.Parallel()
