@@ -47,7 +47,7 @@ type Call struct {
 	Service  string // principal, for resource-based policies; otherwise empty
 	Action   string
 	Resource string
-	Context  map[string]Strings // values of condition keys, with lower-case names; a key without values is absent
+	Context  map[string]Strings // values of condition keys, whose names are compared without case; a key without values is absent
 }
 
 // multivalued are the condition keys of a request that can have several values: PutEvents carries
@@ -123,7 +123,12 @@ func (s Statement) conditions(context map[string]Strings) (bool, error) {
 // can have several, because AWS does not document the result, and a set operator fails on a key
 // that has one value, where AWS advises against it.
 func condition(operator, key string, wanted Strings, context map[string]Strings) (bool, error) {
-	values := context[key]
+	var values Strings
+	for name, of := range context {
+		if strings.EqualFold(name, key) {
+			values = append(values, of...)
+		}
+	}
 	if operator == "Null" {
 		absent, err := strconv.ParseBool(strings.Join(wanted, ","))
 		return absent == (len(values) == 0), err

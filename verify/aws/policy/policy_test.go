@@ -27,6 +27,10 @@ func TestCallNeedsAnAllowAndNoDeny(t *testing.T) {
 			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":["x","y"]}}}`),
 			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:sourceaccount": {"y"}}}, true,
 		},
+		"case of the key": {
+			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"AWS:sourceaccount":"x"}}}`),
+			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:SourceAccount": {"x"}}}, true,
+		},
 		"condition fails": {
 			statement(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":"x"}}}`),
 			policy.Call{Action: "a:b", Resource: bus, Context: map[string]policy.Strings{"aws:sourceaccount": {"X"}}}, false,
