@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
@@ -88,27 +90,23 @@ func CheckSigningSecret(text string) error {
 // https://docs.stripe.com/keys/organization-api-keys
 func CheckAPIKey(text string) error {
 	secret := strings.HasPrefix(text, "sk_") || strings.HasPrefix(text, "rk_")
-	if secret && inAlphabet(text) && modeOf(text) != "" {
+	if secret && inAlphabet(text) && (hasWord(text, "live") || hasWord(text, "test") || hasWord(text, "org")) {
 		return nil
 	}
 	return fmt.Errorf("not of the form sk_live_…, sk_test_…, sk_org_… or rk_…: %s", mistake(text))
 }
 
-// modeOf returns the first of the words test, live and org in a key that is followed by more text;
-// "" if there is none.
-func modeOf(key string) string {
+// hasWord reports whether a key has a word between underscores after its first one, with more text
+// after it.
+func hasWord(key, word string) bool {
 	words := strings.Split(key, "_")
-	for i, word := range words[1:] {
-		if (word == "test" || word == "live" || word == "org") && strings.Join(words[i+2:], "") != "" {
-			return word
-		}
-	}
-	return ""
+	at := slices.Index(words[1:], word)
+	return at >= 0 && strings.Join(words[at+2:], "") != ""
 }
 
 // IsOrganization reports whether a key is an organization's, which acts on an account only if the
 // request names it.
-func IsOrganization(key stripeapi.Key) bool { return strings.HasPrefix(string(key), "sk_org_") }
+func IsOrganization(key stripeapi.Key) bool { return hasWord(string(key), "org") }
 
 func inAlphabet(text string) bool {
 	return !strings.ContainsFunc(text, func(c rune) bool {
@@ -118,11 +116,11 @@ func inAlphabet(text string) bool {
 
 // mistake returns the likely mistake behind a text that is not a secret.
 func mistake(text string) string {
-	switch trimmed := strings.TrimSpace(text); {
+	switch trimmed := strings.TrimFunc(text, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }); {
 	case trimmed == "":
 		return "it is empty"
 	case trimmed != text:
-		return "it has white space or a line break around it: store it without, with printf %s instead of echo"
+		return "it has white space or an invisible character around it, such as a line break or a byte order mark: store it without, with printf %s instead of echo"
 	case strings.ContainsAny(text[:1]+text[len(text)-1:], "\"'`"):
 		return "it is in quotes: store it without them, with jq -r"
 	case strings.EqualFold(text, "null"), strings.EqualFold(text, "undefined"), strings.EqualFold(text, "none"), strings.EqualFold(text, "nil"):
@@ -163,6 +161,7 @@ func ParseAPIKeys(v Value) (APIKeys, error) {
 	}
 	var keys APIKeys
 	for mode, key := range map[string]*stripeapi.Key{"live": &keys.Live, "test": &keys.Test} {
+		other := map[string]string{"live": "test", "test": "live"}[mode]
 		raw, ok := members[mode]
 		if !ok {
 			continue
@@ -172,7 +171,7 @@ func ParseAPIKeys(v Value) (APIKeys, error) {
 			return APIKeys{}, fmt.Errorf("%w: API key %s, member %s: not a text", ErrUnusable, v.ID, mode)
 		}
 		err := CheckAPIKey(text)
-		if other := modeOf(text); err == nil && other != "org" && other != mode {
+		if err == nil && hasWord(text, other) && !hasWord(text, mode) {
 			err = fmt.Errorf("it is a key for mode %s", other)
 		}
 		if err != nil {

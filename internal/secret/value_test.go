@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -39,6 +40,10 @@ var unusable = map[string]string{
 	"\t" + signing:                         "white space",
 	signing + "\n":                         "white space",
 	testKey + "\r\n":                       "white space",
+	"\ufeff" + signing:                     "byte order mark",
+	"\ufeff[\"" + signing + "\"]":          "byte order mark",
+	signing + "\x00":                       "invisible",
+	"\u200b" + testKey:                     "invisible",
 	`"` + signing + `"`:                    "quotes",
 	`'` + testKey + `'`:                    "quotes",
 	"`" + testKey:                          "quotes",
@@ -85,7 +90,8 @@ func TestErrorDescribesUnusableTextWithoutShowingIt(t *testing.T) {
 		check("signing secret", text, err, "not of the form whsec_…")
 	}
 	for _, text := range []string{signing, `["` + testKey + `"]`, "{}", `{"live":null}`, `{"live":""}`, `{"live":1}`, `{"Live":"` + liveKey + `"}`,
-		`{"live":"` + testKey + `"}`, `{"test":"` + liveKey + `"}`, `{"test":"` + testKey + `","live":"` + publish + `"}`,
+		`{"live":"` + testKey + `"}`, `{"test":"` + liveKey + `"}`,
+		`{"live":"sk_org_test_` + hidden + `"}`, `{"test":"` + orgLive + `"}`, `{"test":"` + testKey + `","live":"` + publish + `"}`,
 		`{"test":"` + testKey + `","live":"` + signing + `"}`, `{"live":{"key":"` + hidden + `"}}`, `{"live":"` + liveKey + `"`} {
 		_, err := secret.ParseAPIKeys(secret.Value{ID: "the-name", Current: text})
 		check("API key", text, err)
@@ -139,6 +145,18 @@ func TestAPIKeysAreReadForEachMode(t *testing.T) {
 		got, err := secret.ParseAPIKeys(secret.Value{ID: "the-name", Current: tt.text, Previous: "null"})
 		if string(got.Live) != tt.live || string(got.Test) != tt.test || err != nil {
 			t.Errorf("%s: live %q and test %q, %v, want %q and %q", tt.name, string(got.Live), string(got.Test), err, tt.live, tt.test)
+		}
+	}
+}
+
+func TestOrganizationKeyIsRecognized(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[stripeapi.Key]bool{
+		orgKey: true, orgLive: true, "rk_org_" + hidden: true, "sk_org_beta_live_" + hidden: true, "rk_org_test_" + hidden: true,
+		testKey: false, liveKey: false, "sk_live_org": false, "": false,
+	} {
+		if got := secret.IsOrganization(key); got != want {
+			t.Errorf("IsOrganization(%q) = %v, want %v", string(key), got, want)
 		}
 	}
 }
