@@ -47,6 +47,21 @@ func TestPreviousSecretEndsADayAfterTheCurrentOneWasStored(t *testing.T) {
 	}
 }
 
+// TestPreviousSecretIsOffWithZeroHours: even if Secrets Manager's clock is ahead of the function's.
+func TestPreviousSecretIsOffWithZeroHours(t *testing.T) {
+	t.Parallel()
+	for _, since := range []time.Time{{}, start.Add(-time.Second), start, start.Add(time.Second), start.Add(time.Hour)} {
+		v, err := BuildVerifier(config.Webhook{SignatureTolerance: time.Minute}, func() time.Time { return start }, func(error) {})(
+			secret.Value{ID: "id", Current: string(rolledSecret), Previous: string(signingSecret), Since: since})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if byPrevious, err := v.verify([]byte(thinBody), signingSecret.Sign([]byte(thinBody), start)); byPrevious || err == nil {
+			t.Errorf("current secret stored %v from now: the previous one is accepted", since.Sub(start))
+		}
+	}
+}
+
 // TestPreviousSecretEndsAtOnceIfTheNewOneIsStoredTwice: after a match under the previous secret the
 // secret is read again, so the previous secret does not stay valid until the cached value expires.
 func TestPreviousSecretEndsAtOnceIfTheNewOneIsStoredTwice(t *testing.T) {
