@@ -69,16 +69,17 @@ func (r *Reconciler) Recheck(ctx context.Context, w Window, s State, put *Sample
 	if err == nil && s.Settled.Before(w.To) {
 		err = c.round(ctx)
 	}
-	if outOfTime := errors.Is(ctx.Err(), context.DeadlineExceeded); outOfTime || errors.Is(err, ErrUnfinished) || errors.Is(err, errEnough) {
+	switch {
+	case errors.Is(err, errEnough), errors.Is(err, ErrUnfinished), err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		err = nil
-	} else if err == nil && c.counts.Missing == 0 {
+	case err == nil && c.counts.Missing == 0: // the end of the window
 		c.state = State{Settled: c.state.Settled, Cursor: c.state.Settled, Reaching: c.state.Reaching}
 	}
-	for _, sample := range []*Sample{&c.put, put} {
-		if len(sample.events) > 0 && (sample == &c.put || len(c.state.Sample) == 0) {
-			c.state.Sample = sample.list()
-			break
-		}
+	switch {
+	case len(c.put.events) > 0:
+		c.state.Sample = c.put.list()
+	case len(c.state.Sample) == 0:
+		c.state.Sample = put.list()
 	}
 	return c.state, c.counts, err
 }
@@ -182,8 +183,9 @@ func (c *recheck) look(ctx context.Context, events []*v2events.Event) (Counts, e
 			c.found = append(c.found, event)
 		}
 	}
-	if most := c.left + 1; len(c.found) > most+pageSize {
-		c.found = oldest(c.found)[:most]
+	if most := c.left + 1; len(c.found) > most+pageSize { // to bound the memory; an abandoned part leaves duplicates
+		c.found = oldest(c.found)
+		c.found = c.found[:min(most, len(c.found))]
 	}
 	return Counts{}, nil
 }
@@ -192,7 +194,8 @@ func (c *recheck) look(ctx context.Context, events []*v2events.Event) (Counts, e
 // and moves the cursor past them while none reaches the fetcher. The oldest come first, because the
 // fetcher reaches those first if it is only behind. The others are left in found.
 func (c *recheck) putFound(ctx context.Context, end time.Time) error {
-	c.found = slices.DeleteFunc(oldest(c.found), func(e *v2events.Event) bool { return !e.Created.Before(end) }) // of an abandoned part
+	abandoned := func(e *v2events.Event) bool { return !e.Created.Before(end) } // found in a part that was divided
+	c.found = slices.DeleteFunc(oldest(c.found), abandoned)
 	for c.left > 0 && len(c.found) > 0 {
 		some := c.found[:min(c.left, pageSize, len(c.found))] // the time of one Put is limited
 		done, results, err := c.putAll(ctx, some)
