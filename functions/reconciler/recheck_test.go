@@ -166,6 +166,20 @@ func TestEventsThatAreNeverFetchedDoNotHoldUpTheOthers(t *testing.T) {
 	}
 }
 
+// TestRefusedEventDoesNotCountAsUnfetched: it never was on the bus, so no rule is at fault.
+func TestRefusedEventDoesNotCountAsUnfetched(t *testing.T) {
+	t.Parallel()
+	s := newSchedule(t, nil)
+	s.run(t)
+	s.Refuse("InvalidArgument", testbed.Any)
+	for n := range 8 {
+		s.happened(t, fmt.Sprintf("evt_%d", n), s.now.Add(-6*time.Minute))
+		if unfetched := s.run(t); unfetched != 0 {
+			t.Errorf("run %d: Unfetched %v, want 0", n, unfetched)
+		}
+	}
+}
+
 // TestHealthyRunsReadAnEventThreeTimes: rechecks cost little as long as every event is fetched.
 func TestHealthyRunsReadAnEventThreeTimes(t *testing.T) {
 	t.Parallel()

@@ -176,7 +176,7 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 	return result{reached, err}
 }
 
-// repeated summarizes the missing events of a window.
+// repeated summarizes the missing events of a window that were put on the bus.
 type repeated struct {
 	sample  reconcile.Sample
 	earlier int // probably put on the bus by the previous run

@@ -15,10 +15,12 @@ import (
 )
 
 // missing returns a function that writes the line about a missing event, with the error if it was
-// not republished, and passes the event on.
-func (h *Handler) missing(ctx context.Context, also func(*v2events.Event)) func(*v2events.Event, reconcile.Outcome, error) {
-	return func(event *v2events.Event, _ reconcile.Outcome, err error) {
-		also(event)
+// not republished, and otherwise passes the event on.
+func (h *Handler) missing(ctx context.Context, put func(*v2events.Event)) func(*v2events.Event, reconcile.Outcome, error) {
+	return func(event *v2events.Event, outcome reconcile.Outcome, err error) {
+		if outcome == reconcile.Put {
+			put(event)
+		}
 		attrs := []slog.Attr{
 			telemetry.ID("event_id", event.ID),
 			telemetry.ID("event_type", event.Type),
