@@ -179,7 +179,7 @@ func (c *recheck) look(ctx context.Context, events []*v2events.Event) (Counts, e
 	c.counts.Missing += len(missing)
 	c.open += len(missing) + underway // the message of an event that is underway may still be lost
 	for _, event := range missing {
-		if event.ID > c.state.After || !event.Created.Equal(c.state.Cursor) {
+		if at := event.Created.Compare(c.state.Cursor); at > 0 || at == 0 && event.ID > c.state.After {
 			c.found = append(c.found, event)
 		}
 	}

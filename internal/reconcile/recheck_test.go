@@ -91,10 +91,11 @@ func TestRecheckPassesOverNoEvent(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]func(n int) time.Time{
 		"same hour":   func(n int) time.Time { return hour(0).Add(time.Duration(n) * 10 * time.Second) },
-		"same second": func(int) time.Time { return hour(0).Add(time.Minute) },
+		"same second": func(n int) time.Time { return hour(0).Add(time.Duration(n) * time.Millisecond) },
+		"same time":   func(int) time.Time { return hour(0).Add(time.Minute) },
 		"four hours":  func(n int) time.Time { return hour(0).Add(time.Duration(n) * 2 * time.Minute) },
 	} {
-		a := &account{known: map[ledger.Event]bool{}}
+		a := &account{known: map[ledger.Event]bool{}, rounding: time.Second} // Stripe does not document how exact the filter is
 		for n := range 120 {
 			a.events = append(a.events, full(t, fmt.Sprintf("evt_%04d", n), at(n)))
 		}

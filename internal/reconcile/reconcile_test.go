@@ -26,6 +26,7 @@ type account struct {
 	events   []*v2events.Event
 	listErr  error                      // returned after the last event
 	pageTime time.Duration              // time for each event of a list
+	rounding time.Duration              // to which a list's start is rounded down
 	known    map[ledger.Event]bool      // events that the ledger knows
 	ledger   error                      // returned by every lookup
 	refuse   map[string]error           // errors of the bus, by event id
@@ -40,7 +41,7 @@ func (a *account) List(ctx context.Context, p v2events.EventListParams) iter.Seq
 	a.windows = append(a.windows, p)
 	return func(yield func(*v2events.Event, error) bool) {
 		for _, e := range slices.Backward(a.events) {
-			if e.Created.Before(p.Created.GTE) || !e.Created.Before(p.Created.LT) {
+			if e.Created.Before(p.Created.GTE.Truncate(a.rounding)) || !e.Created.Before(p.Created.LT) {
 				continue
 			}
 			select {
