@@ -188,6 +188,16 @@ func withoutID(text string) string {
 
 func (a *audit) ended() int { return a.outcomes.Ended() }
 
+// strikes returns how many times a fault has struck.
+func (a *audit) strikes() (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, times := range a.injected {
+		n += times
+	}
+	return n
+}
+
 // scheduledCount returns how many invocations by a schedule have ended.
 func (a *audit) scheduledCount() int {
 	a.mu.Lock()

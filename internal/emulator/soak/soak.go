@@ -160,9 +160,7 @@ func (r *run) soak(ctx context.Context) error {
 	})
 	sent := make(chan error, 1)
 	go func() { sent <- r.sender.send(ctx) }()
-	// Some faults let no event through, so they are stopped in any case.
-	limit := time.Now().Add(5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond)
-	for ctx.Err() == nil && time.Now().Before(limit) && r.audit.ended() < r.sender.plan.deliverable()*9/10 {
+	for started := time.Now(); ctx.Err() == nil && !r.enough(time.Since(started)); {
 		time.Sleep(interval)
 	}
 	r.faults.Stop()
@@ -177,6 +175,17 @@ func (r *run) soak(ctx context.Context) error {
 		return err
 	}
 	return r.reconcile(ctx)
+}
+
+// enough reports whether the faults can stop: most events have an outcome, or the time is up. Some
+// faults let no event through, so the time is limited in any case; on a slow machine it is longer
+// until the first fault has struck.
+func (r *run) enough(elapsed time.Duration) bool {
+	limit := 5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
+	if len(r.options.Faults) > 0 && r.audit.strikes() == 0 {
+		limit += time.Minute
+	}
+	return elapsed >= limit || r.audit.ended() >= r.sender.plan.deliverable()*9/10
 }
 
 // leaseLimit is how long a killed function's claims last: the ledger's time is real.
