@@ -136,7 +136,7 @@ func (f localFlags) check(p process) (map[string]string, error) {
 	}
 	switch {
 	case strings.Contains(parameters["FetchedTypes"], "*"):
-		return nil, errors.New("--parameter FetchedTypes: types match exactly, so that a wildcard fetches nothing: give each event type in full")
+		return nil, errors.New("--parameter FetchedTypes: types match exactly, so a wildcard fetches nothing: give each event type in full")
 	case parameters["StripeApiBase"] != "":
 		return nil, errors.New("--parameter StripeApiBase: use --stripe-api, which also works without a key")
 	case f.once && (f.noSamples || f.stripeAPI != "" || realStripe):
