@@ -79,6 +79,30 @@ func hasMember(literal *ast.CompositeLit, name string) bool {
 	})
 }
 
+// Only tests import the packages that support tests, so none of their code is in a process.
+func TestOnlyTestsImportTestSupport(t *testing.T) {
+	t.Parallel()
+	support := []string{"internal/testbed", "internal/emulator/aws/sdktest"}
+	imported := map[string]int{}
+	for name, file := range goFiles(t, parser.ImportsOnly) {
+		for _, spec := range file.Imports {
+			folder, _ := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
+			if !slices.Contains(support, folder) {
+				continue
+			}
+			imported[folder]++
+			if !strings.HasSuffix(name, "_test.go") && path.Dir(name) != "internal/testbed" {
+				t.Errorf("%s imports %s, which is for tests", name, folder)
+			}
+		}
+	}
+	for _, folder := range support {
+		if imported[folder] == 0 {
+			t.Errorf("no test imports %s", folder)
+		}
+	}
+}
+
 // Every exported name of pkg/ has a doc comment, because users read it on a documentation site.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	t.Parallel()
