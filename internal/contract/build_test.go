@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,9 @@ func TestCommandsAreBuiltForThisMachineWithoutVersionControl(t *testing.T) {
 	}
 }
 
+// earlyEnd matches a pipe to a command that may end before it has read all of its input.
+var earlyEnd = regexp.MustCompile(`\| *(?:head|grep -[a-zA-Z]*[qm])\b`)
+
 // A program without a first line that names its interpreter runs only from some shells. CDPATH would
 // lead cd to another folder of the same name.
 func TestScriptsRunFromEveryShell(t *testing.T) {
@@ -75,6 +79,9 @@ func TestScriptsRunFromEveryShell(t *testing.T) {
 		for line := range strings.Lines(string(text)) {
 			if strings.HasPrefix(line, "cd ") && !strings.HasPrefix(line, "cd ./") {
 				t.Errorf("%s: CDPATH could change what this does: %s", script, line)
+			}
+			if earlyEnd.MatchString(line) {
+				t.Errorf("%s: under pipefail this fails if the reader ends before the writer: %s", script, line)
 			}
 		}
 	}
