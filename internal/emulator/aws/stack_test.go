@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,9 @@ import (
 // below build a function by copying the binary.
 func TestMain(m *testing.M) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+		if status, err := strconv.Atoi(os.Getenv("EXIT")); err == nil {
+			os.Exit(status) // before it has started
+		}
 		lambda.Start(echo)
 		return
 	}
@@ -319,6 +323,45 @@ func TestResourceThatCannotBeRunIsAnError(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "template.yaml:5: Odd (AWS::") || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: Open = %v, want an error that names template.yaml:5, Odd and %s", name, err, tt.want)
 		}
+	}
+}
+
+// TestOpenThatFailsCleansUp whatever had not started yet: at each stage of Open the error is that
+// of the stage, and nothing panics.
+func TestOpenThatFailsCleansUp(t *testing.T) {
+	t.Parallel()
+	const function = "  F: {Type: AWS::Serverless::Function, Properties: {Environment: {Variables: {NAME: f, SECRET_ID: none}}}}\n"
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, tt := range map[string]struct {
+		resources string
+		ctx       context.Context
+		change    func(*emulator.Options)
+		want      string
+	}{
+		"no address":       {function, t.Context(), func(o *emulator.Options) { o.Listen = "nowhere" }, "nowhere"},
+		"no template":      {function, t.Context(), func(o *emulator.Options) { o.Template += ".gone" }, "read template"},
+		"parse":            {"  Odd: [\n", t.Context(), nil, "template.yaml:"},
+		"unknown type":     {"  Odd: {Type: AWS::SQS::Qeue}\n  Poll: {Type: AWS::Lambda::EventSourceMapping, Properties: {EventSourceArn: !GetAtt Odd.Arn, FunctionName: !Ref F}}\n" + function, t.Context(), nil, "template.yaml:6: "},
+		"generated events": {"  Odd: {Type: AWS::Serverless::Function, Properties: {Events: {Poll: {Properties: {}}}}}\n", t.Context(), nil, "template.yaml:5: "},
+		"wiring":           {"  Odd: {Type: AWS::DynamoDB::Table, Properties: {KeySchema: []}}\n" + function, t.Context(), nil, "template.yaml:5: Odd"},
+		"dead letters":     {"  Odd: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {deadLetterTargetArn: 'arn:none', maxReceiveCount: 3}}}\n" + function, t.Context(), nil, "arn:none"},
+		"secrets":          {function, t.Context(), func(o *emulator.Options) { o.Secrets = map[string]string{"SECRET_ID": "x"} }, "SECRET_ID"},
+		"build":            {"  Odd: {Type: AWS::Serverless::Function, Properties: {CodeUri: missing}}\n", t.Context(), nil, "build Odd"},
+		"start":            {"  Odd: {Type: AWS::Serverless::Function, Properties: {Environment: {Variables: {EXIT: '3'}}}}\n" + function, t.Context(), nil, "Odd"},
+		"interrupted":      {function, cancelled, nil, context.Canceled.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opts := &emulator.Options{Template: write(t, tt.resources), Listen: "127.0.0.1:0"}
+			if tt.change != nil {
+				tt.change(opts)
+			}
+			stack, err := emulator.Open(tt.ctx, opts)
+			if stack != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Open = %v, %v; want an error with %q", stack, err, tt.want)
+			}
+		})
 	}
 }
 
