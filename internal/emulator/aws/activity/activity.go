@@ -18,18 +18,23 @@ type Kind int
 
 // The kinds of steps, with the fields that are set in addition to Time, EventID and EventType.
 const (
-	Building  Kind = iota // a build printed a line: Name of the function, Text
-	Built                 // a function was built: Name, Took
-	Received              // an HTTP request arrived: Name of the function, Text is the route, Count the bytes of the body
-	Answered              // an HTTP request was answered: Name of the function, Status, Took
-	Put                   // an event was put on a bus: Name of the bus, Source, Envelope
-	Matched               // a rule matched the event: Name of the rule, Target
-	Unmatched             // no rule of the bus matched the event: Name of the bus
-	Invoked               // a function was invoked: Name, Count of messages, Failed of them, Batch, Took, Err
-	Parked                // a dead-letter queue stored the event: Name of the queue, Text is the reason
-	Faulted               // a fault was injected: Name of the fault, Text where, Batch of the events it struck, Source if they share one
-	Logged                // a function printed a line: Name, Text
-	Warned                // a warning: Text
+	Building    Kind = iota // a build printed a line: Name of the function, Text
+	Built                   // a function was built: Name, Took
+	Received                // an HTTP request arrived: Name of the function, Text is the route, Count the bytes of the body
+	Answered                // an HTTP request was answered: Name of the function, RequestID, Status, Took, Err of the function
+	Unrouted                // an HTTP request was answered without a function: Text is its method and path, Status, Target the route that it resembles
+	Put                     // an event was put on a bus: Name of the bus, Source, Envelope
+	Matched                 // a rule matched the event: Name of the rule, Target
+	Unmatched               // no rule of the bus matched the event: Name of the bus
+	Undelivered             // a rule could not deliver the event: Name of the rule, Target, Kept, Err
+	Invoked                 // a function was invoked: Name, Count of messages, Failed of them, Took, Err; Batch and Target, the queue, if it polls one; Attempt, Attempts and After if a rule invoked it
+	Returned                // a message went back to its queue: Name of the function, Target the queue, MessageID, Attempt, Attempts, After, Err of the function
+	GaveUp                  // a function failed on the event for the last time: Name, Attempt, Kept, Err
+	Parked                  // a dead-letter queue stored the event: Name of the queue, Text is the reason, Target the queue that it came from
+	Expired                 // a message was deleted because its retention ended: Name of the queue
+	Faulted                 // a fault was injected: Name of the fault, Text where, Batch of the events it struck, Source if they share one
+	Logged                  // a function printed a line: Name, Text
+	Warned                  // a warning: Text
 )
 
 // Step is one thing that happened. Fields that its Kind does not name are zero.
@@ -40,12 +45,18 @@ type Step struct {
 	EventType string
 	Source    string
 	Name      string // logical id of the function, bus, rule or queue
-	Target    string // logical id of what a rule delivered to
+	Target    string // logical id of what a rule delivered to, or of a queue
+	Kept      string // logical id of the queue that stored what could not be processed; "" if it is lost
 	Text      string
+	RequestID string // of the function's invocation, as in its log lines
+	MessageID string // of the message in a queue
 	Status    int
 	Batch     []string // ids of the events in a batch, where the step concerns several
 	Count     int
 	Failed    int
+	Attempt   int           // how often it was tried so far
+	Attempts  int           // how often it is tried at most; 0 means without a limit
+	After     time.Duration // wait before the next attempt; 0 means that there is none, or no wait
 	Took      time.Duration
 	Err       error
 	Envelope  json.RawMessage // the EventBridge event, as consumers receive it
@@ -141,13 +152,17 @@ func EventID(detail []byte) string {
 	return ids.ID
 }
 
-// EnvelopeEventID returns the [EventID] of the detail in an EventBridge event, or "".
+// EnvelopeEventID returns the [EventID] of the detail in an EventBridge event. If there is no
+// detail, because a rule passes on only that, it is the EventID of the whole.
 func EnvelopeEventID(envelope []byte) string {
 	var e struct {
 		Detail json.RawMessage `json:"detail"`
 	}
 	if json.Unmarshal(envelope, &e) != nil {
 		return ""
+	}
+	if e.Detail == nil {
+		return EventID(envelope)
 	}
 	return EventID(e.Detail)
 }

@@ -93,25 +93,40 @@ func (s *Service) Routes() []Route {
 // ServeHTTP invokes the function of the route that matches the request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.directory.Clock.Work()()
-	matched, parameters := s.find(r.Method, r.URL.Path)
-	if matched == nil {
-		reply(w, http.StatusNotFound, "Not Found")
-		return
-	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
 	if err != nil {
 		return // the client has gone
 	}
-	if len(body) > maxRequest {
-		reply(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
-		return
+	matched, parameters := s.find(r.Method, r.URL.Path)
+	switch id := activity.EventID(body); {
+	case matched == nil:
+		s.refuse(w, r, id, http.StatusNotFound, s.nearest(r.Method, r.URL.Path))
+	case len(body) > maxRequest:
+		s.refuse(w, r, id, http.StatusRequestEntityTooLarge, matched.key())
+	default:
+		s.invoke(w, r, id, matched, event(r, matched, parameters, body), len(body))
 	}
-	started, id, name := time.Now(), activity.EventID(body), matched.function.ID()
-	s.directory.Recorder.Record(activity.Step{Kind: activity.Received, Name: name, EventID: id, Text: matched.key(), Count: len(body)})
-	answer, err := matched.function.Invoke(r.Context(), event(r, matched, parameters, body))
-	s.directory.Recorder.Record(activity.Step{Kind: activity.Invoked, Name: name, EventID: id, Count: 1, Err: err})
+}
+
+// refuse answers a request that no function gets.
+func (s *Service) refuse(w http.ResponseWriter, r *http.Request, id string, status int, resembles string) {
+	reply(w, status, http.StatusText(status))
+	s.directory.Recorder.Record(activity.Step{
+		Kind: activity.Unrouted, EventID: id, Text: r.Method + " " + r.URL.Path, Status: status, Target: resembles,
+	})
+}
+
+func (s *Service) invoke(w http.ResponseWriter, r *http.Request, id string, matched *route, payload []byte, size int) {
+	started, name, request := time.Now(), matched.function.ID(), uuid.NewString()
+	record := func(step activity.Step) {
+		step.Name, step.EventID = name, id
+		s.directory.Recorder.Record(step)
+	}
+	record(activity.Step{Kind: activity.Received, Text: matched.key(), Count: size})
+	answer, err := matched.function.Invoke(lambda.WithRequestID(r.Context(), request), payload)
+	record(activity.Step{Kind: activity.Invoked, Count: 1, Err: err})
 	status := write(w, answer, err)
-	s.directory.Recorder.Record(activity.Step{Kind: activity.Answered, Name: name, EventID: id, Status: status, Took: time.Since(started)})
+	record(activity.Step{Kind: activity.Answered, RequestID: request, Status: status, Took: time.Since(started), Err: err})
 }
 
 // key returns the route in API Gateway's notation.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/apigateway"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
@@ -34,7 +35,13 @@ func (f function) Invoke(_ context.Context, payload []byte) ([]byte, error) {
 // serve returns a service with the routes, such as "POST /in", of functions.
 func serve(t *testing.T, functions map[string]function) *apigateway.Service {
 	t.Helper()
-	directory := target.NewDirectory(nil, nil)
+	return serveObserved(t, nil, functions)
+}
+
+// serveObserved is serve with an observer of the steps.
+func serveObserved(t *testing.T, observer activity.Observer, functions map[string]function) *apigateway.Service {
+	t.Helper()
+	directory := target.NewDirectory(nil, observer)
 	service := apigateway.New(directory)
 	for route, f := range functions {
 		arn := target.ARN("lambda", "function:"+f.id)
@@ -85,6 +92,41 @@ func TestUnknownPathsAreNotFound(t *testing.T) {
 		if answer := request(service, r, "", ""); answer.Code != want {
 			t.Errorf("%s: %d %s, want %d", r, answer.Code, answer.Body, want)
 		}
+	}
+}
+
+// TestUnroutedRequestIsReportedWithTheRouteThatItResembles: a path that is almost right, or the
+// right one with another method.
+func TestUnroutedRequestIsReportedWithTheRouteThatItResembles(t *testing.T) {
+	t.Parallel()
+	var history activity.History
+	answer := func([]byte) (string, error) { return "{}", nil }
+	service := serveObserved(t, &history, map[string]function{"POST /webhook": {"A", answer}, "GET /meters/{id}": {"B", answer}})
+	for r, want := range map[string]string{
+		"POST /webhok": "POST /webhook", "POST /webhook/": "POST /webhook", "POST /WebHook": "POST /webhook", "POST //webhook": "POST /webhook",
+		"GET /webhook": "POST /webhook", "GET /webhooks": "POST /webhook", "POST /meters/mtr_1": "GET /meters/{id}", "POST /hooks/stripe": "",
+		"GET /favicon.ico": "", "POST /": "", "POST /" + strings.Repeat("webhook", 100_000): "",
+	} {
+		answered := request(service, r, "application/json", `{"id":"evt_1"}`)
+		steps := history.Steps()
+		got := steps[len(steps)-1]
+		if got.Kind != activity.Unrouted || got.Text != r || got.Target != want || got.EventID != "evt_1" || got.Status != answered.Code {
+			t.Errorf("%.40s: step of kind %d resembles %q, want one of evt_1 that resembles %q", r, got.Kind, got.Target, want)
+		}
+	}
+}
+
+// TestAnswerIsReportedWithTheIdOfItsInvocation, which the function's log lines contain.
+func TestAnswerIsReportedWithTheIdOfItsInvocation(t *testing.T) {
+	t.Parallel()
+	var history activity.History
+	failure := errors.New("exploded")
+	service := serveObserved(t, &history, map[string]function{"POST /in": {"F", func([]byte) (string, error) { return "", failure }}})
+	request(service, "POST /in", "", "")
+	request(service, "POST /in", "", "")
+	answered := history.Steps(activity.Answered)
+	if len(answered) != 2 || answered[0].RequestID == "" || answered[0].RequestID == answered[1].RequestID || answered[0].Err != failure {
+		t.Errorf("answers %+v, want two with ids of their own and the failure", answered)
 	}
 }
 

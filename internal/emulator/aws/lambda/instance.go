@@ -43,6 +43,22 @@ type invocation struct {
 	done     chan outcome // buffered, so that an answer never blocks
 }
 
+// requestIDKey is the key of a request id among a context's values.
+type requestIDKey struct{}
+
+// WithRequestID returns a context with which [Function.Invoke] uses that id, which the function's
+// log lines contain, instead of a random one.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+func requestID(ctx context.Context) string {
+	if id, ok := ctx.Value(requestIDKey{}).(string); ok {
+		return id
+	}
+	return uuid.NewString()
+}
+
 type outcome struct {
 	answer []byte
 	err    error
@@ -111,7 +127,7 @@ func (in *instance) awaitReady(ctx context.Context) error {
 // invoke passes one invocation to the process and waits for its outcome or its deadline.
 func (in *instance) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	inv := &invocation{
-		id:       uuid.NewString(),
+		id:       requestID(ctx),
 		deadline: time.Now().Add(in.config.Timeout),
 		payload:  payload,
 		done:     make(chan outcome, 1),
