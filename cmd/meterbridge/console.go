@@ -59,6 +59,12 @@ func (c *console) Observe(step activity.Step) {
 		c.event(step.Time, step.EventID, "no rule", "of %s matches", step.Name)
 	case activity.Invoked:
 		c.invoked(step)
+	case activity.Unrouted:
+		c.event(step.Time, step.EventID, "refused", "%d: %s", step.Status, step.Text)
+	case activity.Undelivered:
+		c.event(step.Time, step.EventID, "failed", "%s could not deliver to %s: %v", step.Name, step.Target, step.Err)
+	case activity.GaveUp:
+		c.event(step.Time, step.EventID, "failed", "%s gave up after %d attempts", step.Name, step.Attempt)
 	case activity.Faulted:
 		c.faulted(step)
 	case activity.Parked:

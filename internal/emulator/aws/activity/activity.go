@@ -29,6 +29,7 @@ const (
 	Undelivered             // a rule could not deliver the event: Name of the rule, Target, Kept, Err
 	Invoked                 // a function was invoked: Name, Count of messages, Failed of them, Took, Err; Batch and Target, the queue, if it polls one; Attempt, Attempts and After if a rule invoked it
 	Returned                // a message went back to its queue: Name of the function, Target the queue, MessageID, Attempt, Attempts, After, Err of the function
+	Filtered                // a message was deleted because no filter of the function that polls the queue matches: Name of the function, Target the queue
 	GaveUp                  // a function failed on the event for the last time: Name, Attempt, Kept, Err
 	Parked                  // a dead-letter queue stored the event: Name of the queue, Text is the reason, Target the queue that it came from
 	Expired                 // a message was deleted because its retention ended: Name of the queue

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -218,6 +219,19 @@ func (e event) envelope() []byte {
 	return b.Bytes()
 }
 
+// Targets returns the logical ids of what the rules of buses deliver to, without duplicates.
+func (s *Service) Targets() []string {
+	var ids []string
+	for _, r := range s.rules {
+		for _, t := range r.targets {
+			if r.pattern != nil && !slices.Contains(ids, t.ID()) {
+				ids = append(ids, t.ID())
+			}
+		}
+	}
+	return ids
+}
+
 func (s *Service) put(b *bus, e event) {
 	envelope := e.envelope()
 	step := activity.Step{Time: e.Time, EventID: activity.EventID(e.Detail), EventType: e.DetailType, Source: e.Source}
@@ -260,15 +274,25 @@ func (s *Service) deliver(r *rule, t *ruleTarget, envelope []byte, e event) {
 	if err == nil {
 		return
 	}
-	s.directory.Recorder.Warn("rule %s could not deliver to %s: %v", r.id, t.ID(), err)
+	kept := s.keep(r, t, envelope, err)
+	s.directory.Recorder.Record(activity.Step{
+		Kind: activity.Undelivered, EventID: activity.EventID(e.Detail), EventType: e.DetailType, Source: e.Source,
+		Name: r.id, Target: t.ID(), Kept: kept, Err: err,
+	})
+}
+
+// keep stores an event that could not be delivered, and returns the logical id of its queue; "" if
+// the event is lost.
+func (s *Service) keep(r *rule, t *ruleTarget, envelope []byte, failure error) string {
 	if t.deadLetters == nil {
-		s.directory.Recorder.Warn("rule %s: the event is lost: the target has no dead-letter queue", r.id)
-		return
+		return ""
 	}
-	err = t.deadLetters.Store(envelope, map[string]string{
-		"RULE_ARN": r.arn, "TARGET_ARN": t.arn, "ERROR_CODE": "DELIVERY_FAILED", "ERROR_MESSAGE": err.Error(),
+	err := t.deadLetters.Store(envelope, map[string]string{
+		"RULE_ARN": r.arn, "TARGET_ARN": t.arn, "ERROR_CODE": "DELIVERY_FAILED", "ERROR_MESSAGE": failure.Error(),
 	})
 	if err != nil {
-		s.directory.Recorder.Warn("rule %s: the event is lost: its dead-letter queue refused it: %v", r.id, err)
+		s.directory.Recorder.Warn("rule %s: its dead-letter queue refused an event: %v", r.id, err)
+		return ""
 	}
+	return t.deadLetters.ID()
 }

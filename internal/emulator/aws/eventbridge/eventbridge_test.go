@@ -176,11 +176,24 @@ func TestUndeliverableEventGoesToTheDeadLetterQueue(t *testing.T) {
 	if diff := cmp.Diff(want, r.dead.attributes[0]); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
 	}
+	r.wantUndelivered(t, "Rule", "Dead")
+	if got := r.Targets(); !slices.Equal(got, []string{"Sink"}) {
+		t.Errorf("targets %q, want Sink", got)
+	}
 }
 
-// TestLostEventsCauseAWarning if a target has no dead-letter queue or is in a service that is not
+// wantUndelivered checks that one event was not delivered by a rule, and where it was kept.
+func (r *rules) wantUndelivered(t *testing.T, rule, kept string) {
+	t.Helper()
+	steps := r.Steps(activity.Undelivered)
+	if len(steps) != 1 || steps[0].Name != rule || steps[0].Target != "Sink" || steps[0].Kept != kept || steps[0].Err != r.sink.failure {
+		t.Errorf("undelivered %+v, want one by %s, kept in %q", steps, rule, kept)
+	}
+}
+
+// TestLostEventsAreReported if a target has no dead-letter queue or is in a service that is not
 // emulated, or if a rule's bus is missing.
-func TestLostEventsCauseAWarning(t *testing.T) {
+func TestLostEventsAreReported(t *testing.T) {
 	t.Parallel()
 	r := newRules(t)
 	r.sink.failure = errors.New("refused")
@@ -196,9 +209,10 @@ func TestLostEventsCauseAWarning(t *testing.T) {
 	}
 	r.put(t, "a", `{}`)
 	r.put(t, "b", `{}`)
+	r.wantUndelivered(t, "Direct", "")
 	warnings := r.Text(activity.Warned)
 	for _, want := range []string{
-		"rule Direct could not deliver to Sink: refused", "rule Direct: the event is lost", "sns is not run locally",
+		"sns is not run locally",
 		`rule Default is on bus "default", which is not in the template`, "rule Generated: the dead-letter queue that SAM would make",
 	} {
 		if !strings.Contains(warnings, want) {

@@ -240,10 +240,18 @@ func (f *function) Deliver(payload []byte, _ string) error {
 		for attempt := 0; ; attempt++ {
 			started := time.Now()
 			_, err := f.Invoke(s.stopped, payload)
-			f.record(activity.Step{
-				Kind: activity.Invoked, EventID: activity.EnvelopeEventID(payload), Count: 1, Took: time.Since(started), Err: err,
-			})
-			if err == nil || s.stopped.Err() != nil {
+			if s.stopped.Err() != nil {
+				return
+			}
+			step := activity.Step{
+				Kind: activity.Invoked, EventID: activity.EnvelopeEventID(payload), Count: 1, Attempt: attempt + 1, Attempts: retries + 1,
+				Took: time.Since(started), Err: err,
+			}
+			if err != nil && attempt < retries {
+				step.After = asyncDelays[attempt]
+			}
+			f.record(step)
+			if err == nil {
 				return
 			}
 			if attempt >= retries {
@@ -258,30 +266,38 @@ func (f *function) Deliver(payload []byte, _ string) error {
 	return nil
 }
 
-// giveUp stores an event, after all attempts have failed, in the queue that the template names: an
-// on-failure destination gets a record of the invocation, a dead-letter queue gets the event
-// itself. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+// giveUp keeps an event after all attempts have failed, and reports where.
 func (f *function) giveUp(payload []byte, attempts int, failure error) {
+	kept, err := f.keep(payload, attempts, failure)
+	if err != nil {
+		f.service.directory.Recorder.Warn("function %s failed %d times on an event, which %s refused: %v", f.ID(), attempts, kept, err)
+		kept = ""
+	}
+	f.record(activity.Step{
+		Kind: activity.GaveUp, EventID: activity.EnvelopeEventID(payload), Attempt: attempts, Kept: kept, Err: failure,
+	})
+}
+
+// keep stores an event in the queue that the template names, and returns the queue's logical id: an
+// on-failure destination gets a record of the invocation, a dead-letter queue gets the event
+// itself. Without either, the id is "" and the event is lost.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+func (f *function) keep(payload []byte, attempts int, failure error) (kept string, err error) {
 	s, destination := f.service, f.properties.EventInvokeConfig.DestinationConfig.OnFailure.Destination
 	q, err := s.directory.Queue(cmp.Or(destination, f.properties.DeadLetterQueue.TargetArn))
 	if err != nil {
-		s.directory.Recorder.Warn("function %s failed %d times on an event, which is dropped: %v", f.ID(), attempts, failure)
-		return
+		return "", nil
 	}
-	if destination != "" {
-		err = q.Store(awsjson.Marshal(map[string]any{
-			"version": "1.0", "timestamp": s.directory.Clock.Now().UTC().Format(time.RFC3339Nano),
-			"requestContext": map[string]any{
-				"requestId": uuid.NewString(), "functionArn": f.resource.ARN, "condition": "RetriesExhausted", "approximateInvokeCount": attempts,
-			},
-			"requestPayload":  json.RawMessage(payload),
-			"responseContext": map[string]any{"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
-			"responsePayload": map[string]string{"errorMessage": failure.Error()},
-		}), nil)
-	} else {
-		err = q.Store(payload, map[string]string{"ErrorMessage": failure.Error()})
+	if destination == "" {
+		return q.ID(), q.Store(payload, map[string]string{"ErrorMessage": failure.Error()})
 	}
-	if err != nil {
-		s.directory.Recorder.Warn("function %s failed %d times on an event, which %s refused: %v", f.ID(), attempts, q.ID(), err)
-	}
+	return q.ID(), q.Store(awsjson.Marshal(map[string]any{
+		"version": "1.0", "timestamp": s.directory.Clock.Now().UTC().Format(time.RFC3339Nano),
+		"requestContext": map[string]any{
+			"requestId": uuid.NewString(), "functionArn": f.resource.ARN, "condition": "RetriesExhausted", "approximateInvokeCount": attempts,
+		},
+		"requestPayload":  json.RawMessage(payload),
+		"responseContext": map[string]any{"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+		"responsePayload": map[string]string{"errorMessage": failure.Error()},
+	}), nil)
 }

@@ -3,6 +3,8 @@ package lambda_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -177,8 +179,32 @@ func TestFailedInvocationGoesToItsDestination(t *testing.T) {
 	if len(dead) != 1 || dead[0].Body != `{"detail":{"id":"evt_Kept"}}` || dead[0].Attributes["ErrorMessage"].StringValue == "" {
 		t.Errorf("dead letters %+v, want the event with an error message", dead)
 	}
-	if warnings := b.Steps(activity.Warned); len(warnings) != 1 || !strings.Contains(warnings[0].Text, "function Dropped failed 1 times") {
-		t.Errorf("warnings %+v, want one of the event that Dropped lost", warnings)
+	kept := map[string]string{}
+	for _, s := range b.Steps(activity.GaveUp) {
+		kept[s.Name+" "+s.EventID] = fmt.Sprintf("%s after %d", s.Kept, s.Attempt)
+	}
+	want := map[string]string{"Recorded evt_Recorded": "Failures after 2", "Kept evt_Kept": "Dead after 3", "Dropped evt_Dropped": " after 1"}
+	if !maps.Equal(kept, want) {
+		t.Errorf("given up %q, want %q", kept, want)
+	}
+}
+
+// TestEachAttemptTellsWhenTheNextOneIs, and the last one that there is none.
+func TestEachAttemptTellsWhenTheNextOneIs(t *testing.T) {
+	t.Parallel()
+	b := start(t, `
+  Failing:
+    Type: AWS::Serverless::Function
+    Properties: {Environment: {Variables: {FAIL: "yes"}}, EventInvokeConfig: {MaximumRetryAttempts: 1}}
+`)
+	b.deliver(functionARN("Failing"), `{"id":"evt_1"}`)
+	b.waitIdle()
+	steps := b.Steps(activity.Invoked)
+	if len(steps) != 2 || steps[0].Attempt != 1 || steps[0].Attempts != 2 || steps[0].After <= 0 || steps[1].Attempt != 2 || steps[1].After != 0 {
+		t.Errorf("attempts %+v, want the first of two with a wait, and the second without", steps)
+	}
+	if steps[0].EventID != "evt_1" {
+		t.Errorf("event id %q, want that of a detail that is passed on alone", steps[0].EventID)
 	}
 }
 
@@ -222,6 +248,9 @@ func TestMappingDeletesMessagesThatNoFilterMatches(t *testing.T) {
 	b.deliver(queueARN("Unread"), `{"id":"evt_2"}`)
 	b.waitIdle()
 	b.waitLog("evt_1")
+	if filtered := b.Steps(activity.Filtered); len(filtered) != 1 || filtered[0].Name != "Consumer" || filtered[0].Target != "Queue" || filtered[0].EventID != "other" {
+		t.Errorf("filtered %+v, want other, from Queue", filtered)
+	}
 	if log := b.Text(activity.Logged); strings.Count(log, "Consumer: got") != 1 {
 		t.Errorf("log %q, want evt_1 once and nothing else", log)
 	}
@@ -250,9 +279,19 @@ func TestUnknownFailureFailsTheBatch(t *testing.T) {
 	if parked := b.Steps(activity.Parked); len(parked) != 1 || parked[0].Name != "Dead" || parked[0].EventID != "evt_1" {
 		t.Errorf("parked %+v, want evt_1 in Dead", parked)
 	}
+	if parked := b.Steps(activity.Parked); len(parked) == 1 && parked[0].Target != "Queue" {
+		t.Errorf("parked from %q, want Queue", parked[0].Target)
+	}
 	invoked := b.Steps(activity.Invoked)
-	if len(invoked) != 2 || invoked[0].Failed != 1 || invoked[0].Batch[0] != "evt_1" {
-		t.Errorf("invocations %+v, want two that fail evt_1", invoked)
+	if len(invoked) != 2 || invoked[0].Failed != 1 || invoked[0].Batch[0] != "evt_1" || invoked[0].Target != "Queue" {
+		t.Errorf("invocations %+v, want two from Queue that fail evt_1", invoked)
+	}
+	returned := b.Steps(activity.Returned)
+	if len(returned) != 2 || returned[0].EventID != "evt_1" || returned[0].Attempt != 1 || returned[0].Attempts != 2 || returned[0].MessageID == "" {
+		t.Fatalf("returned %+v, want evt_1 after its first and its second try of two", returned)
+	}
+	if wait := returned[0].After; wait > 2*time.Second {
+		t.Errorf("returned for %v, want at most the visibility timeout of 2 s", wait)
 	}
 }
 

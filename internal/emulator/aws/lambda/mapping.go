@@ -66,9 +66,26 @@ func (m *mapping) poll(ctx context.Context) {
 		m.queue.Delete(message.Receipt) // an expired receipt means that the message is delivered again, as in SQS
 	}
 	m.function.record(activity.Step{
-		Kind: activity.Invoked, Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
+		Kind: activity.Invoked, Target: m.queue.ID(), Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
 		Took: time.Since(started), Err: err,
 	})
+	for _, message := range messages {
+		if !slices.ContainsFunc(done, func(d sqs.Message) bool { return d.ID == message.ID }) {
+			m.returned(message, err)
+		}
+	}
+}
+
+// returned reports that a message has gone back to the queue.
+func (m *mapping) returned(message sqs.Message, failure error) {
+	step := activity.Step{
+		Kind: activity.Returned, Target: m.queue.ID(), EventID: activity.EnvelopeEventID([]byte(message.Body)), MessageID: message.ID,
+		Attempt: message.ReceiveCount, Attempts: m.queue.MaxReceives(), Err: failure,
+	}
+	if until := m.queue.HiddenUntil(message.Receipt); !until.IsZero() {
+		step.After = max(0, until.Sub(m.function.service.directory.Clock.Now()))
+	}
+	m.function.record(step)
 }
 
 func eventIDs(messages []sqs.Message) []string {
@@ -106,6 +123,7 @@ func (m *mapping) filter(messages []sqs.Message) []sqs.Message {
 		passes := m.passes(message)
 		if !passes {
 			m.queue.Delete(message.Receipt)
+			m.function.record(activity.Step{Kind: activity.Filtered, Target: m.queue.ID(), EventID: activity.EnvelopeEventID([]byte(message.Body))})
 		}
 		return !passes
 	})

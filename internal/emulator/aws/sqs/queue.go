@@ -66,6 +66,9 @@ type Config struct {
 	Duplicate func(Message) bool
 	// Stored is called, concurrently, with each message that enters the queue. Nil: no call.
 	Stored func(Message)
+	// Expired is called with each message that leaves the queue because its retention has ended. It
+	// is called with the queue's lock held, so it must not use the queue. Nil: no call.
+	Expired func(Message)
 	// Pick returns which of n visible messages, oldest first, is received next. Nil: the oldest.
 	Pick func(n int) int
 }
@@ -195,6 +198,27 @@ func (q *Queue) Due() time.Time {
 	return q.schedule[0].due
 }
 
+// MaxReceives returns how often a message is received before it moves to the dead-letter queue. Zero
+// means that there is none.
+func (q *Queue) MaxReceives() int {
+	if q.cfg.DeadLetter == nil {
+		return 0
+	}
+	return max(0, q.cfg.MaxReceiveCount)
+}
+
+// HiddenUntil returns when the message that was received with a receipt becomes visible again. Zero:
+// it is visible, has been received again or has left the queue.
+func (q *Queue) HiddenUntil(receipt string) time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.advance(q.clock.Now())
+	if e, err := q.byReceipt(receipt); err == nil && e != nil && e.state == inFlight {
+		return e.due
+	}
+	return time.Time{}
+}
+
 // Stats returns the current counts.
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
@@ -264,6 +288,9 @@ func (q *Queue) advance(now time.Time) {
 		switch {
 		case !e.expires.After(now):
 			q.drop(e)
+			if q.cfg.Expired != nil {
+				q.cfg.Expired(e.Message)
+			}
 		case q.exhausted(e):
 			q.redrive(e, now)
 		default:
@@ -275,7 +302,8 @@ func (q *Queue) advance(now time.Time) {
 // exhausted reports whether e was received as often as the queue allows. SQS checks this at the
 // next receive; a receiver cannot observe the difference.
 func (q *Queue) exhausted(e *entry) bool {
-	return q.cfg.DeadLetter != nil && q.cfg.MaxReceiveCount > 0 && e.receives >= q.cfg.MaxReceiveCount
+	most := q.MaxReceives()
+	return most > 0 && e.receives >= most
 }
 
 // redrive moves e to the dead-letter queue. It holds both locks, so that the message is always in

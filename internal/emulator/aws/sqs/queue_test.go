@@ -107,7 +107,9 @@ func TestDelayedMessageIsNotReceived(t *testing.T) {
 }
 
 func TestMessageExpiresAfterItsRetention(t *testing.T) {
-	run(t, sqs.Config{Retention: time.Hour, VisibilityTimeout: 2 * time.Hour}, func(t *testing.T, q *sqs.Queue) {
+	var expired []string
+	cfg := sqs.Config{Retention: time.Hour, VisibilityTimeout: 2 * time.Hour, Expired: func(m sqs.Message) { expired = append(expired, m.Body) }}
+	run(t, cfg, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "in flight when its time ends")
 		receive(t, q)
 		send(t, q, "visible when its time ends")
@@ -115,6 +117,34 @@ func TestMessageExpiresAfterItsRetention(t *testing.T) {
 		wantStats(t, q, sqs.Stats{Visible: 1, InFlight: 1})
 		time.Sleep(time.Nanosecond)
 		wantStats(t, q, sqs.Stats{})
+		slices.Sort(expired) // both expire at once
+		if want := []string{"in flight when its time ends", "visible when its time ends"}; !slices.Equal(expired, want) {
+			t.Errorf("reported as expired: %q, want %q", expired, want)
+		}
+	})
+}
+
+// TestHiddenUntilIsTheEndOfTheTimeout, also of one that was changed, and zero once the receipt is of
+// no use.
+func TestHiddenUntilIsTheEndOfTheTimeout(t *testing.T) {
+	run(t, sqs.Config{VisibilityTimeout: time.Minute}, func(t *testing.T, q *sqs.Queue) {
+		send(t, q, "a")
+		start, receipt := time.Now(), receive(t, q).Receipt
+		if got := q.HiddenUntil(receipt).Sub(start); got != time.Minute {
+			t.Errorf("hidden for %v, want the queue's minute", got)
+		}
+		if err := q.ChangeVisibility(receipt, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if got := q.HiddenUntil(receipt).Sub(start); got != time.Hour {
+			t.Errorf("hidden for %v, want the hour that was set", got)
+		}
+		time.Sleep(time.Hour)
+		for _, receipt := range []string{receipt, "nonsense"} {
+			if got := q.HiddenUntil(receipt); !got.IsZero() {
+				t.Errorf("hidden until %v, want zero", got)
+			}
+		}
 	})
 }
 

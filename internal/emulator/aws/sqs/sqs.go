@@ -65,6 +65,15 @@ func (s *Service) AddQueue(cfg Config) *Queue {
 			s.recordParked(q, m)
 		}
 	}
+	expired := cfg.Expired
+	cfg.Expired = func(m Message) {
+		if expired != nil {
+			expired(m)
+		}
+		s.directory.Recorder.Record(activity.Step{
+			Kind: activity.Expired, Name: q.ID(), EventID: activity.EnvelopeEventID([]byte(m.Body)), MessageID: m.ID,
+		})
+	}
 	q = NewQueue(cfg, s.directory.Clock)
 	if cfg.DeadLetter != nil {
 		cfg.DeadLetter.HoldDeadLetters()
@@ -78,14 +87,21 @@ func (s *Service) recordParked(q *Queue, m Message) {
 	reason := m.Attributes["reason"].StringValue
 	switch {
 	case reason != "":
+	case m.DeadLetterSource != "" && m.ReceiveCount == 1:
+		reason = "received once, without success"
 	case m.DeadLetterSource != "":
-		reason = fmt.Sprintf("received %d times without success", m.ReceiveCount)
+		reason = fmt.Sprintf("received %d times, without success", m.ReceiveCount)
 	default:
 		reason = cmp.Or(m.Attributes["ERROR_MESSAGE"].StringValue, "no reason given")
 	}
-	s.directory.Recorder.Record(activity.Step{
-		Kind: activity.Parked, Name: q.ID(), EventID: activity.EnvelopeEventID([]byte(m.Body)), Text: reason,
-	})
+	source := s.find(func(other *Queue) bool { return m.DeadLetterSource != "" && other.cfg.ARN == m.DeadLetterSource })
+	step := activity.Step{
+		Kind: activity.Parked, Name: q.ID(), EventID: activity.EnvelopeEventID([]byte(m.Body)), MessageID: m.ID, Text: reason,
+	}
+	if source != nil {
+		step.Target = source.ID()
+	}
+	s.directory.Recorder.Record(step)
 }
 
 // properties are the properties of an AWS::SQS::Queue that the emulator supports.

@@ -113,7 +113,7 @@ func TestDeadLettersAreReportedAsParked(t *testing.T) {
 	for _, step := range history.Steps(activity.Parked) {
 		parked = append(parked, step.EventID+": "+step.Text)
 	}
-	want := []string{"evt_2: no reason given", "evt_3: not_found", "evt_4: refused", "evt_1: received 1 times without success"}
+	want := []string{"evt_2: no reason given", "evt_3: not_found", "evt_4: refused", "evt_1: received once, without success"}
 	if strings.Join(parked, "\n") != strings.Join(want, "\n") {
 		t.Errorf("parked %q, want %q", parked, want)
 	}
