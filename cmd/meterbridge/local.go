@@ -26,9 +26,9 @@ import (
 )
 
 type localFlags struct {
-	template, listen, signingSecret, stripeAPI, events string
-	parameters                                         []string
-	noSamples, once, verbose                           bool
+	stackName, listen, signingSecret, stripeAPI, events string
+	templates, parameters                               []string
+	noSamples, once, verbose                            bool
 	faultFlags
 }
 
@@ -37,6 +37,9 @@ const localHelp = `Run the stack of a SAM template on this machine, for developm
 The template is the only configuration: its functions are built with their makefile targets and run as processes, and its
 routes, rules, queues and secrets are served on loopback. A rule or function that you add to the template runs here without
 any other change. This needs Go and make, but no Docker, no AWS account and no network.
+
+--template may be given several times. The templates after the first are consumers' own: each is a separate stack, named after
+its folder, and finds the first one's bus by its name, which is that of the stack.
 
 Unless --no-samples is given, sample events are sent through the stack. If STRIPE_API_KEY is not set in the environment,
 Stripe is a built-in sandbox. It knows every event that reaches the webhook, except those whose ids start with evt_missing.
@@ -56,6 +59,7 @@ Exit status:
 const localExamples = `  meterbridge local                                 send the samples, print what happens to them, stay up
   meterbridge local --once | jq .                   send the samples, print the events on the bus, exit
   meterbridge local --parameter StripeRateLimit=0   set a parameter of the template
+  meterbridge local --template template.yaml --template ../billing/template.yaml
   meterbridge local --no-samples --events bus.ndjson
   meterbridge local --once --faults stripe-429,function-kill
   meterbridge local --soak 3000 --faults all --seed 7
@@ -80,11 +84,12 @@ func newLocal(p process) *cobra.Command {
 		},
 	}
 	f := command.Flags()
-	f.StringVar(&flags.template, "template", "template.yaml", "SAM template to run")
+	f.StringArrayVar(&flags.templates, "template", []string{"template.yaml"}, "SAM template to run; repeat it to run others beside the first, each as a stack of its own")
+	f.StringVar(&flags.stackName, "stack-name", "meterbridge", "name of the first template's stack; the others have the names of their folders")
 	f.StringVar(&flags.listen, "listen", "127.0.0.1:8787", "address to listen on for requests to the API")
 	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret that signs deliveries (default: a random one, which is printed)")
 	f.StringVar(&flags.stripeAPI, "stripe-api", "", "origin of Stripe's API (default: the built-in sandbox; with STRIPE_API_KEY, Stripe)")
-	f.StringArrayVar(&flags.parameters, "parameter", nil, "template parameter, as Name=Value; may be repeated")
+	f.StringArrayVar(&flags.parameters, "parameter", nil, "template parameter, as Name=Value, for each template that has it; may be repeated")
 	f.StringVar(&flags.events, "events", "", "write each event put on the bus to this file, a JSON envelope on each line; - is standard output")
 	f.BoolVar(&flags.noSamples, "no-samples", false, "do not send sample events")
 	f.BoolVar(&flags.once, "once", false, "send the samples, wait until the stack is idle, print the events on the bus to standard output, exit")
@@ -139,6 +144,8 @@ func (f localFlags) check(p process) (map[string]string, error) {
 		return nil, errors.New("--parameter FetchedTypes: types match exactly, so a wildcard fetches nothing: give each event type in full")
 	case parameters["StripeApiBase"] != "":
 		return nil, errors.New("--parameter StripeApiBase: use --stripe-api, which also works without a key")
+	case f.soak > 0 && len(f.templates) > 1:
+		return nil, errors.New("--soak runs the first template only: give --template once")
 	case f.once && (f.noSamples || f.stripeAPI != "" || realStripe):
 		return nil, errors.New("--once checks the outcome of the samples, which needs the built-in sandbox: " +
 			"leave out --no-samples and --stripe-api, and unset STRIPE_API_KEY")
@@ -175,7 +182,7 @@ type session struct {
 }
 
 func (s *session) open(ctx context.Context, parameters map[string]string) (err error) {
-	s.console.printf("Meterbridge on this machine, from %s. For development and tests only.\n", s.flags.template)
+	s.console.printf("Meterbridge on this machine, from %s. For development and tests only.\n", strings.Join(s.flags.templates, ", "))
 	started := time.Now()
 	s.stack, err = aws.Open(ctx, s.options(parameters))
 	if errors.Is(err, aws.ErrBusy) {
@@ -205,7 +212,9 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 
 func (s *session) options(parameters map[string]string) *aws.Options {
 	options := &aws.Options{
-		Template:    s.flags.template,
+		Template:    s.flags.templates[0],
+		StackName:   s.flags.stackName,
+		More:        s.flags.templates[1:],
 		Parameters:  parameters,
 		Listen:      s.flags.listen,
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},

@@ -35,7 +35,7 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 		screen.screen = terminal(p)
 	}
 	report, err := soak.Run(ctx, &soak.Options{
-		Template: flags.template, Parameters: parameters, Events: flags.soak, Seed: flags.seed, Faults: names,
+		Template: flags.templates[0], Parameters: parameters, Events: flags.soak, Seed: flags.seed, Faults: names,
 		ClockFactor: flags.clockFactor, Observer: screen, Progress: screen.progress,
 	})
 	if screen.bar != nil {

@@ -1,11 +1,14 @@
-// Package aws runs a SAM template on one machine, for development and tests.
+// Package aws runs SAM templates on one machine, for development and tests.
 //
-// [Open] reads the template and adds each resource to the emulated service for its type: queues to
+// [Open] reads the templates and adds each resource to the emulated service for its type: queues to
 // package sqs, functions to package lambda, and so on. The result is a [Stack], which serves the
 // HTTP API routes on a local address. The functions reach the services through the SDK's own
 // AWS_ENDPOINT_URL, so their code does not differ from that on AWS.
 //
-// The template is the only description of the system. Anything in it that is not supported is
+// Each template is a stack of its own, and the stacks share what they name: a consumer's rule is on
+// the bus of another stack if it has that bus's name.
+//
+// The templates are the only description of the system. Anything in them that is not supported is
 // reported: an unsupported event pattern or input transformer is an error, and a warning lists the
 // resources whose types are not run.
 package aws
@@ -17,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,11 +44,13 @@ var ErrBusy = errors.New("the address is in use")
 // Options configure a [Stack]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	Template    string            // path of the SAM template, "template.yaml" if empty; paths in it are relative to its folder
-	Parameters  map[string]string // values for its parameters
+	StackName   string            // name of its stack, "meterbridge" if empty
+	More        []string          // paths of further templates; the stack of each is named after its file or folder
+	Parameters  map[string]string // values for the parameters, in each template that declares them
 	Listen      string            // address of the HTTP API routes, "127.0.0.1:8787" if empty
-	BuildDir    string            // where functions are built; .meterbridge/build beside the template if empty
+	BuildDir    string            // where functions are built; .meterbridge/build beside the first template if empty
 	Prebuilt    bool              // do not build functions that are already in BuildDir
-	Environment map[string]string // values that replace the template's in every function that declares the variable
+	Environment map[string]string // values that replace a template's in every function that declares the variable
 	Secrets     map[string]string // value of each secret, by the function variable that contains its name
 	Observer    activity.Observer // receives every step; nil means none is reported
 	// ClockFactor is how many times faster than real time the stack's clock runs: it applies to
@@ -65,7 +69,7 @@ type Options struct {
 	Queue     func(*sqs.Config)
 }
 
-// Stack is a running template. It is safe for concurrent use.
+// Stack is a running template, with those that run beside it. It is safe for concurrent use.
 type Stack struct {
 	options   Options
 	directory *target.Directory
@@ -89,8 +93,7 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 	}
 	s.options.Template = cmp.Or(s.options.Template, "template.yaml")
 	s.options.Listen = cmp.Or(s.options.Listen, "127.0.0.1:8787")
-	folder := filepath.Dir(s.options.Template)
-	s.options.BuildDir = cmp.Or(s.options.BuildDir, filepath.Join(folder, ".meterbridge", "build"))
+	s.options.BuildDir = cmp.Or(s.options.BuildDir, filepath.Join(filepath.Dir(s.options.Template), ".meterbridge", "build"))
 	if err := s.listen(s.options.Listen); err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 	s.secrets, s.tables = secretsmanager.New(s.directory.Clock.Now), dynamodb.New()
 	s.queues = sqs.New(s.directory, &sqs.Options{Endpoint: s.endpoint(), Configure: s.options.Queue})
 	s.functions = lambda.New(s.directory, &lambda.Options{
-		Dir: folder, BuildDir: s.options.BuildDir, Prebuilt: s.options.Prebuilt,
+		BuildDir: s.options.BuildDir, Prebuilt: s.options.Prebuilt,
 		Environment: s.Environment(), Override: s.options.Environment,
 	})
 	s.schedules = scheduler.New(s.directory)
@@ -115,9 +118,6 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 func (s *Stack) start(ctx context.Context) error {
 	if err := s.addResources(); err != nil {
 		return err
-	}
-	if err := s.queues.Start(); err != nil {
-		return fmt.Errorf("%s: %w", s.options.Template, err)
 	}
 	for variable, value := range s.options.Secrets {
 		if err := s.Rotate(variable, value); err != nil {
@@ -155,6 +155,10 @@ func (s *Stack) addResources() error {
 	if err != nil {
 		return err
 	}
+	if err := checkNames(resources); err != nil {
+		return err
+	}
+	s.buses.AddBus(eventbridge.BusConfig{Name: "default"}) // every account has it
 	run := slices.Clone(passive)
 	for _, kind := range []struct { // in an order in which a resource follows those that it delivers to
 		resourceType string
@@ -163,6 +167,7 @@ func (s *Stack) addResources() error {
 		{"AWS::SecretsManager::Secret", s.secrets.Add},
 		{"AWS::DynamoDB::Table", s.tables.Add},
 		{"AWS::SQS::Queue", s.queues.Add},
+		{"AWS::SQS::Queue", s.queues.Connect},
 		{"AWS::Serverless::Function", s.functions.Add},
 		{"AWS::Lambda::EventSourceMapping", s.functions.Add},
 		{"AWS::Events::EventBus", s.buses.Add},
@@ -176,45 +181,20 @@ func (s *Stack) addResources() error {
 				continue
 			}
 			if err := kind.add(r); err != nil {
-				return fmt.Errorf("%s:%d: %s (%s): %w", s.options.Template, r.Line, r.LogicalID, r.Type, err)
+				return fmt.Errorf("%s:%d: %s (%s): %w", r.File, r.Line, r.LogicalID, r.Type, err)
 			}
 		}
 	}
 	var left []string
 	for _, r := range resources {
 		if !slices.ContainsFunc(run, func(prefix string) bool { return strings.HasPrefix(r.Type, prefix) }) {
-			left = append(left, r.LogicalID+" ("+r.Type+")")
+			left = append(left, r.ID()+" ("+r.Type+")")
 		}
 	}
 	if len(left) > 0 {
 		s.directory.Recorder.Warn("not run locally: %s", strings.Join(left, ", "))
 	}
 	return nil
-}
-
-// resources returns the template's resources, including those that SAM generates for functions'
-// events.
-func (s *Stack) resources() ([]sam.Resource, error) {
-	source, err := os.ReadFile(s.options.Template)
-	if err != nil {
-		return nil, fmt.Errorf("read template: %w", err)
-	}
-	options := &sam.Options{
-		File: s.options.Template, Parameters: s.options.Parameters, Region: target.Region, AccountID: target.Account, Endpoint: s.endpoint(),
-	}
-	template, err := sam.Parse(source, options)
-	if err != nil {
-		return nil, err
-	}
-	var resources []sam.Resource
-	for _, r := range template.Resources {
-		generated, err := sam.Events(r, options)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %s: %w", s.options.Template, r.Line, r.LogicalID, err)
-		}
-		resources = append(append(resources, r), generated...)
-	}
-	return resources, nil
 }
 
 // Close stops serving, ends the functions' processes, and waits for them.
@@ -239,7 +219,7 @@ func (s *Stack) Rotate(variable, value string) error {
 	return nil
 }
 
-// Switch enables or disables every rule that delivers to the resource with that logical id, and
+// Switch enables or disables every rule that delivers to the resource with that id, and
 // returns how many there are.
 func (s *Stack) Switch(target string, enabled bool) int { return s.buses.Switch(target, enabled) }
 

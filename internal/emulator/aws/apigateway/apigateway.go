@@ -73,6 +73,11 @@ func (s *Service) Add(r sam.Resource) error {
 	if !ok {
 		return fmt.Errorf("%s is not a function", p.FunctionArn)
 	}
+	if i := slices.IndexFunc(s.routes, func(r route) bool { return r.method == p.Method && r.path == p.Path }); i >= 0 {
+		s.directory.Recorder.Warn("route %s of %s is not served: all APIs share one address here, and %s has the same route",
+			s.routes[i].key(), function.ID(), s.routes[i].function.ID())
+		return nil
+	}
 	s.routes = append(s.routes, route{p.Method, p.Path, function})
 	slices.SortStableFunc(s.routes, func(a, b route) int { return slices.Compare(a.rank(), b.rank()) })
 	return nil

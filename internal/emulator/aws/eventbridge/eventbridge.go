@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -46,14 +48,25 @@ func (s *Service) AddBus(cfg BusConfig) {
 	s.buses = append(s.buses, &bus{BusConfig: cfg})
 }
 
-// busNamed returns the bus with the name or the ARN that a rule or an entry uses, or nil.
-func (s *Service) busNamed(name string) *bus {
+// busNamed returns the bus with the name or the ARN that a rule or an entry uses, or nil. The
+// region and the account of an ARN do not matter: a template may contain those of a real stack.
+func (s *Service) busNamed(nameOrARN string) *bus {
+	name := busName(nameOrARN)
 	for _, b := range s.buses {
-		if b.Name == name || b.ARN == name {
+		if b.Name == name {
 			return b
 		}
 	}
 	return nil
+}
+
+// busNames lists the names of all buses, for a person to read.
+func (s *Service) busNames() string {
+	var names []string
+	for _, b := range s.buses {
+		names = append(names, strconv.Quote(b.Name))
+	}
+	return strings.Join(slices.Sorted(slices.Values(names)), ", ")
 }
 
 // Add adds the bus or the rule that a resource describes. A rule's bus and targets must have been
@@ -61,7 +74,7 @@ func (s *Service) busNamed(name string) *bus {
 // silently.
 func (s *Service) Add(r sam.Resource) error {
 	if r.Type == "AWS::Events::EventBus" {
-		s.AddBus(BusConfig{ID: r.LogicalID, Name: r.Name, ARN: r.ARN})
+		s.AddBus(BusConfig{ID: r.ID(), Name: r.Name, ARN: r.ARN})
 		return nil
 	}
 	p, err := sam.Decode[ruleProperties](r)
@@ -94,16 +107,20 @@ type (
 )
 
 func (s *Service) addRule(resource sam.Resource, p ruleProperties) error {
-	b := s.busNamed(cmp.Or(p.EventBusName, "default"))
-	r := &rule{id: resource.LogicalID, name: resource.Name, arn: resource.ARN, bus: &bus{BusConfig: BusConfig{Name: "default"}}}
-	if b != nil {
-		r.bus = b
-	}
-	r.disabled.Store(p.State == "DISABLED")
-	if p.ScheduleExpression == "" && b == nil {
-		s.directory.Recorder.Warn("rule %s is on bus %q, which is not in the template: nothing will reach it", r.id, cmp.Or(p.EventBusName, "default"))
+	b := s.busNamed(p.EventBusName)
+	switch partner := strings.HasPrefix(busName(p.EventBusName), "aws.partner/"); {
+	case b == nil && partner:
+		s.directory.Recorder.Warn("rule %s is on %s, a partner's bus, which only AWS has: nothing will reach it", resource.ID(), busName(p.EventBusName))
 		return nil
+	case b == nil:
+		return fmt.Errorf("no template creates the bus %q; the buses are %s: name one of them in EventBusName, or run the template that creates it, too",
+			busName(p.EventBusName), s.busNames())
+	case p.EventBusName == "" && p.ScheduleExpression == "":
+		s.directory.Recorder.Warn("rule %s has no EventBusName, so it is on the default bus, and gets no event of another one; the buses are %s",
+			resource.ID(), s.busNames())
 	}
+	r := &rule{id: resource.ID(), name: resource.Name, arn: resource.ARN, bus: b}
+	r.disabled.Store(p.State == "DISABLED")
 	for _, properties := range p.Targets {
 		t, err := s.newTarget(r, properties)
 		if err != nil {

@@ -66,6 +66,7 @@ func newRules(t *testing.T) *rules {
 	directory.Add(deadARN, r.dead)
 	r.schedules = scheduler.New(directory)
 	r.Service = emulated.New(directory, r.schedules)
+	r.AddBus(emulated.BusConfig{Name: "default"})
 	r.AddBus(emulated.BusConfig{ID: "Bus", Name: "meterbridge"})
 	r.Client = eventbridge.NewFromConfig(sdktest.Config(sdktest.Serve(t, awsjson.New(nil, r.Operations()))))
 	return r
@@ -192,7 +193,7 @@ func (r *rules) wantUndelivered(t *testing.T, rule, kept string) {
 }
 
 // TestLostEventsAreReported if a target has no dead-letter queue or is in a service that is not
-// emulated, or if a rule's bus is missing.
+// emulated, or if a rule's bus is a partner's or may be the wrong one.
 func TestLostEventsAreReported(t *testing.T) {
 	t.Parallel()
 	r := newRules(t)
@@ -201,6 +202,7 @@ func TestLostEventsAreReported(t *testing.T) {
 		"Direct":    `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK"}]}`,
 		"Elsewhere": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["b"]}, "Targets": [{"Id": "t", "Arn": "arn:aws:sns:us-east-1:1:topic"}]}`,
 		"Default":   `{"EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK"}]}`,
+		"Partner":   `{"EventBusName": "aws.partner/stripe.com/ed_1", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK"}]}`,
 		"Generated": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["c"]}, "Targets": [{"Id": "s", "Arn": "SINK", "DeadLetterConfig": {"Type": "SQS"}}]}`,
 	} {
 		if err := r.add(t, id, properties); err != nil {
@@ -213,7 +215,8 @@ func TestLostEventsAreReported(t *testing.T) {
 	warnings := r.Text(activity.Warned)
 	for _, want := range []string{
 		"sns is not run locally",
-		`rule Default is on bus "default", which is not in the template`, "rule Generated: the dead-letter queue that SAM would make",
+		`rule Default has no EventBusName, so it is on the default bus, and gets no event of another one; the buses are "default", "meterbridge"`,
+		"rule Partner is on aws.partner/stripe.com/ed_1", "rule Generated: the dead-letter queue that SAM would make",
 	} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("warnings lack %q:\n%s", want, warnings)
@@ -221,10 +224,27 @@ func TestLostEventsAreReported(t *testing.T) {
 	}
 }
 
+// TestBusIsFoundByAnyARN of its name: a template's default may be the ARN of a deployed bus.
+func TestBusIsFoundByAnyARN(t *testing.T) {
+	t.Parallel()
+	r := newRules(t)
+	for _, arn := range []string{target.ARN("events", "event-bus/meterbridge"), "arn:aws:events:eu-west-1:123456789012:event-bus/meterbridge"} {
+		if err := r.add(t, "Rule", `{"EventBusName": "`+arn+`", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK"}]}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.put(t, "a", `{"id":"evt_1"}`)
+	if len(r.sink.bodies) != 2 {
+		t.Errorf("delivered %q, want the event of both rules", r.sink.bodies)
+	}
+}
+
 // TestRuleThatCannotBeRunIsAnError, because skipping it would lose events silently.
 func TestRuleThatCannotBeRunIsAnError(t *testing.T) {
 	t.Parallel()
 	for want, properties := range map[string]string{
+		`no template creates the bus "orders"; the buses are "default", "meterbridge"`: `{"EventBusName": "orders", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK"}]}`,
+
 		"matches":     `{"EventBusName": "meterbridge", "EventPattern": {"detail": {"id": [{"matches": "x"}]}}}`,
 		"sqs:missing": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "arn:aws:sqs:missing"}]}`,
 		"dead-letter": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["a"]}, "Targets": [{"Id": "s", "Arn": "SINK", "DeadLetterConfig": {"Arn": "x"}}]}`,

@@ -22,9 +22,9 @@ import (
 func (f *function) build(ctx context.Context) (string, error) {
 	options, source := f.service.options, f.properties.CodeUri
 	if !filepath.IsAbs(source) {
-		source = filepath.Join(options.Dir, source)
+		source = filepath.Join(filepath.Dir(f.resource.File), source)
 	}
-	artifacts, err := filepath.Abs(filepath.Join(options.BuildDir, f.ID()))
+	artifacts, err := filepath.Abs(filepath.Join(options.BuildDir, f.artifacts()))
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w", f.ID(), err)
 	}
@@ -36,7 +36,7 @@ func (f *function) build(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("build %s: %w", f.ID(), err)
 	}
 	started := time.Now()
-	target := "build-" + f.ID()
+	target := "build-" + f.resource.LogicalID
 	f.record(activity.Step{Kind: activity.Building, Text: "make " + target})
 	command := exec.CommandContext(ctx, "make", "--silent", "--no-print-directory", "-C", source, target,
 		"GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
@@ -58,6 +58,15 @@ func (f *function) build(ctx context.Context) (string, error) {
 	}
 	f.record(activity.Step{Kind: activity.Built, Took: time.Since(started)})
 	return bootstrap, nil
+}
+
+// artifacts returns the path of the function's artifacts in the build folder. A logical ID has no
+// hyphen, so the folder of a stack is not that of a function.
+func (f *function) artifacts() string {
+	if stack := f.resource.Stack; stack != "" {
+		return filepath.Join("stack-"+stack, f.resource.LogicalID)
+	}
+	return f.resource.LogicalID
 }
 
 // runBuild runs the command, records each line of output, and adds the last ones to its error.

@@ -38,9 +38,8 @@ const leastTimeout = 3 * time.Second
 
 // Options configure a [Service]. The zero value, like a nil pointer, is the default.
 type Options struct {
-	// Dir is the folder to which each CodeUri is relative, BuildDir the folder of the artifacts.
-	// Empty: ".".
-	Dir, BuildDir string
+	// BuildDir is the folder of the artifacts. Empty: ".".
+	BuildDir string
 	// Prebuilt means that functions that are already in BuildDir are not built again.
 	Prebuilt bool
 	// Environment is added to the variables of every function.
@@ -177,14 +176,14 @@ func (f *function) environment() map[string]string {
 }
 
 // ID implements [target.Target].
-func (f *function) ID() string { return f.resource.LogicalID }
+func (f *function) ID() string { return f.resource.ID() }
 
 func (f *function) record(s activity.Step) {
 	s.Name = f.ID()
 	f.service.directory.Recorder.Record(s)
 }
 
-// Variable returns the value of a variable of the function with a logical id, if it has one.
+// Variable returns the value of a variable of the function with an id, if it has one.
 func (s *Service) Variable(id, name string) (value string, ok bool) {
 	for _, f := range s.functions {
 		if f.ID() == id {

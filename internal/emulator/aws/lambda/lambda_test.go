@@ -34,14 +34,14 @@ type bed struct {
 func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 	t.Helper()
 	template, err := sam.Parse([]byte("Transform: AWS::Serverless-2016-10-31\n"+
-		"Globals: {Function: {Runtime: provided.al2023, Timeout: 20, CodeUri: .}}\nResources:\n"+resources), nil)
+		"Globals: {Function: {Runtime: provided.al2023, Timeout: 20, CodeUri: .}}\nResources:\n"+resources),
+		&sam.Options{File: filepath.Join(folder, "template.yaml")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &bed{t: t}
 	b.directory = target.NewDirectory(clock.New(20), &b.History)
 	b.queues = sqs.New(b.directory, nil)
-	opts.Dir = folder
 	opts.Environment = map[string]string{bootstrapVariable: "service"}
 	if opts.BuildDir == "" {
 		opts.BuildDir = t.TempDir()
@@ -70,8 +70,10 @@ func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 			t.Fatal(err)
 		}
 	}
-	if err := b.queues.Start(); err != nil {
-		t.Fatal(err)
+	for _, r := range template.Resources {
+		if err := b.queues.Connect(r); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return b
 }

@@ -219,7 +219,7 @@ func (s *Service) addMapping(r sam.Resource) error {
 		return f.resource.ARN == p.FunctionName || f.resource.Name == p.FunctionName
 	})
 	if other := strings.HasPrefix(p.EventSourceArn, "arn:") && !strings.Contains(p.EventSourceArn, ":sqs:"); other || i < 0 {
-		s.directory.Recorder.Warn("mapping %s from %s to %s is not run locally", r.LogicalID, p.EventSourceArn, p.FunctionName)
+		s.directory.Recorder.Warn("mapping %s from %s to %s is not run locally", r.ID(), p.EventSourceArn, p.FunctionName)
 		return nil
 	}
 	found, err := s.directory.Queue(p.EventSourceArn)

@@ -31,7 +31,9 @@ func Events(function Resource, opts *Options) ([]Resource, error) {
 		}
 		e := event{function: function, options: opts.withDefaults()}
 		e.properties, _ = described["Properties"].(map[string]any)
-		r := Resource{LogicalID: function.LogicalID + name, Line: function.Line, Properties: map[string]any{}}
+		r := Resource{
+			LogicalID: function.LogicalID + name, File: function.File, Line: function.Line, Stack: function.Stack, Properties: map[string]any{},
+		}
 		r.Name = r.LogicalID
 		e.generate(eventType, &r)
 		generated = append(generated, r)

@@ -62,7 +62,7 @@ Resources:
 	}
 	f, _ := template.Resource("F")
 	for i := range want {
-		want[i].Line = f.Line
+		want[i].File, want[i].Line = f.File, f.Line
 	}
 	got, err := sam.Events(f, nil)
 	if err != nil {

@@ -2,7 +2,9 @@ package sam
 
 import (
 	"encoding/base64"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,11 +41,27 @@ func (e *evaluator) call(n *node) any {
 	case "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or":
 		return e.conditionFunction(n)
 	case "Fn::ImportValue":
-		e.fail(n, "Fn::ImportValue is not supported, because only AWS has the exports of other stacks")
+		return e.importValue(n)
 	default:
 		e.fail(n, "%s is not supported", n.name)
 	}
 	return nil
+}
+
+// importValue returns an export of a stack that runs beside this one: the exports of other stacks
+// are only on AWS.
+func (e *evaluator) importValue(n *node) any {
+	name := e.scalar(n, e.value(n.items[0]), "Fn::ImportValue takes the name of an export")
+	value, ok := e.opts.Exports[name]
+	if !ok {
+		exports := "none has exports"
+		if len(e.opts.Exports) > 0 {
+			exports = "they export " + strings.Join(slices.Sorted(maps.Keys(e.opts.Exports)), ", ")
+		}
+		e.fail(n, "Fn::ImportValue: no template before this one exports %q (%s); use a parameter whose default is the value, "+
+			"such as the name of the bus", name, exports)
+	}
+	return value
 }
 
 func (e *evaluator) join(n *node) any {

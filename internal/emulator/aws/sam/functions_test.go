@@ -146,7 +146,7 @@ var functionErrors = []struct{ value, want string }{
 	{`!FindInMap [Map, top, other]`, `Fn::FindInMap: Mappings.Map.top has no key "other"`},
 	{`!FindInMap [Other, top, other]`, `Fn::FindInMap: Mappings has no key "Other"`},
 	{`!FindInMap [Map, [top], second]`, `Fn::FindInMap takes the name of a mapping and two keys`},
-	{`!ImportValue x`, `Fn::ImportValue is not supported, because only AWS has the exports of other stacks`},
+	{`!ImportValue x`, `Fn::ImportValue: no template before this one exports "x" (none has exports); use a parameter whose default is the value, such as the name of the bus`},
 	{`!Transform {Name: AWS::Include}`, `Fn::Transform is not supported`},
 	{`!Subb x`, `Fn::Subb is not supported`},
 	{`!Base64 [a]`, `Fn::Base64 takes a string`},

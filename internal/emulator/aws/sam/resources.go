@@ -50,9 +50,12 @@ func (e *evaluator) resolveResource(id string) (Resource, []string) {
 	references := map[string]bool{}
 	e.onReference = func(other string) { references[other] = true }
 	resolved := Resource{
-		LogicalID: id, Type: identity.resourceType, Line: e.resources.lineOf(id),
+		LogicalID: id, Type: identity.resourceType, File: e.opts.File, Line: e.resources.lineOf(id),
 		Name: identity.name, ARN: identity.arn, URL: identity.url,
 		Properties: e.resolveProperties(id), Metadata: e.resolveMap(n.get("Metadata"), "Metadata"), DependsOn: e.dependsOn(n.get("DependsOn")),
+	}
+	if e.opts.Qualified {
+		resolved.Stack = e.opts.StackName
 	}
 	return resolved, slices.Sorted(maps.Keys(references))
 }

@@ -5,7 +5,7 @@
 // evaluated, SAM's Globals are merged in, and resources whose condition is false are left out. Each
 // [Resource] gets the name, ARN and URL by which other resources refer to it.
 //
-// A value that only AWS has, such as that of Fn::ImportValue, is an [*Error]. The return values of
+// A value that only AWS has, such as an export that [Options] do not contain, is an [*Error]. The return values of
 // the resource types of a serverless application follow CloudFormation's reference; a resource of
 // any other type gets a name and an ARN derived from its logical ID.
 //
@@ -30,6 +30,10 @@ type Options struct {
 	AccountID  string            // "000000000000" when empty
 	StackName  string            // "meterbridge" when empty
 	Endpoint   string            // base URL of the emulated AWS, used in queue URLs; AWS's own when empty
+	Exports    map[string]string // values of Fn::ImportValue: the exports of other stacks, by name
+	// Qualified puts the stack's name before logical IDs in [Resource.ID], so that they differ from
+	// those of another stack.
+	Qualified bool
 }
 
 // Template is a resolved template. It is safe for concurrent use unless it is modified.
@@ -51,7 +55,18 @@ type Resource struct {
 	Name       string // physical name
 	ARN        string // the value of Fn::GetAtt Arn
 	URL        string // URL of a queue; empty for other types
+	File       string // the template's file name, as in errors
 	Line       int    // line of the template on which the resource starts
+	Stack      string // the stack's name if [Options].Qualified is set; otherwise empty
+}
+
+// ID returns the name of the resource among those of all stacks that run together: the logical ID,
+// or, if [Options].Qualified is set, "stack/LogicalID".
+func (r Resource) ID() string {
+	if r.Stack == "" {
+		return r.LogicalID
+	}
+	return r.Stack + "/" + r.LogicalID
 }
 
 // Output is an output of the stack.
@@ -105,6 +120,17 @@ func Parse(src []byte, opts *Options) (*Template, error) {
 	}, nil
 }
 
+// ParameterNames returns the names of the parameters that a template declares, in its order. Its
+// error is that of [Parse] for a text that is not YAML; other faults are left to Parse. file is its
+// name in errors.
+func ParameterNames(src []byte, file string) ([]string, error) {
+	root, err := readYAML(src, file)
+	if err != nil {
+		return nil, err
+	}
+	return root.section("Parameters").keys, nil
+}
+
 // Resource returns the resource with the logical ID, and whether there is one.
 func (t *Template) Resource(id string) (Resource, bool) {
 	i := slices.IndexFunc(t.Resources, func(r Resource) bool { return r.LogicalID == id })
@@ -125,5 +151,7 @@ func (o *Options) withDefaults() Options {
 		AccountID:  cmp.Or(o.AccountID, "000000000000"),
 		StackName:  cmp.Or(o.StackName, "meterbridge"),
 		Endpoint:   o.Endpoint,
+		Exports:    o.Exports,
+		Qualified:  o.Qualified,
 	}
 }

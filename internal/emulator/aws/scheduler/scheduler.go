@@ -61,9 +61,9 @@ func (s *Service) Add(r sam.Resource) error {
 	if err != nil {
 		return err
 	}
-	return s.Every(r.LogicalID, p.ScheduleExpression, func(at time.Time) {
+	return s.Every(r.ID(), p.ScheduleExpression, func(at time.Time) {
 		if err := to.Deliver(payload(p.Target.Input, r.ARN, at), ""); err != nil {
-			s.directory.Recorder.Warn("schedule %s could not reach %s: %v", r.LogicalID, to.ID(), err)
+			s.directory.Recorder.Warn("schedule %s could not reach %s: %v", r.ID(), to.ID(), err)
 		}
 	})
 }

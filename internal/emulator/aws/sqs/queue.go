@@ -76,7 +76,7 @@ type Config struct {
 // Queue is a standard queue in memory, without a goroutine. It is safe for concurrent use.
 type Queue struct {
 	cfg Config
-	// deadLetterARN names the dead-letter queue. [Service.Start] looks it up after all queues have
+	// deadLetterARN names the dead-letter queue. [Service.Connect] looks it up after all queues have
 	// been added.
 	deadLetterARN string
 	clock         *clock.Clock

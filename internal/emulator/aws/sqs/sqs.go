@@ -122,10 +122,10 @@ func (s *Service) Add(r sam.Resource) error {
 		return err
 	}
 	if p.FifoQueue {
-		s.directory.Recorder.Warn("queue %s is a FIFO queue, which is run as a standard queue", r.LogicalID)
+		s.directory.Recorder.Warn("queue %s is a FIFO queue, which is run as a standard queue", r.ID())
 	}
 	cfg := Config{
-		ID: r.LogicalID, Name: r.Name, ARN: r.ARN, Delay: p.DelaySeconds.Seconds(),
+		ID: r.ID(), Name: r.Name, ARN: r.ARN, Delay: p.DelaySeconds.Seconds(),
 		Retention: p.MessageRetentionPeriod.Seconds(), MaxReceiveCount: int(p.RedrivePolicy.MaxReceiveCount),
 	}
 	if p.VisibilityTimeout != nil {
@@ -138,25 +138,24 @@ func (s *Service) Add(r sam.Resource) error {
 	return nil
 }
 
-// Start connects each queue of the template with the dead-letter queue that its redrive policy
-// names. Call it once, after the last Add and before the queues are used.
-func (s *Service) Start() error {
-	for _, q := range s.queues {
-		if q.deadLetterARN == "" {
-			continue
-		}
-		deadLetter := s.find(func(other *Queue) bool { return other.cfg.ARN == q.deadLetterARN })
-		if deadLetter == nil {
-			return fmt.Errorf("queue %s: dead-letter queue %s is %w", q.ID(), q.deadLetterARN, target.ErrMissing)
-		}
-		for next := deadLetter; next != nil; next = next.cfg.DeadLetter {
-			if next == q {
-				return fmt.Errorf("queue %s: its dead-letter queues form a circle", q.ID())
-			}
-		}
-		q.cfg.DeadLetter = deadLetter
-		deadLetter.HoldDeadLetters()
+// Connect connects the queue of an AWS::SQS::Queue with the dead-letter queue that its redrive
+// policy names. Call it for each queue once all are added, and before they are used.
+func (s *Service) Connect(r sam.Resource) error {
+	q := s.find(func(q *Queue) bool { return q.cfg.ARN == r.ARN })
+	if q == nil || q.deadLetterARN == "" {
+		return nil
 	}
+	deadLetter := s.find(func(other *Queue) bool { return other.cfg.ARN == q.deadLetterARN })
+	if deadLetter == nil {
+		return fmt.Errorf("dead-letter queue %s is %w", q.deadLetterARN, target.ErrMissing)
+	}
+	for next := deadLetter; next != nil; next = next.cfg.DeadLetter {
+		if next == q {
+			return errors.New("its dead-letter queues form a circle")
+		}
+	}
+	q.cfg.DeadLetter = deadLetter
+	deadLetter.HoldDeadLetters()
 	return nil
 }
 
