@@ -16,7 +16,7 @@ import (
 // own time is measured. The ledger's table is the emulator's, because the functions depend on its
 // answers.
 func startCloud(b *testing.B) *httptest.Server {
-	tables := dynamodb.New()
+	tables := dynamodb.New(nil)
 	_, err := tables.AddTable(dynamodb.Config{Name: "ledger", Hash: dynamodb.Key{Name: "id", Type: "S"}})
 	if err != nil {
 		b.Fatal(err)

@@ -52,7 +52,7 @@ type cloudKey struct{}
 func newCloud(t testing.TB, before func(operation string)) *cloud {
 	t.Helper()
 	c := &cloud{sandbox: stripe.New(&stripe.Options{APIKeys: []string{"sk_test_1"}})}
-	queues, tables, buses := sqs.New(nil, nil), emulated.New(), eventbridge.New(nil, nil)
+	queues, tables, buses := sqs.New(nil, nil), emulated.New(nil), eventbridge.New(nil, nil)
 	c.fetch, c.dead, c.rule = queues.AddQueue(sqs.Config{Name: "fetch"}), queues.AddQueue(sqs.Config{Name: "dead"}), queues.AddQueue(sqs.Config{Name: "rule-dead"})
 	buses.AddBus(eventbridge.BusConfig{Name: "meterbridge", Accept: c.accept})
 	_, tableErr := tables.AddTable(emulated.Config{Name: "ledger", Hash: emulated.Key{Name: "id", Type: emulated.String}})

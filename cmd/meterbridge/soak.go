@@ -36,7 +36,7 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	}
 	report, err := soak.Run(ctx, &soak.Options{
 		Template: flags.templates[0], Parameters: parameters, Events: flags.soak, Seed: flags.seed, Faults: names,
-		ClockFactor: flags.clockFactor, Observer: screen, Progress: screen.progress,
+		Observer: screen, Progress: screen.progress,
 	})
 	if screen.bar != nil {
 		_ = screen.bar.Clear()

@@ -79,7 +79,7 @@ func New(t testing.TB, opts *Options) *Bed {
 	if opts != nil {
 		b.opts = *opts
 	}
-	buses, queues, tables := eventbridge.New(nil, nil), sqs.New(nil, nil), dynamodb.New()
+	buses, queues, tables := eventbridge.New(nil, nil), sqs.New(nil, nil), dynamodb.New(nil)
 	buses.AddBus(eventbridge.BusConfig{Name: BusName, Accept: b.accept})
 	for name, q := range map[string]**sqs.Queue{"fetch": &b.Queue, "dead": &b.DeadLetters, "rule-dead": &b.RuleDeadLetters} {
 		*q = queues.AddQueue(sqs.Config{Name: name, Retention: 14 * 24 * time.Hour})

@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/apigateway"
@@ -53,11 +54,16 @@ type Options struct {
 	Environment map[string]string // values that replace a template's in every function that declares the variable
 	Secrets     map[string]string // value of each secret, by the function variable that contains its name
 	Observer    activity.Observer // receives every step; nil means none is reported
+	// Skip makes the stack's clock skip to the next moment that is due whenever nothing works, as
+	// [Stack.FastForward] does while it waits.
+	Skip bool
+	// Lease returns until when, by its own clock, the function that wrote an item of a table works
+	// on what the item stands for; zero if it does not. Until then nothing is skipped, unless the
+	// item is written again. Nil means that no item is a lease.
+	Lease func(dynamodb.Item) time.Time
 	// ClockFactor is how many times faster than real time the stack's clock runs: it applies to
-	// visibility timeouts, delays, schedules, and the deadlines of functions that read from queues.
-	// Zero means 1. A function's work still takes real time, so no deadline is made shorter than 3
-	// s, and with a factor that makes visibility timeouts shorter than that, batches are received
-	// twice.
+	// visibility timeouts, delays and schedules. Zero means 1. Functions take real time, so with a
+	// factor that makes a visibility timeout shorter than that, batches are received twice.
 	ClockFactor float64
 	// Unscheduled prevents schedules from running by themselves; see [Stack.RunSchedules].
 	Unscheduled bool
@@ -99,7 +105,7 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 	}
 	s.accessKey = "local" + rand.Text()
 	s.directory = target.NewDirectory(clock.New(s.options.ClockFactor), s.options.Observer)
-	s.secrets, s.tables = secretsmanager.New(s.directory.Clock.Now), dynamodb.New()
+	s.secrets, s.tables = secretsmanager.New(s.directory.Clock.Now), dynamodb.New(&dynamodb.Options{Hold: s.hold})
 	s.queues = sqs.New(s.directory, &sqs.Options{Endpoint: s.endpoint(), Configure: s.options.Queue})
 	s.functions = lambda.New(s.directory, &lambda.Options{
 		BuildDir: s.options.BuildDir, Prebuilt: s.options.Prebuilt,
@@ -138,6 +144,9 @@ func (s *Stack) start(ctx context.Context) error {
 	s.serve(s.front, front)
 	if !s.options.Unscheduled {
 		s.schedules.Start()
+	}
+	if s.options.Skip {
+		s.directory.Clock.Skip()
 	}
 	return nil
 }
@@ -259,11 +268,26 @@ func (s *Stack) Scheduled() bool { return s.schedules.Len() > 0 }
 // RunSchedules runs every schedule now and returns their logical ids. See [Stack.WaitIdle].
 func (s *Stack) RunSchedules() []string { return s.schedules.RunAll() }
 
-// WaitIdle waits until no work is in progress and no queue that a function reads has a message.
-func (s *Stack) WaitIdle(ctx context.Context) error { return s.directory.Clock.WaitIdle(ctx, s.queues) }
+// Clock returns the clock of all services. Whoever sends requests to the stack and waits in between
+// counts as work and waits with it, so that it skips neither a request nor a wait.
+func (s *Stack) Clock() *clock.Clock { return s.directory.Clock }
+
+// WaitIdle waits until no work is in flight and no queue that a function polls has a message.
+func (s *Stack) WaitIdle(ctx context.Context) error { return s.directory.Clock.WaitIdle(ctx) }
 
 // FastForward is [Stack.WaitIdle], but does not wait for messages that are held back: whenever no
-// work is in progress, the stack's clock skips to the time at which the next message is due.
-func (s *Stack) FastForward(ctx context.Context) error {
-	return s.directory.Clock.FastForward(ctx, s.queues)
+// work is in flight, the stack's clock skips to the time at which the next message is due.
+// Schedules do not make it skip; those whose time comes meanwhile run.
+func (s *Stack) FastForward(ctx context.Context) error { return s.directory.Clock.FastForward(ctx) }
+
+// hold counts a lease as work. See [Options].Lease.
+func (s *Stack) hold(item dynamodb.Item) (release func()) {
+	if s.options.Lease == nil {
+		return nil
+	}
+	until := s.options.Lease(item)
+	if until.IsZero() {
+		return nil
+	}
+	return s.directory.Clock.Hold(until)
 }

@@ -18,12 +18,15 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	emulator "github.com/meterbridge/meterbridge/internal/emulator/aws"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sdktest"
 )
 
@@ -121,10 +124,14 @@ func (r *running) config() aws.Config {
 	return config
 }
 
+// patience is how long a test waits for what must happen: long enough for a machine that has much
+// else to do.
+const patience = 5 * time.Minute
+
 // wait waits until the stack is idle, with one of its methods.
 func (r *running) wait(idle func(context.Context) error) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
 	if err := idle(ctx); err != nil {
 		r.t.Fatalf("the stack is not idle: %v\n%s", err, r.Text(activity.Logged))
@@ -136,7 +143,7 @@ func (r *running) wait(idle func(context.Context) error) {
 func (r *running) waitLog(want string) {
 	r.t.Helper()
 	for started := time.Now(); !strings.Contains(r.Text(activity.Logged), want); time.Sleep(5 * time.Millisecond) {
-		if time.Since(started) > time.Minute {
+		if time.Since(started) > patience {
 			r.t.Fatalf("the log lacks %s:\n%s", want, r.Text(activity.Logged))
 		}
 	}
@@ -242,35 +249,89 @@ func TestFastForwardSkipsVisibilityTimeouts(t *testing.T) {
 	}
 }
 
-// TestSchedulesRunByThemselves, unless the stack is unscheduled; then only RunSchedules runs them.
-func TestSchedulesRunByThemselves(t *testing.T) {
+// TestSchedulesRunOnTheWay to a message that is due, each at its time, unless the stack is
+// unscheduled; then only RunSchedules runs them. The clock skips for the message alone: there is
+// always another run of a schedule.
+func TestSchedulesRunOnTheWay(t *testing.T) {
 	t.Parallel()
 	const resources = `
+  Queue: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: 150}}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties: {EventBusName: !Ref Bus, EventPattern: {source: [a]}, Targets: [{Id: queue, Arn: !GetAtt Queue.Arn}]}
   F:
     Type: AWS::Serverless::Function
     Properties:
       Environment: {Variables: {NAME: f}}
       Events:
+        Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn}}
         New: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), Input: '"new"'}}
         Old: {Type: Schedule, Properties: {Schedule: rate(2 minutes), Input: '"old"'}}
 `
 	for _, unscheduled := range []bool{false, true} {
-		r, err := tryOpen(t, resources, &emulator.Options{ClockFactor: 6000, Unscheduled: unscheduled})
+		r, err := tryOpen(t, resources, &emulator.Options{Skip: true, Unscheduled: unscheduled})
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.put("a", `{"id":"evt_1"}`)
+		r.wait(r.WaitIdle)
+		want := 4 // the message, and three runs
 		if unscheduled {
 			if got := r.RunSchedules(); len(got) != 2 || !r.Scheduled() {
 				t.Errorf("RunSchedules = %q, want both schedules", got)
 			}
 			r.wait(r.WaitIdle)
+			want = 3
+		}
+		if got := len(r.Steps(activity.Invoked)); got != want {
+			t.Errorf("unscheduled %t: %d invocations, want %d", unscheduled, got, want)
 		}
 		for _, want := range []string{`f got "new"`, `f got "old"`} {
 			r.waitLog(want)
 		}
-		if got := len(r.Steps(activity.Invoked)); unscheduled && got != 2 {
-			t.Errorf("%d invocations of an unscheduled stack, want the two of RunSchedules", got)
+	}
+}
+
+// TestLeaseIsWaitedForInRealTime: a function takes it from its own clock, which does not skip.
+func TestLeaseIsWaitedForInRealTime(t *testing.T) {
+	t.Parallel()
+	lease := func(item dynamodb.Item) time.Time {
+		seconds, err := strconv.ParseInt(item["lease"].Scalar(), 10, 64)
+		if err != nil {
+			return time.Time{}
 		}
+		return time.Unix(seconds, 0)
+	}
+	r, err := tryOpen(t, `
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: ledger
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+`, &emulator.Options{Skip: true, Lease: lease})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := awsdynamodb.NewFromConfig(r.config())
+	write := func(id string, lease time.Time) {
+		t.Helper()
+		item := map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: id}}
+		if !lease.IsZero() {
+			item["lease"] = &dynamodbtypes.AttributeValueMemberN{Value: strconv.FormatInt(lease.Unix(), 10)}
+		}
+		if _, err := table.PutItem(t.Context(), &awsdynamodb.PutItemInput{TableName: aws.String("ledger"), Item: item}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	soon := time.Now().Add(2 * time.Second).Truncate(time.Second)
+	write("claimed", soon)
+	write("settled", time.Now().Add(time.Hour))
+	write("settled", time.Time{})
+	write("ended long ago", time.Now().Add(-time.Hour))
+	r.wait(r.WaitIdle)
+	if now := time.Now(); now.Before(soon) {
+		t.Errorf("idle %v before the end of a lease", soon.Sub(now))
 	}
 }
 

@@ -41,7 +41,7 @@ type cloud struct {
 func newCloud(t *testing.T, i *faults.Injector) *cloud {
 	t.Helper()
 	c := &cloud{names: map[string]string{}}
-	secrets, tables := emulatedsecrets.New(nil), emulated.New()
+	secrets, tables := emulatedsecrets.New(nil), emulated.New(nil)
 	buses := emulatedevents.New(target.NewDirectory(nil, c), nil)
 	buses.AddBus(emulatedevents.BusConfig{Name: "default"})
 	if err := errors.Join(secrets.AddSecret("key", "arn:key"), secrets.Put("key", "sk_test_1")); err != nil {

@@ -27,6 +27,8 @@ type audit struct {
 	puts     int                // events put on the bus
 	runs     int                // invocations by a schedule
 	forged   int                // forged events put on the bus
+	awaited  int                // the number of outcomes for which enough is open
+	enough   chan struct{}      // closed at that number
 }
 
 type record struct {
@@ -54,11 +56,28 @@ func newAudit() *audit {
 	return &audit{outcomes: outcome.NewTracker(), records: map[string]*record{}, injected: map[string]int{}}
 }
 
+// whenEnded returns a channel that is closed when n events have an outcome. It is called once.
+func (a *audit) whenEnded(n int) <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.awaited, a.enough = n, make(chan struct{})
+	a.checkEnough()
+	return a.enough
+}
+
+func (a *audit) checkEnough() {
+	if a.enough != nil && a.awaited >= 0 && a.outcomes.Ended() >= a.awaited {
+		close(a.enough)
+		a.awaited = -1
+	}
+}
+
 // Observe implements [activity.Observer].
 func (a *audit) Observe(s activity.Step) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.outcomes.Observe(s)
+	a.checkEnough()
 	switch s.Kind {
 	case activity.Answered:
 		a.answered(s)
@@ -187,16 +206,6 @@ func withoutID(text string) string {
 }
 
 func (a *audit) ended() int { return a.outcomes.Ended() }
-
-// strikes returns how many times a fault has struck.
-func (a *audit) strikes() (n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, times := range a.injected {
-		n += times
-	}
-	return n
-}
 
 // scheduledCount returns how many invocations by a schedule have ended.
 func (a *audit) scheduledCount() int {

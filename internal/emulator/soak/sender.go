@@ -65,6 +65,7 @@ type sender struct {
 	inFlight chan struct{}  // holds one value per request in flight
 	open     sync.WaitGroup // deliveries that are neither finished nor given up
 
+	sentOnce                          atomic.Bool // every delivery has been attempted
 	accepted, refused, forgedAccepted atomic.Int64
 
 	// held is closed when deliveries of events that Stripe has forgotten may begin; nil means at
@@ -77,10 +78,25 @@ type sender struct {
 // maxInFlight is the maximum number of concurrent requests; on two cores more would only wait.
 const maxInFlight = 16
 
-// send delivers the whole plan and returns when every delivery is finished or given up.
-func (s *sender) send(ctx context.Context) error {
-	defer s.client.CloseIdleConnections()
-	defer s.open.Wait()
+// answerTimeout is how long a request waits for an answer, which is longer than a webhook may take.
+const answerTimeout = time.Minute
+
+// send begins to deliver the plan. The result follows when every delivery is finished or given up.
+func (s *sender) send(ctx context.Context) (sent <-chan error) {
+	result, done := make(chan error, 1), s.clock.Work()
+	go func() {
+		err := s.sendOnce(ctx)
+		s.sentOnce.Store(true)
+		done()
+		s.open.Wait()
+		s.client.CloseIdleConnections()
+		result <- err
+	}()
+	return result
+}
+
+// sendOnce makes the first attempt of every delivery.
+func (s *sender) sendOnce(ctx context.Context) error {
 	samples := stripe.Samples()
 	for n := 0; n < s.plan.events && ctx.Err() == nil; n++ {
 		// Events are an hour old, because a reconciler skips recent ones, which may still be
@@ -174,7 +190,9 @@ const (
 // first attempt may be sent, so that the plan is not sent faster than requests are answered.
 func (s *sender) start(ctx context.Context, body []byte, sign func() string, finished func(status int) bool) {
 	s.inFlight <- struct{}{}
+	done := s.clock.Work()
 	s.open.Go(func() {
+		defer done()
 		for attempt := range attempts {
 			if attempt > 0 {
 				s.inFlight <- struct{}{}

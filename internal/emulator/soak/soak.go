@@ -4,12 +4,13 @@
 // [Run] sends authentic events as Stripe does: signed, some of them twice, and again after any
 // answer other than a 2xx. Forged deliveries are mixed in. Then it stops the faults, runs the
 // schedules, waits until the stack is idle, and returns a [Report] that compares the outcome of
-// every event with Meterbridge's guarantees. Hours of backoff take seconds because the emulated
-// services' time is compressed; the functions are the same binaries that are deployed.
+// every event with Meterbridge's guarantees. Hours of backoff take seconds because the stack's clock
+// skips the time in which nothing works. The functions are the same binaries that are deployed, and
+// have the same deadlines, in real time. A claim of a function that was killed ends with its lease,
+// in real time too.
 package soak
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,29 +23,24 @@ import (
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
+	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
-// DefaultClockFactor makes a visibility timeout of six minutes last 3.6 seconds, which is longer
-// than a function's minimum of three seconds.
-const DefaultClockFactor = 100
-
 // Options configures [Run]. Template and Events are required.
 type Options struct {
-	Template    string            // path of the SAM template
-	Parameters  map[string]string // values for its parameters
-	BuildDir    string            // as in [aws.Options]
-	Prebuilt    bool              // as in [aws.Options]
-	Events      int               // the number of distinct authentic events
-	Seed        uint64            // determines how each event is sent and where faults strike
-	Faults      []string          // names of the faults
-	Share       float64           // as in [faults.Options]
-	ClockFactor float64           // as in [aws.Options]; zero means DefaultClockFactor
-	Observer    activity.Observer // receives every step; nil means no observer
-	Progress    func(Progress)    // called a few times a second, by one goroutine; nil means no call
+	Template   string            // path of the SAM template
+	Parameters map[string]string // values for its parameters
+	BuildDir   string            // as in [aws.Options]
+	Prebuilt   bool              // as in [aws.Options]
+	Events     int               // the number of distinct authentic events
+	Seed       uint64            // determines how each event is sent and where faults strike
+	Faults     []string          // names of the faults
+	Share      float64           // as in [faults.Options]
+	Observer   activity.Observer // receives every step; nil means no observer
+	Progress   func(Progress)    // called a few times a second, by one goroutine; nil means no call
 }
 
 // Progress is the state of a soak. An undelivered event has an outcome when it is reconciled.
@@ -55,14 +51,12 @@ type Progress struct {
 
 type run struct {
 	options Options
-	clock   *clock.Clock
 	audit   *audit
 	account *stripeAccount
 	stack   *aws.Stack
 	faults  *faults.Injector
 	sender  *sender
 	phase   atomic.Value // string
-	stopped time.Time    // when the faults stopped
 }
 
 // Run runs one soak to its end. [Report.Err] reports whether the guarantees held.
@@ -70,12 +64,10 @@ func Run(ctx context.Context, opts *Options) (*Report, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	r := &run{options: *opts, audit: newAudit()}
-	r.options.ClockFactor = cmp.Or(opts.ClockFactor, DefaultClockFactor)
+	r := &run{options: *opts}
 	if r.options.Progress == nil {
 		r.options.Progress = func(Progress) {}
 	}
-	r.clock = clock.New(r.options.ClockFactor)
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
@@ -90,6 +82,7 @@ func Run(ctx context.Context, opts *Options) (*Report, error) {
 }
 
 func (r *run) open(ctx context.Context) (err error) {
+	r.audit = newAudit()
 	observer := activity.Observers{r.audit}
 	if r.options.Observer != nil {
 		observer = append(observer, r.options.Observer)
@@ -116,9 +109,9 @@ func (r *run) open(ctx context.Context) (err error) {
 		return errors.New("soak: the template has no POST route to send events to")
 	}
 	r.sender = &sender{
-		url: url, account: r.account, clock: r.clock, inFlight: make(chan struct{}, maxInFlight),
+		url: url, account: r.account, clock: r.stack.Clock(), inFlight: make(chan struct{}, maxInFlight),
 		plan:   plan{seed: r.options.Seed, events: r.options.Events, undelivered: r.stack.Scheduled()},
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: maxInFlight}, Timeout: 15 * time.Second},
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: maxInFlight}, Timeout: answerTimeout},
 	}
 	if slices.Contains(r.options.Faults, faults.RuleDisabled) {
 		r.sender.held = make(chan struct{})
@@ -132,7 +125,7 @@ func (r *run) stackOptions(observer activity.Observer) *aws.Options {
 		BuildDir: r.options.BuildDir, Prebuilt: r.options.Prebuilt,
 		Environment: map[string]string{config.StripeAPIBase: r.account.Origin},
 		Secrets:     map[string]string{config.SigningSecretID: string(r.account.signing[0]), config.APIKeySecretID: r.account.Keys.JSON()},
-		Observer:    observer, ClockFactor: r.options.ClockFactor, Unscheduled: true,
+		Observer:    observer, Skip: true, Lease: outcome.Lease, Unscheduled: true,
 		Intercept: r.faults.AWS, Front: r.faults.Front, Queue: r.faults.Queue,
 	}
 }
@@ -146,8 +139,8 @@ func (r *run) close() {
 	}
 }
 
-// soak sends the plan, injects faults until most events have an outcome, and then gives the
-// remaining events time to reach theirs.
+// soak sends the plan, injects faults until most events have an outcome, and then lets the others
+// reach theirs.
 func (r *run) soak(ctx context.Context) error {
 	r.phase.Store("injecting faults")
 	ended := make(chan struct{})
@@ -156,16 +149,12 @@ func (r *run) soak(ctx context.Context) error {
 	defer progress.Wait()
 	defer close(ended)
 	r.faults.Start(faults.Target{
-		Kill: r.stack.Kill, Rotate: func() error { return r.account.rotate(r.stack) }, Rule: func(enabled bool) { r.switchRule(ctx, enabled) },
+		Kill: r.kill, Rotate: func() error { return r.account.rotate(r.stack) }, Rule: func(enabled bool) { r.switchRule(ctx, enabled) },
 	})
-	sent := make(chan error, 1)
-	go func() { sent <- r.sender.send(ctx) }()
-	for started := time.Now(); ctx.Err() == nil && !r.enough(time.Since(started)); {
-		time.Sleep(interval)
-	}
+	sent := r.sender.send(ctx)
+	r.awaitMost(ctx)
 	r.faults.Stop()
 	r.sender.releaseForgotten()
-	r.stopped = time.Now()
 	r.phase.Store("faults stopped, delivering the rest")
 	if err := <-sent; err != nil {
 		return err
@@ -177,29 +166,32 @@ func (r *run) soak(ctx context.Context) error {
 	return r.reconcile(ctx)
 }
 
-// enough reports whether the faults can stop: most events have an outcome, or the time is up. Some
-// faults let no event through, so the time is limited in any case; on a slow machine it is longer
-// until the first fault has struck.
-func (r *run) enough(elapsed time.Duration) bool {
-	limit := 5*time.Second + time.Duration(r.options.Events)*20*time.Millisecond
-	if len(r.options.Faults) > 0 && r.audit.strikes() == 0 {
-		limit += time.Minute
-	}
-	return elapsed >= limit || r.audit.ended() >= r.sender.plan.deliverable()*9/10
+// kill kills a function while the plan is sent for the first time. The events that it has claimed
+// wait in real time for the end of its lease, all at once; if more functions were killed after
+// that, the soak would wait as long again.
+func (r *run) kill(match func(payload []byte) bool) bool {
+	return !r.sender.sentOnce.Load() && r.stack.Kill(match)
 }
 
-// leaseLimit is how long a killed function's claims last: the ledger's time is real.
-const leaseLimit = 14 * time.Second
-
-// waitIdle waits until the stack is idle. Once every claim has expired, the remaining messages only
-// wait for their time, so the clock skips to it.
-func (r *run) waitIdle(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, max(0, leaseLimit-time.Since(r.stopped)))
+// awaitMost waits until most of the events have an outcome, or none gets one any more: there are
+// faults that let no event through.
+func (r *run) awaitMost(ctx context.Context) {
+	most := r.audit.whenEnded(r.sender.plan.deliverable() * 9 / 10)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if r.stack.WaitIdle(waiting) == nil {
-		return nil
-	}
-	if err := r.stack.FastForward(ctx); err != nil {
+	go func() {
+		select {
+		case <-most:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	_ = r.stack.WaitIdle(ctx) // after an error the soak ends in the next step that can fail
+}
+
+// waitIdle waits until every message is handled.
+func (r *run) waitIdle(ctx context.Context) error {
+	if err := r.stack.WaitIdle(ctx); err != nil {
 		return fmt.Errorf("soak: %s: %w", r.phase.Load(), err)
 	}
 	return nil
@@ -233,11 +225,10 @@ func (r *run) switchRule(ctx context.Context, enabled bool) {
 		r.stack.Switch(queue, false)
 		return
 	}
-	const runs, limit = 4, time.Second // with other faults a run may take long, and continues
+	const runs = 4
 	for range runs {
 		before := r.audit.scheduledCount()
-		schedules := len(r.stack.RunSchedules())
-		for waited := time.Duration(0); r.audit.scheduledCount() < before+schedules && waited < limit && ctx.Err() == nil; waited += interval {
+		for all := before + len(r.stack.RunSchedules()); r.audit.scheduledCount() < all && ctx.Err() == nil; {
 			time.Sleep(interval)
 		}
 	}

@@ -21,16 +21,32 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
+// Options configure a [Service]. The zero value, like a nil pointer, is the default.
+type Options struct {
+	// Hold is the default of [Config].Hold.
+	Hold func(Item) (release func())
+}
+
 // Service is a set of tables. It is safe for concurrent use once the last one is added.
 type Service struct {
-	tables map[string]*Table // by name and by ARN
+	options Options
+	tables  map[string]*Table // by name and by ARN
 }
 
 // New returns a service without tables.
-func New() *Service { return &Service{tables: map[string]*Table{}} }
+func New(opts *Options) *Service {
+	s := &Service{tables: map[string]*Table{}}
+	if opts != nil {
+		s.options = *opts
+	}
+	return s
+}
 
 // AddTable adds an empty table. Its error is [ErrConfig].
 func (s *Service) AddTable(cfg Config) (*Table, error) {
+	if cfg.Hold == nil {
+		cfg.Hold = s.options.Hold
+	}
 	t, err := NewTable(cfg)
 	if err != nil {
 		return nil, err
@@ -124,6 +140,9 @@ type Config struct {
 	Hash      Key
 	// Range is the sort key. The zero value means none.
 	Range Key
+	// Hold is called, while the table is locked, with each item that is written. Unless it returns
+	// nil, release is called once that item has been written again or deleted. Nil: no call.
+	Hold func(Item) (release func())
 }
 
 // Table is a table in memory. It is safe for concurrent use; each request is atomic.
@@ -132,11 +151,12 @@ type Table struct {
 	keys  []Key
 	mu    sync.Mutex
 	items map[string]Item
+	held  map[string]func() // what Hold has returned for an item
 }
 
 // NewTable returns an empty table, or [ErrConfig] if the name is missing or the key is not valid.
 func NewTable(cfg Config) (*Table, error) {
-	t := &Table{cfg: cfg, keys: []Key{cfg.Hash}, items: map[string]Item{}}
+	t := &Table{cfg: cfg, keys: []Key{cfg.Hash}, items: map[string]Item{}, held: map[string]func(){}}
 	if cfg.Range != (Key{}) {
 		t.keys = append(t.keys, cfg.Range)
 	}
@@ -146,6 +166,25 @@ func NewTable(cfg Config) (*Table, error) {
 		}
 	}
 	return t, nil
+}
+
+// store puts an item under a key; nil deletes the one that is there. The caller holds the lock.
+func (t *Table) store(key string, item Item) {
+	release := t.held[key]
+	delete(t.held, key)
+	if item == nil {
+		delete(t.items, key)
+	} else {
+		t.items[key] = item
+		if t.cfg.Hold != nil {
+			if release := t.cfg.Hold(item); release != nil {
+				t.held[key] = release
+			}
+		}
+	}
+	if release != nil {
+		release()
+	}
 }
 
 // Items returns a copy of all items, in no order, for tests.

@@ -208,7 +208,7 @@ const tableARN = "arn:aws:dynamodb:us-east-1:000000000000:table/ledger"
 // newLedger serves the table "ledger" and returns a client for it.
 func newLedger(t *testing.T) (*sdk.Client, string) {
 	t.Helper()
-	service := dynamodb.New()
+	service := dynamodb.New(nil)
 	_, err := service.AddTable(dynamodb.Config{Name: "ledger", ARN: tableARN, Hash: dynamodb.Key{Name: "id", Type: dynamodb.String}})
 	if err != nil {
 		t.Fatalf("AddTable: %v", err)

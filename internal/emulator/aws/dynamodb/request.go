@@ -163,11 +163,7 @@ func (t *Table) write(in Write, s *scope, change func(old Item) (Item, error), t
 	if made.size() > maxItem {
 		return WriteOutput{}, invalid("Item size has exceeded the maximum allowed size")
 	}
-	if made == nil {
-		delete(t.items, s.key)
-	} else {
-		t.items[s.key] = made
-	}
+	t.store(s.key, made)
 	return WriteOutput{Attributes: returned(in.ReturnValues, old, made, touched)}, nil
 }
 

@@ -33,9 +33,6 @@ import (
 // defaultConcurrency is the default for the maximum number of busy instances of a function.
 const defaultConcurrency = 4
 
-// leastTimeout is the shortest compressed timeout, because the function's own work is not faster.
-const leastTimeout = 3 * time.Second
-
 // Options configure a [Service]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	// BuildDir is the folder of the artifacts. Empty: ".".
@@ -146,20 +143,10 @@ func (f *function) prepare(ctx context.Context) error {
 	}
 	f.Function = NewFunction(Config{
 		Name: f.resource.Name, ARN: f.resource.ARN, Bootstrap: bootstrap, TaskRoot: filepath.Dir(bootstrap), Env: f.environment(),
-		Timeout: f.timeout(), MemorySize: int(f.properties.MemorySize), Instances: instances,
+		Timeout: f.properties.Timeout.Seconds(), MemorySize: int(f.properties.MemorySize), Instances: instances,
 		Log: func(line string) { f.record(activity.Step{Kind: activity.Logged, Text: line}) },
 	})
 	return nil
-}
-
-// timeout returns the real time that an invocation may take. For a function that polls a queue it
-// is compressed like the queue's visibility timeout.
-func (f *function) timeout() time.Duration {
-	inTemplate := cmp.Or(f.properties.Timeout, 3).Seconds()
-	if len(f.mappings) == 0 {
-		return inTemplate
-	}
-	return min(inTemplate, max(f.service.directory.Clock.Real(inTemplate), leastTimeout))
 }
 
 // environment returns the template's variables with overrides applied, and the common ones.

@@ -42,11 +42,8 @@ func (m *mapping) run(ctx context.Context) {
 }
 
 func (m *mapping) poll(ctx context.Context) {
-	messages := m.receive(ctx)
-	if len(messages) == 0 {
-		return
-	}
-	defer m.function.service.directory.Clock.Work()()
+	messages, done := m.queue.Poll(ctx, m.batchSize, m.window)
+	defer done()
 	messages = m.filter(messages)
 	if len(messages) == 0 {
 		return
@@ -56,21 +53,21 @@ func (m *mapping) poll(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	done := messages
+	handled := messages
 	if err != nil {
-		done = nil
+		handled = nil
 	} else if m.partialFailure {
-		done = succeeded(messages, answer)
+		handled = succeeded(messages, answer)
 	}
-	for _, message := range done {
+	for _, message := range handled {
 		m.queue.Delete(message.Receipt) // an expired receipt means that the message is delivered again, as in SQS
 	}
 	m.function.record(activity.Step{
-		Kind: activity.Invoked, Target: m.queue.ID(), Count: len(messages), Failed: len(messages) - len(done), Batch: eventIDs(messages),
+		Kind: activity.Invoked, Target: m.queue.ID(), Count: len(messages), Failed: len(messages) - len(handled), Batch: eventIDs(messages),
 		Took: time.Since(started), Err: err,
 	})
 	for _, message := range messages {
-		if !slices.ContainsFunc(done, func(d sqs.Message) bool { return d.ID == message.ID }) {
+		if !slices.ContainsFunc(handled, func(d sqs.Message) bool { return d.ID == message.ID }) {
 			m.returned(message, err)
 		}
 	}
@@ -96,22 +93,6 @@ func eventIDs(messages []sqs.Message) []string {
 		}
 	}
 	return ids
-}
-
-// receive waits for a message, and then for a full batch until the batching window ends.
-func (m *mapping) receive(ctx context.Context) []sqs.Message {
-	const longPoll = 20 * time.Second
-	clock := m.function.service.directory.Clock
-	messages := m.queue.Receive(ctx, m.batchSize, longPoll, sqs.Default)
-	deadline := clock.Now().Add(m.window)
-	for len(messages) > 0 && len(messages) < m.batchSize && ctx.Err() == nil {
-		wait := deadline.Sub(clock.Now())
-		if wait <= 0 {
-			break
-		}
-		messages = append(messages, m.queue.Receive(ctx, m.batchSize-len(messages), wait, sqs.Default)...)
-	}
-	return messages
 }
 
 // filter returns the messages that match a filter and deletes the others, as Lambda does.

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
@@ -114,14 +115,17 @@ func parseRate(expression string) (time.Duration, error) {
 }
 
 // Start runs every schedule until Close, first after one interval. AWS runs a new schedule at once;
-// here that would interfere with the first events.
+// here that would interfere with the first events. The clock does not skip for the sake of a
+// schedule, because there is always a next one, but runs those on its way to what is due.
 func (s *Service) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	for _, schedule := range s.schedules {
 		s.running.Go(func() {
-			for s.directory.Clock.Sleep(ctx, schedule.every) == nil {
-				schedule.run(s.directory.Clock.Now())
+			c := s.directory.Clock
+			defer c.Work()()
+			for next := c.Now().Add(schedule.every); c.Wait(ctx, next, clock.Passing, nil) == nil; next = next.Add(schedule.every) {
+				schedule.run(next)
 			}
 		})
 	}

@@ -89,9 +89,11 @@ type Queue struct {
 	schedule schedule
 	count    [gone + 1]int
 	wake     chan struct{} // closed when waiting receives should look again; nil when none waits
+	alarm    *clock.Alarm  // set to the next change if somebody waits for it
+	polled   bool          // whether a function polls the queue
+	done     func()        // ends the work that the visible messages of a polled queue are; nil if there are none
 
-	parks    atomic.Bool // whether stored messages are reported as parked
-	consumed atomic.Bool // whether a function polls the queue
+	parks atomic.Bool // whether stored messages are reported as parked
 }
 
 // Stats counts the messages of a queue by state. Unlike SQS's figures it is exact.
@@ -102,7 +104,40 @@ func NewQueue(cfg Config, c *clock.Clock) *Queue {
 	cfg.ID = cmp.Or(cfg.ID, cfg.Name)
 	cfg.VisibilityTimeout = max(0, cmp.Or(cfg.VisibilityTimeout, 30*time.Second))
 	cfg.Retention = cmp.Or(cfg.Retention, 4*24*time.Hour)
-	return &Queue{cfg: cfg, clock: c, created: c.Now(), entries: map[uint64]*entry{}}
+	q := &Queue{cfg: cfg, clock: c, created: c.Now(), entries: map[uint64]*entry{}}
+	q.alarm = c.Alarm(func() {
+		q.lock()
+		q.unlock()
+	})
+	return q
+}
+
+// lock locks the queue and makes all state changes that are due. It returns the clock's time.
+func (q *Queue) lock() (now time.Time) {
+	q.mu.Lock()
+	now = q.clock.Now()
+	q.advance(now)
+	return now
+}
+
+// unlock tells the clock what the queue waits for, and unlocks the queue. A message that a function
+// can poll is work in flight; the next change is due if it may make one available. Neither count
+// falls to zero while a message passes from one to the other.
+func (q *Queue) unlock() {
+	defer q.mu.Unlock()
+	working := q.polled && q.count[visible] > 0
+	if working && q.done == nil {
+		q.done = q.clock.Work()
+	}
+	var next time.Time
+	if len(q.schedule) > 0 && (q.polled || q.wake != nil) {
+		next = q.schedule[0].due
+	}
+	q.alarm.Set(next, clock.Kind(q.polled))
+	if !working && q.done != nil {
+		q.done()
+		q.done = nil
+	}
 }
 
 // Config returns the configuration with its defaults filled in.
@@ -134,8 +169,13 @@ func (q *Queue) Store(body []byte, attributes map[string]string) error {
 // now on as parked.
 func (q *Queue) HoldDeadLetters() { q.parks.Store(true) }
 
-// Consume marks the queue as polled by a function: from now on its messages count as pending work.
-func (q *Queue) Consume() { q.consumed.Store(true) }
+// Consume marks the queue as polled by a function: from now on its visible messages count as work in
+// flight, and the hidden ones as work that is due when they become visible.
+func (q *Queue) Consume() {
+	q.lock()
+	defer q.unlock()
+	q.polled = true
+}
 
 // Send stores m under a new id, with the queue's own delay, and returns it as stored.
 func (q *Queue) Send(m Message) (Message, error) { return q.SendAfter(m, Default) }
@@ -168,8 +208,8 @@ func (q *Queue) store(m Message, now time.Time, delay time.Duration) {
 	if q.cfg.Stored != nil {
 		q.cfg.Stored(m)
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	q.lastKey++
 	e := &entry{Message: m, key: q.lastKey, expires: m.Sent.Add(q.cfg.Retention), index: -1}
 	q.entries[e.key] = e
@@ -180,22 +220,11 @@ func (q *Queue) store(m Message, now time.Time, delay time.Duration) {
 
 // Purge removes every message, including those in flight.
 func (q *Queue) Purge() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	for _, e := range q.entries {
 		q.drop(e)
 	}
-}
-
-// Due returns when the next message becomes visible, is redriven or expires. Zero: none does.
-func (q *Queue) Due() time.Time {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.advance(q.clock.Now())
-	if len(q.schedule) == 0 {
-		return time.Time{}
-	}
-	return q.schedule[0].due
 }
 
 // MaxReceives returns how often a message is received before it moves to the dead-letter queue. Zero
@@ -210,9 +239,8 @@ func (q *Queue) MaxReceives() int {
 // HiddenUntil returns when the message that was received with a receipt becomes visible again. Zero:
 // it is visible, has been received again or has left the queue.
 func (q *Queue) HiddenUntil(receipt string) time.Time {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.advance(q.clock.Now())
+	q.lock()
+	defer q.unlock()
 	if e, err := q.byReceipt(receipt); err == nil && e != nil && e.state == inFlight {
 		return e.due
 	}
@@ -221,9 +249,8 @@ func (q *Queue) HiddenUntil(receipt string) time.Time {
 
 // Stats returns the current counts.
 func (q *Queue) Stats() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.advance(q.clock.Now())
+	q.lock()
+	defer q.unlock()
 	return Stats{Visible: q.count[visible], InFlight: q.count[inFlight], Delayed: q.count[delayed]}
 }
 
@@ -267,7 +294,7 @@ func (q *Queue) move(e *entry, s state, until time.Time) {
 	if s == visible {
 		q.visible = append(q.visible, e)
 	}
-	if (s == visible || e.index == 0) && q.wake != nil {
+	if s == visible && q.wake != nil {
 		close(q.wake)
 		q.wake = nil
 	}

@@ -5,54 +5,66 @@ import (
 	"encoding/base64"
 	"fmt"
 	"time"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 )
 
 // Receive returns up to limit visible messages and hides them for visibility; [Default] means the
 // queue's own timeout. If none is visible it waits, for at most wait on the clock and until ctx is
 // done.
 func (q *Queue) Receive(ctx context.Context, limit int, wait, visibility time.Duration) []Message {
+	defer q.clock.Work()()
+	return q.receive(ctx, limit, q.clock.Now().Add(wait), clock.Passing, visibility)
+}
+
+// Poll receives as an event source mapping does: it waits until a message is visible, and then
+// until limit messages are, but not longer than window. The messages count as work until done is
+// called. There are none if ctx ends first.
+func (q *Queue) Poll(ctx context.Context, limit int, window time.Duration) (messages []Message, done func()) {
+	done = q.clock.Work()
+	messages = q.receive(ctx, limit, time.Time{}, clock.Passing, Default)
+	end := q.clock.Now().Add(window)
+	for n := len(messages); n > 0 && n < limit; {
+		more := q.receive(ctx, limit-n, end, clock.Due, Default)
+		if len(more) == 0 {
+			break
+		}
+		messages = append(messages, more...)
+		n = len(messages)
+	}
+	return messages, done
+}
+
+// receive is Receive, until a moment of a kind; zero means without end. The caller counts as work.
+func (q *Queue) receive(ctx context.Context, limit int, until time.Time, kind clock.Kind, visibility time.Duration) []Message {
 	if visibility < 0 {
 		visibility = q.cfg.VisibilityTimeout
 	}
-	deadline := q.clock.Now().Add(wait)
 	for ctx.Err() == nil {
-		messages, wake, next := q.take(limit, visibility)
-		now := q.clock.Now()
-		if len(messages) > 0 || !now.Before(deadline) {
+		messages, wake := q.take(limit, visibility)
+		if len(messages) > 0 || !until.IsZero() && !q.clock.Now().Before(until) {
 			return messages
 		}
-		if next.IsZero() || next.After(deadline) {
-			next = deadline
-		}
-		select {
-		case <-ctx.Done():
-		case <-wake:
-		case <-time.After(q.clock.Real(next.Sub(now))):
-		}
+		_ = q.clock.Wait(ctx, until, kind, wake)
 	}
 	return nil
 }
 
-// take returns the visible messages or, if there are none, a channel that is closed at the next
-// change, and the time at which a change is due.
-func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, wake <-chan struct{}, next time.Time) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := q.clock.Now()
-	q.advance(now)
+// take returns the visible messages or, if there are none, a channel that is closed when there is
+// one.
+func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, wake <-chan struct{}) {
+	now := q.lock()
+	defer q.unlock()
 	for len(messages) < limit && q.count[visible] > 0 {
 		messages = append(messages, q.hide(q.pop(), now, visibility))
 	}
 	if len(messages) > 0 {
-		return messages, nil, time.Time{}
+		return messages, nil
 	}
 	if q.wake == nil {
 		q.wake = make(chan struct{})
 	}
-	if len(q.schedule) > 0 {
-		next = q.schedule[0].due
-	}
-	return nil, q.wake, next
+	return nil, q.wake
 }
 
 // pop removes the next visible entry from the list, and all entries before it that have left the
@@ -90,7 +102,7 @@ func (q *Queue) hide(e *entry, now time.Time, visibility time.Duration) Message 
 // in SQS it is not an error if the message was deleted or received again.
 func (q *Queue) Delete(receipt string) error {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock()
 	e, err := q.byReceipt(receipt)
 	if err == nil && e != nil {
 		q.drop(e)
@@ -100,10 +112,8 @@ func (q *Queue) Delete(receipt string) error {
 
 // ChangeVisibility makes a received message visible after d; zero means at once.
 func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := q.clock.Now()
-	q.advance(now)
+	now := q.lock()
+	defer q.unlock()
 	e, err := q.byReceipt(receipt)
 	switch {
 	case err != nil:

@@ -39,28 +39,6 @@ func TestReceivedMessageIsHiddenUntilItsTimeout(t *testing.T) {
 	})
 }
 
-// TestDueIsTheNextChange: the end of a visibility timeout, as long as a message is in flight.
-func TestDueIsTheNextChange(t *testing.T) {
-	run(t, sqs.Config{VisibilityTimeout: 10 * time.Second, Retention: time.Hour}, func(t *testing.T, q *sqs.Queue) {
-		if got := q.Due(); !got.IsZero() {
-			t.Errorf("an empty queue is due at %v, want never", got)
-		}
-		start := time.Now()
-		send(t, q, "a")
-		if got := q.Due().Sub(start); got != time.Hour {
-			t.Errorf("a visible message is due after %v, want its retention", got)
-		}
-		receive(t, q)
-		if got := q.Due().Sub(start); got != 10*time.Second {
-			t.Errorf("a message in flight is due after %v, want its visibility timeout", got)
-		}
-		time.Sleep(10 * time.Second)
-		if got := q.Due().Sub(start); got != time.Hour {
-			t.Errorf("a message that came back is due after %v, want its retention", got)
-		}
-	})
-}
-
 func TestDeleteWorksAfterTheTimeout(t *testing.T) {
 	run(t, sqs.Config{}, func(t *testing.T, q *sqs.Queue) {
 		send(t, q, "a")

@@ -185,29 +185,6 @@ func (s *Service) find(match func(*Queue) bool) *Queue {
 	return nil
 }
 
-// Pending implements [clock.Pending]: it counts the visible and the hidden messages of polled
-// queues.
-func (s *Service) Pending() (now, later int) {
-	for _, q := range s.queues {
-		if q.consumed.Load() {
-			stats := q.Stats()
-			now, later = now+stats.Visible, later+stats.InFlight+stats.Delayed
-		}
-	}
-	return now, later
-}
-
-// Due implements [clock.Pending]: it is the earliest [Queue.Due] of queues that are polled.
-func (s *Service) Due() time.Time {
-	var next time.Time
-	for _, q := range s.queues {
-		if due := q.Due(); q.consumed.Load() && !due.IsZero() && (next.IsZero() || due.Before(next)) {
-			next = due
-		}
-	}
-	return next
-}
-
 // Operations returns SQS's operations on messages and on queues that exist.
 func (s *Service) Operations() awsjson.Operations {
 	return awsjson.Operations{

@@ -128,26 +128,6 @@ func TestDeadLettersAreReportedAsParked(t *testing.T) {
 	}
 }
 
-// TestPendingCountsConsumedQueues only.
-func TestPendingCountsConsumedQueues(t *testing.T) {
-	t.Parallel()
-	s := sqs.New(nil, nil)
-	consumed, other := s.AddQueue(sqs.Config{Name: "consumed"}), s.AddQueue(sqs.Config{Name: "other"})
-	consumed.Consume()
-	for _, q := range []*sqs.Queue{consumed, consumed, other} {
-		if err := q.Deliver([]byte("x"), ""); err != nil {
-			t.Fatal(err)
-		}
-	}
-	consumed.Receive(t.Context(), 1, 0, time.Hour)
-	if now, later := s.Pending(); now != 1 || later != 1 {
-		t.Errorf("Pending = %d now, %d later; want 1 and 1", now, later)
-	}
-	if due := time.Until(s.Due()); due < 59*time.Minute || due > time.Hour {
-		t.Errorf("Due in %v, want the visibility timeout of an hour", due)
-	}
-}
-
 const (
 	fetchURL = "http://127.0.0.1:8787/000000000000/fetch"
 	fetchARN = "arn:aws:sqs:us-east-1:000000000000:fetch"
