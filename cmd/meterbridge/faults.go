@@ -25,9 +25,9 @@ func (f *faultFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&f.faults, "faults", "", "faults to inject: names from the list above, separated by commas, or all")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed that determines where faults strike and what a soak sends")
-	flags.Float64Var(&f.clockFactor, "clock-factor", 0, "how much faster than real time queues, delays and schedules run (default 1; 100 with --soak)")
+	flags.Float64Var(&f.clockFactor, "clock-factor", 0, "how much faster than real time queues, delays and schedules run (default 1)")
 	flags.IntVar(&f.soak, "soak", 0, "send this many events, wait until each has an outcome, print the counts to standard output, exit")
-	for _, other := range []string{"once", "no-samples", "events", "signing-secret", "stripe-api", "listen"} {
+	for _, other := range []string{"once", "no-samples", "events", "signing-secret", "stripe-api", "listen", "clock-factor"} {
 		command.MarkFlagsMutuallyExclusive("soak", other)
 	}
 }

@@ -47,7 +47,7 @@ With the key, full events are fetched from the real Stripe, and no samples are s
 
 --faults breaks the stack on purpose. A sample that meets a fault is sent again, as Stripe would do. --soak sends the given
 number of distinct events instead of the samples, mixed with duplicates and forgeries, ends the faults, and prints the
-counts in one line. It needs no --clock-factor, and raises the template's rate limit and concurrency.
+counts in one line. It skips the time in which nothing happens, and raises the template's rate limit and concurrency.
 
 Exit status:
   0  success
@@ -220,6 +220,7 @@ func (s *session) options(parameters map[string]string) *aws.Options {
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
 		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
 		Observer:    activity.Observers{s.outcomes, s.stripe, s.bus, s.console},
+		Lease:       outcome.Lease,
 		ClockFactor: s.flags.clockFactor,
 	}
 	if s.flags.faults != "" {
@@ -276,13 +277,15 @@ func (s *session) deliver(ctx context.Context, sample sample) (status int, answe
 	return status, answer, err
 }
 
-// waitIdle waits until the stack is idle. With faults it first lets them act for a while; then it
-// skips waits.
+// waitIdle waits until the stack is idle, and skips waits. With faults it lets them act until then
+// first; what they leave, such as a lease, is waited for without them.
 func (s *session) waitIdle(ctx context.Context) error {
 	if s.flags.faults == "" {
-		return s.stack.WaitIdle(ctx)
+		return s.stack.FastForward(ctx)
 	}
-	s.settle(ctx)
+	if err := s.stack.FastForward(ctx); err != nil {
+		return err
+	}
 	s.injector.Stop()
 	s.console.printf("The faults end.")
 	return s.stack.FastForward(ctx)

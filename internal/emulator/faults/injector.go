@@ -101,6 +101,9 @@ func (i *Injector) choose(operation, event string, names ...string) string {
 		}
 	}
 	attempt := i.attempt(operation, event)
+	if attempt > mostAttempts {
+		return ""
+	}
 	for _, name := range names {
 		f, enabled := i.faults[name]
 		if enabled && !f.burst && i.roll(name, operation, event, attempt) < f.share {
@@ -109,6 +112,11 @@ func (i *Injector) choose(operation, event string, names ...string) string {
 	}
 	return ""
 }
+
+// mostAttempts is the number of attempts of an operation on an event that can fail, apart from
+// bursts, so that every operation succeeds in the end. Without it the reconciler could try for as
+// long as it lives to read Stripe's list, whose requests are all attempts of one operation.
+const mostAttempts = 50
 
 // burstLength is the number of consecutive requests that are either all struck or all spared.
 const burstLength = 20

@@ -65,7 +65,6 @@ type sender struct {
 	inFlight chan struct{}  // holds one value per request in flight
 	open     sync.WaitGroup // deliveries that are neither finished nor given up
 
-	sentOnce                          atomic.Bool // every delivery has been attempted
 	accepted, refused, forgedAccepted atomic.Int64
 
 	// held is closed when deliveries of events that Stripe has forgotten may begin; nil means at
@@ -86,7 +85,6 @@ func (s *sender) send(ctx context.Context) (sent <-chan error) {
 	result, done := make(chan error, 1), s.clock.Work()
 	go func() {
 		err := s.sendOnce(ctx)
-		s.sentOnce.Store(true)
 		done()
 		s.open.Wait()
 		s.client.CloseIdleConnections()

@@ -11,6 +11,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,9 @@ type run struct {
 	faults  *faults.Injector
 	sender  *sender
 	phase   atomic.Value // string
+
+	killing   sync.Mutex
+	firstKill time.Time // when the first fetcher was killed
 }
 
 // Run runs one soak to its end. [Report.Err] reports whether the guarantees held.
@@ -166,11 +170,25 @@ func (r *run) soak(ctx context.Context) error {
 	return r.reconcile(ctx)
 }
 
-// kill kills a function while the plan is sent for the first time. The events that it has claimed
-// wait in real time for the end of its lease, all at once; if more functions were killed after
-// that, the soak would wait as long again.
+// killWindow is how long fetchers are killed, from the first one on. The events that a killed
+// fetcher has claimed wait in real time for the end of its lease, all at once; if another were
+// killed in the end of that time, the soak would wait as long again.
+const killWindow = 10 * time.Second
+
+// kill kills a function that works on a payload, unless it is a fetcher after the window.
 func (r *run) kill(match func(payload []byte) bool) bool {
-	return !r.sender.sentOnce.Load() && r.stack.Kill(match)
+	r.killing.Lock()
+	defer r.killing.Unlock()
+	over := !r.firstKill.IsZero() && r.stack.Clock().Now().Sub(r.firstKill) > killWindow
+	fetches := false
+	killed := r.stack.Kill(func(payload []byte) bool {
+		fetches = bytes.Contains(payload, []byte(`"eventSource":"aws:sqs"`))
+		return !(fetches && over) && match(payload)
+	})
+	if killed && fetches && r.firstKill.IsZero() {
+		r.firstKill = r.stack.Clock().Now()
+	}
+	return killed
 }
 
 // awaitMost waits until most of the events have an outcome, or none gets one any more: there are

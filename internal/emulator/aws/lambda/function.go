@@ -64,18 +64,27 @@ func NewFunction(config Config) *Function {
 	return &Function{config: config, tokens: semaphore.NewWeighted(int64(config.Instances))}
 }
 
+// starts is how often Warm starts an instance before it gives up. Lambda also repeats an
+// initialization that has failed, because what a function reads there may fail for a moment.
+const starts = 3
+
 // Warm starts one instance, so that a failure to start is reported now.
-func (f *Function) Warm(ctx context.Context) error {
+func (f *Function) Warm(ctx context.Context) (err error) {
 	if err := f.tokens.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer f.tokens.Release(1)
-	in, err := f.take(ctx)
-	if err != nil {
-		return err
+	for range starts {
+		var in *instance
+		if in, err = f.take(ctx); err == nil {
+			f.put(in)
+			return nil
+		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	f.put(in)
-	return nil
+	return err
 }
 
 // Invoke runs one invocation and returns the handler's answer. Its error is an [*InvocationError]
