@@ -18,6 +18,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
@@ -28,7 +29,7 @@ import (
 type localFlags struct {
 	stackName, listen, signingSecret, stripeAPI, events string
 	templates, parameters                               []string
-	noSamples, once, verbose                            bool
+	noSamples, once, verbose, lenient                   bool
 	faultFlags
 }
 
@@ -90,6 +91,7 @@ func newLocal(p process) *cobra.Command {
 	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret that signs deliveries (default: a random one, which is printed)")
 	f.StringVar(&flags.stripeAPI, "stripe-api", "", "origin of Stripe's API (default: the built-in sandbox; with STRIPE_API_KEY, Stripe)")
 	f.StringArrayVar(&flags.parameters, "parameter", nil, "template parameter, as Name=Value, for each template that has it; may be repeated")
+	f.BoolVar(&flags.lenient, "lenient-template", false, "warn of types and properties that AWS is not known to have, instead of refusing the template")
 	f.StringVar(&flags.events, "events", "", "write each event put on the bus to this file, a JSON envelope on each line; - is standard output")
 	f.BoolVar(&flags.noSamples, "no-samples", false, "do not send sample events")
 	f.BoolVar(&flags.once, "once", false, "send the samples, wait until the stack is idle, print the events on the bus to standard output, exit")
@@ -187,6 +189,8 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	s.stack, err = aws.Open(ctx, s.options(parameters))
 	if errors.Is(err, aws.ErrBusy) {
 		return fmt.Errorf("%w: stop that, or choose another address with --listen", err)
+	} else if errors.Is(err, sam.ErrSchema) {
+		return fmt.Errorf("%w\nIf AWS has added one of these since %s, use --lenient-template", err, sam.SchemaDate())
 	} else if err != nil {
 		return err
 	}
@@ -216,6 +220,7 @@ func (s *session) options(parameters map[string]string) *aws.Options {
 		StackName:   s.flags.stackName,
 		More:        s.flags.templates[1:],
 		Parameters:  parameters,
+		Lenient:     s.flags.lenient,
 		Listen:      s.flags.listen,
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
 		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},

@@ -48,6 +48,7 @@ type Options struct {
 	StackName   string            // name of its stack, "meterbridge" if empty
 	More        []string          // paths of further templates; the stack of each is named after its file or folder
 	Parameters  map[string]string // values for the parameters, in each template that declares them
+	Lenient     bool              // warn of what AWS's schemas do not have, see [sam.Options], instead of refusing it
 	Listen      string            // address of the HTTP API routes, "127.0.0.1:8787" if empty
 	BuildDir    string            // where functions are built; .meterbridge/build beside the first template if empty
 	Prebuilt    bool              // do not build functions that are already in BuildDir
@@ -158,7 +159,8 @@ var passive = []string{
 	"AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::EventSchemas::", "AWS::KMS::", "AWS::SSM::",
 }
 
-// addResources adds each resource to the service for its type, and warns of the others.
+// addResources adds each resource to the service for its type, and warns of the others. It reports
+// the faults of all resources, except those that can follow from another.
 func (s *Stack) addResources() error {
 	resources, err := s.resources()
 	if err != nil {
@@ -168,6 +170,7 @@ func (s *Stack) addResources() error {
 		return err
 	}
 	s.buses.AddBus(eventbridge.BusConfig{Name: "default"}) // every account has it
+	var faults []fault
 	run := slices.Clone(passive)
 	for _, kind := range []struct { // in an order in which a resource follows those that it delivers to
 		resourceType string
@@ -189,10 +192,18 @@ func (s *Stack) addResources() error {
 			if r.Type != kind.resourceType {
 				continue
 			}
-			if err := kind.add(r); err != nil {
-				return fmt.Errorf("%s:%d: %s (%s): %w", r.File, r.Line, r.LogicalID, r.Type, err)
+			if err := kind.add(r); err != nil && (len(faults) == 0 || !errors.Is(err, target.ErrMissing)) {
+				faults = append(faults, fault{r, fmt.Errorf("%s:%d: %s (%s): %w", r.File, r.Line, r.LogicalID, r.Type, err)})
 			}
 		}
+	}
+	if len(faults) > 0 {
+		slices.SortStableFunc(faults, func(a, b fault) int { return cmp.Compare(a.resource.Line, b.resource.Line) })
+		joined := make([]error, len(faults))
+		for i, f := range faults {
+			joined[i] = f.err
+		}
+		return errors.Join(joined...)
 	}
 	var left []string
 	for _, r := range resources {
@@ -204,6 +215,12 @@ func (s *Stack) addResources() error {
 		s.directory.Recorder.Warn("not run locally: %s", strings.Join(left, ", "))
 	}
 	return nil
+}
+
+// fault is a resource that cannot be run.
+type fault struct {
+	resource sam.Resource
+	err      error
 }
 
 // Close stops serving, ends the functions' processes, and waits for them.

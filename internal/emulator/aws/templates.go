@@ -35,10 +35,14 @@ func (s *Stack) resources() ([]sam.Resource, error) {
 		options := &sam.Options{
 			File: source.file, Parameters: source.given(s.options.Parameters), Region: target.Region, AccountID: target.Account,
 			StackName: source.stack, Qualified: i > 0, Endpoint: s.endpoint(), Exports: exports,
+			Lenient: s.options.Lenient,
 		}
 		template, err := sam.Parse(source.text, options)
 		if err != nil {
 			return nil, err
+		}
+		for _, warning := range template.Warnings {
+			s.directory.Recorder.Warn("%s", warning)
 		}
 		for _, r := range template.Resources {
 			generated, err := sam.Events(r, options)

@@ -9,9 +9,9 @@ import (
 func TestUnusableConditionIsAnError(t *testing.T) {
 	t.Parallel()
 	wantErrors(t, map[string]errorTest{
-		"unknown condition": {"Resources:\n  A: {Type: X, Condition: C}\n", sam.Error{Line: 2, Element: "Resource A", Reason: `the template has no condition "C"`}},
+		"unknown condition": {"Resources:\n  A: {Type: Custom::X, Condition: C}\n", sam.Error{Line: 2, Element: "Resource A", Reason: `the template has no condition "C"`}},
 		"condition on itself": {queue + "Conditions:\n  A: !Not [!Condition B]\n  B: !Not [!Condition A]\n",
-			sam.Error{Line: 5, Element: "Condition B", Reason: `condition "A" depends on itself`}},
+			sam.Error{Line: 4, Element: "Condition A", Reason: `condition "B" depends on itself`}},
 		"condition on a resource": {queue + "Conditions:\n  A: !Equals [!Ref Queue, x]\n",
 			sam.Error{Line: 4, Element: "Condition A", Reason: `the template has no parameter "Queue", and a condition cannot refer to a resource`}},
 		"not a condition function": {queue + "Conditions:\n  A: !Sub x\n", sam.Error{Line: 4, Element: "Condition A", Reason: "Fn::Sub is not a condition function; use Fn::And, Fn::Equals, Fn::Not, Fn::Or or Condition"}},

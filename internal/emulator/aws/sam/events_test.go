@@ -26,10 +26,10 @@ Resources:
         Plan: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), State: DISABLED, Input: x}}
         Named: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), Name: own}}
         Rule: {Type: EventBridgeRule, Properties: {EventBusName: !GetAtt Bus.Arn, Pattern: {source: [a]}, InputPath: $.detail, DeadLetterConfig: {Type: SQS}}}
-        Off: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), Enabled: "false"}}
+        Off: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), State: DISABLED}}
         On: {Type: Schedule, Properties: {Schedule: rate(2 minutes), Enabled: true}}
-        Rate: {Type: Schedule, Properties: {Schedule: rate(2 minutes), Enabled: false}}
-        Bucket: {Type: S3, Properties: {Bucket: b}}
+        Rate: {Type: Schedule, Properties: {Schedule: rate(2 minutes), Enabled: "false"}}
+        Bucket: {Type: S3, Properties: {Bucket: b, Events: s3:ObjectCreated:*}}
 `), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ Resources:
   Queue: {Type: AWS::SQS::Queue}
   Gone: {Type: AWS::SQS::Queue, Condition: No}
   Function: {Type: AWS::Serverless::Function}
-  Api: {Type: AWS::Serverless::Api}
+  Api: {Type: AWS::Serverless::Api, Properties: {StageName: Prod}}
   Test:
     Type: Test::Test::Test
     Properties:

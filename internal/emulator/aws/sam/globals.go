@@ -5,19 +5,10 @@ import (
 	"strings"
 )
 
-// globalsTypes are the resource types, without "AWS::Serverless::", that SAM's Globals can have a
-// section for.
-// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
-var globalsTypes = []string{"Function", "Api", "HttpApi", "SimpleTable", "StateMachine", "LayerVersion", "CapacityProvider"}
-
-// checkGlobals checks that each section of Globals is a map and is one that SAM supports.
+// checkGlobals checks that each section of Globals is a map.
 func (r *resolver) checkGlobals() error {
 	for i, name := range r.globals.keys {
-		n := r.globals.items[i]
-		if !slices.Contains(globalsTypes, name) {
-			return r.errorf(n, "Globals", "SAM has no Globals for %q, only for %s", name, strings.Join(globalsTypes, ", "))
-		}
-		if n.kind != mapping {
+		if n := r.globals.items[i]; n.kind != mapping {
 			return r.errorf(n, "Globals", "%s must be a map, not %v", name, n.kind)
 		}
 	}

@@ -16,7 +16,7 @@ Globals:
     Timeout: 3
     Tags: {a: global, b: global}
     Layers: [one]
-    Role: !Sub "global"
+    Handler: !Sub "global"
     VpcConfig: {SubnetIds: [x]}
 Resources:
   Merged:
@@ -25,7 +25,7 @@ Resources:
       Timeout: 9
       Tags: {b: own, c: own}
       Layers: [two]
-      Role: {Fn::Sub: own}
+      Handler: {Fn::Sub: own}
       VpcConfig: !Ref AWS::NoValue
   Bare: {Type: AWS::Serverless::Function}
   Picky:
@@ -34,20 +34,20 @@ Resources:
   Alone:
     Type: AWS::Serverless::Function
     IgnoreGlobals: "*"
-  Other: {Type: AWS::Lambda::Function}
+  Other: {Type: AWS::Lambda::Function, Properties: {Role: r, Code: {ZipFile: z}}}
 `, nil)
 	want := map[string]map[string]any{
 		"Merged": {
-			"Timeout": 9, "Role": "own", "Layers": []any{"one", "two"},
+			"Timeout": 9, "Handler": "own", "Layers": []any{"one", "two"},
 			"Tags": map[string]any{"a": "global", "b": "own", "c": "own"},
 		},
 		"Bare": {
-			"Timeout": 3, "Role": "global", "Layers": []any{"one"}, "Tags": map[string]any{"a": "global", "b": "global"},
+			"Timeout": 3, "Handler": "global", "Layers": []any{"one"}, "Tags": map[string]any{"a": "global", "b": "global"},
 			"VpcConfig": map[string]any{"SubnetIds": []any{"x"}},
 		},
-		"Picky": {"Role": "global", "Layers": []any{"one"}, "VpcConfig": map[string]any{"SubnetIds": []any{"x"}}},
+		"Picky": {"Handler": "global", "Layers": []any{"one"}, "VpcConfig": map[string]any{"SubnetIds": []any{"x"}}},
 		"Alone": {},
-		"Other": {},
+		"Other": {"Role": "r", "Code": map[string]any{"ZipFile": "z"}},
 	}
 	got := map[string]map[string]any{}
 	for _, r := range tpl.Resources {
@@ -61,7 +61,7 @@ Resources:
 func TestMalformedGlobalsAreAnError(t *testing.T) {
 	t.Parallel()
 	wantErrors(t, map[string]errorTest{
-		"globals":           {queue + "Globals:\n  Queue: {}\n", sam.Error{Line: 4, Element: "Globals", Reason: `SAM has no Globals for "Queue", only for Function, Api, HttpApi, SimpleTable, StateMachine, LayerVersion, CapacityProvider`}},
+		"globals":           {queue + "Globals:\n  Queue: {}\n", sam.Error{Line: 4, Element: "Globals", Reason: `no section "Queue"; there are Api, CapacityProvider, Function, HttpApi, LayerVersion, MicrovmImage, NetworkConnector, SimpleTable, StateMachine, WebSocketApi`, Schema: true}},
 		"globals not a map": {queue + "Globals:\n  Function: []\n", sam.Error{Line: 4, Element: "Globals", Reason: "Function must be a map, not a list"}},
 	})
 }

@@ -39,7 +39,7 @@ const parameters = `Parameters:
     MaxLength: 8
 Resources:
   A:
-    Type: X
+    Type: Custom::X
 `
 
 func TestValuesOverrideDefaults(t *testing.T) {
@@ -86,7 +86,7 @@ func TestFaultsOfAllParametersAreReported(t *testing.T) {
   Ahead: {Type: String, Default: x, AllowedPattern: "(?=x)"}
   Ports: {Type: List<Number>, Default: "1,two"}
 Resources:
-  A: {Type: X}
+  A: {Type: Custom::X}
 `), &sam.Options{Parameters: map[string]string{"B": "1"}})
 	want := `template.yaml: Parameter B: the template has no such parameter; its parameters are Needed, Odd, Stored, Ahead, Ports
 template.yaml:2: Parameter Needed: the parameter has no default; pass a value
@@ -104,7 +104,7 @@ func TestParameterStoredInSystemsManagerTakesAPassedValue(t *testing.T) {
 	tpl := parse(t, `Parameters:
   Stored: {Type: "AWS::SSM::Parameter::Value<List<String>>", Default: /path}
 Resources:
-  A: {Type: X, Properties: {V: !Ref Stored}}
+  A: {Type: Custom::X, Properties: {V: !Ref Stored}}
 `, &sam.Options{Parameters: map[string]string{"Stored": "a,b"}})
 	if diff := cmp.Diff(map[string]any{"V": []any{"a", "b"}}, tpl.Resources[0].Properties); diff != "" {
 		t.Errorf("Properties (-want +got):\n%s", diff)
@@ -113,6 +113,6 @@ Resources:
 
 func TestValueForATemplateWithoutParametersIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := sam.Parse([]byte("Resources: {A: {Type: X}}"), &sam.Options{Parameters: map[string]string{"B": "1"}})
+	_, err := sam.Parse([]byte("Resources: {A: {Type: Custom::X}}"), &sam.Options{Parameters: map[string]string{"B": "1"}})
 	wantError(t, err, &sam.Error{File: "template.yaml", Element: "Parameter B", Reason: "the template has no parameters"})
 }

@@ -1,9 +1,9 @@
 package sam
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -31,7 +31,7 @@ var sections = []string{
 
 var resourceAttributes = []string{
 	"Type", "Properties", "Metadata", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy",
-	"CreationPolicy", "UpdatePolicy", "Connectors", "IgnoreGlobals",
+	"CreationPolicy", "UpdatePolicy", "Version", "Description", "Connectors", "IgnoreGlobals",
 }
 
 // maxMembers is CloudFormation's limit on resources, the highest of its limits on the size of a
@@ -41,7 +41,7 @@ const maxMembers = 500
 
 var logicalID = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 
-// newResolver checks the template's shape and evaluates its parameters and conditions.
+// newResolver checks the template's shape.
 func newResolver(root *node, opts Options) (*resolver, error) {
 	r := &resolver{
 		opts:            opts,
@@ -54,59 +54,52 @@ func newResolver(root *node, opts Options) (*resolver, error) {
 		conditionValues: map[string]*bool{},
 		identities:      map[string]identity{},
 	}
-	if err := r.checkShape(root); err != nil {
-		return nil, err
-	}
-	if err := r.readParameters(root.section("Parameters")); err != nil {
-		return nil, err
-	}
-	return r, r.checkConditions()
+	return r, r.checkShape(root)
 }
 
-// checkShape checks the structure on which the rest of the package relies: that there are no
-// unknown sections, that sections are maps, and that every resource is a map with a type.
+// resolveInputs determines the values of the parameters and conditions, on which all else depends.
+func (r *resolver) resolveInputs(root *node) error {
+	if err := r.readParameters(root.section("Parameters")); err != nil {
+		return err
+	}
+	return r.checkConditions()
+}
+
+// checkShape checks the structure on which the rest of the package relies: that sections are maps,
+// and that every resource is a map with a type.
 func (r *resolver) checkShape(root *node) error {
 	if root.kind != mapping {
 		return r.errorf(root, "", "a template must be a map of sections, not %v", root.kind)
 	}
-	for i, key := range root.keys {
-		if !slices.Contains(sections, key) {
-			return r.errorf(root.items[i], "", "unknown section %q; the sections are %s", key, strings.Join(sections, ", "))
-		}
-	}
+	var faults []error
 	if root.get("Resources") == nil {
-		return r.errorf(root, "", "the template has no Resources section")
+		faults = append(faults, r.errorf(root, "", "the template has no Resources section"))
 	}
 	for _, name := range []string{"Parameters", "Mappings", "Conditions", "Globals", "Resources", "Outputs"} {
 		section := root.get(name)
 		if section != nil && section.kind != mapping {
-			return r.errorf(section, "", "%s must be a map, not %v", name, section.kind)
+			faults = append(faults, r.errorf(section, "", "%s must be a map, not %v", name, section.kind))
 		}
 		if section != nil && len(section.keys) > maxMembers {
 			return r.errorf(section, "", "%s has more than %d members", name, maxMembers)
 		}
 	}
 	for i, id := range r.resources.keys {
-		if err := r.checkResource(r.resources.items[i], id); err != nil {
-			return err
-		}
+		faults = append(faults, r.checkResource(r.resources.items[i], id))
 	}
-	return r.checkGlobals()
+	return errors.Join(append(faults, r.checkGlobals())...)
 }
 
 func (r *resolver) checkResource(n *node, id string) error {
 	element := "Resource " + id
+	if strings.HasPrefix(id, "Fn::ForEach") {
+		return r.errorf(n, "", "%s is not supported", id)
+	}
 	if !logicalID.MatchString(id) {
 		return r.errorf(n, element, "a logical ID can contain only letters and digits")
 	}
 	if n.kind != mapping {
 		return r.errorf(n, element, "a resource must be a map, not %v", n.kind)
-	}
-	for i, key := range n.keys {
-		if !slices.Contains(resourceAttributes, key) {
-			return r.errorf(n.items[i], element, "unknown attribute %q; the attributes of a resource are %s",
-				key, strings.Join(resourceAttributes, ", "))
-		}
 	}
 	if t, ok := n.get("Type").literal(); !ok || t == "" {
 		return r.errorf(n, element, "the resource has no Type")

@@ -9,18 +9,18 @@ import (
 func TestMalformedResourceIsAnError(t *testing.T) {
 	t.Parallel()
 	wantErrors(t, map[string]errorTest{
-		"properties a list":  {"Resources:\n  A: {Type: X, Properties: []}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "Properties must be a map, not a list"}},
-		"metadata a list":    {"Resources:\n  A: {Type: X, Metadata: []}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "Metadata must be a map, not a list"}},
-		"depends on nothing": {"Resources:\n  A: {Type: X, DependsOn: B}\n", sam.Error{Line: 2, Element: "Resource A", Reason: `DependsOn: the template has no resource "B"`}},
+		"properties a list":  {"Resources:\n  A: {Type: Custom::X, Properties: []}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "Properties must be a map, not a list"}},
+		"metadata a list":    {"Resources:\n  A: {Type: Custom::X, Metadata: []}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "Metadata must be a map, not a list"}},
+		"depends on nothing": {"Resources:\n  A: {Type: Custom::X, DependsOn: B}\n", sam.Error{Line: 2, Element: "Resource A", Reason: `DependsOn: the template has no resource "B"`}},
 	})
 }
 
 func TestResourcesThatNeedEachOtherAreAnError(t *testing.T) {
 	t.Parallel()
 	wantErrors(t, map[string]errorTest{
-		"circular resources": {"Resources:\n  A: {Type: X, Properties: {V: !Ref B}}\n  B: {Type: X, Properties: {V: !Ref C}}\n  C: {Type: X, DependsOn: A}\n",
+		"circular resources": {"Resources:\n  A: {Type: Custom::X, Properties: {V: !Ref B}}\n  B: {Type: Custom::X, Properties: {V: !Ref C}}\n  C: {Type: Custom::X, DependsOn: A}\n",
 			sam.Error{Line: 2, Element: "Resource A", Reason: "circular reference: A → B → C → A"}},
-		"reference to itself": {"Resources:\n  A: {Type: X, Properties: {V: !Ref A}}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "circular reference: A → A"}},
+		"reference to itself": {"Resources:\n  A: {Type: Custom::X, Properties: {V: !Ref A}}\n", sam.Error{Line: 2, Element: "Resource A", Reason: "circular reference: A → A"}},
 	})
 }
 

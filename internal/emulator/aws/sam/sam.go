@@ -17,8 +17,11 @@ package sam
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam/schema"
 )
 
 // Options describe a deployment. The zero value, like a nil pointer, means stack "meterbridge" in
@@ -34,6 +37,9 @@ type Options struct {
 	// Qualified puts the stack's name before logical IDs in [Resource.ID], so that they differ from
 	// those of another stack.
 	Qualified bool
+	// Lenient makes a difference from AWS's schemas a warning rather than an error: AWS can have
+	// added a type or a property since the day on which its schemas were read.
+	Lenient bool
 }
 
 // Template is a resolved template. It is safe for concurrent use unless it is modified.
@@ -41,6 +47,7 @@ type Template struct {
 	Parameters map[string]string // the value of every parameter, as text
 	Resources  []Resource        // in the template's order, without those whose condition is false
 	Outputs    []Output          // likewise
+	Warnings   []string          // faults that Options.Lenient allows, and what was not checked
 }
 
 // Resource is a resource with SAM's Globals merged in and every intrinsic function resolved.
@@ -77,12 +84,16 @@ type Output struct {
 	ExportName  string
 }
 
+// ErrSchema matches an [*Error] that Options.Lenient would turn into a warning.
+var ErrSchema = errors.New("different from AWS's schemas")
+
 // Error reports a fault in a template or in the [Options] it is resolved with.
 type Error struct {
 	File    string
 	Line    int    // 0 if the fault is not on a line of the file, such as an unknown parameter
 	Element string // the element at fault, such as "Resource FetchRule"; empty for the template as a whole
 	Reason  string // the fault and, if the template does not show them, the allowed values
+	Schema  bool   // the fault is a difference from AWS's schemas
 }
 
 func (e *Error) Error() string {
@@ -96,27 +107,39 @@ func (e *Error) Error() string {
 	return at + ": " + e.Reason
 }
 
-// Parse reads a template in YAML or JSON and resolves it. Every error is an [*Error] or joins
-// several.
+// Is reports whether target is [ErrSchema] and the error matches it.
+func (e *Error) Is(target error) bool { return target == ErrSchema && e.Schema }
+
+// SchemaDate returns the day on which AWS's schemas were read, as in 2026-10-20.
+func SchemaDate() string { return schema.Load().Date }
+
+// Parse reads a template in YAML or JSON and resolves it. It compares the template with AWS's
+// schemas and reports all faults that it finds, in the order of their lines: every error is an
+// [*Error] or joins several.
 func Parse(src []byte, opts *Options) (*Template, error) {
 	o := opts.withDefaults()
 	root, err := readYAML(src, o.File)
 	if err != nil {
 		return nil, err
 	}
-	r, err := newResolver(root, o)
-	if err != nil {
-		return nil, err
+	r, shapeErr := newResolver(root, o)
+	warnings, schemaErr := r.checkSchemas(root)
+	if shapeErr != nil {
+		return nil, sorted(shapeErr, schemaErr)
+	}
+	if err := r.resolveInputs(root); err != nil {
+		return nil, sorted(err, schemaErr)
 	}
 	resources, resourcesErr := r.resolveResources()
 	outputs, outputsErr := r.resolveOutputs()
-	if err := errors.Join(resourcesErr, outputsErr); err != nil {
+	if err := sorted(schemaErr, resourcesErr, outputsErr); err != nil {
 		return nil, err
 	}
 	return &Template{
 		Parameters: r.parameterTexts,
 		Resources:  resources,
 		Outputs:    outputs,
+		Warnings:   warnings,
 	}, nil
 }
 
@@ -129,6 +152,42 @@ func ParameterNames(src []byte, file string) ([]string, error) {
 		return nil, err
 	}
 	return root.section("Parameters").keys, nil
+}
+
+// maxFaults is the largest number of faults that are reported.
+const maxFaults = 50
+
+// sorted joins faults in the order of their lines.
+func sorted(faults ...error) error {
+	var flat []*Error
+	for _, fault := range faults {
+		flat = flatten(flat, fault)
+	}
+	slices.SortStableFunc(flat, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
+	flat = slices.CompactFunc(flat, func(a, b *Error) bool { return *a == *b })
+	var joined []error
+	for _, fault := range flat {
+		if fault.Reason != "" && len(joined) < maxFaults { // see checker.fail
+			joined = append(joined, fault)
+		}
+	}
+	if more := len(flat) - len(joined); more > 0 {
+		joined = append(joined, &Error{File: flat[0].File, Reason: fmt.Sprintf("and %d more faults", more)})
+	}
+	return errors.Join(joined...)
+}
+
+// flatten appends the faults that are joined in an error.
+func flatten(faults []*Error, err error) []*Error {
+	switch err := err.(type) {
+	case *Error:
+		return append(faults, err)
+	case interface{ Unwrap() []error }:
+		for _, inner := range err.Unwrap() {
+			faults = flatten(faults, inner)
+		}
+	}
+	return faults // err is nil: the package has no other errors
 }
 
 // Resource returns the resource with the logical ID, and whether there is one.
@@ -153,5 +212,6 @@ func (o *Options) withDefaults() Options {
 		Endpoint:   o.Endpoint,
 		Exports:    o.Exports,
 		Qualified:  o.Qualified,
+		Lenient:    o.Lenient,
 	}
 }

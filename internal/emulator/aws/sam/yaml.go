@@ -73,6 +73,14 @@ func (n *node) lineOf(key string) int {
 	return 0
 }
 
+// keyLine returns the line of a mapping's key, or of its value if the key's is not known.
+func (n *node) keyLine(i int) int {
+	if i < len(n.lines) {
+		return n.lines[i]
+	}
+	return n.items[i].line
+}
+
 // yamlReader converts YAML to nodes.
 type yamlReader struct {
 	file      string

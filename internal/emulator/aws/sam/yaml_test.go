@@ -61,8 +61,8 @@ func TestMalformedYAMLIsAnError(t *testing.T) {
 		"comment only":  {"# nothing\n", sam.Error{Reason: "the template is empty"}},
 		"two documents": {queue + "---\n" + queue, sam.Error{Reason: "the template consists of more than one YAML document"}},
 		"not YAML":      {"Resources:\n  A: [\n", sam.Error{Line: 2, Reason: "did not find expected node content"}},
-		"duplicate key": {"Resources:\n  A: {Type: X}\n  A: {Type: Y}\n", sam.Error{Line: 3, Reason: `duplicate key "A"`}},
-		"merge key":     {"Resources:\n  A: &a {Type: X}\n  B: {<<: *a}\n", sam.Error{Line: 3, Reason: "CloudFormation does not support YAML merge keys (<<)"}},
+		"duplicate key": {"Resources:\n  A: {Type: Custom::X}\n  A: {Type: Y}\n", sam.Error{Line: 3, Reason: `duplicate key "A"`}},
+		"merge key":     {"Resources:\n  A: &a {Type: Custom::X}\n  B: {<<: *a}\n", sam.Error{Line: 3, Reason: "CloudFormation does not support YAML merge keys (<<)"}},
 		"key not text":  {"Resources:\n  [a]: b\n", sam.Error{Line: 2, Reason: "a key of a map must be a string"}},
 	})
 }
@@ -71,7 +71,7 @@ func TestMalformedYAMLIsAnError(t *testing.T) {
 func TestExpansionIsBounded(t *testing.T) {
 	t.Parallel()
 	var aliases strings.Builder
-	aliases.WriteString("Resources:\n  A:\n    Type: X\n    Properties:\n      a0: &a0 [x, x, x, x, x, x, x, x, x]\n")
+	aliases.WriteString("Resources:\n  A:\n    Type: Custom::X\n    Properties:\n      a0: &a0 [x, x, x, x, x, x, x, x, x]\n")
 	for i := range 12 {
 		prev, next := string(rune('a'+i)), string(rune('b'+i))
 		aliases.WriteString("      " + next + "0: &" + next + "0 [" + strings.Repeat("*"+prev+"0, ", 9) + "]\n")
@@ -91,11 +91,11 @@ func TestExpansionIsBounded(t *testing.T) {
 		sub = `{Fn::Sub: ["${a}${a}", {a: ` + sub + `}]}`
 	}
 	tests := map[string]struct{ src, want string }{
-		"size":          {"Resources: {A: {Type: X}} #" + strings.Repeat("x", 1<<20), "the template is larger than 1048576 bytes"},
+		"size":          {"Resources: {A: {Type: Custom::X}} #" + strings.Repeat("x", 1<<20), "the template is larger than 1048576 bytes"},
 		"aliases":       {aliases.String(), "the template has more than 200000 values with its YAML aliases expanded; avoid aliases of aliases"},
 		"own alias":     {"Resources: &r\n  A: *r\n", "the alias *r contains itself"},
 		"names":         {names.String(), "the name is 4096 bytes long; at most 2048 are allowed"},
-		"substitutions": {"Resources:\n  A: {Type: X, Properties: {V: " + sub + "}}\n", "Fn::Sub produces more than 1048576 bytes"},
+		"substitutions": {"Resources:\n  A: {Type: Custom::X, Properties: {V: " + sub + "}}\n", "Fn::Sub produces more than 1048576 bytes"},
 		"resources":     {"Resources:\n" + manyResources(501), "Resources has more than 500 members"},
 	}
 	for name, test := range tests {
@@ -113,7 +113,7 @@ func TestExpansionIsBounded(t *testing.T) {
 func manyResources(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString("  A" + strings.Repeat("a", i) + ": {Type: X}\n")
+		b.WriteString("  A" + strings.Repeat("a", i) + ": {Type: Custom::X}\n")
 	}
 	return b.String()
 }
