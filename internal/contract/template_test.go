@@ -1,14 +1,18 @@
 package contract_test
 
 import (
+	"io/fs"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
@@ -111,5 +115,33 @@ func TestFunctionsGetExactlyTheVariablesTheyRead(t *testing.T) {
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), got); diff != "" {
 			t.Errorf("%s: variables that it reads (-) and variables that the template sets (+):\n%s", function, diff)
 		}
+	}
+}
+
+// Every template of the repository passes the local stack's check against AWS's schemas, also with
+// the resources that are added to template.yaml.
+func TestTemplatesPassTheStrictCheck(t *testing.T) {
+	t.Parallel()
+	const head = "\nResources:\n"
+	checked := 0
+	err := fs.WalkDir(repository, ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || path.Ext(name) != ".yaml" || strings.Contains(name, "/sam/testdata/") {
+			return err // that package tests its own
+		}
+		source := read(t, name)
+		if regexp.MustCompile(`(?m)^  \w+:\n    Type: AWS::`).MatchString(source) && !strings.Contains(source, head) {
+			source = strings.Replace(read(t, "template.yaml"), head, head+source, 1)
+		}
+		if !strings.Contains(source, head) {
+			return nil
+		}
+		checked++
+		if _, err := sam.Parse([]byte(source), &sam.Options{File: name}); err != nil {
+			t.Errorf("Parse:\n%v", err)
+		}
+		return nil
+	})
+	if err != nil || checked < 4 {
+		t.Errorf("%d templates checked, %v; want at least 4", checked, err)
 	}
 }

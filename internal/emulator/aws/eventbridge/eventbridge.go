@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -88,7 +89,7 @@ func (s *Service) Add(r sam.Resource) error {
 type (
 	ruleProperties struct {
 		EventBusName, ScheduleExpression, State string
-		EventPattern                            json.RawMessage
+		EventPattern                            *sam.Embedded[json.RawMessage]
 		Targets                                 []targetProperties
 	}
 
@@ -130,10 +131,15 @@ func (s *Service) addRule(resource sam.Resource, p ruleProperties) error {
 	}
 	s.rules = append(s.rules, r)
 	if p.ScheduleExpression != "" {
-		return s.schedule(r, p.ScheduleExpression)
+		if err := s.schedule(r, p.ScheduleExpression); err != nil || p.EventPattern == nil {
+			return err
+		}
+	}
+	if p.EventPattern == nil {
+		return errors.New("the rule has neither EventPattern nor ScheduleExpression")
 	}
 	var err error
-	if r.pattern, err = pattern.Compile(p.EventPattern); err == nil {
+	if r.pattern, err = pattern.Compile(p.EventPattern.Value); err == nil {
 		b.rules = append(b.rules, r)
 	}
 	return err

@@ -71,12 +71,12 @@ func (c *checker) unknown(line int, at place, what, name string, known []string)
 func unknown(what, name string, known []string) string {
 	const few = 50
 	if near := spelling.Nearest(name, known); near != "" {
-		return fmt.Sprintf("no %s %q: did you mean %s?", what, name, near)
+		return fmt.Sprintf("no %s %s: did you mean %s?", what, quote(name), near)
 	}
 	if len(known) == 0 || len(known) > few {
-		return fmt.Sprintf("no %s %q", what, name)
+		return fmt.Sprintf("no %s %s", what, quote(name))
 	}
-	return fmt.Sprintf("no %s %q; there are %s", what, name, strings.Join(known, ", "))
+	return fmt.Sprintf("no %s %s; there are %s", what, quote(name), strings.Join(known, ", "))
 }
 
 // names reports the members of a mapping whose names are not known. The names of intrinsic

@@ -47,6 +47,18 @@ func (f *Flag) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Embedded is a T in a property. A template may also write it as a string that contains its JSON.
+type Embedded[T any] struct{ Value T }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (e *Embedded[T]) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		data = []byte(text)
+	}
+	return json.Unmarshal(data, &e.Value)
+}
+
 // Scalar is text in a property. A template may also write it as a number or a boolean.
 type Scalar string
 

@@ -155,7 +155,7 @@ func ParameterNames(src []byte, file string) ([]string, error) {
 }
 
 // maxFaults is the largest number of faults that are reported.
-const maxFaults = 50
+const maxFaults = 100
 
 // sorted joins faults in the order of their lines.
 func sorted(faults ...error) error {

@@ -109,9 +109,24 @@ type properties struct {
 	VisibilityTimeout                    *sam.Number
 	DelaySeconds, MessageRetentionPeriod sam.Number
 	FifoQueue                            sam.Flag
-	RedrivePolicy                        struct {
-		DeadLetterTargetArn string     `json:"deadLetterTargetArn"`
-		MaxReceiveCount     sam.Number `json:"maxReceiveCount"`
+	RedrivePolicy                        sam.Embedded[redrivePolicy]
+}
+
+type redrivePolicy struct {
+	DeadLetterTargetArn string      `json:"deadLetterTargetArn"`
+	MaxReceiveCount     *sam.Number `json:"maxReceiveCount"`
+}
+
+// receives returns the number of receives after which a message is moved: 10 if the policy has
+// none, and 0, without a limit, if there is no policy.
+func (p redrivePolicy) receives() int {
+	switch {
+	case p.MaxReceiveCount != nil:
+		return int(*p.MaxReceiveCount)
+	case p.DeadLetterTargetArn != "":
+		return 10
+	default:
+		return 0
 	}
 }
 
@@ -126,7 +141,7 @@ func (s *Service) Add(r sam.Resource) error {
 	}
 	cfg := Config{
 		ID: r.ID(), Name: r.Name, ARN: r.ARN, Delay: p.DelaySeconds.Seconds(),
-		Retention: p.MessageRetentionPeriod.Seconds(), MaxReceiveCount: int(p.RedrivePolicy.MaxReceiveCount),
+		Retention: p.MessageRetentionPeriod.Seconds(), MaxReceiveCount: p.RedrivePolicy.Value.receives(),
 	}
 	if p.VisibilityTimeout != nil {
 		cfg.VisibilityTimeout = cmp.Or(p.VisibilityTimeout.Seconds(), NotHidden)
@@ -134,7 +149,7 @@ func (s *Service) Add(r sam.Resource) error {
 	if s.options.Configure != nil {
 		s.options.Configure(&cfg)
 	}
-	s.AddQueue(cfg).deadLetterARN = p.RedrivePolicy.DeadLetterTargetArn
+	s.AddQueue(cfg).deadLetterARN = p.RedrivePolicy.Value.DeadLetterTargetArn
 	return nil
 }
 

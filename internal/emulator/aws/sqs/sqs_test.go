@@ -61,6 +61,35 @@ func TestQueuesOfATemplateFindTheirDeadLetterQueues(t *testing.T) {
 	}
 }
 
+// TestRedrivePolicyCanBeText, and moves a message after ten receives unless it says otherwise.
+func TestRedrivePolicyCanBeText(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[string]int{
+		`{"deadLetterTargetArn": "` + target.ARN("sqs", "Last") + `"}`:                         10,
+		`{"deadLetterTargetArn": "` + target.ARN("sqs", "Last") + `", "maxReceiveCount": "4"}`: 4,
+	} {
+		s, first := sqs.New(nil, nil), queue("First", "")
+		first.Properties["RedrivePolicy"] = policy
+		for _, r := range []sam.Resource{first, queue("Last", "")} {
+			if err := s.Add(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := connect(s, first); err != nil {
+			t.Fatal(err)
+		}
+		got := s.QueueAt("http://any.host/000000000000/first").Config()
+		if got.MaxReceiveCount != want || got.DeadLetter == nil {
+			t.Errorf("%s: %d receives, dead-letter queue %v; want %d and Last", policy, got.MaxReceiveCount, got.DeadLetter, want)
+		}
+	}
+	q := queue("First", "")
+	q.Properties["RedrivePolicy"] = "not JSON"
+	if err := sqs.New(nil, nil).Add(q); err == nil {
+		t.Error("a policy that is not JSON is accepted")
+	}
+}
+
 func TestVisibilityTimeoutOfZeroIsNotTheDefault(t *testing.T) {
 	t.Parallel()
 	for want, properties := range map[time.Duration]map[string]any{

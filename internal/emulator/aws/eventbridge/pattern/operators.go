@@ -3,6 +3,9 @@ package pattern
 import (
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/spelling"
 )
 
 type operand struct {
@@ -13,6 +16,16 @@ type operand struct {
 
 func (o operand) errorf(format string, args ...any) error {
 	return &Error{Path: o.at, Operator: o.operator, Reason: fmt.Sprintf(format, args...)}
+}
+
+// unknown reports an operator that does not exist, with the one that was probably meant, or all that
+// could be.
+func (o operand) unknown(advice string, operators ...string) error {
+	if near := spelling.Nearest(o.operator, operators); near != "" {
+		return o.errorf("unknown operator: did you mean %s?", near)
+	}
+	last := len(operators) - 1
+	return o.errorf("unknown operator; %s%s or %s", advice, strings.Join(operators[:last], ", "), operators[last])
 }
 
 func (o operand) stringValue() (string, error) {
@@ -63,7 +76,7 @@ func compileOperator(n jsonValue, at string) (matcher, error) {
 	case "exists":
 		return exists(o)
 	default:
-		return nil, o.errorf("unknown operator; use prefix, suffix, equals-ignore-case, wildcard, anything-but, numeric, cidr or exists")
+		return nil, o.unknown("use ", "prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "cidr", "exists")
 	}
 }
 
@@ -111,7 +124,7 @@ func anythingBut(o operand) (matcher, error) {
 	case "wildcard":
 		return noneOf(inner, wildcard)
 	default:
-		return nil, inner.errorf("anything-but can contain only prefix, suffix, equals-ignore-case or wildcard")
+		return nil, inner.unknown("anything-but can contain only ", "prefix", "suffix", "equals-ignore-case", "wildcard")
 	}
 }
 

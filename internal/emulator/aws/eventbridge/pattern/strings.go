@@ -56,9 +56,9 @@ func affixFunc(operator, want string, ignoreCase bool) func(string) bool {
 //
 // As in event-ruler, the characters of the pattern are mapped one by one and those of the event are
 // not mapped: "ß" in a pattern matches "ß" and "SS", but "ss" in a pattern does not match "ß".
-type folded []spelling
+type folded []caseForms
 
-type spelling struct{ lower, upper string }
+type caseForms struct{ lower, upper string }
 
 func foldCase(s string) folded {
 	lower, upper := cases.Lower(language.Und), cases.Upper(language.Und)
@@ -66,10 +66,10 @@ func foldCase(s string) folded {
 	for _, r := range s {
 		if r > 0xFFFF {
 			// event-ruler maps UTF-16 units: each surrogate becomes a question mark.
-			f = append(f, spelling{"?", "?"}, spelling{"?", "?"})
+			f = append(f, caseForms{"?", "?"}, caseForms{"?", "?"})
 			continue
 		}
-		f = append(f, spelling{lower.String(string(r)), upper.String(string(r))})
+		f = append(f, caseForms{lower.String(string(r)), upper.String(string(r))})
 	}
 	return f
 }
@@ -104,7 +104,7 @@ func (f folded) isSuffix(s string) bool {
 	return true
 }
 
-func (c spelling) cut(s string, cut func(s, affix string) (string, bool)) (string, bool) {
+func (c caseForms) cut(s string, cut func(s, affix string) (string, bool)) (string, bool) {
 	if rest, ok := cut(s, c.lower); ok {
 		return rest, true
 	}
