@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -24,6 +26,29 @@ func (w *workspace) cfnLint(ctx context.Context) (string, error) {
 	}
 	skips, err := countSkips(config)
 	return fmt.Sprintf("%s finds nothing; %d rules are skipped, with reasons", w.version("lint"), skips), err
+}
+
+// strictTemplate generates the table of AWS's schemas, with which the local stack checks templates,
+// and compares it with the one in the repository.
+func (w *workspace) strictTemplate(ctx context.Context) (string, error) {
+	const table = "internal/emulator/aws/sam/schema/table.json"
+	generated := filepath.Join(w.scratch, "table.json")
+	if _, err := (command{dir: w.root}).output(ctx, "go", "run", "./internal/emulator/aws/sam/schema/generate",
+		"-wheels", w.tools["schemas"].path, "-o", generated); err != nil {
+		return "", err
+	}
+	want, err := os.ReadFile(generated)
+	if err != nil {
+		return "", err
+	}
+	got, err := os.ReadFile(w.path(table))
+	if err != nil {
+		return "", err
+	}
+	if !bytes.Equal(got, want) {
+		return "", fmt.Errorf("%s is not what %s gives: run go generate ./internal/emulator/aws/sam/schema", table, w.version("schemas"))
+	}
+	return fmt.Sprintf("%s gives the same table of %d bytes", w.version("schemas"), len(got)), nil
 }
 
 func (w *workspace) checkov(ctx context.Context) (string, error) {

@@ -61,6 +61,7 @@ func checks(w *workspace) []check {
 		{name: "workarounds", tools: []string{"ministack"}, run: w.workaroundsAreNeeded},
 
 		// single parts
+		{name: "strict-template", tools: []string{"schemas"}, run: w.strictTemplate},
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},
 		{name: "iam", run: w.iam},
 		{name: "stripe", run: w.stripe},

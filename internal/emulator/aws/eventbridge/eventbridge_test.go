@@ -106,9 +106,9 @@ func TestRuleHasAPatternOrAScheduleOrBoth(t *testing.T) {
 	t.Parallel()
 	r := newRules(t)
 	for id, properties := range map[string]string{
-		"Text": `{"EventBusName": "meterbridge", "EventPattern": "{\"source\": [\"a\"]}", "Targets": [{"Id": "s", "Arn": "SINK", "Input": "text"}]}`,
+		"Text": `{"EventBusName": "meterbridge", "EventPattern": "{\"source\": [\"a\"]}", "Targets": [{"Id": "s", "Arn": "SINK", "Input": "\"text\""}]}`,
 		"Both": `{"EventBusName": "meterbridge", "EventPattern": {"source": ["b"]}, "ScheduleExpression": "rate(1 hour)",
-			"Targets": [{"Id": "s", "Arn": "SINK", "Input": "both"}]}`,
+			"Targets": [{"Id": "s", "Arn": "SINK", "Input": "\"both\""}]}`,
 	} {
 		if err := r.add(t, id, properties); err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func TestRuleHasAPatternOrAScheduleOrBoth(t *testing.T) {
 	r.put(t, "a", `{}`)
 	r.put(t, "b", `{}`)
 	r.schedules.RunAll()
-	if want := []string{"text", "both", "both"}; !slices.Equal(r.sink.bodies, want) {
+	if want := []string{`"text"`, `"both"`, `"both"`}; !slices.Equal(r.sink.bodies, want) {
 		t.Errorf("delivered %q, want %q", r.sink.bodies, want)
 	}
 	err := r.add(t, "Neither", `{"EventBusName": "meterbridge", "Targets": [{"Id": "s", "Arn": "SINK"}]}`)
