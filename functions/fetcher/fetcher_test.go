@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -254,6 +255,16 @@ func TestStripesAnswerDecidesTheOutcome(t *testing.T) {
 			logs, metrics := b.Output(t)
 			if logs[0]["outcome"] != string(tt.outcome) || tt.reason != "" && logs[0]["reason"] != tt.reason {
 				t.Errorf("log %v, want outcome %s, reason %s", logs[0], tt.outcome, tt.reason)
+			}
+			wantTries := []any{nil, nil}
+			switch {
+			case tt.outcome == deferred && slices.Contains([]string{"not_found", "refused", "no_event"}, tt.reason):
+				wantTries = []any{float64(max(tt.receives, 1)), 5.0}
+			case tt.outcome == deferred:
+				wantTries = []any{float64(max(tt.receives, 1)), 50.0}
+			}
+			if got := []any{logs[0]["tries"], logs[0]["max_tries"]}; !slices.Equal(got, wantTries) {
+				t.Errorf("log %v has tries and their limit %v, want %v", logs[0], got, wantTries)
 			}
 			if (len(failures) == 1) != (tt.outcome == deferred) || len(b.Requests()) != 1 {
 				t.Errorf("failed items %v after %d requests", failures, len(b.Requests()))

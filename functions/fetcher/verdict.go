@@ -105,23 +105,31 @@ func judge(err error, tries int, age time.Duration) verdict {
 	if err == nil {
 		return verdict{emitted, ""}
 	}
-	v := verdict{deferred, "unavailable"}
+	v, limit := classify(err)
+	expires := age >= maxAge && v.reason != reasonHeld // another delivery is working on a held event
+	if v.outcome == deferred && (expires || limit > 0 && tries >= limit) {
+		v.outcome = parked
+	}
+	return v
+}
+
+// classify returns the verdict on a failure by itself, and the number of tries after which a
+// deferred delivery is parked. Zero: tries do not count, because Stripe was not asked.
+func classify(err error) (v verdict, limit int) {
+	v = verdict{deferred, "unavailable"}
 	for _, rule := range rules {
 		if errors.Is(err, rule.err) {
 			v = rule.verdict
 			break
 		}
 	}
-	doubted := v.outcome == doubtful
-	if doubted {
-		v.outcome = deferred
+	switch {
+	case v.outcome == doubtful:
+		return verdict{deferred, v.reason}, maxDoubtfulTries
+	case v.reason == reasonHeld, v.reason == reasonNoTime, v.reason == reasonLedger:
+		return v, 0
 	}
-	tried := v.reason != reasonHeld && v.reason != reasonNoTime && v.reason != reasonLedger // otherwise Stripe was not asked
-	expires := age >= maxAge && v.reason != reasonHeld                                      // another delivery is working on a held event
-	if v.outcome == deferred && (expires || tried && (tries >= maxTries || doubted && tries >= maxDoubtfulTries)) {
-		v.outcome = parked
-	}
-	return v
+	return v, maxTries
 }
 
 // The first and the longest wait before a deferred message is redelivered.
