@@ -1,9 +1,11 @@
 // Package outcome records the outcome of each event that an emulated stack processes.
 //
-// A [Tracker] observes the steps and keeps an [Event] for each; [Tracker.Counts] sums them up.
+// A [Tracker] observes the steps and keeps an [Event] for each; [Tracker.Counts] sums them up, and
+// [Tracker.Consumers] what consumers did with the events.
 package outcome
 
 import (
+	"encoding/json"
 	"slices"
 	"sync"
 
@@ -14,10 +16,13 @@ import (
 // An Event is the state of one event.
 type Event struct {
 	Stored   bool // the thin event was put on the bus
+	Snapshot bool // a snapshot event was put on the bus
 	Fetched  bool // a rule sent it to the fetch queue
 	Emitted  int  // how often the full event was put on the bus
 	Parked   bool // a dead-letter queue stored it
 	Reported bool // the fetcher put a stripe.failure event about it
+	// Reason is why it was parked the last time: a code, or a text where there is none.
+	Reason string
 }
 
 // Ended reports whether the event was emitted or parked.
@@ -25,11 +30,15 @@ func (e Event) Ended() bool { return e.Emitted > 0 || e.Parked }
 
 // Counts are numbers of stored thin events by outcome. Each event has one outcome.
 type Counts struct {
-	Stored  int
-	Emitted int      // the full event was put on the bus
-	Parked  int      // it is in a dead-letter queue, or a stripe.failure event reports that
-	Ignored int      // no rule fetches its type
-	Lost    []string // ids of events that should have been fetched and have no outcome
+	Stored int
+	// Snapshots are the snapshot events that were stored; they are not counted in any other field.
+	Snapshots int
+	Emitted   int      // the full event was put on the bus
+	Parked    int      // it is in a dead-letter queue, or a stripe.failure event reports that
+	Ignored   int      // no rule fetches its type
+	Lost      []string // ids of events that should have been fetched and have no outcome
+	// Reasons are the numbers of parked events by the reason.
+	Reasons map[string]int
 }
 
 // A Tracker is an [activity.Observer] that follows every event. It is safe for concurrent use.
@@ -38,10 +47,13 @@ type Tracker struct {
 	fetchQueue string
 	events     map[string]*Event
 	ended      int
+	targets    map[string]*consumer // by logical id
 }
 
 // NewTracker returns a Tracker without events.
-func NewTracker() *Tracker { return &Tracker{events: map[string]*Event{}} }
+func NewTracker() *Tracker {
+	return &Tracker{events: map[string]*Event{}, targets: map[string]*consumer{}}
+}
 
 // SetFetchQueue sets the logical id of the queue whose events count as fetched.
 func (t *Tracker) SetFetchQueue(logicalID string) {
@@ -52,11 +64,12 @@ func (t *Tracker) SetFetchQueue(logicalID string) {
 
 // Observe implements [activity.Observer].
 func (t *Tracker) Observe(s activity.Step) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.observeTarget(s)
 	if s.EventID == "" {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	e := t.events[s.EventID]
 	if e == nil {
 		e = &Event{}
@@ -65,9 +78,11 @@ func (t *Tracker) Observe(s activity.Step) {
 	ended := e.Ended()
 	switch s.Kind {
 	case activity.Put:
-		e.put(s.Source)
+		e.put(s)
 	case activity.Parked:
-		e.Parked = true
+		if s.Target == "" || t.fetchQueue == "" || s.Target == t.fetchQueue { // otherwise a consumer did not get it
+			e.Parked, e.Reason = true, s.Text
+		}
 	case activity.Matched:
 		e.Fetched = e.Fetched || s.Source == bus.SourceThin && s.Target == t.fetchQueue
 	}
@@ -76,14 +91,20 @@ func (t *Tracker) Observe(s activity.Step) {
 	}
 }
 
-func (e *Event) put(source string) {
-	switch source {
+func (e *Event) put(s activity.Step) {
+	switch s.Source {
 	case bus.SourceThin:
 		e.Stored = true
+	case bus.SourceSnapshot:
+		e.Snapshot = true
 	case bus.SourceEvent:
 		e.Emitted++
 	case bus.SourceFailure:
 		e.Reported = true
+		var announced struct{ Detail struct{ Reason string } }
+		if json.Unmarshal(s.Envelope, &announced) == nil {
+			e.Reason = announced.Detail.Reason
+		}
 	}
 }
 
@@ -108,8 +129,11 @@ func (t *Tracker) Ended() int {
 func (t *Tracker) Counts() Counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var c Counts
+	c := Counts{Reasons: map[string]int{}}
 	for id, e := range t.events {
+		if e.Snapshot {
+			c.Snapshots++
+		}
 		if !e.Stored {
 			continue
 		}
@@ -119,6 +143,7 @@ func (t *Tracker) Counts() Counts {
 			c.Emitted++
 		case e.Parked || e.Reported:
 			c.Parked++
+			c.Reasons[e.Reason]++
 		case e.Fetched:
 			c.Lost = append(c.Lost, id)
 		default:

@@ -107,6 +107,7 @@ func (r *run) open(ctx context.Context) (err error) {
 		r.close()
 		return err
 	}
+	r.audit.outcomes.SetFetchQueue(r.stack.QueueNamedBy(config.FetchQueueURL))
 	url := r.stack.RouteOf(config.SigningSecretID)
 	if url == "" {
 		r.close()

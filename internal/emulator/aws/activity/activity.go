@@ -31,7 +31,7 @@ const (
 	Returned                // a message went back to its queue: Name of the function, Target the queue, MessageID, Attempt, Attempts, After, Err of the function
 	Filtered                // a message was deleted because no filter of the function that polls the queue matches: Name of the function, Target the queue
 	GaveUp                  // a function failed on the event for the last time: Name, Attempt, Kept, Err
-	Parked                  // a dead-letter queue stored the event: Name of the queue, Text is the reason, Target the queue that it came from
+	Parked                  // a dead-letter queue stored the event: Name of the queue, Text is the reason, Target the queue that gave it up or what a rule could not deliver it to
 	Expired                 // a message was deleted because its retention ended: Name of the queue
 	Faulted                 // a fault was injected: Name of the fault, Text where, Batch of the events it struck, Source if they share one
 	Logged                  // a function printed a line: Name, Text

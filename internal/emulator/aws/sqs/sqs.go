@@ -94,14 +94,10 @@ func (s *Service) recordParked(q *Queue, m Message) {
 	default:
 		reason = cmp.Or(m.Attributes["ERROR_MESSAGE"].StringValue, "no reason given")
 	}
-	source := s.find(func(other *Queue) bool { return m.DeadLetterSource != "" && other.cfg.ARN == m.DeadLetterSource })
-	step := activity.Step{
+	s.directory.Recorder.Record(activity.Step{
 		Kind: activity.Parked, Name: q.ID(), EventID: activity.EnvelopeEventID([]byte(m.Body)), MessageID: m.ID, Text: reason,
-	}
-	if source != nil {
-		step.Target = source.ID()
-	}
-	s.directory.Recorder.Record(step)
+		Target: s.directory.ID(cmp.Or(m.DeadLetterSource, m.Attributes["TARGET_ARN"].StringValue)),
+	})
 }
 
 // properties are the properties of an AWS::SQS::Queue that the emulator supports.

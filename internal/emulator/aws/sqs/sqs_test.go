@@ -137,7 +137,7 @@ func TestDeadLettersAreReportedAsParked(t *testing.T) {
 	body := func(id string) []byte { return []byte(`{"detail":{"id":"` + id + `"}}`) }
 	for _, send := range []error{
 		q.Deliver(body("evt_1"), ""), dead.Deliver(body("evt_2"), ""), dead.Store(body("evt_3"), map[string]string{"reason": "not_found", "ERROR_MESSAGE": "x"}),
-		dead.Store(body("evt_4"), map[string]string{"ERROR_MESSAGE": "refused"}),
+		dead.Store(body("evt_4"), map[string]string{"ERROR_MESSAGE": "refused", "TARGET_ARN": target.ARN("sqs", "fetch")}),
 	} {
 		if send != nil {
 			t.Fatal(send)
@@ -149,9 +149,9 @@ func TestDeadLettersAreReportedAsParked(t *testing.T) {
 	}
 	var parked []string
 	for _, step := range history.Steps(activity.Parked) {
-		parked = append(parked, step.EventID+": "+step.Text)
+		parked = append(parked, step.EventID+": "+step.Text+", for "+step.Target)
 	}
-	want := []string{"evt_2: no reason given", "evt_3: not_found", "evt_4: refused", "evt_1: received once, without success"}
+	want := []string{"evt_2: no reason given, for ", "evt_3: not_found, for ", "evt_4: refused, for fetch", "evt_1: received once, without success, for fetch"}
 	if strings.Join(parked, "\n") != strings.Join(want, "\n") {
 		t.Errorf("parked %q, want %q", parked, want)
 	}

@@ -79,6 +79,14 @@ func (d *Directory) Find(arn string) (Target, error) {
 	return discard(arn), nil
 }
 
+// ID returns the logical id of the target with an ARN, or "".
+func (d *Directory) ID(arn string) string {
+	if t, ok := d.targets[arn]; ok {
+		return t.ID()
+	}
+	return ""
+}
+
 // Queue returns the queue with an ARN, or [ErrMissing].
 func (d *Directory) Queue(arn string) (Queue, error) {
 	if q, ok := d.targets[arn].(Queue); ok {
