@@ -21,10 +21,10 @@ type busWriter struct {
 }
 
 // openBusWriter opens the outputs that the flags ask for: a file, standard output, both or neither.
-// The file keeps its content until truncate, because the stack may still fail to start.
+// With --once they go to standard output, unless that would mix them with the story. The file keeps its content until truncate, because the stack may still fail to start.
 func openBusWriter(p process, flags localFlags) (*busWriter, error) {
 	w := &busWriter{}
-	if flags.once || flags.events == "-" {
+	if flags.events == "-" || flags.once && flags.output != outputJSON && !onOneTerminal(p) {
 		w.outputs = append(w.outputs, bufio.NewWriter(p.stdout))
 	}
 	if flags.events == "" || flags.events == "-" {

@@ -3,166 +3,187 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/rivo/uniseg"
 )
 
-// console prints the stack's activity to standard error, a line for each step of an event.
+// A console shows what happens in the stack: as a story on standard error, with a line for each
+// step of an event, or with --output json as objects on standard output.
 type console struct {
-	mu      sync.Mutex
-	out     io.Writer
-	color   bool
-	verbose bool                 // print the functions' logs
-	started bool                 // the stack has started
-	builds  map[string]time.Time // when a line about the build of a function was last printed
+	*narrator
+	flags outputFlags
+
+	mu       sync.Mutex
+	screen   *screen
+	json     io.Writer            // nil unless --output json
+	started  bool                 // the stack has started
+	sampling bool                 // samples are being sent, some of which are refused on purpose
+	builds   map[string]time.Time // when a line about the build of a function was last printed
+	ids      int                  // columns of the longest id so far
+	refused  map[string]int       // refused requests by what the story says
 }
 
-func newConsole(p process, verbose bool) *console {
-	file, isFile := p.stderr.(*os.File)
-	_, plain := p.env("NO_COLOR")
-	return &console{out: p.stderr, verbose: verbose, color: isFile && !plain && isTerminal(file), builds: map[string]time.Time{}}
+func newConsole(p process, flags outputFlags) *console {
+	c := &console{flags: flags, screen: newScreen(p, p.stderr), builds: map[string]time.Time{}, refused: map[string]int{}}
+	if flags.output == outputJSON {
+		c.json = p.stdout
+	}
+	c.narrator = newNarrator(c.tell)
+	return c
 }
 
-func (c *console) printf(format string, arguments ...any) {
+// note prints a line of the story that is not about a step.
+func (c *console) note(format string, arguments ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fmt.Fprintf(c.out, format+"\n", arguments...)
-}
-
-func (c *console) event(at time.Time, id, verb, format string, arguments ...any) {
-	c.printf("%s  %-18s %s %s", at.Format("15:04:05.000"), shorten(id), c.paint(verb, fmt.Sprintf("%-9s", verb)), fmt.Sprintf(format, arguments...))
-}
-
-// Observe implements [activity.Observer].
-func (c *console) Observe(step activity.Step) {
-	for _, text := range []*string{&step.EventID, &step.EventType, &step.Source, &step.Name, &step.Target, &step.Text} {
-		*text = printable(*text)
-	}
-	switch step.Kind {
-	case activity.Building:
-		c.building(step)
-	case activity.Built:
-		c.printf("  built    %s in %.1f s", step.Name, step.Took.Seconds())
-	case activity.Received:
-		c.event(step.Time, step.EventID, "received", "%s, %d bytes", step.Text, step.Count)
-	case activity.Answered:
-		c.event(step.Time, step.EventID, "answered", "%d by %s in %s", step.Status, step.Name, round(step.Took))
-	case activity.Put:
-		c.event(step.Time, step.EventID, putVerb(step.Source), "%s  %s", step.Source, step.EventType)
-	case activity.Matched:
-		c.event(step.Time, step.EventID, "rule", "%s → %s", step.Name, step.Target)
-	case activity.Unmatched:
-		c.event(step.Time, step.EventID, "no rule", "of %s matches", step.Name)
-	case activity.Invoked:
-		c.invoked(step)
-	case activity.Unrouted:
-		c.event(step.Time, step.EventID, "refused", "%d: %s", step.Status, step.Text)
-	case activity.Undelivered:
-		c.event(step.Time, step.EventID, "failed", "%s could not deliver to %s: %v", step.Name, step.Target, step.Err)
-	case activity.GaveUp:
-		c.event(step.Time, step.EventID, "failed", "%s gave up after %d attempts", step.Name, step.Attempt)
-	case activity.Faulted:
-		c.faulted(step)
-	case activity.Parked:
-		c.event(step.Time, step.EventID, "parked", "in %s: %s", step.Name, step.Text)
-	case activity.Logged:
-		c.logged(step)
-	case activity.Warned:
-		c.printf("%s %s", c.paint("warning", "  warning "), step.Text)
+	if c.json == nil && !c.flags.quiet {
+		c.screen.text(format, arguments...)
 	}
 }
 
-// building prints a line of a function's build every few seconds, to show progress.
-func (c *console) building(step activity.Step) {
-	const interval = 3 * time.Second
+// fact prints a line about the stack, under a label.
+func (c *console) fact(label, format string, arguments ...any) {
 	c.mu.Lock()
-	last, known := c.builds[step.Name]
-	show := !known || step.Time.Sub(last) >= interval
-	if show {
-		c.builds[step.Name] = step.Time
-	}
-	c.mu.Unlock()
-	if show {
-		c.printf("  build    %s: %s", step.Name, step.Text)
+	defer c.mu.Unlock()
+	if c.json == nil && !c.flags.quiet {
+		c.labelled(plain, label, fmt.Sprintf(format, arguments...))
 	}
 }
 
-func (c *console) invoked(step activity.Step) {
+// labelled prints a line with a label in place of time and event.
+func (c *console) labelled(m meaning, label, text string) {
+	const column = 11
+	c.screen.line("  "+c.screen.paint(m, pad(label, column-2)), column, text)
+}
+
+// warn prints a warning, also with --quiet.
+func (c *console) warn(format string, arguments ...any) {
+	c.tell(entry{Time: time.Now(), Kind: kindWarning, meaning: notice, Text: fmt.Sprintf(format, arguments...)})
+}
+
+// tell shows an entry, if the flags want it.
+func (c *console) tell(e entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.Kind == kindRefused {
+		c.refused[e.Text]++
+	}
 	switch {
-	case step.Err != nil:
-		c.event(step.Time, step.EventID, "failed", "%s: %v", step.Name, step.Err)
-	case step.Failed > 0:
-		c.event(step.Time, step.EventID, "retry", "%s returned %d of %d messages to the queue", step.Name, step.Failed, step.Count)
+	case !c.wanted(e):
+	case c.json != nil:
+		writeJSON(c.json, e)
+	case e.Kind == kindLog:
+		c.log(e)
+	case e.Kind == kindBuilding, e.Kind == kindBuilt, e.Kind == kindReady, e.Kind == kindWarning:
+		c.labelled(e.meaning, e.verb(), e.Text)
+	case e.Kind == kindSample:
+		c.screen.text("%s", e.Text)
+	default:
+		c.line(e)
 	}
 }
 
-func (c *console) faulted(step activity.Step) {
-	id, more := "", ""
-	if len(step.Batch) > 0 {
-		id = step.Batch[0]
+// wanted reports whether an entry is shown.
+func (c *console) wanted(e entry) bool {
+	switch {
+	case e.Kind == kindLog:
+		return c.wantsLog(e)
+	case c.flags.quiet && e.Kind == kindRefused && c.sampling:
+		return false // if it was not expected, the sample says so
+	case c.flags.quiet:
+		return e.meaning == notice || e.meaning == bad
+	case e.Kind == kindBuilding && c.json == nil:
+		return c.progress(e)
 	}
-	if len(step.Batch) > 1 {
-		more = fmt.Sprintf(", with %d other events", len(step.Batch)-1)
-	}
-	c.event(step.Time, id, "fault", "%s: %s%s", step.Name, step.Text, more)
+	return true
 }
 
-// logged prints a function's log if the user asked for it, or while the stack starts.
-func (c *console) logged(step activity.Step) {
-	c.mu.Lock()
-	show := c.verbose || !c.started
-	c.mu.Unlock()
-	if show {
-		c.printf("  log      %s: %s", step.Name, step.Text)
+// progress reports whether it is time for another line of a function's build.
+func (c *console) progress(e entry) bool {
+	const interval = 3 * time.Second
+	last, known := c.builds[e.Name]
+	if known && e.Time.Sub(last) < interval {
+		return false
 	}
+	c.builds[e.Name] = e.Time
+	return true
 }
 
-func (c *console) fetched(id, request string, status int) {
-	c.event(time.Now(), printable(id), "fetched", "%s → %d", printable(request), status)
+// wantsLog reports whether a function's log line is shown: if the user asked for it, or while the
+// stack starts. Metrics are only for machines.
+func (c *console) wantsLog(e entry) bool {
+	asked := slices.ContainsFunc(c.flags.logs, func(name string) bool { return name == e.Name || name == short(e.Name) })
+	if isMetric(e.line) {
+		return asked && c.json != nil
+	}
+	return asked || c.flags.verbose || !c.started
 }
 
-func (c *console) ready() {
+// The columns of a line: time, id, verb and text, which starts at column 40 of 80.
+const (
+	timeLayout  = "15:04:05.000"
+	leastID     = 13
+	verbColumns = 9
+)
+
+// line prints an entry about an event.
+func (c *console) line(e entry) {
+	width := c.screen.width()
+	if width > 0 {
+		c.ids = leastID + min(max(0, width-80), 20)
+	}
+	id := elide(e.EventID, idLimit(width, c.ids))
+	c.ids = max(c.ids, leastID, uniseg.StringWidth(id))
+	s := c.screen
+	head := s.paint(faint, e.Time.Local().Format(timeLayout)) + "  " + pad(id, c.ids) + "  " + s.paint(e.meaning, pad(e.verb(), verbColumns)) + "  "
+	s.line(head, len(timeLayout)+c.ids+verbColumns+6, e.Text)
+}
+
+// idLimit returns how many columns an id may have: where nothing is cut, all.
+func idLimit(width, columns int) int {
+	if width == 0 {
+		return 0
+	}
+	return columns
+}
+
+func (c *console) fetched(id, path string, status int) {
+	e := entry{Time: time.Now(), Kind: kindFetched, EventID: id, Status: status, Text: fmt.Sprintf("%d from Stripe", status), meaning: faint}
+	if status >= 400 {
+		e.meaning = notice
+	}
+	c.tell(e)
+}
+
+// ready ends the start of the stack, during which all logs are shown.
+func (c *console) ready(names names) {
+	c.know(names)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.started = true
 }
 
-func putVerb(source string) string {
-	switch source {
-	case bus.SourceEvent:
-		return "emitted"
-	case bus.SourceFailure:
-		return "gave up"
-	default:
-		return "stored"
-	}
+// begun tells that the stack can be used.
+func (c *console) begun(webhook string, took time.Duration) {
+	c.tell(entry{Time: time.Now(), Kind: kindReady, Text: "in " + duration(took), Target: webhook, Took: millis(took)})
 }
 
-func (c *console) paint(verb, text string) string {
-	colors := map[string]string{"emitted": "32", "failed": "31", "gave up": "31", "parked": "31", "warning": "33", "retry": "33", "fault": "35"}
-	code, known := colors[verb]
-	if !c.color || !known {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+// refusals returns the numbers of refused requests so far, by what the story says about them. It
+// first ends the wait for reasons that are not known yet.
+func (c *console) refusals() map[string]int {
+	c.flush()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.refused)
 }
 
-// shorten keeps the beginning and the end of an id, because ids differ at their end.
-func shorten(id string) string {
-	const most = 18
-	if len(id) <= most {
-		return id
-	}
-	return id[:9] + "…" + id[len(id)-8:]
-}
-
-func round(d time.Duration) time.Duration {
-	if d > time.Second {
-		return d.Round(10 * time.Millisecond)
-	}
-	return d.Round(100 * time.Microsecond)
+// samples tells whether samples are being sent.
+func (c *console) samples(sending bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sampling = sending
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -30,6 +31,19 @@ func (f *faultFlags) add(command *cobra.Command) {
 	for _, other := range []string{"once", "no-samples", "events", "signing-secret", "stripe-api", "listen", "clock-factor"} {
 		command.MarkFlagsMutuallyExclusive("soak", other)
 	}
+}
+
+// check returns an error about flags that would have no effect.
+func (f *faultFlags) check(changed func(name string) bool) error {
+	switch {
+	case changed("soak") && f.soak < 1:
+		return fmt.Errorf("--soak %d: want 1 or more", f.soak)
+	case changed("seed") && f.faults == "" && f.soak == 0:
+		return errors.New("--seed has no effect without --faults or --soak")
+	case changed("clock-factor") && !(f.clockFactor > 0):
+		return fmt.Errorf("--clock-factor %v: want more than 0", f.clockFactor)
+	}
+	return nil
 }
 
 func (f *faultFlags) injector(observer activity.Observer) (*faults.Injector, error) {

@@ -29,7 +29,8 @@ import (
 type localFlags struct {
 	stackName, listen, signingSecret, stripeAPI, events string
 	templates, parameters                               []string
-	noSamples, once, verbose, lenient                   bool
+	noSamples, once, lenient                            bool
+	outputFlags
 	faultFlags
 }
 
@@ -52,7 +53,7 @@ counts in one line. It skips the time in which nothing happens, and raises the t
 
 Exit status:
   0  success
-  1  with --once, an event was lost or a sample was answered wrongly; with --soak, an event was lost, a forgery was accepted,
+  1  with --once, an event was lost, a sample was answered wrongly or a consumer dropped an event; with --soak, an event was lost, a forgery was accepted,
      or an event was emitted twice without an explanation
   2  the command could not run
 `
@@ -78,6 +79,12 @@ func newLocal(p process) *cobra.Command {
 		Example: localExamples,
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if flags.once && !command.Flags().Changed("listen") {
+				flags.listen = "127.0.0.1:0" // another stack may be running
+			}
+			if err := flags.faultFlags.check(command.Flags().Changed); err != nil {
+				return err
+			}
 			if flags.soak > 0 {
 				return runSoak(command.Context(), p, flags)
 			}
@@ -87,15 +94,15 @@ func newLocal(p process) *cobra.Command {
 	f := command.Flags()
 	f.StringArrayVar(&flags.templates, "template", []string{"template.yaml"}, "SAM template to run; repeat it to run others beside the first, each as a stack of its own")
 	f.StringVar(&flags.stackName, "stack-name", "meterbridge", "name of the first template's stack; the others have the names of their folders")
-	f.StringVar(&flags.listen, "listen", "127.0.0.1:8787", "address to listen on for requests to the API")
+	f.StringVar(&flags.listen, "listen", defaultListen, "address to listen on for requests to the API (default with --once: a free port)")
 	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret that signs deliveries (default: a random one, which is printed)")
 	f.StringVar(&flags.stripeAPI, "stripe-api", "", "origin of Stripe's API (default: the built-in sandbox; with STRIPE_API_KEY, Stripe)")
 	f.StringArrayVar(&flags.parameters, "parameter", nil, "template parameter, as Name=Value, for each template that has it; may be repeated")
 	f.BoolVar(&flags.lenient, "lenient-template", false, "warn of types and properties that AWS is not known to have, instead of refusing the template")
 	f.StringVar(&flags.events, "events", "", "write each event put on the bus to this file, a JSON envelope on each line; - is standard output")
 	f.BoolVar(&flags.noSamples, "no-samples", false, "do not send sample events")
-	f.BoolVar(&flags.once, "once", false, "send the samples, wait until the stack is idle, print the events on the bus to standard output, exit")
-	f.BoolVarP(&flags.verbose, "verbose", "v", false, "print the functions' logs")
+	f.BoolVar(&flags.once, "once", false, "send the samples, wait until the stack is idle, print the events on the bus to standard output unless that is the story's terminal, exit")
+	flags.outputFlags.add(command)
 	flags.faultFlags.add(command)
 	return command
 }
@@ -111,7 +118,7 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 		return err
 	}
 	defer bus.close()
-	console := newConsole(p, flags.verbose)
+	console := newConsole(p, flags.outputFlags)
 	injector, err := flags.injector(console)
 	if err != nil {
 		return err
@@ -128,7 +135,12 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 	}
 	err = session.run(ctx)
 	session.stack.Close()
-	return errors.Join(err, bus.close())
+	err = errors.Join(session.end(err), bus.close())
+	if flags.once && flags.output == outputStory && onOneTerminal(p) {
+		console.note("")
+		console.note("To get the events on the bus as JSON, redirect standard output: --once | jq .")
+	}
+	return err
 }
 
 // check returns the template's parameters, or an error if flags contradict each other.
@@ -138,10 +150,12 @@ func (f localFlags) check(p process) (map[string]string, error) {
 		return nil, err
 	}
 	key, realStripe := p.env("STRIPE_API_KEY")
-	if err := f.checkSecrets(key); err != nil {
+	if err := cmp.Or(f.outputFlags.check(), checkListen(f.listen), f.checkSecrets(key)); err != nil {
 		return nil, err
 	}
 	switch {
+	case f.stripeAPI != "" && !isOrigin(f.stripeAPI):
+		return nil, fmt.Errorf("--stripe-api %s: want the origin of an API, such as http://127.0.0.1:12111", f.stripeAPI)
 	case strings.Contains(parameters["FetchedTypes"], "*"):
 		return nil, errors.New("--parameter FetchedTypes: types match exactly, so a wildcard fetches nothing: give each event type in full")
 	case parameters["StripeApiBase"] != "":
@@ -184,34 +198,62 @@ type session struct {
 }
 
 func (s *session) open(ctx context.Context, parameters map[string]string) (err error) {
-	s.console.printf("Meterbridge on this machine, from %s. For development and tests only.\n", strings.Join(s.flags.templates, ", "))
+	s.console.note("Meterbridge on this machine, from %s. For development and tests only.", strings.Join(s.flags.templates, ", "))
+	s.console.note("")
 	started := time.Now()
 	s.stack, err = aws.Open(ctx, s.options(parameters))
-	if errors.Is(err, aws.ErrBusy) {
-		return fmt.Errorf("%w: stop that, or choose another address with --listen", err)
-	} else if errors.Is(err, sam.ErrSchema) {
+	if errors.Is(err, sam.ErrSchema) {
 		return fmt.Errorf("%w\nIf AWS has added one of these since %s, use --lenient-template", err, sam.SchemaDate())
 	} else if err != nil {
+		return listenError(s.flags.listen, err)
+	}
+	if err := s.flags.checkLogs(s.stack.Functions()); err != nil {
+		s.stack.Close()
 		return err
 	}
 	s.injector.Start(faults.Target{Kill: s.stack.Kill, Rotate: s.rotate})
-	s.console.ready()
+	s.webhook = s.stack.RouteOf(config.SigningSecretID)
+	s.console.ready(s.names())
 	if err := s.bus.truncate(); err != nil {
+		s.stack.Close()
 		return err
 	}
 	s.outcomes.SetFetchQueue(s.stack.QueueNamedBy(config.FetchQueueURL))
+	s.introduce(ctx, time.Since(started))
+	return nil
+}
+
+// introduce tells what runs where.
+func (s *session) introduce(ctx context.Context, took time.Duration) {
 	routes := s.stack.Routes()
 	for _, route := range slices.Sorted(maps.Keys(routes)) {
 		method, path, _ := strings.Cut(route, " ")
-		s.console.printf("  route    %s %s%s → %s", method, s.stack.URL(), path, routes[route])
+		s.console.fact("route", "%s %s%s → %s", method, s.stack.URL(), path, routes[route])
 	}
-	s.webhook = s.stack.RouteOf(config.SigningSecretID)
 	if s.flags.signingSecret == "" {
-		s.console.printf("  secret   %s signs the deliveries", string(s.secret))
+		s.console.fact("secret", "%s", string(s.secret))
 	}
-	s.console.printf("  stripe   %s", s.stripe.about)
-	s.console.printf("  ready    in %.1f s\n", time.Since(started).Seconds())
-	return nil
+	s.console.fact("stripe", "%s", s.stripe.about)
+	if exposed(ctx, s.flags.listen) {
+		s.console.warn("--listen %s: other machines can reach every route of the template, and only the webhook checks who asks", s.flags.listen)
+	}
+	s.console.begun(s.webhook, took)
+}
+
+// names returns the logical ids that the story depends on.
+func (s *session) names() names {
+	n := names{fetchQueue: s.stack.QueueNamedBy(config.FetchQueueURL), consumers: map[string]string{}}
+	for route, function := range s.stack.Routes() {
+		if _, path, _ := strings.Cut(route, " "); s.stack.URL()+path == s.webhook {
+			n.webhook = function
+		}
+	}
+	for _, target := range s.stack.RuleTargets() {
+		if target.ID != n.fetchQueue {
+			n.consumers[target.ID] = target.Function
+		}
+	}
+	return n
 }
 
 func (s *session) options(parameters map[string]string) *aws.Options {
@@ -239,18 +281,39 @@ func (s *session) run(ctx context.Context) error {
 	wrong := s.sendSamples(ctx)
 	if !s.flags.once {
 		s.settle(ctx)
-		s.console.printf("\nListening on %s. Press Ctrl-C to stop.", s.webhook)
+		s.console.note("")
+		s.console.note("Listening on %s. Press Ctrl-C to stop.", s.webhook)
 		<-ctx.Done()
-		s.console.printf("\nStopping.")
+		s.console.note("")
+		s.console.note("Stopping.")
 		return nil
 	}
 	if err := s.waitIdle(ctx); err != nil {
 		return &failure{"interrupted before the stack was idle"}
 	}
-	c := s.outcomes.Counts()
-	s.console.printf("\n%d thin events stored: %d emitted in full, %d parked, %d of types that no rule fetches, %d lost", c.Stored, c.Emitted, c.Parked, c.Ignored, len(c.Lost))
-	if wrong > 0 || len(c.Lost) > 0 {
-		return &failure{fmt.Sprintf("%d samples were answered wrongly, %d events were lost: %s", wrong, len(c.Lost), strings.Join(c.Lost, " "))}
+	if wrong > 0 {
+		return &failure{were(wrong, "sample") + " answered wrongly"}
+	}
+	return nil
+}
+
+// end prints the account of a run, and returns the run's error or, with --once, what the account
+// shows to be wrong. The stack has been closed, so that every function's log is complete.
+func (s *session) end(err error) error {
+	a := s.account()
+	s.console.account(a)
+	if !s.flags.once {
+		return err
+	}
+	var faults []string
+	if err != nil {
+		faults = append(faults, err.Error())
+	}
+	if len(a.Lost) > 0 {
+		faults = append(faults, were(len(a.Lost), "event")+" lost: "+strings.Join(a.Lost[:min(20, len(a.Lost))], " "))
+	}
+	if faults = append(faults, a.droppers()...); len(faults) > 0 {
+		return &failure{strings.Join(faults, "; ")}
 	}
 	return nil
 }
@@ -272,7 +335,7 @@ func (s *session) deliver(ctx context.Context, sample sample) (status int, answe
 		if s.flags.faults == "" || err == nil && status < http.StatusInternalServerError {
 			break
 		}
-		s.console.printf("attempt %d: answered %d: sending again in %s", attempt+1, status, pause)
+		s.console.note("attempt %d: answered %d: sending again in %s", attempt+1, status, duration(pause))
 		select {
 		case <-ctx.Done():
 			return 0, "", ctx.Err()
@@ -292,7 +355,7 @@ func (s *session) waitIdle(ctx context.Context) error {
 		return err
 	}
 	s.injector.Stop()
-	s.console.printf("The faults end.")
+	s.console.note("The faults end.")
 	return s.stack.FastForward(ctx)
 }
 

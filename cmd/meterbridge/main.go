@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit codes.
@@ -72,6 +73,18 @@ func newRoot(p process) *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentPreRunE = func(command *cobra.Command, _ []string) error { return emptyFlags(command) }
 	root.AddCommand(newLocal(p), newRedrive(p), newReplay(p), newSend(p))
 	return root
+}
+
+// emptyFlags returns an error if a flag was given an empty text, as by a variable that is not set:
+// the default would then apply unnoticed.
+func emptyFlags(command *cobra.Command) (err error) {
+	command.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+			err = fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name)
+		}
+	})
+	return err
 }

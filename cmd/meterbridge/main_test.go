@@ -18,10 +18,15 @@ import (
 )
 
 // TestMain makes this test binary the command under test and, if a Lambda Runtime API is set, a
-// function that ignores its events.
+// function that ignores its events, or fails on each with the text in FAIL.
 func TestMain(m *testing.M) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
-		lambda.Start(func(context.Context, json.RawMessage) error { return nil })
+		lambda.Start(func(context.Context, json.RawMessage) error {
+			if text := os.Getenv("FAIL"); text != "" {
+				return errors.New(text)
+			}
+			return nil
+		})
 		return
 	}
 	testscript.Main(m, map[string]func(){"meterbridge": main})

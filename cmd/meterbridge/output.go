@@ -5,23 +5,60 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
 )
 
-// terminal returns the standard error of p if a progress bar can be drawn there, and nil otherwise.
-func terminal(p process) io.Writer {
-	if file, ok := p.stderr.(*os.File); ok && isTerminal(file) {
-		return file
+// outputFlags are the flags of "meterbridge local" that choose what is shown, and in which form.
+type outputFlags struct {
+	output         string
+	quiet, verbose bool
+	logs           []string
+}
+
+// The values of --output.
+const (
+	outputStory = "story"
+	outputJSON  = "json"
+)
+
+func (f *outputFlags) add(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringVar(&f.output, "output", outputStory, "story, on standard error, or json: an object for each step on standard output")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show only warnings, failures and the account at the end")
+	flags.StringArrayVar(&f.logs, "logs", nil, "show the log of this function; may be repeated")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show the logs of all functions")
+	command.MarkFlagsMutuallyExclusive("quiet", "verbose")
+	command.MarkFlagsMutuallyExclusive("quiet", "logs")
+}
+
+func (f *outputFlags) check() error {
+	if f.output != outputStory && f.output != outputJSON {
+		return fmt.Errorf("--output %s: want %s or %s", f.output, outputStory, outputJSON)
 	}
 	return nil
 }
 
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// checkLogs returns an error if --logs names a function that does not exist.
+func (f *outputFlags) checkLogs(functions []string) error {
+	for _, name := range f.logs {
+		if !slices.ContainsFunc(functions, func(id string) bool { return id == name || short(id) == name }) {
+			return fmt.Errorf("--logs %s: no such function: choose from %s", name, strings.Join(functions, ", "))
+		}
+	}
+	return nil
+}
+
+// terminal returns the standard error of p if a progress bar can be drawn there, and nil otherwise.
+func terminal(p process) io.Writer {
+	file, ok := p.stderr.(*os.File)
+	if term, _ := p.env("TERM"); !ok || !isTerminal(file) || term == "" || term == "dumb" {
+		return nil
+	}
+	return file
 }
 
 // newBar returns a bar of total steps, or nil if there is no screen or nothing to count. Its errors
@@ -78,14 +115,4 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// printable replaces control characters, because the sender of an event chooses its id and type.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
 }

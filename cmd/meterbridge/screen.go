@@ -28,6 +28,14 @@ func newScreen(p process, out io.Writer) *screen {
 	return s
 }
 
+// onOneTerminal reports whether both outputs of the process are shown to a person, who could not
+// tell them apart.
+func onOneTerminal(p process) bool {
+	stdout, isFile := p.stdout.(*os.File)
+	stderr, too := p.stderr.(*os.File)
+	return isFile && too && isTerminal(stdout) && isTerminal(stderr)
+}
+
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // columns returns the width of a terminal, within limits in which the lines can be made. It is read
@@ -90,7 +98,9 @@ func (s *screen) line(head string, columns int, text string) {
 }
 
 // text prints a line without a head.
-func (s *screen) text(format string, arguments ...any) { s.line("", 0, fmt.Sprintf(format, arguments...)) }
+func (s *screen) text(format string, arguments ...any) {
+	s.line("", 0, fmt.Sprintf(format, arguments...))
+}
 
 // wrap breaks a text at spaces, so that no line has more columns than width. A word that does not
 // fit is broken. A width below 1 means no limit.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"time"
 
@@ -114,9 +113,9 @@ type sender struct {
 
 func newSender(p process, flags sendFlags, now func() time.Time) (*sender, error) {
 	s := &sender{flags: flags, p: p, now: now}
-	target, err := url.Parse(flags.url)
+	var err error
 	switch {
-	case err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https":
+	case !isOrigin(flags.url):
 		return nil, fmt.Errorf("--url %s: want the full URL of a webhook, such as the stack's output WebhookUrl", flags.url)
 	case flags.count < 1:
 		return nil, errors.New("--count: want 1 or more")

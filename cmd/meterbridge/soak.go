@@ -30,7 +30,7 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	}
 	parameters := maps.Clone(soakParameters)
 	maps.Copy(parameters, given)
-	screen := &soakScreen{console: newConsole(p, flags.verbose), verbose: flags.verbose, total: flags.soak}
+	screen := &soakScreen{console: newConsole(p, flags.outputFlags), verbose: flags.verbose, total: flags.soak}
 	if !flags.verbose {
 		screen.screen = terminal(p)
 	}
@@ -101,7 +101,7 @@ func (s *soakScreen) Observe(step activity.Step) {
 func (s *soakScreen) progress(p soak.Progress) {
 	const interval = 5 * time.Second
 	s.started.Do(func() {
-		s.console.ready()
+		s.console.ready(names{})
 		s.bar = newBar(s.screen, s.total, "events")
 	})
 	switch {
@@ -110,6 +110,6 @@ func (s *soakScreen) progress(p soak.Progress) {
 		_ = s.bar.Set(p.Ended)
 	case time.Since(s.printed) >= interval:
 		s.printed = time.Now()
-		s.console.printf("%s: %d of %d events finished", p.Phase, p.Ended, p.Total)
+		s.console.note("%s: %d of %d events finished", p.Phase, p.Ended, p.Total)
 	}
 }

@@ -35,10 +35,22 @@ func amount(d, unit time.Duration) string {
 	return strconv.FormatInt(int64(d.Round(unit)/unit), 10)
 }
 
-// count formats a number with its noun, which takes an s in the plural.
+// count formats a number with its noun in the singular or, regularly, the plural.
 func count(n int, noun string) string {
-	if n == 1 {
+	stem, y := strings.CutSuffix(noun, "y")
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case y:
+		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// were is count with the verb.
+func were(n int, noun string) string {
+	if n == 1 {
+		return count(n, noun) + " was"
+	}
+	return count(n, noun) + " were"
 }

@@ -50,7 +50,11 @@ func (t *Tracker) observeTarget(s activity.Step) {
 		t.target(s.Target).Filtered++
 	case activity.GaveUp:
 		t.target(s.Name).drop(s.EventID, s.Kept)
+		if s.Kept != "" {
+			t.deadLetters[s.Kept] = true
+		}
 	case activity.Parked:
+		t.deadLetters[s.Name] = true
 		if s.Target != "" {
 			t.target(s.Target).drop(s.EventID, s.Name)
 		}
@@ -92,6 +96,14 @@ func (c *consumer) drop(event, kept string) {
 	if event != "" && len(c.Events) < maxEvents {
 		c.Events = append(c.Events, event)
 	}
+}
+
+// DeadLetters returns the logical ids of the queues that have stored what could not be processed, in
+// order.
+func (t *Tracker) DeadLetters() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Sorted(maps.Keys(t.deadLetters))
 }
 
 // A Target is something that rules deliver to.

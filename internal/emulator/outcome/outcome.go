@@ -48,11 +48,13 @@ type Tracker struct {
 	events     map[string]*Event
 	ended      int
 	targets    map[string]*consumer // by logical id
+
+	deadLetters map[string]bool // logical ids of queues
 }
 
 // NewTracker returns a Tracker without events.
 func NewTracker() *Tracker {
-	return &Tracker{events: map[string]*Event{}, targets: map[string]*consumer{}}
+	return &Tracker{events: map[string]*Event{}, targets: map[string]*consumer{}, deadLetters: map[string]bool{}}
 }
 
 // SetFetchQueue sets the logical id of the queue whose events count as fetched.

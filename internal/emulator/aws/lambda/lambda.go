@@ -170,6 +170,26 @@ func (f *function) record(s activity.Step) {
 	f.service.directory.Recorder.Record(s)
 }
 
+// IDs returns the ids of all functions.
+func (s *Service) IDs() []string {
+	var ids []string
+	for _, f := range s.functions {
+		ids = append(ids, f.ID())
+	}
+	return ids
+}
+
+// Processes returns the id of the function that processes what is delivered to a function or a queue
+// with that id, or "".
+func (s *Service) Processes(id string) string {
+	for _, f := range s.functions {
+		if f.ID() == id || slices.ContainsFunc(f.mappings, func(m *mapping) bool { return m.queue.ID() == id }) {
+			return f.ID()
+		}
+	}
+	return ""
+}
+
 // Variable returns the value of a variable of the function with an id, if it has one.
 func (s *Service) Variable(id, name string) (value string, ok bool) {
 	for _, f := range s.functions {

@@ -196,6 +196,16 @@ func (s *Service) find(match func(*Queue) bool) *Queue {
 	return nil
 }
 
+// Messages returns the number of messages in each queue, whatever their state, by the queue's id.
+func (s *Service) Messages() map[string]int {
+	counts := map[string]int{}
+	for _, q := range s.queues {
+		stats := q.Stats()
+		counts[q.ID()] = stats.Visible + stats.InFlight + stats.Delayed
+	}
+	return counts
+}
+
 // Operations returns SQS's operations on messages and on queues that exist.
 func (s *Service) Operations() awsjson.Operations {
 	return awsjson.Operations{
