@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -115,6 +117,43 @@ func TestEveryReasonHasWords(t *testing.T) {
 			if !slices.Contains(found, code) && !slices.Contains(tt.elsewhere, code) {
 				t.Errorf("no function in %v says %q, for which reasons.go has words", tt.functions, code)
 			}
+		}
+	}
+}
+
+// docs/local.md documents each kind of entry and each of their members.
+func TestJSONIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(root(t), "docs", "local.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n### --output json\n")
+	section, _, _ = strings.Cut(section, "\n#")
+	file, err := parser.ParseFile(token.NewFileSet(), "entries.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
+			names = appendWord(names, regexp.MustCompile(`^[a-z_]+$`), spec.Values[0])
+		}
+		return true
+	})
+	if len(names) < 20 {
+		t.Errorf("found %d kinds in entries.go, want at least 20", len(names))
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[entry](), reflect.TypeFor[account](), reflect.TypeFor[consumption]()} {
+		for i := range of.NumField() {
+			if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, name := range names {
+		if !strings.Contains(section, "`"+name+"`") {
+			t.Errorf("docs/local.md does not document %q of --output json", name)
 		}
 	}
 }
