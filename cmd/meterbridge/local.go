@@ -36,9 +36,10 @@ type localFlags struct {
 
 const localHelp = `Run the stack of a SAM template on this machine, for development and tests.
 
-The template is the only configuration: its functions are built with their makefile targets and run as processes, and its
-routes, rules, queues and secrets are served on loopback. A rule or function that you add to the template runs here without
-any other change. This needs Go and make, but no Docker, no AWS account and no network.
+The template is the only configuration: its functions are built with their makefile targets, or run with the interpreters of
+Python and Node.js on this machine, and its routes, rules, queues and secrets are served on loopback. A rule or function that
+you add to the template runs here without any other change. This needs Go and make, but no Docker, no AWS account and no
+network.
 
 --template may be given several times. The templates after the first are consumers' own: each is a separate stack, named after
 its folder, and finds the first one's bus by its name, which is that of the stack.

@@ -62,6 +62,7 @@ func checks(w *workspace) []check {
 
 		// single parts
 		{name: "strict-template", tools: []string{"schemas"}, run: w.strictTemplate},
+		{name: "runtimes", tools: []string{"python-ric", "node-ric"}, run: w.runtimes},
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},
 		{name: "iam", run: w.iam},
 		{name: "stripe", run: w.stripe},

@@ -37,6 +37,37 @@ func (w *workspace) iam(ctx context.Context) (string, error) {
 	return fmt.Sprintf("of %s calls tried, %d are allowed, which are those that the code needs; %d harmful calls are denied", tried, counts["/allowed/"], counts["/denied/"]), nil
 }
 
+// runtimes runs the tests of functions in Python and Node.js, none of which may be skipped: the
+// embedded clients are compared with AWS's own.
+func (w *workspace) runtimes(ctx context.Context) (string, error) {
+	env := []string{
+		"METERBRIDGE_INTERPRETERS=required",
+		"METERBRIDGE_AWSLAMBDARIC=" + w.tools["python-ric"].path,
+		"METERBRIDGE_AWS_LAMBDA_RIC=" + w.tools["node-ric"].path,
+	}
+	out, err := command{dir: w.root, env: env}.output(ctx, "go", "test", "-count=1", "-json", "./internal/emulator/aws/lambda", "./examples/...")
+	passed, compared := 0, 0
+	for line := range strings.Lines(string(out)) {
+		var event struct{ Action, Test string }
+		if json.Unmarshal([]byte(line), &event) != nil || event.Test == "" {
+			continue
+		}
+		switch {
+		case event.Action == "skip":
+			return "", fmt.Errorf("%s was skipped", event.Test)
+		case event.Action == "pass" && strings.HasPrefix(event.Test, "TestClientsBehaveAsAWSs/") && strings.Count(event.Test, "/") == 3:
+			compared++
+		case event.Action == "pass":
+			passed++
+		}
+	}
+	if err == nil && compared == 0 {
+		err = errors.New("no handler was compared")
+	}
+	return fmt.Sprintf("%d tests of functions in Python and Node.js; %d handlers behave as over %s and %s", passed, compared,
+		w.version("python-ric"), w.version("node-ric")), err
+}
+
 var triedCalls = regexp.MustCompile(`tried (\d+) calls`)
 
 // stripe runs verify/stripe/run, the comparison with Stripe's own SDKs.

@@ -376,7 +376,7 @@ func TestResourceThatCannotBeRunIsAnError(t *testing.T) {
 	for name, tt := range map[string]struct{ resource, want string }{
 		"unknown operator":         {"{Type: AWS::Events::Rule, Properties: {EventBusName: !Ref Bus, EventPattern: {detail: {id: [{matches: x}]}}}}", "matches"},
 		"missing target":           {"{Type: AWS::Events::Rule, Properties: {EventBusName: !Ref Bus, EventPattern: {source: [a]}, Targets: [{Id: x, Arn: 'arn:aws:sqs:us-east-1:000000000000:x'}]}}", "not in the template"},
-		"runtime":                  {"{Type: AWS::Serverless::Function, Properties: {Runtime: python3.13, CodeUri: ., Handler: a.b}}", "python3.13"},
+		"runtime":                  {"{Type: AWS::Serverless::Function, Properties: {Runtime: java21, CodeUri: ., Handler: a.b}}", "java21"},
 		"schedule":                 {"{Type: AWS::Scheduler::Schedule, Properties: {ScheduleExpression: hourly, Target: {Arn: 'arn:aws:sns:us-east-1:000000000000:x'}}}", "hourly"},
 		"property of a wrong type": {"{Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: soon}}", "soon"},
 	} {
@@ -409,7 +409,7 @@ func TestOpenThatFailsCleansUp(t *testing.T) {
 		"wiring":           {"  Odd: {Type: AWS::DynamoDB::Table, Properties: {KeySchema: []}}\n" + function, t.Context(), nil, "template.yaml:5: Odd"},
 		"dead letters":     {"  Odd: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {deadLetterTargetArn: 'arn:none', maxReceiveCount: 3}}}\n" + function, t.Context(), nil, "arn:none"},
 		"secrets":          {function, t.Context(), func(o *emulator.Options) { o.Secrets = map[string]string{"SECRET_ID": "x"} }, "SECRET_ID"},
-		"build":            {"  Odd: {Type: AWS::Serverless::Function, Properties: {CodeUri: missing}}\n", t.Context(), nil, "build Odd"},
+		"build":            {"  Odd: {Type: AWS::Serverless::Function, Properties: {CodeUri: missing}}\n", t.Context(), nil, "template.yaml:5: Odd (AWS::Serverless::Function): CodeUri \"missing\""},
 		"start":            {"  Odd: {Type: AWS::Serverless::Function, Properties: {Environment: {Variables: {EXIT: '3'}}}}\n" + function, t.Context(), nil, "Odd"},
 		"interrupted":      {function, cancelled, nil, context.Canceled.Error()},
 	} {

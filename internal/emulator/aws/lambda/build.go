@@ -16,61 +16,63 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
-// build builds the function as SAM would, for this machine's architecture, and returns the path of
-// its bootstrap. It runs the makefile target, which can compile any language:
+// make runs the makefile target that SAM would, for this machine's architecture, and returns the
+// folder of the artifacts. The target can compile any language:
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html
-func (f *function) build(ctx context.Context) (string, error) {
-	options, source := f.service.options, f.properties.CodeUri
-	if !filepath.IsAbs(source) {
-		source = filepath.Join(filepath.Dir(f.resource.File), source)
-	}
-	artifacts, err := filepath.Abs(filepath.Join(options.BuildDir, f.artifacts()))
+func (f *function) make(ctx context.Context, source string) (string, error) {
+	artifacts, err := f.artifacts()
 	if err != nil {
-		return "", fmt.Errorf("build %s: %w", f.ID(), err)
+		return "", err
 	}
-	bootstrap := filepath.Join(artifacts, "bootstrap")
-	if _, err := os.Stat(bootstrap); err == nil && options.Prebuilt {
-		return bootstrap, nil
+	// A language's artifacts have other names, so that any content means that it was built.
+	built := filepath.Join(artifacts, "bootstrap")
+	if l, _ := languageOf(f.properties.Runtime); l != nil {
+		built = artifacts
+	}
+	if _, err := os.Stat(built); err == nil && f.service.options.Prebuilt {
+		return artifacts, nil
 	}
 	if err := os.MkdirAll(artifacts, 0o755); err != nil {
-		return "", fmt.Errorf("build %s: %w", f.ID(), err)
+		return "", err
 	}
-	started := time.Now()
-	target := "build-" + f.resource.LogicalID
-	f.record(activity.Step{Kind: activity.Building, Text: "make " + target})
+	started, target := time.Now(), "build-"+f.resource.LogicalID
 	command := exec.CommandContext(ctx, "make", "--silent", "--no-print-directory", "-C", source, target,
 		"GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-	group(command)
-	command.Cancel = func() error { return killGroup(command) }
-	command.WaitDelay = time.Second
 	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { // if make runs this program, its job server is a different one
 		return strings.HasPrefix(variable, "MAKEFLAGS=") || strings.HasPrefix(variable, "MFLAGS=") || strings.HasPrefix(variable, "MAKELEVEL=")
 	})
 	// In the environment, as SAM gives it: on the command line, make would expand a $ in it.
 	command.Env = append(command.Env, "ARTIFACTS_DIR="+artifacts)
-	if err := f.runBuild(command); ctx.Err() != nil {
-		return "", fmt.Errorf("build %s: %w", f.ID(), context.Cause(ctx))
-	} else if err != nil {
+	if err := f.run(ctx, command, "make "+target); err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(bootstrap); err != nil {
-		return "", fmt.Errorf("build %s: make %s in %s left no executable named bootstrap in ARTIFACTS_DIR", f.ID(), target, source)
+	if _, err := os.Stat(built); err != nil {
+		return "", fmt.Errorf("make %s in %s left no executable named bootstrap in ARTIFACTS_DIR", target, source)
 	}
 	f.record(activity.Step{Kind: activity.Built, Took: time.Since(started)})
-	return bootstrap, nil
+	return artifacts, nil
 }
 
-// artifacts returns the path of the function's artifacts in the build folder. A logical ID has no
-// hyphen, so the folder of a stack is not that of a function.
-func (f *function) artifacts() string {
+// artifacts returns the folder of what is built for the function.
+func (f *function) artifacts() (string, error) {
 	if stack := f.resource.Stack; stack != "" {
-		return filepath.Join("stack-"+stack, f.resource.LogicalID)
+		return f.service.folder(filepath.Join("stack-"+stack, f.resource.LogicalID))
 	}
-	return f.resource.LogicalID
+	return f.service.folder(f.resource.LogicalID)
 }
 
-// runBuild runs the command, records each line of output, and adds the last ones to its error.
-func (f *function) runBuild(command *exec.Cmd) error {
+// folder returns the path of a folder in the build folder. Names with a hyphen are not logical IDs.
+func (s *Service) folder(name string) (string, error) {
+	return filepath.Abs(filepath.Join(s.options.BuildDir, name))
+}
+
+// run runs a command that is part of a build. It records each line of output, and that the command
+// still runs, and adds the last lines to its error.
+func (f *function) run(ctx context.Context, command *exec.Cmd, what string) error {
+	group(command)
+	command.Cancel = func() error { return killGroup(command) }
+	command.WaitDelay = time.Second
+	f.record(activity.Step{Kind: activity.Building, Text: what})
 	const most = 20
 	var tail []string
 	output := &lineWriter{each: func(line string) {
@@ -79,19 +81,21 @@ func (f *function) runBuild(command *exec.Cmd) error {
 		f.record(activity.Step{Kind: activity.Building, Text: line})
 	}}
 	command.Stdout, command.Stderr = output, output
-	err := f.runReporting(command)
+	err := f.await(command, what)
 	output.flush()
 	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	case errors.Is(err, exec.ErrNotFound):
-		return fmt.Errorf("build %s: make is not installed: %w", f.ID(), err)
+		return fmt.Errorf("%s is not installed: %w", command.Args[0], err)
 	case err != nil:
-		return fmt.Errorf("build %s: %w\n%s", f.ID(), err, strings.Join(tail, ""))
+		return fmt.Errorf("%s: %w\n%s", what, err, strings.Join(tail, ""))
 	}
 	return nil
 }
 
-// runReporting runs the command and records every ten seconds that it is still running.
-func (f *function) runReporting(command *exec.Cmd) error {
+// await runs the command and records every ten seconds that it is still running.
+func (f *function) await(command *exec.Cmd, what string) error {
 	const interval = 10 * time.Second
 	started, tick := time.Now(), time.NewTicker(interval)
 	defer tick.Stop()
@@ -106,7 +110,7 @@ func (f *function) runReporting(command *exec.Cmd) error {
 			return err
 		case <-tick.C:
 			took := time.Since(started).Round(time.Second)
-			f.record(activity.Step{Kind: activity.Building, Text: fmt.Sprintf("still compiling after %s; a first build takes a minute or two", took)})
+			f.record(activity.Step{Kind: activity.Building, Text: fmt.Sprintf("%s still runs after %s; the first time takes a minute or two", what, took)})
 		}
 	}
 }

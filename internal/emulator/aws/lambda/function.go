@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,20 +22,16 @@ var (
 // errUnclaimed means that the instance exited before it fetched the invocation.
 var errUnclaimed = errors.New("lambda: instance ended while it was idle")
 
-// InvocationError is an error that the handler or the runtime's initialization reported.
-type InvocationError struct {
-	Type    string `json:"errorType"`
-	Message string `json:"errorMessage"`
-}
-
-// Error returns type and message.
-func (e *InvocationError) Error() string { return e.Type + ": " + e.Message }
-
-// Config describes one function. Name and Bootstrap are required.
+// Config describes one function. Name and Command are required.
 type Config struct {
 	Name, ARN  string
-	Bootstrap  string            // path of the executable
-	TaskRoot   string            // working directory of the executable
+	Command    []string          // the executable and its arguments
+	TaskRoot   string            // working directory of the executable, without symbolic links
+	Source     string            // the folder of which TaskRoot is a copy, for places in errors; empty if it is not a copy
+	Runtime    string            // empty means "provided.al2023"
+	Handler    string            // empty means "bootstrap"
+	LogFormat  string            // Text or JSON; empty means Text
+	LogLevel   string            // least level of log lines; empty means that the function decides
 	Env        map[string]string // environment, in addition to Lambda's own variables
 	Timeout    time.Duration     // of one invocation; zero means 3 s, as in AWS
 	MemorySize int               // in MB, reported to the function and not enforced; zero means 128
@@ -58,6 +55,8 @@ func NewFunction(config Config) *Function {
 	config.Timeout = cmp.Or(config.Timeout, 3*time.Second)
 	config.MemorySize = cmp.Or(config.MemorySize, 128)
 	config.Instances = cmp.Or(config.Instances, 1)
+	config.Runtime, config.Handler = cmp.Or(config.Runtime, "provided.al2023"), cmp.Or(config.Handler, "bootstrap")
+	config.LogFormat = cmp.Or(config.LogFormat, "Text")
 	if config.Log == nil {
 		config.Log = func(string) {}
 	}
@@ -80,8 +79,8 @@ func (f *Function) Warm(ctx context.Context) (err error) {
 			f.put(in)
 			return nil
 		}
-		if ctx.Err() != nil {
-			break
+		if reported, ok := errors.AsType[*InvocationError](err); ctx.Err() != nil || ok && strings.HasPrefix(reported.Type, "Runtime.") {
+			break // the runtime itself found a fault in the code, which stays
 		}
 	}
 	return err

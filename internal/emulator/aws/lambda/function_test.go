@@ -102,7 +102,7 @@ func newFunction(t *testing.T, change func(*lambda.Config)) *lambda.Function {
 		t.Fatal(err)
 	}
 	config := lambda.Config{
-		Name: "test", ARN: "arn:aws:lambda:us-east-1:000000000000:function:test", Bootstrap: executable, TaskRoot: t.TempDir(),
+		Name: "test", ARN: "arn:aws:lambda:us-east-1:000000000000:function:test", Command: []string{executable}, TaskRoot: t.TempDir(),
 		Env: map[string]string{bootstrapVariable: "handler"}, Timeout: 20 * time.Second,
 	}
 	if change != nil {
@@ -224,7 +224,7 @@ func TestFailedStartReportsTheReason(t *testing.T) {
 
 func TestMissingExecutableIsAnError(t *testing.T) {
 	t.Parallel()
-	f := newFunction(t, func(c *lambda.Config) { c.Bootstrap = filepath.Join(c.TaskRoot, "bootstrap") })
+	f := newFunction(t, func(c *lambda.Config) { c.Command[0] = filepath.Join(c.TaskRoot, "bootstrap") })
 	if err := f.Warm(t.Context()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Warm = %v, want ErrNotExist", err)
 	}

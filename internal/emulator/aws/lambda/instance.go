@@ -2,8 +2,6 @@ package lambda
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -92,7 +90,7 @@ func start(ctx context.Context, config Config) (*instance, error) {
 }
 
 func (in *instance) run(address string) error {
-	in.cmd = exec.Command(in.config.Bootstrap)
+	in.cmd = exec.Command(in.config.Command[0], in.config.Command[1:]...)
 	in.cmd.Dir, in.cmd.Env = in.config.TaskRoot, in.environment(address)
 	group(in.cmd)
 	stdout, stderr := &lineWriter{each: in.config.Log}, &lineWriter{each: in.config.Log}
@@ -116,7 +114,12 @@ func (in *instance) awaitReady(ctx context.Context) error {
 	case err := <-in.failed:
 		return err
 	case <-in.exited:
-		return fmt.Errorf("%w: %s before it asked for work", ErrExited, in.cmd.ProcessState)
+		select {
+		case err := <-in.failed: // it reported why, and then exited
+			return err
+		default:
+			return fmt.Errorf("%w: %s before it asked for work", ErrExited, in.cmd.ProcessState)
+		}
 	case <-time.After(initTimeout):
 		return fmt.Errorf("%w: no request for work within %s", ErrTimeout, initTimeout)
 	case <-ctx.Done():
@@ -143,7 +146,12 @@ func (in *instance) invoke(ctx context.Context, payload []byte) ([]byte, error) 
 			if next != nil {
 				return nil, errUnclaimed
 			}
-			return nil, fmt.Errorf("%w: %s", ErrExited, in.cmd.ProcessState)
+			select {
+			case out := <-inv.done: // it answered, and then exited
+				return out.answer, out.err
+			default:
+				return nil, fmt.Errorf("%w: %s", ErrExited, in.cmd.ProcessState)
+			}
 		case <-timeout:
 			return nil, fmt.Errorf("%w after %s", ErrTimeout, in.config.Timeout)
 		case <-ctx.Done():
@@ -183,12 +191,15 @@ func (in *instance) environment(runtimeAPI string) []string {
 		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", c.MemorySize),
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + c.Name,
 		"AWS_LAMBDA_LOG_STREAM_NAME=local",
-		"AWS_LAMBDA_LOG_FORMAT=JSON",
+		"AWS_LAMBDA_LOG_FORMAT=" + c.LogFormat,
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
-		"AWS_EXECUTION_ENV=AWS_Lambda_provided.al2023",
+		"AWS_EXECUTION_ENV=AWS_Lambda_" + c.Runtime,
 		"LAMBDA_TASK_ROOT=" + c.TaskRoot,
-		"_HANDLER=bootstrap",
-		"TZ=UTC",
+		"_HANDLER=" + c.Handler,
+		"TZ=:UTC",
+	}
+	if c.LogLevel != "" {
+		env = append(env, "AWS_LAMBDA_LOG_LEVEL="+c.LogLevel)
 	}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT"} {
 		if value, ok := os.LookupEnv(name); ok {
@@ -210,11 +221,11 @@ func (in *instance) routes() http.Handler {
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", in.handleNext)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", in.handleResponse)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) {
-		in.finish(w, r, outcome{err: readError(r)})
+		in.finish(w, r, outcome{err: in.config.readError(r)})
 	})
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", func(w http.ResponseWriter, r *http.Request) {
 		select {
-		case in.failed <- readError(r):
+		case in.failed <- in.config.readError(r):
 		default:
 		}
 		w.WriteHeader(http.StatusAccepted)
@@ -243,7 +254,7 @@ func (in *instance) handleResponse(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		in.finish(w, r, outcome{err: fmt.Errorf("read answer: %w", err)})
 	case len(body) > maxPayload:
-		in.finish(w, r, outcome{err: &InvocationError{"Function.ResponseSizeTooLarge", "the answer exceeds 6 MB"}})
+		in.finish(w, r, outcome{err: &InvocationError{Type: "Function.ResponseSizeTooLarge", Message: "the answer exceeds 6 MB"}})
 	default:
 		in.finish(w, r, outcome{answer: body})
 	}
@@ -258,16 +269,4 @@ func (in *instance) finish(w http.ResponseWriter, r *http.Request, out outcome) 
 	}
 	inv.(*invocation).done <- out
 	w.WriteHeader(http.StatusAccepted)
-}
-
-func readError(r *http.Request) error {
-	reported := &InvocationError{Type: r.Header.Get("Lambda-Runtime-Function-Error-Type")}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))
-	if err := errors.Join(err, json.Unmarshal(body, reported)); err != nil {
-		reported.Message = string(body)
-	}
-	if reported.Type == "" {
-		reported.Type = "Unknown"
-	}
-	return reported
 }

@@ -1,10 +1,12 @@
 // Package lambda emulates Lambda on one machine: functions run as ordinary processes.
 //
 // A [Service] runs the functions of a template: it builds them, polls their queues, and retries
-// asynchronous invocations. A [Function] is an executable named bootstrap that gets its invocations
-// from the Lambda Runtime API, as every custom runtime does. This package serves that API: it
-// starts instances on demand, gives each of them one invocation at a time, and kills those that
-// exceed their timeout.
+// asynchronous invocations. A [Function] is an executable that gets its invocations from the Lambda
+// Runtime API, as every custom runtime does. This package serves that API: it starts instances on
+// demand, gives each of them one invocation at a time, and kills those that exceed their timeout.
+//
+// Functions in Python and Node.js run with an interpreter on this machine, over a small client of
+// the Runtime API that is embedded in this package.
 //
 // Protocol: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package lambda
@@ -12,20 +14,15 @@ package lambda
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
 )
@@ -54,11 +51,15 @@ type Service struct {
 	stopped    context.Context // ends pollers and asynchronous invocations
 	stop       context.CancelFunc
 	background sync.WaitGroup
+
+	installs     singleflight.Group // of dependencies, by their key
+	mu           sync.Mutex
+	interpreters map[string]interpreter // by the name of the runtime
 }
 
 // New returns a service without functions. It adds its functions to the directory.
 func New(directory *target.Directory, opts *Options) *Service {
-	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
+	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil)), interpreters: map[string]interpreter{}}
 	if opts != nil {
 		s.options = *opts
 	}
@@ -73,18 +74,26 @@ type function struct {
 	resource   sam.Resource
 	properties properties
 	mappings   []*mapping
+	failures   target.Target // gets the events that it fails on; nil if nothing does
 }
 
 // properties are the properties of an AWS::Serverless::Function that the emulator supports, except
 // its Events.
 type properties struct {
-	CodeUri, Runtime             string
+	CodeUri                      codeURI
+	InlineCode                   string
+	Runtime, Handler             string
+	PackageType                  string
+	Layers                       []any
+	LoggingConfig                struct{ LogFormat, ApplicationLogLevel string }
 	Timeout, MemorySize          sam.Number
 	ReservedConcurrentExecutions sam.Number
 	Environment                  struct{ Variables map[string]sam.Scalar }
 	EventInvokeConfig            struct {
 		MaximumRetryAttempts *sam.Number
-		DestinationConfig    struct{ OnFailure struct{ Destination string } }
+		DestinationConfig    struct {
+			OnFailure struct{ Type, Destination string }
+		}
 	}
 	DeadLetterQueue struct{ TargetArn string }
 }
@@ -98,8 +107,11 @@ func (s *Service) Add(r sam.Resource) error {
 	if err != nil {
 		return err
 	}
-	if p.Runtime != "" && !strings.HasPrefix(p.Runtime, "provided") {
-		return fmt.Errorf("runtime %q is not run locally: build it with a makefile target into an executable bootstrap for provided.al2023", p.Runtime)
+	if err := checkCode(r, p); err != nil {
+		return err
+	}
+	if len(p.Layers) > 0 {
+		s.directory.Recorder.Warn("the layers of function %s are not run locally", r.ID())
 	}
 	f := &function{service: s, resource: r, properties: p}
 	s.functions = append(s.functions, f)
@@ -113,7 +125,7 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.each(ctx, (*function).prepare); err != nil {
 		return err
 	}
-	if err := s.each(ctx, (*function).Warm); err != nil {
+	if err := s.each(ctx, func(f *function, ctx context.Context) error { return f.Warm(ctx) }); err != nil {
 		return err
 	}
 	for _, f := range s.functions {
@@ -127,13 +139,21 @@ func (s *Service) Start(ctx context.Context) error {
 func (s *Service) each(ctx context.Context, do func(*function, context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, f := range s.functions {
-		group.Go(func() error { return do(f, ctx) })
+		group.Go(func() error {
+			if err := do(f, ctx); err != nil {
+				return fmt.Errorf("%s:%d: %s (%s): %w", f.resource.File, f.resource.Line, f.resource.LogicalID, f.resource.Type, err)
+			}
+			return nil
+		})
 	}
 	return group.Wait()
 }
 
 func (f *function) prepare(ctx context.Context) error {
-	bootstrap, err := f.build(ctx)
+	if err := f.findFailures(); err != nil {
+		return err
+	}
+	c, err := f.code(ctx)
 	if err != nil {
 		return err
 	}
@@ -142,16 +162,19 @@ func (f *function) prepare(ctx context.Context) error {
 		instances = max(instances, m.concurrency)
 	}
 	f.Function = NewFunction(Config{
-		Name: f.resource.Name, ARN: f.resource.ARN, Bootstrap: bootstrap, TaskRoot: filepath.Dir(bootstrap), Env: f.environment(),
+		Name: f.resource.Name, ARN: f.resource.ARN, Command: c.command, TaskRoot: c.taskRoot, Source: c.source, Env: f.environment(c),
+		Runtime: f.properties.Runtime, Handler: f.properties.Handler,
+		LogFormat: f.properties.LoggingConfig.LogFormat, LogLevel: f.properties.LoggingConfig.ApplicationLogLevel,
 		Timeout: f.properties.Timeout.Seconds(), MemorySize: int(f.properties.MemorySize), Instances: instances,
 		Log: func(line string) { f.record(activity.Step{Kind: activity.Logged, Text: line}) },
 	})
 	return nil
 }
 
-// environment returns the template's variables with overrides applied, and the common ones.
-func (f *function) environment() map[string]string {
-	env := map[string]string{}
+// environment returns the template's variables with overrides applied, the common ones, and those
+// of the code.
+func (f *function) environment(c code) map[string]string {
+	env := maps.Clone(c.env)
 	maps.Copy(env, f.service.options.Environment)
 	for name, value := range f.properties.Environment.Variables {
 		env[name] = string(value)
@@ -228,82 +251,4 @@ func (s *Service) Close() {
 			f.Function.Close()
 		}
 	}
-}
-
-// asyncDelays are the waits before retries of an asynchronous invocation; AWS waits minutes.
-var asyncDelays = [...]time.Duration{time.Second, 2 * time.Second}
-
-// Deliver implements [target.Target]. It starts an asynchronous invocation, with AWS's two retries:
-// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-func (f *function) Deliver(payload []byte, _ string) error {
-	s, done := f.service, f.service.directory.Clock.Work()
-	retries := len(asyncDelays)
-	if n := f.properties.EventInvokeConfig.MaximumRetryAttempts; n != nil {
-		retries = min(retries, int(*n))
-	}
-	s.background.Go(func() {
-		defer done()
-		for attempt := 0; ; attempt++ {
-			started := time.Now()
-			_, err := f.Invoke(s.stopped, payload)
-			if s.stopped.Err() != nil {
-				return
-			}
-			step := activity.Step{
-				Kind: activity.Invoked, EventID: activity.EnvelopeEventID(payload), Count: 1, Attempt: attempt + 1, Attempts: retries + 1,
-				Took: time.Since(started), Err: err,
-			}
-			if err != nil && attempt < retries {
-				step.After = asyncDelays[attempt]
-			}
-			f.record(step)
-			if err == nil {
-				return
-			}
-			if attempt >= retries {
-				f.giveUp(payload, attempt+1, err)
-				return
-			}
-			if s.directory.Clock.Sleep(s.stopped, asyncDelays[attempt]) != nil {
-				return
-			}
-		}
-	})
-	return nil
-}
-
-// giveUp keeps an event after all attempts have failed, and reports where.
-func (f *function) giveUp(payload []byte, attempts int, failure error) {
-	kept, err := f.keep(payload, attempts, failure)
-	if err != nil {
-		f.service.directory.Recorder.Warn("function %s failed %d times on an event, which %s refused: %v", f.ID(), attempts, kept, err)
-		kept = ""
-	}
-	f.record(activity.Step{
-		Kind: activity.GaveUp, EventID: activity.EnvelopeEventID(payload), Attempt: attempts, Kept: kept, Err: failure,
-	})
-}
-
-// keep stores an event in the queue that the template names, and returns the queue's logical id: an
-// on-failure destination gets a record of the invocation, a dead-letter queue gets the event
-// itself. Without either, the id is "" and the event is lost.
-// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-func (f *function) keep(payload []byte, attempts int, failure error) (kept string, err error) {
-	s, destination := f.service, f.properties.EventInvokeConfig.DestinationConfig.OnFailure.Destination
-	q, err := s.directory.Queue(cmp.Or(destination, f.properties.DeadLetterQueue.TargetArn))
-	if err != nil {
-		return "", nil
-	}
-	if destination == "" {
-		return q.ID(), q.Store(payload, map[string]string{"ErrorMessage": failure.Error()})
-	}
-	return q.ID(), q.Store(awsjson.Marshal(map[string]any{
-		"version": "1.0", "timestamp": s.directory.Clock.Now().UTC().Format(time.RFC3339Nano),
-		"requestContext": map[string]any{
-			"requestId": uuid.NewString(), "functionArn": f.resource.ARN, "condition": "RetriesExhausted", "approximateInvokeCount": attempts,
-		},
-		"requestPayload":  json.RawMessage(payload),
-		"responseContext": map[string]any{"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
-		"responsePayload": map[string]string{"errorMessage": failure.Error()},
-	}), nil)
 }

@@ -2,6 +2,7 @@ package lambda_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,6 +24,7 @@ import (
 // bed is the functions and queues of a template.
 type bed struct {
 	t         *testing.T
+	built     string // the folder of what is built
 	directory *target.Directory
 	queues    *sqs.Service
 	functions *lambda.Service
@@ -50,7 +52,7 @@ func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 	if opts.BuildDir == "" {
 		opts.BuildDir = t.TempDir()
 	}
-	b.functions = lambda.New(b.directory, &opts)
+	b.built, b.functions = opts.BuildDir, lambda.New(b.directory, &opts)
 	t.Cleanup(b.functions.Close)
 	var generated []sam.Resource
 	for _, r := range template.Resources {
@@ -394,7 +396,7 @@ func TestFailedBuildIsAnError(t *testing.T) {
 		"no executable named bootstrap": "build-F:\n\ttrue\n",
 	} {
 		b := newBed(t, makefile(t, text), "  F: {Type: AWS::Serverless::Function}\n", lambda.Options{})
-		if err := b.functions.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "build F") {
+		if err := b.functions.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "template.yaml:4: F (AWS::Serverless::Function): make build-F") {
 			t.Errorf("Start = %v, want an error with %q", err, want)
 		}
 	}
@@ -427,4 +429,64 @@ func TestFunctionCanBeAShellScript(t *testing.T) {
 	b.deliver(functionARN("ShellFunction"), `{"detail":{"id":"evt_test_shell"}}`)
 	b.waitIdle()
 	b.waitLog("ShellFunction: took evt_test_shell")
+}
+
+// TestRecordOfAFailureHasLambdasForm, wherever it goes: to a queue, or to another function.
+func TestRecordOfAFailureHasLambdasForm(t *testing.T) {
+	t.Parallel()
+	b := start(t, `
+  Failures: {Type: AWS::SQS::Queue}
+  Failing:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {FAIL: "yes"}}
+      EventInvokeConfig: {MaximumRetryAttempts: 1, DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failures.Arn}}}
+  Watched:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {FAIL: "yes"}}
+      EventInvokeConfig: {MaximumRetryAttempts: 0, DestinationConfig: {OnFailure: {Type: Lambda, Destination: !GetAtt Watcher.Arn}}}
+  Watcher: {Type: AWS::Serverless::Function}
+`)
+	b.deliver(functionARN("Failing"), `{"detail":{"id":"evt_1"}}`)
+	b.deliver(functionARN("Watched"), `{"detail":{"id":"evt_2"}}`)
+	b.waitIdle()
+	b.waitLog(`Watcher: got {"requestContext":{"approximateInvokeCount":1,"condition":"RetriesExhausted"`)
+	messages := b.queues.QueueAt("http://x/000000000000/meterbridge-Failures").Receive(t.Context(), 1, 0, sqs.Default)
+	if len(messages) != 1 {
+		t.Fatalf("failures %+v, want one", messages)
+	}
+	var record struct {
+		Version        string
+		RequestContext struct {
+			RequestID, FunctionArn, Condition string
+			ApproximateInvokeCount            int
+		}
+		RequestPayload  struct{ Detail struct{ ID string } }
+		ResponseContext struct{ FunctionError string }
+		ResponsePayload struct{ ErrorMessage, ErrorType string }
+	}
+	if err := json.Unmarshal([]byte(messages[0].Body), &record); err != nil {
+		t.Fatal(err)
+	}
+	if record.Version != "1.0" || record.RequestContext.FunctionArn != functionARN("Failing")+":$LATEST" || record.RequestContext.ApproximateInvokeCount != 2 ||
+		record.RequestPayload.Detail.ID != "evt_1" || record.ResponseContext.FunctionError != "Unhandled" ||
+		record.ResponsePayload.ErrorType != "errorString" || record.ResponsePayload.ErrorMessage != "FAIL is set" {
+		t.Errorf("record %s", messages[0].Body)
+	}
+}
+
+// TestMissingDestinationIsAnErrorAtStart, and not when the first event fails. One that SAM would
+// make causes a warning.
+func TestMissingDestinationIsAnErrorAtStart(t *testing.T) {
+	t.Parallel()
+	folder := makefile(t, "build-%:\n\ttrue\n")
+	b := newBed(t, folder, "  F: {Type: AWS::Serverless::Function, Properties: {DeadLetterQueue: {Type: SQS, TargetArn: 'arn:aws:sqs:us-east-1:000000000000:gone'}}}\n", lambda.Options{})
+	if err := b.functions.Start(t.Context()); !errors.Is(err, target.ErrMissing) || !strings.Contains(err.Error(), "template.yaml:4: F") {
+		t.Errorf("Start = %v, want ErrMissing with the function's line", err)
+	}
+	b = newBed(t, folder, "  F: {Type: AWS::Serverless::Function, Properties: {EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: SQS}}}}}\n", lambda.Options{})
+	if err := b.functions.Start(t.Context()); err == nil || !strings.Contains(b.Text(activity.Warned), "destination that SAM would make") {
+		t.Errorf("warnings %q after %v, want one of the destination", b.Text(activity.Warned), err)
+	}
 }
