@@ -176,7 +176,7 @@ func (s *Service) schedule(r *rule, expression string) error {
 	if s.schedules == nil {
 		return nil
 	}
-	return s.schedules.Every(r.id, expression, func(at time.Time) {
+	return s.schedules.AddRule(r.id, expression, func(at time.Time) {
 		e := event{id: uuid.NewString(), Entry: Entry{
 			Source: "aws.events", DetailType: "Scheduled Event", Time: at, Resources: []string{r.arn}, Detail: []byte("{}"),
 		}}

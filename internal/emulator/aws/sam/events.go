@@ -63,7 +63,7 @@ func (e event) generate(eventType string, r *Resource) {
 		r.Type = "AWS::Scheduler::Schedule"
 		r.Name = cmp.Or(e.property("Name"), r.LogicalID)
 		r.ARN = e.arn("scheduler", "schedule/"+cmp.Or(e.property("GroupName"), "default")+"/"+r.Name)
-		e.copy(r.Properties, "ScheduleExpression")
+		e.copy(r.Properties, "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "EndDate", "FlexibleTimeWindow")
 		e.copyState(r.Properties)
 		r.Properties["Target"] = e.target("", "Input")
 	case "EventBridgeRule", "CloudWatchEvent", "Schedule":

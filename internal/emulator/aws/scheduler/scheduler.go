@@ -1,15 +1,15 @@
-// Package scheduler emulates EventBridge Scheduler: it delivers to a target at a fixed rate.
+// Package scheduler emulates EventBridge Scheduler: it delivers to a target at a fixed rate, at the
+// times of a cron expression, or once.
 //
-// A [Service] runs the schedules of a template ([Service.Add]) and those of other services
-// ([Service.Every]), such as EventBridge's rules.
+// A [Service] runs the schedules of a template ([Service.Add]) and those of EventBridge's rules
+// ([Service.AddRule]).
 package scheduler
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,9 +32,9 @@ type Service struct {
 }
 
 type schedule struct {
-	id    string
-	every time.Duration
-	run   func(at time.Time)
+	id, expression string
+	times          timetable
+	run            func(at time.Time)
 }
 
 // New returns a service without schedules. It finds targets in the directory; nil means an empty
@@ -45,16 +45,25 @@ func New(directory *target.Directory) *Service {
 
 // properties are the properties of an AWS::Scheduler::Schedule that the emulator supports.
 type properties struct {
-	ScheduleExpression, State string
-	Target                    struct {
+	ScheduleExpression, ScheduleExpressionTimezone string
+	StartDate, EndDate, State                      string
+	FlexibleTimeWindow                             struct {
+		Mode                   string
+		MaximumWindowInMinutes sam.Number
+	}
+	Target struct {
 		Arn   string
 		Input *string
 	}
 }
 
-// Add adds the schedule of an AWS::Scheduler::Schedule, unless it is disabled.
+// Add adds the schedule of an AWS::Scheduler::Schedule. One that is disabled is only checked.
 func (s *Service) Add(r sam.Resource) error {
 	p, err := sam.Decode[properties](r)
+	if err != nil {
+		return err
+	}
+	times, err := p.times()
 	if err != nil || p.State == "DISABLED" {
 		return err
 	}
@@ -62,11 +71,38 @@ func (s *Service) Add(r sam.Resource) error {
 	if err != nil {
 		return err
 	}
-	return s.Every(r.ID(), p.ScheduleExpression, func(at time.Time) {
+	s.schedules = append(s.schedules, schedule{r.ID(), p.ScheduleExpression, times, func(at time.Time) {
 		if err := to.Deliver(payload(p.Target.Input, r.ARN, at), ""); err != nil {
 			s.directory.Recorder.Warn("schedule %s could not reach %s: %v", r.ID(), to.ID(), err)
 		}
-	})
+	}})
+	return nil
+}
+
+// times returns when the schedule runs. A flexible time window always begins: the schedule runs at
+// its start.
+func (p properties) times() (timetable, error) {
+	const longest = 1440
+	if window := p.FlexibleTimeWindow; window.Mode == "FLEXIBLE" && !(window.MaximumWindowInMinutes >= 1 && window.MaximumWindowInMinutes <= longest) {
+		return nil, fmt.Errorf("FlexibleTimeWindow: MaximumWindowInMinutes has to be between 1 and %d", longest)
+	}
+	zone, err := parseZone(p.ScheduleExpressionTimezone)
+	if err != nil {
+		return nil, err
+	}
+	start, startErr := parseDate("StartDate", p.StartDate)
+	end, endErr := parseDate("EndDate", p.EndDate)
+	if err := errors.Join(startErr, endErr); err != nil {
+		return nil, err
+	}
+	if !end.IsZero() && end.Before(start) {
+		return nil, errors.New("EndDate is before StartDate")
+	}
+	times, err := parse(p.ScheduleExpression, zone)
+	if _, isOnce := times.(once); err != nil || isOnce { // which ignores the dates
+		return times, err
+	}
+	return bounded{times, start, end}, nil
 }
 
 // payload returns the target's payload: its input with the context attributes filled in, or an
@@ -86,48 +122,46 @@ func payload(input *string, arn string, at time.Time) []byte {
 	})
 }
 
-// Every adds a schedule that calls run at the rate of an expression. An expression that is valid on
-// AWS but not emulated, cron(…) or at(…), causes a warning and is left out.
-func (s *Service) Every(id, expression string, run func(at time.Time)) error {
-	if strings.HasPrefix(expression, "cron(") || strings.HasPrefix(expression, "at(") {
-		s.directory.Recorder.Warn("schedule %s: %s is not run locally, only rate(…) is", id, expression)
-		return nil
+// AddRule adds the schedule of a rule, rate(…) or cron(…) in UTC, which calls run.
+func (s *Service) AddRule(id, expression string, run func(at time.Time)) error {
+	times, err := parse(expression, time.UTC)
+	if err != nil {
+		return err
 	}
-	every, err := parseRate(expression)
-	if err == nil {
-		s.schedules = append(s.schedules, schedule{id, every, run})
+	if _, isOnce := times.(once); isOnce {
+		return fmt.Errorf("%s: rules run at a rate(…) or at the times of a cron(…); use an AWS::Scheduler::Schedule", expression)
 	}
-	return err
+	s.schedules = append(s.schedules, schedule{id, expression, times, run})
+	return nil
 }
 
-var rateExpression = regexp.MustCompile(`^rate\(([1-9][0-9]{0,6}) (minute|hour|day)(s?)\)$`)
-
-// parseRate reads rate(value unit), whose unit is in the singular for 1 and otherwise in the
-// plural: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based
-func parseRate(expression string) (time.Duration, error) {
-	parts := rateExpression.FindStringSubmatch(expression)
-	if parts == nil || (parts[1] == "1") != (parts[3] == "") {
-		return 0, fmt.Errorf("%q is not a schedule: write it as rate(1 hour) or rate(15 minutes)", expression)
-	}
-	value, err := strconv.Atoi(parts[1])
-	unit := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[parts[2]]
-	return time.Duration(value) * unit, err
-}
-
-// Start runs every schedule until Close, first after one interval. AWS runs a new schedule at once;
-// here that would interfere with the first events. The clock does not skip for the sake of a
-// schedule, because there is always a next one, but runs those on its way to what is due.
+// Start runs every schedule until Close. One at a rate runs first after one interval. AWS runs it at
+// once; here that would interfere with the first events. The clock does not skip for the sake of a
+// schedule, because there can always be a next one, but runs those on its way to what is due.
 func (s *Service) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	for _, schedule := range s.schedules {
-		s.running.Go(func() {
-			c := s.directory.Clock
-			defer c.Work()()
-			for next := c.Now().Add(schedule.every); c.Wait(ctx, next, clock.Passing, nil) == nil; next = next.Add(schedule.every) {
-				schedule.run(next)
-			}
-		})
+		s.running.Go(func() { s.run(ctx, schedule) })
+	}
+}
+
+// run runs a schedule until ctx ends. Runs that are missed, because the machine slept or the target
+// was slow, are left out.
+func (s *Service) run(ctx context.Context, schedule schedule) {
+	c := s.directory.Clock
+	defer c.Work()()
+	began := c.Now()
+	next := schedule.times.next(began, began)
+	if next.IsZero() {
+		s.directory.Recorder.Warn("schedule %s: %s has no more runs", schedule.id, schedule.expression)
+	}
+	for !next.IsZero() && c.Wait(ctx, next, clock.Passing, nil) == nil {
+		schedule.run(next)
+		if now := c.Now(); schedule.times.next(next, began).Before(now) {
+			next = now
+		}
+		next = schedule.times.next(next, began)
 	}
 }
 

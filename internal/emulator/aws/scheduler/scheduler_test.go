@@ -89,7 +89,7 @@ func TestSchedulesRunAtTheirRate(t *testing.T) {
 	})
 }
 
-// TestRunAllRunsEnabledSchedules, and warns once of a schedule that is not emulated.
+// TestRunAllRunsEnabledSchedules of every kind.
 func TestRunAllRunsEnabledSchedules(t *testing.T) {
 	t.Parallel()
 	r := &recorder{}
@@ -103,20 +103,116 @@ func TestRunAllRunsEnabledSchedules(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := s.RunAll(); !slices.Equal(got, []string{"Rate", "NoInput"}) || s.Len() != 2 {
-		t.Errorf("RunAll = %q, want Rate and NoInput", got)
+	if got := s.RunAll(); !slices.Equal(got, []string{"Rate", "Yearly", "NoInput"}) || s.Len() != 3 {
+		t.Errorf("RunAll = %q, want Rate, Yearly and NoInput", got)
 	}
-	if len(r.bodies) != 2 || r.bodies[0] != "rate" || !strings.Contains(r.bodies[1], `"detail-type":"Scheduled Event"`) {
+	if len(r.bodies) != 3 || r.bodies[0] != "rate" || !strings.Contains(r.bodies[2], `"detail-type":"Scheduled Event"`) {
 		t.Errorf("delivered %q, want the input, and an event where there is none", r.bodies)
-	}
-	if steps := r.Steps(); len(steps) != 1 || !strings.Contains(steps[0].Text, "cron(0 0 1 1 ? *)") {
-		t.Errorf("steps %+v, want one warning, of the cron expression", steps)
 	}
 }
 
-func TestExpressionThatIsNotARateIsAnError(t *testing.T) {
+// TestSchedulesRunAtTheTimesOfTheirExpressions, in their time zones and between their dates.
+func TestSchedulesRunAtTheTimesOfTheirExpressions(t *testing.T) {
 	t.Parallel()
-	for _, expression := range []string{"rate(1 minutes)", "rate(2 minute)", "rate(0 minutes)", "rate(5 weeks)", "rate(-1 hours)", "hourly", ""} {
+	synctest.Test(t, func(t *testing.T) { // begins at 2000-01-01T00:00:00Z, a Saturday
+		r := &recorder{}
+		s := newService(r, nil)
+		const at = " <aws.scheduler.scheduled-time>"
+		for _, resource := range []sam.Resource{
+			schedule("Weekdays", "cron(30 9 ? * MON-FRI *)", "weekdays"+at),
+			schedule("Zurich", "cron(0 12 3 * ? *)", "zurich"+at, "ScheduleExpressionTimezone", "Europe/Zurich"),
+			schedule("Dated", "rate(1 day)", "dated"+at, "StartDate", "2000-01-02T06:00:00Z", "EndDate", "2000-01-03T06:00:00Z"),
+			schedule("Since", "rate(3 days)", "since"+at, "StartDate", "1999-12-31T18:00:00.000Z"),
+			schedule("Ancient", "rate(2 days)", "ancient"+at, "StartDate", "0001-01-01T12:00:00Z"),
+			schedule("Once", "at(2000-01-02T03:04:05)", "once"+at, "ScheduleExpressionTimezone", "America/New_York", "EndDate", "1999-01-01T00:00:00Z"),
+			schedule("Past", "at(1999-12-31T23:59:59)", "past"),
+			schedule("Never", "cron(0 0 30 FEB ? *)", "never"),
+			schedule("Ended", "rate(1 minute)", "ended", "EndDate", "1999-12-31T00:00:00Z"),
+			schedule("Off", "cron(* * * * ? *)", "off", "State", "DISABLED"),
+		} {
+			if err := s.Add(resource); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Start()
+		time.Sleep(4 * 24 * time.Hour)
+		s.Close()
+		slices.Sort(r.bodies)
+		want := []string{
+			"ancient 2000-01-02T12:00:00Z", "ancient 2000-01-04T12:00:00Z", "dated 2000-01-02T06:00:00Z", "dated 2000-01-03T06:00:00Z", "once 2000-01-02T08:04:05Z", "since 2000-01-03T18:00:00Z",
+			"weekdays 2000-01-03T09:30:00Z", "weekdays 2000-01-04T09:30:00Z", "zurich 2000-01-03T11:00:00Z",
+		}
+		if !slices.Equal(r.bodies, want) {
+			t.Errorf("delivered %q, want %q", r.bodies, want)
+		}
+		var warned []string
+		for _, step := range r.Steps(activity.Warned) {
+			warned = append(warned, step.Text)
+		}
+		slices.Sort(warned)
+		if want := []string{
+			"schedule Ended: rate(1 minute) has no more runs", "schedule Never: cron(0 0 30 FEB ? *) has no more runs",
+			"schedule Past: at(1999-12-31T23:59:59) has no more runs",
+		}; !slices.Equal(warned, want) {
+			t.Errorf("warned %q, want %q", warned, want)
+		}
+	})
+}
+
+// TestMissedRunsAreLeftOut: a target that takes an hour does not get all the runs of that hour at
+// once.
+func TestMissedRunsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, runs := newService(&recorder{}, nil), 0
+		if err := s.AddRule("Slow", "rate(1 minute)", func(time.Time) {
+			if runs++; runs == 1 {
+				time.Sleep(time.Hour)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		time.Sleep(time.Hour + 3*time.Minute + time.Second)
+		s.Close()
+		if runs != 3 {
+			t.Errorf("%d runs, want the slow one and one in each of two minutes", runs)
+		}
+	})
+}
+
+func TestUnusableScheduleIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ expression, property, value, want string }{
+		{"rate(1 day)", "ScheduleExpressionTimezone", "Europe/Zuric", "Europe/Zuric"},
+		{"rate(1 day)", "ScheduleExpressionTimezone", "Local", "not a time zone"},
+		{"rate(1 day)", "ScheduleExpressionTimezone", "../../etc/passwd", "not a time zone"},
+		{"rate(1 day)", "StartDate", "tomorrow", "StartDate"},
+		{"cron(0 0 * * ? *)", "EndDate", "2030-13-01T00:00:00Z", "EndDate"},
+		{"at(2030-03-31T02:30:00)", "ScheduleExpressionTimezone", "Europe/Zurich", "skip this time"},
+	} {
+		err := newService(&recorder{}, nil).Add(schedule("S", tt.expression, "x", tt.property, tt.value))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s with %s %s: Add = %v, want an error with %q", tt.expression, tt.property, tt.value, err, tt.want)
+		}
+	}
+	backwards := schedule("S", "rate(1 day)", "x", "StartDate", "2030-01-02T00:00:00Z", "EndDate", "2030-01-01T00:00:00Z")
+	window := schedule("S", "rate(1 day)", "x")
+	window.Properties["FlexibleTimeWindow"] = map[string]any{"Mode": "FLEXIBLE"}
+	for want, resource := range map[string]sam.Resource{"EndDate is before StartDate": backwards, "MaximumWindowInMinutes": window} {
+		if err := newService(&recorder{}, nil).Add(resource); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Add = %v, want an error with %q", err, want)
+		}
+	}
+	err := newService(&recorder{}, nil).AddRule("S", "at(2030-01-01T00:00:00)", nil)
+	if err == nil || !strings.Contains(err.Error(), "AWS::Scheduler::Schedule") {
+		t.Errorf("a rule that runs once: %v, want an error that names AWS::Scheduler::Schedule", err)
+	}
+}
+
+func TestTextThatIsNoScheduleIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, expression := range []string{"rate(1 minutes)", "rate(2 minute)", "rate(0 minutes)", "rate(5 weeks)", "rate(-1 hours)", "rate(900000000 days)", "hourly", "", "cron", "cron(", "at()", "at(2030-01-01)", "at(2030-01-01T00:00:00Z)", "cron(0 0 * * ? *", "Rate(1 hour)"} {
 		err := newService(&recorder{}, nil).Add(schedule("S", expression, "x"))
 		if err == nil || !strings.Contains(err.Error(), expression) {
 			t.Errorf("%q: Add = %v, want an error that quotes the expression", expression, err)
