@@ -1,4 +1,4 @@
-// Command meter-alerts is an example consumer to copy. The rule in resources.yaml sends it full
+// Command meter-alerts is an example consumer to copy. The rule in template.yaml sends it full
 // billing-meter events, and it logs one line for each kind of usage that Stripe could not bill.
 package main
 
@@ -39,8 +39,10 @@ func newHandler(log *slog.Logger) (func(context.Context, json.RawMessage) error,
 		}
 		return nil
 	}
-	if err := v2events.OnKind(events, v2events.MeterErrorReportTriggered, alert); err != nil {
-		return nil, err
+	for _, kind := range []v2events.Kind[v2events.MeterErrorReport]{v2events.MeterErrorReportTriggered, v2events.MeterNotFound} {
+		if err := v2events.OnKind(events, kind, alert); err != nil {
+			return nil, err
+		}
 	}
 	return func(ctx context.Context, event json.RawMessage) error { return events.HandleEnvelope(ctx, event) }, nil
 }

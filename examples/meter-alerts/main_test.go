@@ -37,9 +37,22 @@ func TestAlertNamesMeterAndCode(t *testing.T) {
 	}
 }
 
+func TestMissingMeterIsLogged(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	missing := strings.ReplaceAll(report, "v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
+	missing = strings.Replace(missing, `{"id":"mtr_1","type":"billing.meter","url":"/v1/billing/meters/mtr_1"}`, "null", 1)
+	if err := handle(t, slog.New(slog.NewTextHandler(&out, nil)), missing); err != nil {
+		t.Fatal(err)
+	}
+	if want := `event_id=evt_1 meter="" code=no_meter usage_events=3`; !strings.Contains(out.String(), want) {
+		t.Errorf("log = %q, want it to contain %q", out.String(), want)
+	}
+}
+
 func TestOtherTypeIsAnError(t *testing.T) {
 	t.Parallel()
-	other := strings.Replace(report, `"type":"v1.billing.meter.error_report_triggered"`, `"type":"v1.billing.meter.no_meter_found"`, 1)
+	other := strings.Replace(report, `"type":"v1.billing.meter.error_report_triggered"`, `"type":"v2.core.event_destination.ping"`, 1)
 	if err := handle(t, slog.New(slog.DiscardHandler), other); !errors.Is(err, v2events.ErrKind) {
 		t.Errorf("handle = %v, want ErrKind", err)
 	}

@@ -98,44 +98,6 @@ func admits(t *testing.T, parsed *sam.Template, policy, queueARN, ruleARN string
 	return false
 }
 
-// The example consumer loses no event either: events that EventBridge cannot deliver or the
-// function fails on go to queues that may receive them.
-func TestExampleConsumerKeepsFailedEvents(t *testing.T) {
-	t.Parallel()
-	const head = "\nResources:\n"
-	source := strings.Replace(read(t, "template.yaml"), head, head+read(t, "examples/meter-alerts/resources.yaml"), 1)
-	parsed, err := sam.Parse([]byte(source), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rule struct {
-		Targets []struct {
-			Arn              string
-			DeadLetterConfig struct{ Arn string }
-		}
-	}
-	properties(t, parsed, "MeterAlertsRule", &rule)
-	undelivered := resource(t, parsed, "MeterAlertsUndelivered").ARN
-	if len(rule.Targets) != 1 || rule.Targets[0].DeadLetterConfig.Arn != undelivered {
-		t.Errorf("the targets of the rule are %+v, want one whose dead letters go to %s", rule.Targets, undelivered)
-	}
-	if of := resource(t, parsed, "MeterAlertsRule").ARN; !admits(t, parsed, "MeterAlertsUndeliveredPolicy", undelivered, of) {
-		t.Errorf("MeterAlertsUndeliveredPolicy does not admit %s to %s", of, undelivered)
-	}
-	var function struct {
-		EventInvokeConfig struct {
-			DestinationConfig struct {
-				OnFailure struct{ Type, Destination string }
-			}
-		}
-	}
-	properties(t, parsed, "MeterAlertsFunction", &function)
-	failures := resource(t, parsed, "MeterAlertsFailures").ARN
-	if got := function.EventInvokeConfig.DestinationConfig.OnFailure; got.Type != "SQS" || got.Destination != failures {
-		t.Errorf("the function's failures go to %+v, want %s", got, failures)
-	}
-}
-
 // matchesWildcard uses the event patterns' wildcard, whose * means the same as in ARNs.
 func matchesWildcard(t *testing.T, like, text string) bool {
 	t.Helper()

@@ -3,7 +3,6 @@ package guarantees_test
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,32 +52,6 @@ func TestBinaryBodyIsVerified(t *testing.T) {
 	}
 	if status := h.deliverSigned(append(body, make([]byte, 1_000_000)...)); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a body over 1,000,000 bytes: answered %d, want 413", status)
-	}
-}
-
-// TestRuleAddsAConsumer: as the README promises, adding the example's resources.yaml is enough.
-func TestRuleAddsAConsumer(t *testing.T) {
-	t.Parallel()
-	resources, err := os.ReadFile(filepath.Join(root(t), "examples", "meter-alerts", "resources.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := newHarness(t, setup{change: func(o *aws.Options) { o.Template = withResources(t, string(resources)) }})
-	h.deliverSigned(h.sample("error_report_triggered", "evt_test_alert").Thin)
-	h.deliverSigned(h.sample("ping", "evt_test_not_for_it").Thin)
-	h.waitIdle()
-	h.await("the consumer logs the event", func() bool { // its last lines can come after its answer
-		log := h.Text(activity.Logged)
-		return strings.Contains(log, "MeterAlertsFunction: ") && strings.Contains(log, `"event_id":"evt_test_alert"`)
-	})
-	var invoked int
-	for _, s := range h.Steps(activity.Invoked) {
-		if s.Name == "MeterAlertsFunction" {
-			invoked++
-		}
-	}
-	if invoked != 1 {
-		t.Errorf("the consumer was invoked %d times, want 1: its rule asks for one type", invoked)
 	}
 }
 

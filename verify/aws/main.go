@@ -63,6 +63,8 @@ func checks(w *workspace) []check {
 		// single parts
 		{name: "strict-template", tools: []string{"schemas"}, run: w.strictTemplate},
 		{name: "runtimes", tools: []string{"python-ric", "node-ric"}, run: w.runtimes},
+		{name: "examples", tools: []string{"sam", "lint"}, run: w.examplesBuild},
+		{name: "example-types", tools: []string{"mypy", "typescript"}, run: w.exampleTypes},
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},
 		{name: "iam", run: w.iam},
 		{name: "stripe", run: w.stripe},

@@ -45,7 +45,13 @@ func (w *workspace) runtimes(ctx context.Context) (string, error) {
 		"METERBRIDGE_AWSLAMBDARIC=" + w.tools["python-ric"].path,
 		"METERBRIDGE_AWS_LAMBDA_RIC=" + w.tools["node-ric"].path,
 	}
-	out, err := command{dir: w.root, env: env}.output(ctx, "go", "test", "-count=1", "-json", "./internal/emulator/aws/lambda", "./examples/...")
+	tests := command{dir: w.root, env: env}
+	out, err := tests.output(ctx, "go", "test", "-count=1", "-json", "./internal/emulator/aws/lambda", "./examples/...")
+	if err != nil {
+		return "", err
+	}
+	more, err := tests.output(ctx, "go", "test", "-count=1", "-json", "-run", "TestExamples", "./internal/guarantees")
+	out = append(out, more...)
 	passed, compared := 0, 0
 	for line := range strings.Lines(string(out)) {
 		var event struct{ Action, Test string }
