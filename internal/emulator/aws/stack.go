@@ -105,6 +105,16 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 		return nil, err
 	}
 	s.accessKey = "local" + rand.Text()
+	s.addServices()
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// addServices makes the services, without resources.
+func (s *Stack) addServices() {
 	s.directory = target.NewDirectory(clock.New(s.options.ClockFactor), s.options.Observer)
 	s.secrets, s.tables = secretsmanager.New(s.directory.Clock.Now), dynamodb.New(&dynamodb.Options{Hold: s.hold})
 	s.queues = sqs.New(s.directory, &sqs.Options{Endpoint: s.endpoint(), Configure: s.options.Queue})
@@ -115,11 +125,6 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 	s.schedules = scheduler.New(s.directory)
 	s.buses = eventbridge.New(s.directory, s.schedules)
 	s.routes = apigateway.New(s.directory)
-	if err := s.start(ctx); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
 }
 
 func (s *Stack) start(ctx context.Context) error {

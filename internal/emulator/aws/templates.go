@@ -21,6 +21,10 @@ type source struct {
 	parameters  []string // names of those that it declares
 }
 
+// maxResources is CloudFormation's limit on the resources of a template.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+const maxResources = 500
+
 // resources returns the resources of all templates, including those that SAM generates for
 // functions' events. Each template is resolved on its own, as a separate stack, and can import what
 // those before it export.
@@ -32,6 +36,7 @@ func (s *Stack) resources() ([]sam.Resource, error) {
 	var resources []sam.Resource
 	exports := map[string]string{}
 	for i, source := range sources {
+		before := len(resources)
 		options := &sam.Options{
 			File: source.file, Parameters: source.given(s.options.Parameters), Region: target.Region, AccountID: target.Account,
 			StackName: source.stack, Qualified: i > 0, Endpoint: s.endpoint(), Exports: exports,
@@ -50,6 +55,9 @@ func (s *Stack) resources() ([]sam.Resource, error) {
 				return nil, fmt.Errorf("%s:%d: %s: %w", r.File, r.Line, r.LogicalID, err)
 			}
 			resources = append(append(resources, r), generated...)
+		}
+		if len(resources)-before > maxResources {
+			return nil, fmt.Errorf("%s: the template has more than %d resources, with those that SAM makes for events", source.file, maxResources)
 		}
 		for _, output := range template.Outputs {
 			if output.ExportName != "" {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/spelling"
 )
 
 // Options configure a [Service]. The zero value, like a nil pointer, is the default.
@@ -73,20 +74,32 @@ func (s *Service) Add(r sam.Resource) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.AddTable(Config{Name: r.Name, ARN: r.ARN, Hash: p.key("HASH"), Range: p.key("RANGE")})
+	hash, hashErr := p.key("HASH")
+	sort, sortErr := p.key("RANGE")
+	if err := errors.Join(hashErr, sortErr); err != nil {
+		return err
+	}
+	_, err = s.AddTable(Config{Name: r.Name, ARN: r.ARN, Hash: hash, Range: sort})
 	return err
 }
 
 // key returns the key attribute of a kind, or the zero value if the table has none.
-func (p properties) key(kind string) Key {
+func (p properties) key(kind string) (Key, error) {
 	for _, k := range p.KeySchema {
-		for _, a := range p.AttributeDefinitions {
-			if k.KeyType == kind && k.AttributeName == a.AttributeName {
-				return Key{Name: a.AttributeName, Type: a.AttributeType}
-			}
+		if k.KeyType != kind {
+			continue
 		}
+		var names []string
+		for _, a := range p.AttributeDefinitions {
+			if a.AttributeName == k.AttributeName {
+				return Key{Name: a.AttributeName, Type: a.AttributeType}, nil
+			}
+			names = append(names, a.AttributeName)
+		}
+		return Key{}, fmt.Errorf("%w: AttributeDefinitions lacks %q, which is in KeySchema%s", ErrConfig, k.AttributeName,
+			spelling.Question(k.AttributeName, names))
 	}
-	return Key{}
+	return Key{}, nil
 }
 
 // Operations returns the operations on single items.

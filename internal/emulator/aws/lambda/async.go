@@ -23,7 +23,7 @@ func (f *function) Deliver(payload []byte, _ string) error {
 	s, done := f.service, f.service.directory.Clock.Work()
 	retries := len(asyncDelays)
 	if n := f.properties.EventInvokeConfig.MaximumRetryAttempts; n != nil {
-		retries = min(retries, int(*n))
+		retries = min(retries, n.Int())
 	}
 	id := uuid.NewString() // the same in all attempts
 	ctx := WithRequestID(s.stopped, id)

@@ -30,6 +30,10 @@ import (
 // defaultConcurrency is the default for the maximum number of busy instances of a function.
 const defaultConcurrency = 4
 
+// mostConcurrency is the largest maximum that a mapping can have:
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+const mostConcurrency = 1000
+
 // Options configure a [Service]. The zero value, like a nil pointer, is the default.
 type Options struct {
 	// BuildDir is the folder of the artifacts. Empty: ".".
@@ -157,7 +161,7 @@ func (f *function) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	instances := cmp.Or(int(f.properties.ReservedConcurrentExecutions), defaultConcurrency)
+	instances := cmp.Or(f.properties.ReservedConcurrentExecutions.Int(), defaultConcurrency)
 	for _, m := range f.mappings {
 		instances = max(instances, m.concurrency)
 	}
@@ -165,7 +169,7 @@ func (f *function) prepare(ctx context.Context) error {
 		Name: f.resource.Name, ARN: f.resource.ARN, Command: c.command, TaskRoot: c.taskRoot, Source: c.source, Env: f.environment(c),
 		Runtime: f.properties.Runtime, Handler: f.properties.Handler,
 		LogFormat: f.properties.LoggingConfig.LogFormat, LogLevel: f.properties.LoggingConfig.ApplicationLogLevel,
-		Timeout: f.properties.Timeout.Seconds(), MemorySize: int(f.properties.MemorySize), Instances: instances,
+		Timeout: f.properties.Timeout.Seconds(), MemorySize: f.properties.MemorySize.Int(), Instances: instances,
 		Log: func(line string) { f.record(activity.Step{Kind: activity.Logged, Text: line}) },
 	})
 	return nil

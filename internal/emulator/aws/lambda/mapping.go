@@ -213,9 +213,9 @@ func (s *Service) addMapping(r sam.Resource) error {
 	}
 	m := &mapping{
 		queue: q, function: s.functions[i],
-		batchSize:      cmp.Or(int(p.BatchSize), 10),
+		batchSize:      cmp.Or(p.BatchSize.Int(), 10),
 		window:         p.MaximumBatchingWindowInSeconds.Seconds(),
-		concurrency:    cmp.Or(int(p.ScalingConfig.MaximumConcurrency), defaultConcurrency),
+		concurrency:    cmp.Or(min(p.ScalingConfig.MaximumConcurrency.Int(), mostConcurrency), defaultConcurrency),
 		partialFailure: slices.Contains(p.FunctionResponseTypes, "ReportBatchItemFailures"),
 	}
 	for i, filter := range p.FilterCriteria.Filters {

@@ -38,6 +38,32 @@ func TestEveryMistakeIsReportedOnItsLine(t *testing.T) {
 	}
 }
 
+// TestReferenceThatIsMisspeltNamesWhatWasMeant, whatever refers.
+func TestReferenceThatIsMisspeltNamesWhatWasMeant(t *testing.T) {
+	t.Parallel()
+	const head = "Parameters:\n  Stage: {Type: String, Default: x}\nMappings:\n  Sizes: {small: {memory: 128}}\nConditions:\n  IsProd: !Equals [a, b]\n" +
+		"Resources:\n  FetchQueue: {Type: AWS::SQS::Queue}\n  Q:\n    Type: AWS::SQS::Queue\n"
+	for text, want := range map[string]string{
+		"    Properties: {QueueName: !Ref Satge}":                          `no parameter or resource "Satge": did you mean Stage?`,
+		"    Properties: {QueueName: !GetAtt FetchQeue.QueueName}":         `no parameter or resource "FetchQeue": did you mean FetchQueue?`,
+		"    Properties: {QueueName: !Sub 'a-${stage}'}":                   `no parameter or resource "stage": did you mean Stage?`,
+		"    Properties: {QueueName: !Ref AWS::Regoin}":                    "AWS::Regoin is not a pseudo parameter: did you mean AWS::Region?",
+		"    Properties: {QueueName: !ref Stage}":                          "Fn::ref is not supported: did you mean !Ref?",
+		"    Properties: {DelaySeconds: !FindInMap [Sizes, smal, memory]}": `Mappings.Sizes has no key "smal": did you mean small?`,
+		"    Properties: {QueueName: !If [isprod, a, b]}":                  `no condition "isprod": did you mean IsProd?`,
+		"    DependsOn: FetchQueues":                                       `no resource "FetchQueues": did you mean FetchQueue?`,
+	} {
+		_, err := sam.Parse([]byte(head+text+"\n"), nil)
+		if err == nil || !strings.Contains(err.Error(), "template.yaml:11: ") || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want template.yaml:11 and %s", text, err, want)
+		}
+	}
+	_, err := sam.Parse([]byte("Parameters:\n  P: {Type: Strng, Default: x}\nResources: {}\n"), nil)
+	if want := `template.yaml:2: Parameter P: unknown parameter type "Strng": did you mean String?`; err == nil || err.Error() != want {
+		t.Errorf("a misspelt type of a parameter: %v, want %s", err, want)
+	}
+}
+
 // TestLenientTemplatesAreResolved with a warning for each mistake.
 func TestLenientTemplatesAreResolved(t *testing.T) {
 	t.Parallel()
@@ -91,7 +117,7 @@ func TestFaultsAreBounded(t *testing.T) {
 		t.Fatal("Parse accepts the template")
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if want := "template.yaml: and 2900 more faults"; len(lines) != 101 || lines[100] != want {
+	if want := "template.yaml: there are more faults than these"; len(lines) != 101 || lines[100] != want {
 		t.Errorf("%d errors, the last %q, want 101 and %q", len(lines), lines[len(lines)-1], want)
 	}
 	_, err = sam.Parse([]byte("Resources:\n  Q:\n    Type: "+strings.Repeat("AWS::SQS::Queue", 1000)+"\n    Properties: {DelaySeconds: "+strings.Repeat("9", 10000)+"x}\n"), nil)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -137,12 +138,9 @@ func (c *checker) policies(n *node, at place) {
 	name := n.keys[0]
 	required, known := c.table.PolicyTemplates[name]
 	if !known || len(n.keys) > 1 {
-		templates := make([]string, 0, len(c.table.PolicyTemplates)+1)
-		for template := range c.table.PolicyTemplates {
-			templates = append(templates, template)
-		}
-		slices.Sort(templates)
-		c.unknown(n.keyLine(0), at, "policy template", name, append(templates, "Statement"))
+		c.fail(n.keyLine(0), at, func() string {
+			return unknown("policy template", name, append(slices.Sorted(maps.Keys(c.table.PolicyTemplates)), "Statement"))
+		})
 		return
 	}
 	c.template(n.items[0], required, n.keyLine(0), at.member(name))

@@ -118,7 +118,8 @@ func readable(text string, kinds schema.Kind) bool {
 		return true
 	}
 	number, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	return err == nil && (kinds&schema.Number != 0 || kinds&schema.Integer != 0 && number == math.Trunc(number))
+	finite := err == nil && number-number == 0
+	return finite && (kinds&schema.Number != 0 || kinds&schema.Integer != 0 && number == math.Trunc(number))
 }
 
 // booleans are those of YAML 1.1, which CloudFormation reads.
@@ -138,7 +139,7 @@ func (c *checker) object(n *node, s *schema.Shape, at place, line int, global *n
 		case s.Values != nil:
 			member = s.Values
 		case !strings.HasPrefix(key, "Fn::"):
-			c.unknown(n.keyLine(i), at, "property", key, s.Names())
+			c.fail(n.keyLine(i), at, func() string { return unknown("property", key, s.Names()) })
 			continue
 		default:
 			continue // it adds members that are not known here
@@ -171,7 +172,7 @@ func (c *checker) variant(n *node, s *schema.Shape, at place) *schema.Shape {
 	case named == nil:
 		c.fail(n.line, at, func() string { return "the property Type is missing" })
 	case ok && s.Variants[name] == nil:
-		c.unknown(named.line, at, "type", name, s.Names())
+		c.fail(named.line, at, func() string { return unknown("type", name, s.Names()) })
 	}
 	return s.Variants[name]
 }

@@ -20,7 +20,7 @@ func (r *resolver) checkConditions() error {
 func (e *evaluator) condition(name string, n *node) bool {
 	definition := e.conditions.get(name)
 	if definition == nil {
-		e.fail(n, "the template has no condition %q", name)
+		e.fail(n, "the template has no condition %q%s", name, meant(name, e.conditions.keys))
 		return false
 	}
 	if value, known := e.conditionValues[name]; known && value == nil {

@@ -1,6 +1,11 @@
 package sam
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/spelling"
+)
 
 // maxString is the largest string, in bytes, that an intrinsic function may produce. Without a
 // limit, nested functions could double the length at every level.
@@ -28,6 +33,12 @@ func (e *evaluator) fail(n *node, format string, args ...any) {
 	if e.err == nil {
 		e.err = e.errorf(n, e.element, format, args...)
 	}
+}
+
+// meant returns a question for the end of an error about a name that does not exist, if one of the
+// names that do is similar.
+func meant(name string, known ...[]string) string {
+	return spelling.Question(name, slices.Concat(known...))
 }
 
 func (e *evaluator) adopt(other *evaluator) {

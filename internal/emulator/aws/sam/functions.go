@@ -11,6 +11,12 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 )
 
+// functions are the functions that are evaluated, in their short form.
+var functions = []string{
+	"!Ref", "!GetAtt", "!Sub", "!Join", "!Select", "!Split", "!If", "!FindInMap", "!Base64", "!ToJsonString", "!GetAZs", "!Equals",
+	"!Not", "!And", "!Or", "!ImportValue",
+}
+
 // call evaluates a call of an intrinsic function.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
 func (e *evaluator) call(n *node) any {
@@ -43,7 +49,7 @@ func (e *evaluator) call(n *node) any {
 	case "Fn::ImportValue":
 		return e.importValue(n)
 	default:
-		e.fail(n, "%s is not supported", n.name)
+		e.fail(n, "%s is not supported%s", n.name, meant("!"+strings.TrimPrefix(n.name, "Fn::"), functions))
 	}
 	return nil
 }
@@ -129,8 +135,9 @@ func (e *evaluator) findInMap(n *node) any {
 	at, path := e.mappings, "Mappings"
 	for _, v := range e.arguments(n, 3) {
 		key := e.scalar(n, v, "Fn::FindInMap takes the name of a mapping and two keys")
+		keys := at.keys
 		if at = at.get(key); at == nil {
-			e.fail(n, "Fn::FindInMap: %s has no key %q", path, key)
+			e.fail(n, "Fn::FindInMap: %s has no key %q%s", path, key, meant(key, keys))
 			return nil
 		}
 		path += "." + key

@@ -148,7 +148,7 @@ var functionErrors = []struct{ value, want string }{
 	{`!FindInMap [Map, [top], second]`, `Fn::FindInMap takes the name of a mapping and two keys`},
 	{`!ImportValue x`, `Fn::ImportValue: no template before this one exports "x" (none has exports); use a parameter whose default is the value, such as the name of the bus`},
 	{`!Transform {Name: AWS::Include}`, `Fn::Transform is not supported`},
-	{`!Subb x`, `Fn::Subb is not supported`},
+	{`!Subb x`, `Fn::Subb is not supported: did you mean !Sub?`},
 	{`!Base64 [a]`, `Fn::Base64 takes a string`},
 	{`!Equals [a]`, `Fn::Equals takes a list of 2 arguments`},
 	{`!Equals [a, [b]]`, `Fn::Equals compares strings, not lists or maps`},

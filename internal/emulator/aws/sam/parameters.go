@@ -78,6 +78,9 @@ func (p parameter) typeName() string {
 	return t
 }
 
+// parameterTypes are the types that CloudFormation defines, besides those of AWS's resources.
+var parameterTypes = []string{"String", "Number", "List<Number>", "List<String>", "CommaDelimitedList"}
+
 // convert returns the value of Ref: a number for Number, a list for a list type, otherwise the
 // text.
 func (p parameter) convert(value string) (any, error) {
@@ -93,7 +96,7 @@ func (p parameter) convert(value string) (any, error) {
 	case t == "CommaDelimitedList" || strings.HasPrefix(t, "List<"):
 		return p.list(value, t == "List<Number>")
 	default:
-		return nil, p.errorf("unknown parameter type %q", t)
+		return nil, p.errorf("unknown parameter type %q%s", t, meant(t, parameterTypes))
 	}
 }
 

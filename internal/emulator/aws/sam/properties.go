@@ -3,6 +3,7 @@ package sam
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -24,15 +25,21 @@ type Number float64
 // UnmarshalJSON implements [json.Unmarshaler].
 func (n *Number) UnmarshalJSON(data []byte) error {
 	value, err := strconv.ParseFloat(strings.Trim(string(data), `"`), 64)
-	if err != nil {
+	if err != nil || value-value != 0 { // infinite or not a number
 		return fmt.Errorf("%s is not a number", data)
 	}
 	*n = Number(value)
 	return nil
 }
 
-// Seconds returns n seconds.
-func (n Number) Seconds() time.Duration { return time.Duration(float64(n) * float64(time.Second)) }
+// Seconds returns n seconds, at most a hundred years and at least none.
+func (n Number) Seconds() time.Duration {
+	const century = 100 * 365 * 24 * time.Hour
+	return time.Duration(min(max(float64(n), 0), century.Seconds()) * float64(time.Second))
+}
+
+// Int returns the whole number, at least 0 and at most 2³¹-1.
+func (n Number) Int() int { return int(min(max(float64(n), 0), math.MaxInt32)) }
 
 // Flag is a boolean in a property. A template may also write it as a string.
 type Flag bool

@@ -33,14 +33,15 @@ func (e *evaluator) lookup(n *node, name string) any {
 // pseudoParameter returns the value of a parameter that CloudFormation defines.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
 func (e *evaluator) pseudoParameter(n *node, name string) any {
-	v, known := map[string]any{
+	parameters := map[string]any{
 		"AWS::Region": e.opts.Region, "AWS::AccountId": e.opts.AccountID, "AWS::StackName": e.opts.StackName,
 		"AWS::StackId":   e.format("arn:{partition}:cloudformation:{region}:{account}:stack/{stack}/00000000-0000-0000-0000-000000000000", nil),
 		"AWS::Partition": e.deployment["partition"], "AWS::URLSuffix": e.deployment["suffix"],
 		"AWS::NoValue": noValue{}, "AWS::NotificationARNs": []any{},
-	}[name]
+	}
+	v, known := parameters[name]
 	if !known {
-		e.fail(n, "%s is not a pseudo parameter", name)
+		e.fail(n, "%s is not a pseudo parameter%s", name, meant(name, slices.Sorted(maps.Keys(parameters))))
 	}
 	return v
 }
@@ -96,7 +97,7 @@ func (e *evaluator) generated(n *node, id, suffix string) any {
 }
 
 func (e *evaluator) undefined(n *node, name string) {
-	e.fail(n, "the template has no parameter or resource %q", name)
+	e.fail(n, "the template has no parameter or resource %q%s", name, meant(name, e.resources.keys, slices.Sorted(maps.Keys(e.parameters))))
 }
 
 // implicit returns the identity of a resource that SAM creates although the template does not

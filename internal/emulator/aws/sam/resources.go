@@ -105,7 +105,7 @@ func (e *evaluator) dependsOn(n *node) (ids []string) {
 	for _, item := range items {
 		id, ok := item.literal()
 		if !ok || e.resources.get(id) == nil {
-			e.fail(item, "DependsOn: the template has no resource %q", id)
+			e.fail(item, "DependsOn: the template has no resource %q%s", id, meant(id, e.resources.keys))
 		} else if e.isCreated(id) {
 			ids = append(ids, id)
 		}

@@ -17,7 +17,6 @@ package sam
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -171,8 +170,8 @@ func sorted(faults ...error) error {
 			joined = append(joined, fault)
 		}
 	}
-	if more := len(flat) - len(joined); more > 0 {
-		joined = append(joined, &Error{File: flat[0].File, Reason: fmt.Sprintf("and %d more faults", more)})
+	if len(joined) < len(flat) {
+		joined = append(joined, &Error{File: flat[0].File, Reason: "there are more faults than these"})
 	}
 	return errors.Join(joined...)
 }

@@ -52,7 +52,7 @@ func parseCron(text string, zone *time.Location) (cron, error) {
 		return cron{}, fmt.Errorf("it has %d fields; there are six: minutes hours day-of-month month day-of-week year", len(fields))
 	}
 	if (fields[dayOfMonth] == "?") == (fields[dayOfWeek] == "?") {
-		return cron{}, fmt.Errorf("day-of-month and day-of-week are %s and %s: exactly one of them has to be ?", fields[dayOfMonth], fields[dayOfWeek])
+		return cron{}, fmt.Errorf("day-of-month and day-of-week are %s and %s: exactly one of them has to be ?", quote(fields[dayOfMonth]), quote(fields[dayOfWeek]))
 	}
 	for i, field := range cronFields {
 		translated, err := field.translate(fields[i])
@@ -80,7 +80,7 @@ func (f cronField) translate(text string) (string, error) {
 		part = strings.ToUpper(part)
 		if f.special != nil && f.special.MatchString(part) {
 			if strings.Contains(part, "#") && len(parts) > 1 {
-				return "", fmt.Errorf("%s can only stand alone", part)
+				return "", fmt.Errorf("%s can only stand alone", quote(part))
 			}
 			special, err := f.translateSpecial(part)
 			if err != nil {
@@ -142,13 +142,13 @@ func (f cronField) values(part string) ([]int, error) {
 	}
 	if isIncrement {
 		if step, err = strconv.Atoi(increment); err != nil || step < 1 {
-			return nil, fmt.Errorf("the increment in %q is not a positive number", part)
+			return nil, fmt.Errorf("the increment in %s is not a positive number", quote(part))
 		}
 	}
 	size := f.most - f.least + 1
 	if to < from {
 		if f.name == "year" {
-			return nil, fmt.Errorf("%q ends before it begins", part)
+			return nil, fmt.Errorf("%s ends before it begins", quote(part))
 		}
 		to += size
 	}
@@ -168,12 +168,9 @@ func (f cronField) value(text string) (int, error) {
 	}
 	if !digits.MatchString(text) {
 		if f.special != nil && strings.Contains(text, "#") {
-			return 0, fmt.Errorf("%q does not end in a number between 1 and 5", text)
+			return 0, fmt.Errorf("%s does not end in a number between 1 and 5", quote(text))
 		}
-		if near := spelling.Nearest(text, f.names); near != "" {
-			return 0, fmt.Errorf("no value %q: did you mean %s?", text, near)
-		}
-		return 0, fmt.Errorf("no value %q", text)
+		return 0, fmt.Errorf("no value %s%s", quote(text), spelling.Question(text, f.names))
 	}
 	v, err := strconv.Atoi(text)
 	if v < f.least || v > f.most {

@@ -36,12 +36,21 @@ func parse(expression string, zone *time.Location) (timetable, error) {
 		err = errShape
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a schedule: %w", expression, err)
+		return nil, fmt.Errorf("%s is not a schedule: %w", quote(expression), err)
 	}
 	return table, nil
 }
 
 var errShape = errors.New("write it as rate(15 minutes), cron(0 8 ? * MON-FRI *) or at(2030-01-31T08:00:00)")
+
+// quote quotes a text in an error, where it is at most as long as a line.
+func quote(text string) string {
+	const most = 100
+	if len(text) > most {
+		return strconv.Quote(text[:most]) + "…"
+	}
+	return strconv.Quote(text)
+}
 
 // rate is a fixed interval.
 type rate time.Duration
@@ -133,7 +142,7 @@ func (b bounded) next(after, began time.Time) time.Time {
 func parseZone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return nil, fmt.Errorf("ScheduleExpressionTimezone: %q is not a time zone: use a name such as Europe/Zurich or UTC", name)
+		return nil, fmt.Errorf("ScheduleExpressionTimezone: %s is not a time zone: use a name such as Europe/Zurich or UTC", quote(name))
 	}
 	return zone, nil
 }
@@ -148,5 +157,5 @@ func parseDate(property, text string) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%s: %q is not a time: write it as 2030-01-31T08:00:00Z", property, text)
+	return time.Time{}, fmt.Errorf("%s: %s is not a time: write it as 2030-01-31T08:00:00Z", property, quote(text))
 }

@@ -12,7 +12,11 @@ func Nearest(name string, candidates []string) string {
 	if len(name) > longest {
 		return ""
 	}
-	nearest, least := "", 1+max(1, min(len(name)/4, 4))
+	allowed := min(len(name)/4, 4)
+	if allowed == 0 && len(name) > 2 {
+		allowed = 1
+	}
+	nearest, least := "", allowed+1
 	for _, candidate := range candidates {
 		if strings.EqualFold(name, candidate) {
 			return candidate
@@ -25,6 +29,15 @@ func Nearest(name string, candidates []string) string {
 		}
 	}
 	return nearest
+}
+
+// Question asks whether the nearest of the candidates was meant, as the end of an error about the
+// name. It is empty if none is similar.
+func Question(name string, candidates []string) string {
+	if near := Nearest(name, candidates); near != "" {
+		return ": did you mean " + near + "?"
+	}
+	return ""
 }
 
 // Distance returns the number of typing errors between two texts, ignoring case: the distance of

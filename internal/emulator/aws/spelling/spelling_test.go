@@ -24,6 +24,8 @@ func TestNearestIsTheNameThatWasMeant(t *testing.T) {
 		{"BatchSzie", []string{"BatchSize", "BatchSzies"}, "BatchSize"}, // the first of equals
 		{"name", []string{"Nome", "NAME"}, "NAME"},                      // case counts less than letters
 		{"Arn", []string{"Id", "ARNs"}, "ARNs"},
+		{"A", []string{"B", "AB"}, ""}, // too short to be nearly something
+		{"Id", []string{"Ir", "ID"}, "ID"},
 		{"AWS::DynamoDB::Tabel", schema.Load().Types, "AWS::DynamoDB::Table"},
 		{"AWS::SQS::Qeue", schema.Load().Types, "AWS::SQS::Queue"},
 		{"AWS::Lamda::Function", schema.Load().Types, "AWS::Lambda::Function"},

@@ -118,7 +118,7 @@ type redrivePolicy struct {
 func (p redrivePolicy) receives() int {
 	switch {
 	case p.MaxReceiveCount != nil:
-		return int(*p.MaxReceiveCount)
+		return p.MaxReceiveCount.Int()
 	case p.DeadLetterTargetArn != "":
 		return 10
 	default:
