@@ -203,10 +203,8 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	s.console.note("")
 	started := time.Now()
 	s.stack, err = aws.Open(ctx, s.options(parameters))
-	if errors.Is(err, sam.ErrSchema) {
-		return fmt.Errorf("%w\nIf AWS has added one of these since %s, use --lenient-template", err, sam.SchemaDate())
-	} else if err != nil {
-		return listenError(s.flags.listen, err)
+	if err != nil {
+		return schemaError(listenError(s.flags.listen, err))
 	}
 	if err := s.flags.checkLogs(s.stack.Functions()); err != nil {
 		s.stack.Close()
@@ -255,6 +253,14 @@ func (s *session) names() names {
 		}
 	}
 	return n
+}
+
+// schemaError adds what to do if the template is right and AWS's schemas are old.
+func schemaError(err error) error {
+	if errors.Is(err, sam.ErrSchema) {
+		return fmt.Errorf("%w\nIf AWS has added one of these since %s, use --lenient-template", err, sam.SchemaDate())
+	}
+	return err
 }
 
 func (s *session) options(parameters map[string]string) *aws.Options {

@@ -35,7 +35,7 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 		screen.screen = terminal(p)
 	}
 	report, err := soak.Run(ctx, &soak.Options{
-		Template: flags.templates[0], Parameters: parameters, Events: flags.soak, Seed: flags.seed, Faults: names,
+		Template: flags.templates[0], Parameters: parameters, Lenient: flags.lenient, Events: flags.soak, Seed: flags.seed, Faults: names,
 		Observer: screen, Progress: screen.progress,
 	})
 	if screen.bar != nil {
@@ -45,7 +45,7 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	case err != nil && ctx.Err() != nil:
 		return &failure{"interrupted: " + err.Error()}
 	case err != nil:
-		return err
+		return schemaError(err)
 	}
 	printSoakDetails(p.stderr, report)
 	fmt.Fprintln(p.stdout, report)

@@ -36,6 +36,7 @@ type Options struct {
 	Parameters map[string]string // values for its parameters
 	BuildDir   string            // as in [aws.Options]
 	Prebuilt   bool              // as in [aws.Options]
+	Lenient    bool              // as in [aws.Options]
 	Events     int               // the number of distinct authentic events
 	Seed       uint64            // determines how each event is sent and where faults strike
 	Faults     []string          // names of the faults
@@ -127,7 +128,7 @@ func (r *run) open(ctx context.Context) (err error) {
 func (r *run) stackOptions(observer activity.Observer) *aws.Options {
 	return &aws.Options{
 		Template: r.options.Template, Parameters: r.options.Parameters, Listen: "127.0.0.1:0",
-		BuildDir: r.options.BuildDir, Prebuilt: r.options.Prebuilt,
+		BuildDir: r.options.BuildDir, Prebuilt: r.options.Prebuilt, Lenient: r.options.Lenient,
 		Environment: map[string]string{config.StripeAPIBase: r.account.Origin},
 		Secrets:     map[string]string{config.SigningSecretID: string(r.account.signing[0]), config.APIKeySecretID: r.account.Keys.JSON()},
 		Observer:    observer, Skip: true, Lease: outcome.Lease, Unscheduled: true,
