@@ -192,11 +192,11 @@ func (c *checker) globals(n *node) {
 
 func (c *checker) resource(id string, line int, n *node) {
 	at := place{element: "Resource " + id}
-	c.names(n, at, "attribute", resourceAttributes)
+	resourceType, hasType := n.get("Type").literal()
+	c.attributes(n, at, c.table.Resources[resourceType])
 	c.policy(n, at, "DeletionPolicy", "Delete", "Retain", "RetainExceptOnCreate", "Snapshot")
 	c.policy(n, at, "UpdateReplacePolicy", "Delete", "Retain", "Snapshot")
-	resourceType, ok := n.get("Type").literal()
-	if !ok {
+	if !hasType {
 		return // checkResource reports it
 	}
 	if !c.exists(resourceType) {
@@ -213,6 +213,24 @@ func (c *checker) resource(id string, line int, n *node) {
 	section, _ := strings.CutPrefix(resourceType, "AWS::Serverless::")
 	at = place{element: id + " (" + resourceType + ")"}
 	c.object(properties, shape, at, line, without(c.resolver.globals.section(section), n.get("IgnoreGlobals")))
+}
+
+// attributes reports attributes that resources do not have. A property of the resource is in the
+// wrong place.
+func (c *checker) attributes(n *node, at place, s *schema.Shape) {
+	each(n, func(name string, line int, _ *node) {
+		switch {
+		case slices.Contains(resourceAttributes, name) || strings.HasPrefix(name, "Fn::"):
+		case s != nil && s.Properties[name] != nil:
+			c.fail(line, at, func() string { return misplaced("attribute", name) })
+		default:
+			c.unknown(line, at, "attribute", name, resourceAttributes)
+		}
+	})
+}
+
+func misplaced(what, name string) string {
+	return fmt.Sprintf("no %s %q: it is a property, so indent it below Properties", what, name)
 }
 
 // policy checks what happens to a resource that leaves the stack.

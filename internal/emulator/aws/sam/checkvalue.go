@@ -132,6 +132,7 @@ func (c *checker) object(n *node, s *schema.Shape, at place, line int, global *n
 			return
 		}
 	}
+	var misspelt []string // required members that are there by another name
 	for i, key := range n.keys {
 		member := s.Properties[key]
 		switch {
@@ -139,7 +140,13 @@ func (c *checker) object(n *node, s *schema.Shape, at place, line int, global *n
 		case s.Values != nil:
 			member = s.Values
 		case !strings.HasPrefix(key, "Fn::"):
-			c.fail(n.keyLine(i), at, func() string { return unknown("property", key, s.Names()) })
+			c.fail(n.keyLine(i), at, func() string {
+				if inner := s.Properties["Properties"]; inner != nil && inner.Properties[key] != nil {
+					return misplaced("member", key)
+				}
+				return unknown("property", key, s.Names())
+			})
+			misspelt = append(misspelt, spelling.Nearest(key, s.Required))
 			continue
 		default:
 			continue // it adds members that are not known here
@@ -150,7 +157,7 @@ func (c *checker) object(n *node, s *schema.Shape, at place, line int, global *n
 		return
 	}
 	for _, name := range s.Required {
-		if n.get(name) == nil && global.get(name) == nil {
+		if n.get(name) == nil && global.get(name) == nil && !slices.Contains(misspelt, name) {
 			c.fail(line, at, func() string { return "the property " + name + " is missing" })
 		}
 	}
