@@ -33,7 +33,7 @@ run: ## Run the whole stack on this machine and send sample events through it (R
 # The soaks come first and beside the others, because they wait for more than a minute and need
 # little of the machine.
 test: ## Run every test that needs only Go
-	CGO_ENABLED=0 go test -trimpath -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) ./internal/emulator/soak ./...
+	CGO_ENABLED=0 go test -trimpath -timeout 30m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) ./internal/emulator/soak ./...
 
 soak: ## Send thousands of events through the stack with every fault (SOAK=3000 SEED=1)
 	@$(meterbridge) && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -361,19 +362,21 @@ func TestRunWithoutAKeyFails(t *testing.T) {
 func TestRunningOutOfTimeIsReported(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, nil)
-	b.parts.Now = time.Now
-	b.happened(t, "evt_1", time.Now().Add(-time.Hour))
-	ctx, cancel := context.WithTimeout(t.Context(), margin+500*time.Millisecond)
-	defer cancel()
-	got, err := New(b.parts).Handle(ctx, Request{})
-	if want := (Report{Unfinished: 1}); err != nil || got != want || len(b.Requests()) != 0 {
-		t.Errorf("handle = %+v, %v after %d lists, want %+v at once", got, err, len(b.Requests()), want)
-	}
-	for _, item := range b.Ledger.Items() {
-		if item["reached"].Scalar() != "" {
-			t.Errorf("checkpoint %v, want none", item)
+	synctest.Test(t, func(t *testing.T) {
+		b.parts.Now = time.Now
+		b.happened(t, "evt_1", time.Now().Add(-time.Hour))
+		ctx, cancel := context.WithTimeout(t.Context(), margin+500*time.Millisecond)
+		defer cancel()
+		got, err := New(b.parts).Handle(ctx, Request{})
+		if want := (Report{Unfinished: 1}); err != nil || got != want || len(b.Requests()) != 0 {
+			t.Errorf("handle = %+v, %v after %d lists, want %+v at once", got, err, len(b.Requests()), want)
 		}
-	}
+		for _, item := range b.Ledger.Items() {
+			if item["reached"].Scalar() != "" {
+				t.Errorf("checkpoint %v, want none", item)
+			}
+		}
+	})
 }
 
 func TestModeIsReadFromTheKey(t *testing.T) {

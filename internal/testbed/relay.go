@@ -3,7 +3,6 @@ package testbed
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -96,11 +95,14 @@ type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// CheckRecovery checks that a client which trusts r.TLS leaves a dead connection: the request after
-// next is answered over a new one.
+// CheckRecovery checks that a client which trusts r.TLS leaves a dead connection. Without pings it
+// would send every request that follows on that connection, however many time out. timeout is how
+// long the first of them waits; each waits twice as long as the one before, since an answer over a
+// new connection takes a while on a machine with much else to do.
 func (r *Relay) CheckRecovery(t testing.TB, client Doer, timeout time.Duration) {
 	t.Helper()
-	get := func() error {
+	const patience = 2 * time.Minute
+	get := func(timeout time.Duration) error {
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
@@ -113,26 +115,26 @@ func (r *Relay) CheckRecovery(t testing.TB, client Doer, timeout time.Duration) 
 		}
 		return err
 	}
-	if err := get(); err != nil {
+	if err := get(patience); err != nil {
 		t.Fatalf("request through the relay: %v", err)
 	}
 	r.mu.Lock()
 	r.dead.Store(true) // all packets of the connections that are open now are dropped
 	r.dead = new(atomic.Bool)
 	r.mu.Unlock()
-	if err := get(); err == nil {
+	if err := get(timeout); err == nil {
 		t.Fatal("a request on a dead connection was answered")
 	}
 	var faults []string
-	for range 2 {
-		err := get()
+	for ; timeout < patience; timeout *= 2 {
+		err := get(timeout)
 		if err == nil {
-			if n := r.dials.Load(); n != 2 {
+			if n := r.dials.Load(); n < 2 {
 				t.Errorf("%d connections, want a second one", n)
 			}
 			return
 		}
-		faults = append(faults, errors.Unwrap(err).Error())
+		faults = append(faults, err.Error())
 	}
-	t.Errorf("the two requests after a time-out fail too: %s", strings.Join(faults, "; "))
+	t.Errorf("all requests after a time-out fail too: %s", strings.Join(faults, "; "))
 }
