@@ -63,12 +63,23 @@ func printSoakDetails(w io.Writer, r *soak.Report) {
 	if r.Doubled > 0 {
 		fmt.Fprintf(w, "emitted more than once: %d; explanations: %s; without explanation: %d\n", r.Doubled, counted(r.Explained), r.Unexplained)
 	}
+	if r.StackMemory > 0 {
+		fmt.Fprintf(w, "peak memory in MB: %d in this process, which emulates AWS and Stripe; in a function %s\n", r.StackMemory>>20, counted(megabytes(r.FunctionMemory)))
+	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", warning)
 	}
 	for _, trouble := range r.Troubles {
 		fmt.Fprintln(w, trouble)
 	}
+}
+
+func megabytes(bytes map[string]int64) map[string]int {
+	sizes := map[string]int{}
+	for name, n := range bytes {
+		sizes[name] = int(n >> 20)
+	}
+	return sizes
 }
 
 func counted[K ~string](counts map[K]int) string {

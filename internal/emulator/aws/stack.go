@@ -239,6 +239,9 @@ func (s *Stack) Close() {
 // true, and reports whether there was one.
 func (s *Stack) Kill(match func(payload []byte) bool) bool { return s.functions.Kill(match) }
 
+// PIDs returns the ids of the functions' processes, by the functions' ids.
+func (s *Stack) PIDs() map[string][]int { return s.functions.PIDs() }
+
 // Rotate stores a new value in each secret whose name the functions have in this variable. The old
 // value becomes the previous one.
 func (s *Stack) Rotate(variable, value string) error {

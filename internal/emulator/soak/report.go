@@ -20,6 +20,9 @@ type Report struct {
 	ForgedAccepted int // forged deliveries that were answered with a 2xx or put on the bus
 	Seconds        float64
 
+	StackMemory    int64            // peak of this process's resident memory, in bytes; 0 where there is no /proc
+	FunctionMemory map[string]int64 // the same for the processes of each function, the largest
+
 	Explained map[string]int // doubled events by explanation: "crash", "lost answer", "no record"
 
 	Injected map[string]int // how often each fault struck

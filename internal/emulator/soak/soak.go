@@ -59,6 +59,7 @@ type run struct {
 	faults  *faults.Injector
 	sender  *sender
 	phase   atomic.Value // string
+	memory  memory
 
 	killing   sync.Mutex
 	firstKill time.Time // when the first fetcher was killed
@@ -83,6 +84,8 @@ func Run(ctx context.Context, opts *Options) (*Report, error) {
 	}
 	report := r.audit.report(r.sender.plan, r.sender.results())
 	report.Seconds = time.Since(started).Seconds()
+	r.memory.measure(r.stack)
+	report.StackMemory, report.FunctionMemory = r.memory.stack, r.memory.functions
 	return report, nil
 }
 
@@ -260,7 +263,10 @@ func (r *run) switchRule(ctx context.Context, enabled bool) {
 const interval = 100 * time.Millisecond
 
 func (r *run) reportProgress(until <-chan struct{}) {
-	for {
+	for n := 0; ; n++ {
+		if n%10 == 0 {
+			r.memory.measure(r.stack)
+		}
 		r.options.Progress(Progress{Phase: r.phase.Load().(string), Ended: r.audit.ended(), Total: r.options.Events})
 		select {
 		case <-until:

@@ -128,6 +128,20 @@ func (f *Function) Kill(match func(payload []byte) bool) (killed bool) {
 	return killed
 }
 
+// PIDs returns the process ids of the instances that have started.
+func (f *Function) PIDs() (ids []int) {
+	f.busy.Range(func(in, _ any) bool {
+		ids = append(ids, in.(*instance).cmd.Process.Pid)
+		return true
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, in := range f.idle {
+		ids = append(ids, in.cmd.Process.Pid)
+	}
+	return ids
+}
+
 // Close ends idle instances and refuses invocations. A busy instance ends with its invocation's
 // context.
 func (f *Function) Close() {

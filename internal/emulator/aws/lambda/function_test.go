@@ -143,6 +143,9 @@ func TestInstanceIsReused(t *testing.T) {
 	if err != nil || first != second {
 		t.Errorf("second invocation ran in process %s (%v), want %s", second, err, first)
 	}
+	if got := fmt.Sprint(f.PIDs()); got != "["+first+"]" {
+		t.Errorf("PIDs = %s, want %s", got, first)
+	}
 }
 
 func TestHandlerErrorIsReported(t *testing.T) {

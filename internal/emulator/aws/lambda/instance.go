@@ -15,8 +15,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// initTimeout is how long an instance may take on AWS before it requests its first invocation.
-const initTimeout = 10 * time.Second
+// initTimeout is how long an instance may take before it requests its first invocation. AWS gives it
+// ten seconds, and then as long again as an invocation; here the machine may be busy with a build.
+const initTimeout = 30 * time.Second
 
 // instance is one process with its own Runtime API.
 type instance struct {

@@ -246,6 +246,17 @@ func (s *Service) Kill(match func(payload []byte) bool) bool {
 	return slices.ContainsFunc(s.functions, func(f *function) bool { return f.Function != nil && f.Function.Kill(match) })
 }
 
+// PIDs returns the ids of the functions' processes, by the functions' ids.
+func (s *Service) PIDs() map[string][]int {
+	ids := map[string][]int{}
+	for _, f := range s.functions {
+		if f.Function != nil {
+			ids[f.ID()] = f.Function.PIDs()
+		}
+	}
+	return ids
+}
+
 // Close ends all processes and waits for them.
 func (s *Service) Close() {
 	s.stop()
