@@ -63,6 +63,7 @@ func printSoakDetails(w io.Writer, r *soak.Report) {
 	if r.Doubled > 0 {
 		fmt.Fprintf(w, "emitted more than once: %d; explanations: %s; without explanation: %d\n", r.Doubled, counted(r.Explained), r.Unexplained)
 	}
+	fmt.Fprintf(w, "most messages that waited for the fetcher at once: %d\n", r.Backlog)
 	if r.StackMemory > 0 {
 		fmt.Fprintf(w, "peak memory in MB: %d in this process, which emulates AWS and Stripe; in a function %s\n", r.StackMemory>>20, counted(megabytes(r.FunctionMemory)))
 	}

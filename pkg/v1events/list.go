@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/internal/eventjson"
@@ -117,7 +118,7 @@ func (c *Client) Pages(ctx context.Context, p ListParams) iter.Seq2[*Page, error
 				yield(nil, fmt.Errorf("list events: %w", ErrPageLoop))
 				return
 			}
-			seen[last] = true
+			seen[strings.Clone(last)] = true // the id itself would keep its event
 			p.goOnFrom(last)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/meterbridge/meterbridge/pkg/internal/eventjson"
@@ -208,9 +209,10 @@ func readPage(ctx context.Context, api *stripeapi.Client, r stripeapi.Request) (
 		return rawPage{}, fmt.Errorf("list: %w", err)
 	}
 	p := rawPage{
-		data:     doc.RawArray("data"),
-		next:     doc.OptionalString("next_page_url"),
-		previous: doc.OptionalString("previous_page_url"),
+		data: doc.RawArray("data"),
+		// Cloned, or each URL that is kept would keep its page.
+		next:     strings.Clone(doc.OptionalString("next_page_url")),
+		previous: strings.Clone(doc.OptionalString("previous_page_url")),
 	}
 	if err := doc.Err(); err != nil {
 		return rawPage{}, fmt.Errorf("list: %w", err)

@@ -3,10 +3,14 @@ package v2events_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +65,44 @@ func TestListIsLazyAndStartsAnew(t *testing.T) {
 			}
 			break
 		}
+	}
+}
+
+// TestListKeepsNoPages counts what is in memory when the last of many large pages is read. It is not
+// parallel, because other tests use memory too.
+func TestListKeepsNoPages(t *testing.T) {
+	const pages, size = 64, 1 << 20
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.URL.Query().Get("page"))
+		next := fmt.Sprintf(`"/v2/core/events?page=%d"`, n+1)
+		if n == pages {
+			next = "null"
+		}
+		large := strings.Replace(event("evt_1", "a.b"), "{", fmt.Sprintf(`{"filler":%q,`, strings.Repeat("x", size)), 1)
+		_, _ = io.WriteString(w, pageOf(next, large))
+	}))
+	defer server.Close()
+	api, err := stripeapi.New("rk_test_123", &stripeapi.Options{BaseURL: server.URL, HTTPClient: server.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inUse := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, n := inUse(), 0
+	for _, err := range v2events.NewClient(api).List(t.Context(), v2events.EventListParams{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n > pages && inUse() > before+pages/4*size {
+			t.Errorf("%d MB in use after %d pages of 1 MB", (inUse()-before)>>20, n)
+		}
+	}
+	if n != pages+1 {
+		t.Errorf("%d events, want %d", n, pages+1)
 	}
 }
 

@@ -65,6 +65,7 @@ func checks(w *workspace) []check {
 		{name: "runtimes", tools: []string{"python-ric", "node-ric"}, run: w.runtimes},
 		{name: "examples", tools: []string{"sam", "lint"}, run: w.examplesBuild},
 		{name: "example-types", tools: []string{"mypy", "typescript"}, run: w.exampleTypes},
+		{name: "burst", run: w.burst},
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},
 		{name: "iam", run: w.iam},
 		{name: "stripe", run: w.stripe},

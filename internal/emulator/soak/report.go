@@ -20,6 +20,8 @@ type Report struct {
 	ForgedAccepted int // forged deliveries that were answered with a 2xx or put on the bus
 	Seconds        float64
 
+	Backlog int // the most messages that were seen to wait for the fetcher at once
+
 	StackMemory    int64            // peak of this process's resident memory, in bytes; 0 where there is no /proc
 	FunctionMemory map[string]int64 // the same for the processes of each function, the largest
 

@@ -60,6 +60,7 @@ type run struct {
 	sender  *sender
 	phase   atomic.Value // string
 	memory  memory
+	backlog int
 
 	killing   sync.Mutex
 	firstKill time.Time // when the first fetcher was killed
@@ -83,7 +84,7 @@ func Run(ctx context.Context, opts *Options) (*Report, error) {
 		return nil, err
 	}
 	report := r.audit.report(r.sender.plan, r.sender.results())
-	report.Seconds = time.Since(started).Seconds()
+	report.Seconds, report.Backlog = time.Since(started).Seconds(), r.backlog
 	r.memory.measure(r.stack)
 	report.StackMemory, report.FunctionMemory = r.memory.stack, r.memory.functions
 	return report, nil
@@ -263,10 +264,12 @@ func (r *run) switchRule(ctx context.Context, enabled bool) {
 const interval = 100 * time.Millisecond
 
 func (r *run) reportProgress(until <-chan struct{}) {
+	queue := r.stack.QueueNamedBy(config.FetchQueueURL)
 	for n := 0; ; n++ {
 		if n%10 == 0 {
 			r.memory.measure(r.stack)
 		}
+		r.backlog = max(r.backlog, r.stack.Messages()[queue])
 		r.options.Progress(Progress{Phase: r.phase.Load().(string), Ended: r.audit.ended(), Total: r.options.Events})
 		select {
 		case <-until:
