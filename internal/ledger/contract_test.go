@@ -8,21 +8,22 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/ledger/model"
 	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
 // A situation is a record and the set of workers that have claimed it: without a claim a worker
 // cannot settle.
 type situation struct {
-	cell
+	model.Cell
 	has [2]bool
 }
 
 func (s situation) possible(o op) bool { return o.name != "settle" || s.has[o.worker] }
 
 func (s situation) after(o op) (situation, error) {
-	next, err := o.apply(s.cell)
-	s.cell = next
+	next, err := o.apply(s.Cell)
+	s.Cell = next
 	if o.name == "claim" && err == nil {
 		s.has[o.worker] = true
 	}
@@ -42,7 +43,7 @@ func situations() map[situation][]op {
 				continue
 			}
 			next, _ := from.after(o)
-			if _, seen := paths[next]; seen || next.attempts > maxAttempts {
+			if _, seen := paths[next]; seen || next.Attempts > maxAttempts {
 				continue
 			}
 			paths[next] = append(append([]op{}, paths[from]...), o)
@@ -107,12 +108,13 @@ func TestTableBehavesAsTheModel(t *testing.T) {
 			if !errors.Is(err, wantErr) || (err == nil) != (wantErr == nil) {
 				t.Errorf("after %v, %v = %v, want %v", path, o, err, wantErr)
 			}
-			if o.name == "claim" && err == nil && attempts != want.attempts {
-				t.Errorf("after %v, %v sees %d attempts, want %d", path, o, attempts, want.attempts)
+			if o.name == "claim" && err == nil && attempts != want.Attempts {
+				t.Errorf("after %v, %v sees %d attempts, want %d", path, o, attempts, want.Attempts)
 			}
 			known, done, err := d.ledger.Known(t.Context(), d.event)
-			if err != nil || known != want.known() || done != want.done() {
-				t.Errorf("after %v and %v, Known = %v, %v, %v, want %v, %v", path, o, known, done, err, want.known(), want.done())
+			wantKnown, wantDone := want.Known(0)
+			if err != nil || known != wantKnown || done != wantDone {
+				t.Errorf("after %v and %v, Known = %v, %v, %v, want %v, %v", path, o, known, done, err, wantKnown, wantDone)
 			}
 		}
 	}

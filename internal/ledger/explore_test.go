@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/ledger/model"
 )
 
 // A point is a worker's progress with its message.
@@ -34,7 +35,7 @@ type worker struct {
 
 // A world is the state that two deliveries of one event share, and a count of what happened.
 type world struct {
-	record  cell
+	record  model.Cell
 	workers [2]worker
 	faults  int // crashes, lost requests and lost answers
 	emitted int
@@ -56,7 +57,7 @@ type next struct {
 
 // An explorer visits every world that can be reached.
 type explorer struct {
-	model      model
+	model      ledgerModel
 	deliveries [2]int // message ids: the same if SQS delivers one message twice
 }
 
@@ -74,9 +75,9 @@ func (e explorer) steps(w world) []next {
 		}
 	}
 	// A lease ends after its holder's invocation, so the holder is no longer working.
-	held := w.record.phase == ledger.Claimed && w.workers[w.record.holder].at.busy()
-	if w.record.live && !held {
-		w.record.live = false
+	held := w.record.Phase == ledger.Claimed && w.workers[w.record.Holder].at.busy()
+	if w.record.Until != 0 && !held {
+		w.record.Until = 0
 		all = append(all, next{"lease ends", w})
 	}
 	return all
@@ -175,7 +176,7 @@ func (e explorer) settle(w world, i int, add func(string, world)) {
 	outcome := w.workers[i].outcome
 	settled := w
 	settled.record, _ = e.model.settle(w.record, i, outcome, true)
-	settled.record.attempts = 0 // does not affect any decision
+	settled.record.Attempts = 0 // does not affect any decision
 	add("settles", settled.to(i, ending, outcome))
 	add("cannot settle", w.forget(outcome).fault().to(i, ending, outcome))
 }
@@ -193,7 +194,7 @@ func (e explorer) wrong(w world) string {
 		return "lost"
 	}
 	later := w.record
-	later.live = false
+	later.Until = 0
 	if _, err := e.model.claim(later, 0, 99); err != nil && w.emitted == 0 {
 		return "never claimable again"
 	}
@@ -248,39 +249,39 @@ func TestExplorationFindsFaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
-		model model
+		model ledgerModel
 		want  string
 	}{
-		{"recorded on arrival and never retried", model{claim: func(c cell, worker, delivery int) (cell, error) {
+		{"recorded on arrival and never retried", ledgerModel{claim: func(c model.Cell, worker, delivery int) (model.Cell, error) {
 			c, err := claim(c, worker, delivery)
-			c.phase = ledger.Emitted
+			c.Phase = ledger.Emitted
 			return c, err
 		}, settle: settle}, "never claimable again"},
-		{"no claim", model{claim: func(c cell, worker, delivery int) (cell, error) {
-			if c.phase == ledger.Claimed {
-				c.live = false
+		{"no claim", ledgerModel{claim: func(c model.Cell, worker, delivery int) (model.Cell, error) {
+			if c.Phase == ledger.Claimed {
+				c.Until = 0
 			}
 			return claim(c, worker, delivery)
 		}, settle: settle}, "emitted twice"},
-		{"a claim without a lease", model{claim: func(c cell, worker, delivery int) (cell, error) {
-			if c.phase == ledger.Claimed {
+		{"a claim without a lease", ledgerModel{claim: func(c model.Cell, worker, delivery int) (model.Cell, error) {
+			if c.Phase == ledger.Claimed {
 				return c, ledger.ErrHeld
 			}
 			return claim(c, worker, delivery)
 		}, settle: settle}, "never claimable again"},
-		{"parked forever", model{claim: func(c cell, worker, delivery int) (cell, error) {
-			if c.phase == ledger.Parked {
+		{"parked forever", ledgerModel{claim: func(c model.Cell, worker, delivery int) (model.Cell, error) {
+			if c.Phase == ledger.Parked {
 				return c, ledger.ErrDone
 			}
 			return claim(c, worker, delivery)
 		}, settle: settle}, "never claimable again"},
-		{"parked without the delivery", model{claim: func(c cell, worker, delivery int) (cell, error) {
-			if c.phase == ledger.Parked {
-				c.delivery = 0
+		{"parked without the delivery", ledgerModel{claim: func(c model.Cell, worker, delivery int) (model.Cell, error) {
+			if c.Phase == ledger.Parked {
+				c.Delivery = 0
 			}
 			return claim(c, worker, delivery)
 		}, settle: settle}, "parked twice"},
-		{"settled as done whatever happened", model{claim: claim, settle: func(c cell, worker int, _ ledger.Phase, attempted bool) (cell, error) {
+		{"settled as done whatever happened", ledgerModel{claim: claim, settle: func(c model.Cell, worker int, _ ledger.Phase, attempted bool) (model.Cell, error) {
 			return settle(c, worker, ledger.Emitted, attempted)
 		}}, "never claimable again"},
 	}

@@ -92,11 +92,13 @@ func New(client Client, table string, opts *Options) *Ledger {
 	return l
 }
 
-// A Claim is the right of one delivery to work on one event until its lease ends.
+// A Claim is the right of one delivery to work on one event until its lease ends. Its fields are
+// exported so that another implementation of a ledger, such as that of package simulate, can make
+// one; only a ledger sets them.
 type Claim struct {
-	Attempts int // failed attempts on record, of all earlier deliveries
-	event    Event
-	holder   string
+	Attempts int    // failed attempts on record, of all earlier deliveries
+	Event    Event  // the event that is claimed
+	Holder   string // a unique token
 }
 
 // Claim reserves an event until lease for the delivery with that id, which is the same for every
@@ -105,12 +107,12 @@ type Claim struct {
 // may be held until lease. The lease must end after the holder's deadline, by more than the
 // difference between clocks.
 func (l *Ledger) Claim(ctx context.Context, event Event, delivery string, lease time.Time) (Claim, error) {
-	claim := Claim{event: event, holder: l.token()}
-	r, err := l.update(ctx, event.key(), l.claim(delivery, claim.holder, lease))
+	claim := Claim{Event: event, Holder: l.token()}
+	r, err := l.update(ctx, event.key(), l.claim(delivery, claim.Holder, lease))
 	switch {
 	case err != nil:
 		return Claim{}, fmt.Errorf("claim event: %w", err)
-	case r.phase == Claimed && r.holder == claim.holder:
+	case r.phase == Claimed && r.holder == claim.Holder:
 		claim.Attempts = r.attempts
 		return claim, nil
 	case r.phase == Claimed:
@@ -134,11 +136,11 @@ type Settlement struct {
 // was Emitted, the event was emitted twice. After any other error the event stays held until its
 // lease ends.
 func (l *Ledger) Settle(ctx context.Context, claim Claim, s Settlement) error {
-	r, err := l.update(ctx, claim.event.key(), l.settle(claim.holder, s))
+	r, err := l.update(ctx, claim.Event.key(), l.settle(claim.Holder, s))
 	switch {
 	case err != nil:
 		return fmt.Errorf("settle event: %w", err)
-	case r.phase != s.Phase || r.holder != claim.holder:
+	case r.phase != s.Phase || r.holder != claim.Holder:
 		return ErrLost
 	}
 	return nil

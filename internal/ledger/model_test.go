@@ -4,60 +4,28 @@ import (
 	"fmt"
 
 	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/ledger/model"
 )
 
-// A cell is a model of the ledger's record of one event. Instead of claim tokens, workers have
-// numbers. Instead of times, a lease is live or over, and a record is fresh or expired.
-type cell struct {
-	phase            ledger.Phase
-	holder, delivery int
-	live, fresh      bool
-	attempts         int
-}
+// In these tests it is always time 0, and workers are the holders of claims. A lease is live or
+// over, and a record is fresh or expired: then it has one of these times, otherwise 0.
+const live, fresh = 1, 1
 
-// A model is the behaviour of a ledger.
-type model struct {
-	claim  func(c cell, worker, delivery int) (cell, error)
-	settle func(c cell, worker int, phase ledger.Phase, attempted bool) (cell, error)
+// A ledgerModel is the behaviour of a ledger.
+type ledgerModel struct {
+	claim  func(c model.Cell, worker, delivery int) (model.Cell, error)
+	settle func(c model.Cell, worker int, phase ledger.Phase, attempted bool) (model.Cell, error)
 }
 
 // right is the behaviour that the ledger should have.
-var right = model{claim, settle}
+var right = ledgerModel{claim, settle}
 
-func claim(c cell, worker, delivery int) (cell, error) {
-	switch {
-	case c.phase == "", !c.fresh, c.phase == ledger.Deferred, c.phase == ledger.Claimed && !c.live,
-		c.phase == ledger.Parked && c.delivery != delivery:
-		return cell{ledger.Claimed, worker, delivery, true, true, c.attempts}, nil
-	case c.phase == ledger.Claimed:
-		return c, ledger.ErrHeld
-	}
-	return c, ledger.ErrDone
+func claim(c model.Cell, worker, delivery int) (model.Cell, error) {
+	return c.Claim(0, uint64(worker), uint64(delivery), live, fresh)
 }
 
-func settle(c cell, worker int, phase ledger.Phase, attempted bool) (cell, error) {
-	mine := c.holder == worker
-	switch {
-	case phase == ledger.Emitted && c.phase != phase:
-		return cell{phase, worker, c.delivery, false, true, c.attempts}, nil
-	case phase != ledger.Emitted && c.phase == ledger.Claimed && mine:
-		c.phase, c.live, c.fresh = phase, true, true
-		if attempted {
-			c.attempts++
-		}
-		return c, nil
-	case c.phase == phase && mine: // settled before
-		return c, nil
-	}
-	return c, ledger.ErrLost
-}
-
-func (c cell) known() bool {
-	return c.done() || c.fresh && c.phase != "" && c.live
-}
-
-func (c cell) done() bool {
-	return c.fresh && (c.phase == ledger.Emitted || c.phase == ledger.Parked)
+func settle(c model.Cell, worker int, phase ledger.Phase, attempted bool) (model.Cell, error) {
+	return c.Settle(uint64(worker), phase, live, fresh, attempted)
 }
 
 // An op is an operation on a record.
@@ -100,15 +68,15 @@ func ops() []op {
 }
 
 // apply carries out an operation on the model.
-func (o op) apply(c cell) (cell, error) {
+func (o op) apply(c model.Cell) (model.Cell, error) {
 	switch o.name {
 	case "claim":
 		return claim(c, o.worker, o.delivery)
 	case "settle":
 		return settle(c, o.worker, o.phase, o.attempted)
 	case recordsExpire:
-		c.fresh = false
+		c.Expires = 0
 	}
-	c.live = false
+	c.Until = 0
 	return c, nil
 }
