@@ -120,12 +120,17 @@ func forEach(ctx context.Context, leave time.Duration, deliveries []*delivery, d
 	_ = group.Wait() // each delivery keeps its own error
 }
 
-// fetch claims the event, fetches it in full and reads its report.
+// fetch claims the event, fetches it in full and reads its report. It reads the key before it waits
+// for its turn: requests that waited for a slow key together would all start at once.
 func (h *Handler) fetch(ctx context.Context, d *delivery, share time.Duration, lease time.Time) error {
 	if d.err != nil {
 		return d.err
 	}
 	if err := h.claim(ctx, d, share, lease); err != nil {
+		return err
+	}
+	client, err := h.client(ctx, d.thin)
+	if err != nil {
 		return err
 	}
 	if err := h.await(ctx, share); err != nil {
@@ -134,7 +139,7 @@ func (h *Handler) fetch(ctx context.Context, d *delivery, share time.Duration, l
 	ctx, cancel := context.WithTimeout(ctx, share)
 	defer cancel()
 	began := h.parts.Now()
-	full, err := h.get(ctx, d.thin)
+	full, err := h.get(ctx, client, d.thin)
 	d.full, d.latency = full, h.parts.Now().Sub(began)
 	h.pacer.Adapt(err)
 	if err != nil {

@@ -28,9 +28,9 @@ type Keyring interface {
 	Refresh(context.Context) (Clients, bool)
 }
 
-// get fetches the full event behind a thin one with the key of its mode. Its errors are those of
-// [v2events.Client.Fetch], [secret.ErrNoKey] and those of reading the key.
-func (h *Handler) get(ctx context.Context, thin *v2events.ThinEvent) (*v2events.Event, error) {
+// client returns the client with the key of an event's mode. Its errors are [secret.ErrNoKey] and
+// those of reading the key.
+func (h *Handler) client(ctx context.Context, thin *v2events.ThinEvent) (Client, error) {
 	clients, err := h.parts.Keyring.Get(ctx)
 	if err != nil {
 		return nil, err
@@ -42,6 +42,11 @@ func (h *Handler) get(ctx context.Context, thin *v2events.ThinEvent) (*v2events.
 	if client == nil {
 		return nil, secret.ErrNoKey
 	}
+	return client, nil
+}
+
+// get fetches the full event behind a thin one. Its errors are those of [v2events.Client.Fetch].
+func (h *Handler) get(ctx context.Context, client Client, thin *v2events.ThinEvent) (*v2events.Event, error) {
 	event, err := client.Fetch(ctx, thin)
 	if errors.Is(err, stripeapi.ErrAuthentication) || errors.Is(err, stripeapi.ErrPermission) {
 		h.parts.Keyring.Refresh(ctx) // for the next attempt: the key may have been replaced
