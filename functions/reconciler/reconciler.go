@@ -57,8 +57,10 @@ const (
 	// republished by every run that compares it.
 	overlap = 15 * time.Minute
 
-	// margin is the part of the invocation's time that is kept for the report.
-	margin = 5 * time.Second
+	// margin is the part of the invocation's time that is kept for the report, and for storing the
+	// state of rechecks, which takes at most storeTime.
+	margin    = 5 * time.Second
+	storeTime = 3 * time.Second
 )
 
 // A Request selects the events to compare. The zero value, to which a schedule's event decodes,
@@ -239,8 +241,10 @@ func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, bef
 		done.unfetched += counts.Missing
 		h.unfetched(ctx, s, w, state, counts)
 	}
-	// Even with an error the state is valid, and counts what was put on the bus.
-	return errors.Join(err, h.setState(context.WithoutCancel(ctx), s, state))
+	// Even with an error or out of time the state is valid, and counts what was put on the bus.
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	return errors.Join(err, h.setState(ctx, s, state))
 }
 
 func earlier(a, b time.Time) time.Time {
