@@ -13,7 +13,8 @@ import (
 )
 
 // Imports point down only: functions and commands on top, then internal, then pkg, which imports
-// nothing but the standard library.
+// nothing but the standard library. The simulation stands above the functions that it runs, and
+// nothing imports it.
 func TestImportsPointDown(t *testing.T) {
 	t.Parallel()
 	for name, file := range goFiles(t, parser.ImportsOnly) {
@@ -29,7 +30,9 @@ func TestImportsPointDown(t *testing.T) {
 			switch {
 			case layer == "pkg" && !test && !standard && !strings.HasPrefix(ours, "pkg/"):
 				t.Errorf("%s imports %s: pkg/ imports the standard library and itself", name, imported)
-			case layer == "internal" && isOurs && (strings.HasPrefix(ours, "functions/") || strings.HasPrefix(ours, "cmd/")):
+			case ours == simulation:
+				t.Errorf("%s imports %s: nothing imports the simulation", name, imported)
+			case layer == "internal" && isOurs && (strings.HasPrefix(ours, "functions/") && path.Dir(name) != simulation || strings.HasPrefix(ours, "cmd/")):
 				t.Errorf("%s imports %s: internal/ does not import functions or commands", name, imported)
 			case strings.HasPrefix(imported, "github.com/aws/aws-sdk-go-v2") && !mayUseSDK(name):
 				t.Errorf("%s imports %s: only internal/ and the main.go of a process import the AWS SDK", name, imported)
@@ -37,6 +40,8 @@ func TestImportsPointDown(t *testing.T) {
 		}
 	}
 }
+
+const simulation = "internal/simulate"
 
 func mayUseSDK(name string) bool {
 	return strings.HasPrefix(name, "internal/") || path.Base(name) == "main.go" || strings.HasSuffix(name, "_test.go")
@@ -82,7 +87,7 @@ func hasMember(literal *ast.CompositeLit, name string) bool {
 // Only tests import the packages that support tests, so none of their code is in a process.
 func TestOnlyTestsImportTestSupport(t *testing.T) {
 	t.Parallel()
-	support := []string{"internal/testbed", "internal/emulator/aws/sdktest"}
+	support := []string{"internal/testbed", "internal/emulator/aws/sdktest", "internal/ledger/model"}
 	imported := map[string]int{}
 	for name, file := range goFiles(t, parser.ImportsOnly) {
 		for _, spec := range file.Imports {
@@ -91,7 +96,7 @@ func TestOnlyTestsImportTestSupport(t *testing.T) {
 				continue
 			}
 			imported[folder]++
-			if !strings.HasSuffix(name, "_test.go") && path.Dir(name) != "internal/testbed" {
+			if !strings.HasSuffix(name, "_test.go") && path.Dir(name) != "internal/testbed" && path.Dir(name) != simulation {
 				t.Errorf("%s imports %s, which is for tests", name, folder)
 			}
 		}
