@@ -20,9 +20,12 @@ STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 ENVIRONMENT ?= default
 override ENVIRONMENT := $(value ENVIRONMENT)
 override PARAMETERS := $(value PARAMETERS)
-export ENVIRONMENT PARAMETERS
+override EVENTS := $(value EVENTS)
+override SEED := $(value SEED)
+override MUTANT := $(value MUTANT)
+export ENVIRONMENT PARAMETERS EVENTS SEED MUTANT
 
-.PHONY: help run test soak verify verify-stripe tools lint bench fuzz deploy clean
+.PHONY: help run test soak simulate verify verify-stripe tools lint bench fuzz deploy clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -36,7 +39,10 @@ test: ## Run every test that needs only Go
 	CGO_ENABLED=0 go test -trimpath -timeout 30m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) ./internal/emulator/soak ./...
 
 soak: ## Send thousands of events through the stack with every fault (SOAK=3000 SEED=1)
-	@$(meterbridge) && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed $(or $(SEED),1)
+	@$(meterbridge) && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed "$${SEED:-1}"
+
+simulate: ## Look for broken promises in a simulated world (EVENTS=20000 SEED=1, SEED=1-1000, MUTANT=a bug to build in, or help)
+	@CGO_ENABLED=0 go run -trimpath ./internal/simulate/run -events "$${EVENTS:-20000}" -seed "$${SEED:-1}" -mutant "$$MUTANT"
 
 verify: ## Check against the SAM CLI, MiniStack, moto, event-ruler, Stripe's SDKs and others
 	@.ci/verify

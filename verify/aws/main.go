@@ -68,6 +68,8 @@ func checks(w *workspace) []check {
 		{name: "burst", run: w.burst},
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},
 		{name: "iam", run: w.iam},
+		{name: "mutants", run: w.mutants},
+		{name: "burst", run: w.burst},
 		{name: "stripe", run: w.stripe},
 	}
 }

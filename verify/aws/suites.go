@@ -74,6 +74,23 @@ func (w *workspace) runtimes(ctx context.Context) (string, error) {
 		w.version("python-ric"), w.version("node-ric")), err
 }
 
+// mutants checks that the simulation finds every deliberate bug, with the seeds that the table in
+// docs/reliability.md names.
+func (w *workspace) mutants(ctx context.Context) (string, error) {
+	return w.simulation(ctx, "-mutants", "all")
+}
+
+// burst checks that a simulated burst is drained as arithmetic predicts, with the figures in
+// docs/performance.md.
+func (w *workspace) burst(ctx context.Context) (string, error) {
+	return w.simulation(ctx, "-burst", "100000")
+}
+
+func (w *workspace) simulation(ctx context.Context, flags ...string) (string, error) {
+	out, err := command{dir: w.root}.output(ctx, "go", append([]string{"run", "-trimpath", "./internal/simulate/run"}, flags...)...)
+	return tail(string(out), 1), err
+}
+
 var triedCalls = regexp.MustCompile(`tried (\d+) calls`)
 
 // stripe runs verify/stripe/run, the comparison with Stripe's own SDKs.
