@@ -63,7 +63,7 @@ func (t stripeTransport) call(r *http.Request, answer *reply) *call {
 		}
 		return c
 	}
-	live, _ := w.authorized(r.Header.Get("Authorization"))
+	live, _, _ := keyOf(r.Header.Get("Authorization"))
 	c.op, c.name = opList, "live "+strconv.FormatBool(live)+" "+stripeContext
 	c.id = streamNumber(c.name)
 	c.do = func() string {

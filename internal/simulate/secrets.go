@@ -108,19 +108,23 @@ func (w *world) text(id string, version int) string {
 	return fmt.Sprintf(`{"live":%q,"test":%q}`, apiKey(version, "live"), apiKey(version, "test"))
 }
 
-// authorized returns the mode of a key that Stripe accepts now.
-func (w *world) authorized(authorization string) (live, ok bool) {
-	now, of := w.schedule.now, w.secrets.key
+// keyOf returns the mode and the version of a key; ok is false for any other.
+func keyOf(authorization string) (live bool, v int, ok bool) {
 	for _, mode := range []string{"live", "test"} {
 		for v := range 2 {
-			if authorization != "Bearer "+apiKey(v, mode) {
-				continue
+			if authorization == "Bearer "+apiKey(v, mode) {
+				return mode == "live", v, true
 			}
-			valid := v == 0 && now < of.ended || v == 1 && now >= of.rolled
-			return mode == "live", valid
 		}
 	}
-	return false, false
+	return false, 0, false
+}
+
+// authorized returns the mode of a key, and whether Stripe accepts the key now.
+func (w *world) authorized(authorization string) (live, ok bool) {
+	now, of := w.schedule.now, w.secrets.key
+	live, v, ok := keyOf(authorization)
+	return live, ok && (v == 0 && now < of.ended || v == 1 && now >= of.rolled)
 }
 
 // sign returns the header with which Stripe signs a body now: with the current secret, and with the
