@@ -69,7 +69,7 @@ func checks(w *workspace) []check {
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},
 		{name: "iam", run: w.iam},
 		{name: "mutants", run: w.mutants},
-		{name: "burst", run: w.burst},
+		{name: "simulated-burst", run: w.simulatedBurst},
 		{name: "stripe", run: w.stripe},
 	}
 }

@@ -80,9 +80,9 @@ func (w *workspace) mutants(ctx context.Context) (string, error) {
 	return w.simulation(ctx, "-mutants", "all")
 }
 
-// burst checks that a simulated burst is drained as arithmetic predicts, with the figures in
+// simulatedBurst checks that a simulated burst is drained as arithmetic predicts, with the figures in
 // docs/performance.md.
-func (w *workspace) burst(ctx context.Context) (string, error) {
+func (w *workspace) simulatedBurst(ctx context.Context) (string, error) {
 	return w.simulation(ctx, "-burst", "100000")
 }
 
