@@ -147,22 +147,31 @@ func (s strike) String() string {
 	switch {
 	case s.fault == windowed:
 		return windowNames[s.id]
+	case s.fault == runSkipped, s.fault == runTwice:
+		return fmt.Sprintf("%v, run %d", s.fault, s.id)
 	case s.fault.aboutEvent() && s.id < runKey:
 		return fmt.Sprintf("%v, %s, after %d such calls", s.fault, eventID(s.id), s.n)
 	}
 	return fmt.Sprintf("%v, after %d such calls", s.fault, s.n)
 }
 
-// mostLines is how many lines of a history are worth reading.
-const mostLines = 60
+// mostLines is how many lines of a history are worth reading, and fewestLines how many it takes to
+// understand it.
+const (
+	mostLines   = 60
+	fewestLines = 6
+)
 
-// abridge leaves out the calls of scheduled runs that are about no event, and the middle of a history
-// that is still long.
+// abridge leaves out the calls of scheduled runs that are about no event, unless little else happened,
+// and the middle of a history that is still long.
 func abridge(text []string) []string {
 	lines := slices.DeleteFunc(slices.Clone(text), func(line string) bool {
 		return strings.Contains(line, " reconciler-") && !strings.Contains(line, "evt_") && !strings.Contains(line, "WRONG") &&
 			!strings.Contains(line, "crashes")
 	})
+	if len(lines) < fewestLines {
+		lines = slices.Clone(text)
+	}
 	if len(lines) > mostLines {
 		left := fmt.Sprintf("… %d lines …", len(lines)-mostLines)
 		lines = slices.Concat(lines[:mostLines/3], []string{left}, lines[len(lines)-mostLines*2/3:])
