@@ -44,18 +44,17 @@ type consumption struct {
 	elsewhere bool // a service that is not run locally
 }
 
-// account takes stock.
-func (s *session) account() account {
-	c, names, messages := s.outcomes.Counts(), s.console.known(), s.stack.Messages()
+// takeAccount takes stock of a stack, which may have been closed.
+func takeAccount(outcomes *outcome.Tracker, console *console, stack *aws.Stack) account {
+	c, fetchQueue, messages := outcomes.Counts(), console.known().fetchQueue, stack.Messages()
 	a := account{
-		Kind: kindAccount, Stored: c.Stored, Snapshots: c.Snapshots, Emitted: c.Emitted, Parked: c.Reasons, Ignored: c.Ignored, Lost: append([]string{}, c.Lost...),
-		Refused: s.console.refusals(), Letters: map[string]int{},
+		Kind: kindAccount, Stored: c.Stored, Snapshots: c.Snapshots, Emitted: c.Emitted, Parked: c.Reasons, Ignored: c.Ignored,
+		Lost: append([]string{}, c.Lost...), Refused: console.refusals(), Consumers: consumed(outcomes, stack.RuleTargets()), Letters: map[string]int{},
 	}
 	// What is still in the queue has come to no end, and is not lost.
-	a.Waiting = min(messages[names.fetchQueue], len(a.Lost))
+	a.Waiting = min(messages[fetchQueue], len(a.Lost))
 	a.Lost = a.Lost[:len(a.Lost)-a.Waiting]
-	a.Consumers = consumed(s.outcomes, s.stack.RuleTargets())
-	for _, queue := range s.outcomes.DeadLetters() {
+	for _, queue := range outcomes.DeadLetters() {
 		if n := messages[queue]; n > 0 {
 			a.Letters[queue] = n
 		}
@@ -199,7 +198,7 @@ func total(counts map[string]int) (n int) {
 func (c *console) account(a account) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a.Time = time.Now()
+	a.Time = c.now()
 	if c.json != nil {
 		writeJSON(c.json, a)
 		return

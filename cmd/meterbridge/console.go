@@ -21,6 +21,8 @@ type console struct {
 	screen   *screen
 	json     io.Writer            // nil unless --output json
 	started  bool                 // the stack has started
+	now      func() time.Time     // the stack's clock, which may skip
+	brief    bool                 // a soak: of the steps, only those of the start
 	sampling bool                 // samples are being sent, some of which are refused on purpose
 	builds   map[string]time.Time // when a line about the build of a function was last printed
 	ids      int                  // columns of the longest id so far
@@ -28,7 +30,7 @@ type console struct {
 }
 
 func newConsole(p process, flags outputFlags) *console {
-	c := &console{flags: flags, screen: newScreen(p, p.stderr), builds: map[string]time.Time{}, refused: map[string]int{}}
+	c := &console{flags: flags, screen: newScreen(p, p.stderr), now: time.Now, builds: map[string]time.Time{}, refused: map[string]int{}}
 	if flags.output == outputJSON {
 		c.json = p.stdout
 	}
@@ -62,7 +64,7 @@ func (c *console) labelled(m meaning, label, text string) {
 
 // warn prints a warning, also with --quiet.
 func (c *console) warn(format string, arguments ...any) {
-	c.tell(entry{Time: time.Now(), Kind: kindWarning, meaning: notice, Text: fmt.Sprintf(format, arguments...)})
+	c.tell(entry{Time: c.clock(), Kind: kindWarning, meaning: notice, Text: fmt.Sprintf(format, arguments...)})
 }
 
 // tell shows an entry, if the flags want it.
@@ -92,6 +94,8 @@ func (c *console) wanted(e entry) bool {
 	switch {
 	case e.Kind == kindLog:
 		return c.wantsLog(e)
+	case c.brief && c.started && !c.flags.verbose && c.json == nil:
+		return false
 	case c.flags.quiet && e.Kind == kindRefused && c.sampling:
 		return false // if it was not expected, the sample says so
 	case c.flags.quiet:
@@ -152,24 +156,30 @@ func idLimit(width, columns int) int {
 }
 
 func (c *console) fetched(id, path string, status int) {
-	e := entry{Time: time.Now(), Kind: kindFetched, EventID: id, Status: status, Text: fmt.Sprintf("%d from Stripe", status), meaning: faint}
+	e := entry{Time: c.clock(), Kind: kindFetched, EventID: id, Status: status, Text: fmt.Sprintf("%d from Stripe", status), meaning: faint}
 	if status >= 400 {
 		e.meaning = notice
 	}
 	c.tell(e)
 }
 
-// ready ends the start of the stack, during which all logs are shown.
-func (c *console) ready(names names) {
+// ready ends the start of the stack, during which all logs are shown. now is the stack's clock.
+func (c *console) ready(names names, now func() time.Time) {
 	c.know(names)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.started = true
+	c.started, c.now = true, now
+}
+
+func (c *console) clock() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now()
 }
 
 // begun tells that the stack can be used.
 func (c *console) begun(webhook string, took time.Duration) {
-	c.tell(entry{Time: time.Now(), Kind: kindReady, Text: "in " + duration(took), Target: webhook, Took: millis(took)})
+	c.tell(entry{Time: c.clock(), Kind: kindReady, Text: "in " + duration(took), Target: webhook, Took: millis(took)})
 }
 
 // refusals returns the numbers of refused requests so far, by what the story says about them. It

@@ -73,7 +73,7 @@ func TestQuietLeavesWarningsFailuresAndTheAccount(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	c := newConsole(process{env: os.LookupEnv, stderr: &out}, outputFlags{quiet: true})
-	c.ready(testNames)
+	c.ready(testNames, time.Now)
 	c.note("Listening")
 	c.fact("secret", "whsec_")
 	refused := activity.Step{Kind: activity.Unrouted, Time: noon, Status: 404, Text: "GET /sample"}
@@ -114,7 +114,7 @@ func TestJSONHasAnObjectForEachStep(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr strings.Builder
 	c := newConsole(process{env: os.LookupEnv, stdout: &stdout, stderr: &stderr}, outputFlags{output: outputJSON, logs: []string{"Fetcher"}})
-	c.ready(testNames)
+	c.ready(testNames, time.Now)
 	c.note("Listening")
 	for _, step := range []activity.Step{
 		{Kind: activity.Answered, Name: "WebhookFunction", RequestID: "r", Status: 400, EventID: "evt_1", Took: 1260 * time.Microsecond},

@@ -65,6 +65,7 @@ const (
 	kindLog       kind = "log"
 	kindWarning   kind = "warning"
 	kindAccount   kind = "account"
+	kindSoak      kind = "soak"
 )
 
 // The outcomes of a consumer's entry.

@@ -212,7 +212,7 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	}
 	s.injector.Start(faults.Target{Kill: s.stack.Kill, Rotate: s.rotate})
 	s.webhook = s.stack.RouteOf(config.SigningSecretID)
-	s.console.ready(s.names())
+	s.console.ready(namesIn(s.stack), s.stack.Clock().Now)
 	if err := s.bus.truncate(); err != nil {
 		s.stack.Close()
 		return err
@@ -237,22 +237,6 @@ func (s *session) introduce(ctx context.Context, took time.Duration) {
 		s.console.warn("--listen %s: other machines can reach every route of the template, and only the webhook checks who asks", s.flags.listen)
 	}
 	s.console.begun(s.webhook, took)
-}
-
-// names returns the logical ids that the story depends on.
-func (s *session) names() names {
-	n := names{fetchQueue: s.stack.QueueNamedBy(config.FetchQueueURL), consumers: map[string]string{}}
-	for route, function := range s.stack.Routes() {
-		if _, path, _ := strings.Cut(route, " "); s.stack.URL()+path == s.webhook {
-			n.webhook = function
-		}
-	}
-	for _, target := range s.stack.RuleTargets() {
-		if target.ID != n.fetchQueue {
-			n.consumers[target.ID] = target.Function
-		}
-	}
-	return n
 }
 
 // schemaError adds what to do if the template is right and AWS's schemas are old.
@@ -307,7 +291,7 @@ func (s *session) run(ctx context.Context) error {
 // end prints the account of a run, and returns the run's error or, with --once, what the account
 // shows to be wrong. The stack has been closed, so that every function's log is complete.
 func (s *session) end(err error) error {
-	a := s.account()
+	a := takeAccount(s.outcomes, s.console, s.stack)
 	s.console.account(a)
 	if !s.flags.once {
 		return err

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 )
 
@@ -25,6 +27,22 @@ type names struct {
 	webhook    string            // the function that answers Stripe
 	fetchQueue string            // the queue that feeds the fetcher
 	consumers  map[string]string // the function that processes what rules deliver to a consumer; "" if none does
+}
+
+// namesIn returns the names in a stack.
+func namesIn(stack *aws.Stack) names {
+	n := names{fetchQueue: stack.QueueNamedBy(config.FetchQueueURL), consumers: map[string]string{}}
+	for route, function := range stack.Routes() {
+		if _, path, _ := strings.Cut(route, " "); stack.URL()+path == stack.RouteOf(config.SigningSecretID) {
+			n.webhook = function
+		}
+	}
+	for _, target := range stack.RuleTargets() {
+		if target.ID != n.fetchQueue {
+			n.consumers[target.ID] = target.Function
+		}
+	}
+	return n
 }
 
 func newNarrator(tell func(entry)) *narrator { return &narrator{tell: tell, logs: newLogJoin()} }

@@ -22,7 +22,7 @@ var testNames = names{
 func tellStory(flags outputFlags, steps ...activity.Step) string {
 	var out strings.Builder
 	c := newConsole(process{env: func(string) (string, bool) { return "", false }, stderr: &out}, flags)
-	c.ready(testNames)
+	c.ready(testNames, time.Now)
 	for _, step := range steps {
 		step.Time = noon
 		c.Observe(step)
@@ -128,7 +128,7 @@ func TestStoryDoesNotWaitForEverForAReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
 		c := newConsole(process{env: func(string) (string, bool) { return "", false }, stderr: &out}, outputFlags{})
-		c.ready(testNames)
+		c.ready(testNames, time.Now)
 		c.Observe(activity.Step{Kind: activity.Answered, Name: "WebhookFunction", RequestID: "r-1", Status: 400, EventID: "evt_1"})
 		synctest.Wait()
 		if out.Len() > 0 {

@@ -144,7 +144,7 @@ func TestJSONIsDocumented(t *testing.T) {
 	if len(names) < 20 {
 		t.Errorf("found %d kinds in entries.go, want at least 20", len(names))
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[entry](), reflect.TypeFor[account](), reflect.TypeFor[consumption]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[entry](), reflect.TypeFor[account](), reflect.TypeFor[consumption](), reflect.TypeFor[soakResult]()} {
 		for i := range of.NumField() {
 			if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); name != "" {
 				names = append(names, name)

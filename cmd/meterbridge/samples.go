@@ -76,7 +76,7 @@ func (s *session) sendSamples(ctx context.Context) (wrong int) {
 	s.console.samples(true)
 	defer s.console.samples(false)
 	for i, sample := range samples {
-		s.console.tell(entry{Time: time.Now(), Kind: kindSample, Text: fmt.Sprintf("sample %d of %d: %s", i+1, len(samples), sample.name)})
+		s.console.tell(entry{Time: s.console.clock(), Kind: kindSample, Text: fmt.Sprintf("sample %d of %d: %s", i+1, len(samples), sample.name)})
 		status, answer, err := s.deliver(ctx, sample)
 		if err == nil && status != sample.want {
 			err = fmt.Errorf("answered %d, want %d: %s", status, sample.want, answer)

@@ -7,12 +7,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
+	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
 	"github.com/meterbridge/meterbridge/internal/emulator/soak"
 )
 
@@ -30,48 +32,133 @@ func runSoak(ctx context.Context, p process, flags localFlags) error {
 	}
 	parameters := maps.Clone(soakParameters)
 	maps.Copy(parameters, given)
-	screen := &soakScreen{console: newConsole(p, flags.outputFlags), verbose: flags.verbose, total: flags.soak}
-	if !flags.verbose {
-		screen.screen = terminal(p)
-	}
+	screen := newSoakScreen(p, flags)
 	report, err := soak.Run(ctx, &soak.Options{
 		Template: flags.templates[0], Parameters: parameters, Lenient: flags.lenient, Events: flags.soak, Seed: flags.seed, Faults: names,
-		Observer: screen, Progress: screen.progress,
+		Observer: activity.Observers{screen.outcomes, screen.console}, Opened: screen.opened, Progress: screen.progress,
 	})
-	if screen.bar != nil {
-		_ = screen.bar.Clear()
-	}
+	screen.end(p, report)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return &failure{"interrupted: " + err.Error()}
 	case err != nil:
 		return schemaError(err)
 	}
-	printSoakDetails(p.stderr, report)
-	fmt.Fprintln(p.stdout, report)
 	if err := report.Err(); err != nil {
 		return &failure{err.Error()}
 	}
 	return nil
 }
 
-// printSoakDetails prints details that are not in the line on standard output.
-func printSoakDetails(w io.Writer, r *soak.Report) {
-	if len(r.Injected) > 0 {
-		fmt.Fprintf(w, "faults: %s\n", counted(r.Injected))
+// soakScreen shows the progress of a soak: every step, a bar, or a line every few seconds. At the
+// end it prints the account and the report.
+type soakScreen struct {
+	console  *console
+	outcomes *outcome.Tracker
+	total    int
+	screen   io.Writer // where a bar can be drawn, or nil
+	stack    *aws.Stack
+	bar      *progressbar.ProgressBar
+	printed  time.Time // when the last line was printed
+}
+
+func newSoakScreen(p process, flags localFlags) *soakScreen {
+	s := &soakScreen{console: newConsole(p, flags.outputFlags), outcomes: outcome.NewTracker(), total: flags.soak}
+	s.console.brief = true
+	if !flags.verbose && !flags.quiet && flags.output == outputStory {
+		s.screen = terminal(p)
 	}
-	if r.Doubled > 0 {
-		fmt.Fprintf(w, "emitted more than once: %d; explanations: %s; without explanation: %d\n", r.Doubled, counted(r.Explained), r.Unexplained)
+	return s
+}
+
+// opened is called once the stack runs.
+func (s *soakScreen) opened(stack *aws.Stack) {
+	s.stack = stack
+	s.outcomes.SetFetchQueue(stack.QueueNamedBy(config.FetchQueueURL))
+	s.console.ready(namesIn(stack), stack.Clock().Now)
+	s.bar = newBar(s.screen, s.total, "events")
+}
+
+func (s *soakScreen) progress(p soak.Progress) {
+	const interval = 5 * time.Second
+	switch {
+	case s.bar != nil:
+		s.bar.Describe(p.Phase)
+		_ = s.bar.Set(p.Ended)
+	case time.Since(s.printed) >= interval:
+		s.printed = time.Now()
+		s.console.note("%s: %d of %d events finished", p.Phase, p.Ended, p.Total)
 	}
-	fmt.Fprintf(w, "most messages that waited for the fetcher at once: %d\n", r.Backlog)
-	if r.StackMemory > 0 {
-		fmt.Fprintf(w, "peak memory in MB: %d in this process, which emulates AWS and Stripe; in a function %s\n", r.StackMemory>>20, counted(megabytes(r.FunctionMemory)))
+}
+
+// end prints the account and the report, unless the soak did not get so far.
+func (s *soakScreen) end(p process, report *soak.Report) {
+	if s.bar != nil {
+		_ = s.bar.Clear()
 	}
-	for _, warning := range r.Warnings {
-		fmt.Fprintf(w, "warning: %s\n", warning)
+	if s.stack != nil {
+		s.console.account(takeAccount(s.outcomes, s.console, s.stack))
+	}
+	switch {
+	case report == nil:
+	case s.console.json != nil:
+		writeJSON(p.stdout, newSoakResult(report))
+	default:
+		printSoakDetails(s.console.screen, report)
+		fmt.Fprintln(p.stdout, report)
+	}
+}
+
+// soakResult is the report of a soak in JSON.
+type soakResult struct {
+	Time      time.Time      `json:"time"`
+	Kind      kind           `json:"kind"`
+	Sent      int            `json:"sent"`
+	Refused   int            `json:"forged_refused"`
+	Accepted  int            `json:"accepted"`
+	Emitted   int            `json:"emitted"`
+	Parked    int            `json:"parked"`
+	Lost      int            `json:"lost"`
+	Doubled   int            `json:"doubled"`
+	Forged    int            `json:"forged_accepted"`
+	Seconds   float64        `json:"seconds"`
+	Faults    map[string]int `json:"faults"`    // how often each struck
+	Explained map[string]int `json:"explained"` // doubled events by explanation
+	Backlog   int            `json:"backlog"`   // the most messages that waited for the fetcher at once
+	Memory    map[string]int `json:"memory_mb"` // peak of the largest process of each function
+	Warnings  []string       `json:"warnings,omitempty"`
+	Troubles  []string       `json:"troubles,omitempty"` // events for which a guarantee was broken
+}
+
+func newSoakResult(r *soak.Report) soakResult {
+	result := soakResult{
+		Time: time.Now(), Kind: kindSoak, Sent: r.Sent, Refused: r.Refused, Accepted: r.Accepted, Emitted: r.Emitted, Parked: r.Parked, Lost: r.Lost,
+		Doubled: r.Doubled, Forged: r.ForgedAccepted, Seconds: r.Seconds, Faults: r.Injected, Explained: r.Explained, Warnings: r.Warnings,
+		Backlog: r.Backlog, Memory: megabytes(r.FunctionMemory),
 	}
 	for _, trouble := range r.Troubles {
-		fmt.Fprintln(w, trouble)
+		result.Troubles = append(result.Troubles, trouble.String())
+	}
+	return result
+}
+
+// printSoakDetails prints details that are not in the line on standard output.
+func printSoakDetails(s *screen, r *soak.Report) {
+	if len(r.Injected) > 0 {
+		s.text("faults: %s", counted(r.Injected))
+	}
+	if r.Doubled > 0 {
+		s.text("emitted more than once: %d; explanations: %s; without explanation: %d", r.Doubled, counted(r.Explained), r.Unexplained)
+	}
+	s.text("most messages that waited for the fetcher at once: %d", r.Backlog)
+	if r.StackMemory > 0 {
+		s.text("peak memory in MB: %d in this process, which emulates AWS and Stripe; in a function %s", r.StackMemory>>20, counted(megabytes(r.FunctionMemory)))
+	}
+	for _, warning := range r.Warnings {
+		s.text("warning: %s", warning)
+	}
+	for _, trouble := range r.Troubles {
+		s.text("%s", trouble)
 	}
 }
 
@@ -89,39 +176,4 @@ func counted[K ~string](counts map[K]int) string {
 		texts = append(texts, fmt.Sprintf("%s %d", name, counts[name]))
 	}
 	return strings.Join(texts, ", ")
-}
-
-// soakScreen shows the progress of a soak: every step, a bar, or a line every few seconds.
-type soakScreen struct {
-	console *console
-	verbose bool
-	total   int
-	screen  io.Writer // where a bar can be drawn, or nil
-	started sync.Once
-	bar     *progressbar.ProgressBar
-	printed time.Time // when the last line was printed
-}
-
-// Observe implements [activity.Observer].
-func (s *soakScreen) Observe(step activity.Step) {
-	starting := step.Kind == activity.Building || step.Kind == activity.Built || step.Kind == activity.Logged
-	if s.verbose || starting {
-		s.console.Observe(step)
-	}
-}
-
-func (s *soakScreen) progress(p soak.Progress) {
-	const interval = 5 * time.Second
-	s.started.Do(func() {
-		s.console.ready(names{})
-		s.bar = newBar(s.screen, s.total, "events")
-	})
-	switch {
-	case s.bar != nil:
-		s.bar.Describe(p.Phase)
-		_ = s.bar.Set(p.Ended)
-	case time.Since(s.printed) >= interval:
-		s.printed = time.Now()
-		s.console.note("%s: %d of %d events finished", p.Phase, p.Ended, p.Total)
-	}
 }

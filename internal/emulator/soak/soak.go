@@ -42,6 +42,7 @@ type Options struct {
 	Faults     []string          // names of the faults
 	Share      float64           // as in [faults.Options]
 	Observer   activity.Observer // receives every step; nil means no observer
+	Opened     func(*aws.Stack)  // called once the stack runs, before anything is sent; nil means no call
 	Progress   func(Progress)    // called a few times a second, by one goroutine; nil means no call
 }
 
@@ -122,6 +123,9 @@ func (r *run) open(ctx context.Context) (err error) {
 		url: url, account: r.account, clock: r.stack.Clock(), inFlight: make(chan struct{}, maxInFlight),
 		plan:   plan{seed: r.options.Seed, events: r.options.Events, undelivered: r.stack.Scheduled()},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: maxInFlight}, Timeout: answerTimeout},
+	}
+	if r.options.Opened != nil {
+		r.options.Opened(r.stack)
 	}
 	if slices.Contains(r.options.Faults, faults.RuleDisabled) {
 		r.sender.held = make(chan struct{})
