@@ -30,7 +30,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Run the whole stack on this machine and send sample events through it (RUN='--once' or other flags)
-	@test -x bin/meterbridge || echo "Building meterbridge. The first build downloads and compiles for a minute or two."
+	@test -x bin/meterbridge || echo "Building meterbridge. The first build takes a minute or two."
 	@$(meterbridge) && exec bin/meterbridge local $(RUN)
 
 # The soaks come first and beside the others, because they wait for more than a minute and need

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -16,7 +17,8 @@ const ruleDeadLetterQueueURL = "RULE_DEAD_LETTER_QUEUE_URL"
 
 // addressHelp is the end of the help of each command that works on a deployed stack.
 const addressHelp = `The stack's addresses are taken from flags, then from the file of --outputs, then from the environment. AWS credentials
-and the region are found as by the aws command: AWS_PROFILE, AWS_REGION, single sign-on.`
+and the region are found as by the aws command: AWS_PROFILE, AWS_REGION, single sign-on. With --local the stack is the one that
+meterbridge local runs: addresses and credentials are taken from .meterbridge/local.json.`
 
 // An address is one resource of a deployed stack that a command needs.
 type address struct {
@@ -34,6 +36,7 @@ var (
 
 // stackFlags are the flags for the addresses of a deployed stack.
 type stackFlags struct {
+	localFlag
 	outputs   string
 	given     stack.Addresses
 	addresses []address
@@ -41,16 +44,24 @@ type stackFlags struct {
 
 func (f *stackFlags) add(command *cobra.Command, addresses ...address) {
 	f.addresses = addresses
+	f.localFlag.add(command)
 	flags := command.Flags()
 	flags.StringVar(&f.outputs, "outputs", "", "file with the stack's outputs, as printed by sam list stack-outputs or aws cloudformation describe-stacks")
 	for _, a := range addresses {
 		flags.StringVar(a.field(&f.given), a.flag, "", a.usage+" (or "+a.env+")")
 	}
+	command.MarkFlagsMutuallyExclusive("local", "outputs")
 }
 
-// resolve returns the addresses given by flags, outputs and environment. Earlier ones win.
-func (f *stackFlags) resolve(p process) (stack.Addresses, error) {
+// resolve returns the addresses given by flags, outputs and environment. Earlier ones win. The local
+// stack leaves nothing to the environment, which may be that of another stack.
+func (f *stackFlags) resolve(ctx context.Context, p process) (stack.Addresses, error) {
 	known := f.given
+	if state, err := f.find(ctx); err != nil {
+		return stack.Addresses{}, err
+	} else if state != nil {
+		return known.Or(stack.FromOutputs(state.Outputs)), nil
+	}
 	if f.outputs != "" {
 		text, err := os.ReadFile(f.outputs)
 		if err != nil {
@@ -67,6 +78,14 @@ func (f *stackFlags) resolve(p process) (stack.Addresses, error) {
 		*a.field(&environment), _ = p.env(a.env)
 	}
 	return known.Or(environment), nil
+}
+
+// emulator returns where the services of the local stack are, or nil for AWS.
+func (f *stackFlags) emulator() *stack.Emulator {
+	if s := f.found; s != nil {
+		return &stack.Emulator{Endpoint: s.Endpoint, Region: s.Region, AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretKey}
+	}
+	return nil
 }
 
 const howToList = `create the file with:

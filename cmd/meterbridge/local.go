@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -96,7 +97,7 @@ func newLocal(p process) *cobra.Command {
 	f.StringArrayVar(&flags.templates, "template", []string{"template.yaml"}, "SAM template to run; repeat it to run others beside the first, each as a stack of its own")
 	f.StringVar(&flags.stackName, "stack-name", "meterbridge", "name of the first template's stack; the others have the names of their folders")
 	f.StringVar(&flags.listen, "listen", defaultListen, "address to listen on for requests to the API (default with --once: a free port)")
-	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret that signs deliveries (default: a random one, which is printed)")
+	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret that signs deliveries, as from stripe listen (default: a made-up one, which is printed and the same in every run)")
 	f.StringVar(&flags.stripeAPI, "stripe-api", "", "origin of Stripe's API (default: the built-in sandbox; with STRIPE_API_KEY, Stripe)")
 	f.StringArrayVar(&flags.parameters, "parameter", nil, "template parameter, as Name=Value, for each template that has it; may be repeated")
 	f.BoolVar(&flags.lenient, "lenient-template", false, "warn of types and properties that AWS is not known to have, instead of refusing the template")
@@ -129,13 +130,17 @@ func runLocal(ctx context.Context, p process, flags localFlags) error {
 		return err
 	}
 	defer source.close()
-	session := &session{flags: flags, console: console, bus: bus, stripe: source, injector: injector, outcomes: outcome.NewTracker()}
-	session.secret = stripesig.Secret(cmp.Or(flags.signingSecret, "whsec_"+randomHex(24)))
+	session := &session{flags: flags, key: rand.Text(), console: console, bus: bus, stripe: source, injector: injector, outcomes: outcome.NewTracker()}
+	if session.state = newState(); !flags.once { // that ends by itself
+		session.state = openState(console, flags.templates[0])
+	}
+	session.secret = stripesig.Secret(cmp.Or(flags.signingSecret, session.state.signingSecret))
 	if err := session.open(ctx, parameters); err != nil {
 		return err
 	}
 	err = session.run(ctx)
 	session.stack.Close()
+	session.state.withdraw(console)
 	err = errors.Join(session.end(err), bus.close())
 	if flags.once && flags.output == outputStory && onOneTerminal(p) {
 		console.note("")
@@ -193,7 +198,9 @@ type session struct {
 	stripe   *stripeSource
 	injector *faults.Injector
 	outcomes *outcome.Tracker
-	secret   stripesig.Secret
+	state    *stateFile
+	secret   stripesig.Secret // signs the samples
+	key      string           // console key
 	stack    *aws.Stack
 	webhook  string // URL to deliver events to
 }
@@ -219,7 +226,21 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	}
 	s.outcomes.SetFetchQueue(s.stack.QueueNamedBy(config.FetchQueueURL))
 	s.introduce(ctx, time.Since(started))
+	s.state.publish(ctx, s.console, s.published())
 	return nil
+}
+
+// published is how other commands reach the stack.
+func (s *session) published() localState {
+	env := s.stack.Environment()
+	state := localState{
+		Address: s.stack.URL(), Webhook: s.webhook, Endpoint: env["AWS_ENDPOINT_URL"], Region: env["AWS_REGION"],
+		AccessKeyID: env["AWS_ACCESS_KEY_ID"], SecretKey: env["AWS_SECRET_ACCESS_KEY"], Outputs: s.stack.Outputs(), ConsoleKey: s.key,
+	}
+	if sandbox := s.stripe.sandbox; sandbox != nil {
+		state.StripeAPI, state.StripeAPIKey = sandbox.Origin, sandbox.Keys.Test
+	}
+	return state
 }
 
 // introduce tells what runs where.
@@ -231,6 +252,8 @@ func (s *session) introduce(ctx context.Context, took time.Duration) {
 	}
 	if s.flags.signingSecret == "" {
 		s.console.fact("secret", "%s", string(s.secret))
+	} else {
+		s.console.fact("secret", "that of --signing-secret, which is not kept for the next run")
 	}
 	s.console.fact("stripe", "%s", s.stripe.about)
 	if exposed(ctx, s.flags.listen) {
@@ -256,15 +279,27 @@ func (s *session) options(parameters map[string]string) *aws.Options {
 		Lenient:     s.flags.lenient,
 		Listen:      s.flags.listen,
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
-		Secrets:     map[string]string{config.SigningSecretID: string(s.secret), config.APIKeySecretID: s.stripe.secret},
+		Secrets:     map[string]string{config.SigningSecretID: s.signingSecrets(), config.APIKeySecretID: s.stripe.secret},
+		Front:       func(next http.Handler) http.Handler { return proving(s.key, next) },
 		Observer:    activity.Observers{s.outcomes, s.stripe, s.bus, s.console},
 		Lease:       outcome.Lease,
 		ClockFactor: s.flags.clockFactor,
 	}
 	if s.flags.faults != "" {
-		options.Intercept, options.Front, options.Queue = s.injector.AWS, s.injector.Front, s.injector.Queue
+		options.Intercept, options.Queue = s.injector.AWS, s.injector.Queue
+		options.Front = func(next http.Handler) http.Handler { return proving(s.key, s.injector.Front(next)) }
 	}
 	return options
+}
+
+// signingSecrets is the content of the signing secret: the made-up one with which other commands
+// sign, and beside it one that was given.
+func (s *session) signingSecrets() string {
+	if s.flags.signingSecret == "" {
+		return s.state.signingSecret
+	}
+	both, _ := json.Marshal([]string{s.flags.signingSecret, s.state.signingSecret}) // texts have JSON
+	return string(both)
 }
 
 // run sends the samples and checks their outcome; without --once it waits until ctx ends.

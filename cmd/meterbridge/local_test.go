@@ -75,11 +75,12 @@ func TestFunctionsFetchWithTheGivenKey(t *testing.T) {
 	}))
 	t.Cleanup(stripe.Close)
 	env := func(name string) (string, bool) { return "sk_test_of_the_developer", name == "STRIPE_API_KEY" }
+	file := template(t, "")
 	reader, writer := io.Pipe()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		args := []string{"local", "--listen", "127.0.0.1:0", "--template", filepath.Join(root(t), "template.yaml"),
+		args := []string{"local", "--listen", "127.0.0.1:0", "--template", file,
 			"--signing-secret", "whsec_test_0123456789abcdef0123", "--stripe-api", stripe.URL}
 		ended <- run(ctx, args, process{env: env, stdout: io.Discard, stderr: writer})
 		writer.Close()
@@ -123,7 +124,7 @@ func TestInterruptEndsTheFunctions(t *testing.T) {
 	if err := os.Symlink(executable, command); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), command, "local", "--listen", "127.0.0.1:0", "--template", filepath.Join(root(t), "template.yaml"))
+	cmd := exec.CommandContext(t.Context(), command, "local", "--listen", "127.0.0.1:0", "--template", template(t, ""))
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -73,14 +73,14 @@ func newRedrive(p process) *cobra.Command {
 }
 
 func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
-	where, err := flags.resolve(p)
+	where, err := flags.resolve(ctx, p)
 	if err == nil {
 		err = needForRedrive(where)
 	}
 	if err != nil {
 		return err
 	}
-	service, err := stack.OperatorConfig(ctx)
+	service, err := stack.OperatorConfig(ctx, flags.emulator())
 	if err != nil {
 		return err
 	}

@@ -78,15 +78,15 @@ func newReplay(p process) *cobra.Command {
 }
 
 func runReplay(ctx context.Context, p process, flags replayFlags) error {
-	where, err := flags.complete(p, time.Now())
+	where, err := flags.complete(ctx, p, time.Now())
 	if err != nil {
 		return err
 	}
-	stripe, err := stripeClient(p, flags.opts.Rate)
+	stripe, err := stripeClient(p, flags.found, flags.opts.Rate)
 	if err != nil {
 		return err
 	}
-	service, err := stack.OperatorConfig(ctx)
+	service, err := stack.OperatorConfig(ctx, flags.emulator())
 	if err != nil {
 		return err
 	}
@@ -111,8 +111,8 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 }
 
 // complete fills in f from the environment and the clock, and returns the addresses.
-func (f *replayFlags) complete(p process, now time.Time) (stack.Addresses, error) {
-	where, err := f.resolve(p)
+func (f *replayFlags) complete(ctx context.Context, p process, now time.Time) (stack.Addresses, error) {
+	where, err := f.resolve(ctx, p)
 	if err != nil {
 		return stack.Addresses{}, err
 	}
@@ -180,16 +180,20 @@ func envList(p process, name string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// stripeClient returns a client with the key and origin in the environment, and a rate limit.
-func stripeClient(p process, perSecond float64) (*v2events.Client, error) {
+// stripeClient returns a client with the key and origin in the environment, and a rate limit. The
+// sandbox of a local stack has its own key; a key in the environment is never sent to it.
+func stripeClient(p process, local *localState, perSecond float64) (*v2events.Client, error) {
 	key, _ := p.env("STRIPE_API_KEY")
+	base, _ := p.env(config.StripeAPIBase)
+	if local != nil && local.StripeAPIKey != "" {
+		key, base = local.StripeAPIKey, local.StripeAPI
+	}
 	if key == "" {
 		return nil, errors.New("no API key: set STRIPE_API_KEY to a key that may read events, rk_… or sk_…")
 	}
 	if err := secret.CheckAPIKey(key); err != nil {
 		return nil, fmt.Errorf("STRIPE_API_KEY: API key %w", err)
 	}
-	base, _ := p.env(config.StripeAPIBase)
 	version, _ := p.env(config.StripeAPIVersion)
 	api, err := stripeapi.New(stripeapi.Key(key), &stripeapi.Options{
 		BaseURL: base, APIVersion: version,

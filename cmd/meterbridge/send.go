@@ -7,25 +7,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 type sendFlags struct {
+	localFlag
 	url, signingSecret, eventType, id, file, at string
 	age                                         time.Duration
-	count, expect                               int
+	count, parallel, expect                     int
 	forge, json                                 bool
 }
 
-const sendHelp = `Sign thin events, post them to a webhook as Stripe would, and print each answer.
+const sendHelp = `Sign thin events, post them to a webhook as Stripe would, and print each answer and a summary.
+
+With --local the webhook and its secret are those of the stack that meterbridge local runs in this folder.
 
 Without --file each event is made up. Each has a different id, unless --id sets one, which --count then repeats. A file is
 sent byte for byte, whatever its content. Where others can see command lines, give the secret in the environment variable
@@ -35,17 +39,21 @@ signing secret, as a JSON array of both.
 A stack that fetches from the real Stripe cannot find a made-up event: it tries a few times and then parks the event
 (not_found). Use --id with the id of a real event to get its full event.
 
+On a terminal, several events are shown as a bar, with a line for each answer that is not the expected one. The command ends
+early when it cannot connect, or when ` + goneText + ` deliveries in a row get no answer.
+
 Exit status:
   0  each answer is 2xx, or has the status of --expect
-  1  an answer is different or missing
+  1  an answer is different or missing, or the command was interrupted
   2  the command could not run`
 
-const sendExamples = `  SIGNING_SECRET=whsec_… meterbridge send
+const sendExamples = `  meterbridge send --local --count 1000 --parallel 16
+  SIGNING_SECRET=whsec_… meterbridge send
   meterbridge send --url https://….execute-api.us-east-1.amazonaws.com/webhook --signing-secret whsec_… --count 20
-  meterbridge send --id evt_test_… --count 2                  the same event twice
-  meterbridge send --forge --expect 400                       signed with another secret
-  meterbridge send --age 10m --expect 400                     signed too long ago
-  meterbridge send --file event.json --json | jq .status`
+  meterbridge send --local --id evt_test_… --count 2          the same event twice, at once
+  meterbridge send --local --forge --expect 400               signed with another secret
+  meterbridge send --local --age 10m --expect 400             signed too long ago
+  meterbridge send --local --file event.json --json | jq .status`
 
 func newSend(p process) *cobra.Command {
 	var flags sendFlags
@@ -57,68 +65,70 @@ func newSend(p process) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(command *cobra.Command, _ []string) error { return runSend(command.Context(), p, flags) },
 	}
+	flags.add(command)
 	f := command.Flags()
 	f.StringVar(&flags.url, "url", "http://127.0.0.1:8787/webhook", "webhook to post to")
 	f.StringVar(&flags.signingSecret, "signing-secret", "", "secret to sign with (or "+signingSecretEnv+")")
 	f.StringVar(&flags.eventType, "type", v2events.MeterErrorReportTriggered.Type(), "type of the events")
 	f.StringVar(&flags.id, "id", "", "id of the events (default: a new one for each)")
-	f.IntVar(&flags.count, "count", 1, "how many events to send, one after the other")
+	f.IntVar(&flags.count, "count", 1, "how many events to send")
+	f.IntVar(&flags.parallel, "parallel", 8, "how many deliveries may be in progress at once")
 	f.StringVar(&flags.file, "file", "", "file to send instead of made-up events; - is standard input")
 	f.StringVar(&flags.at, "at", "", "time of the signature, as in 2026-11-22T09:00:00Z (default: now)")
 	f.DurationVar(&flags.age, "age", 0, "how long ago the signature was made")
 	f.BoolVar(&flags.forge, "forge", false, "sign with a random secret")
 	f.IntVar(&flags.expect, "expect", 0, "status that every answer must have (default: any 2xx)")
-	f.BoolVar(&flags.json, "json", false, "print a JSON object for each answer")
+	f.BoolVar(&flags.json, "json", false, "print a JSON object for each answer, and one with the counts")
 	command.MarkFlagsMutuallyExclusive("file", "id")
 	command.MarkFlagsMutuallyExclusive("file", "type")
 	command.MarkFlagsMutuallyExclusive("at", "age")
 	command.MarkFlagsMutuallyExclusive("forge", "signing-secret")
+	command.MarkFlagsMutuallyExclusive("local", "signing-secret")
+	command.MarkFlagsMutuallyExclusive("local", "url")
 	return command
 }
 
 const signingSecretEnv = "SIGNING_SECRET"
 
 func runSend(ctx context.Context, p process, flags sendFlags) error {
-	s, err := newSender(p, flags, time.Now)
+	s, err := newSender(ctx, p, flags, time.Now)
 	if err != nil {
 		return err
 	}
-	wrong := 0
-	for i := range flags.count {
-		if ctx.Err() != nil {
-			return &failure{fmt.Sprintf("interrupted after %d of %d", i, flags.count)}
-		}
-		id, body, err := s.next()
-		if err != nil {
-			return err
-		}
-		if !s.send(ctx, id, body) {
-			wrong++
-		}
-	}
-	if wrong > 0 {
-		return &failure{fmt.Sprintf("answers that are not %s: %d of %d", s.wanted(), wrong, flags.count)}
-	}
-	return nil
+	return s.run(ctx, p)
 }
 
+// A sender makes signed deliveries. It is used once.
 type sender struct {
 	flags  sendFlags
-	p      process
 	secret stripesig.Secret
 	body   []byte    // from --file
 	at     time.Time // from --at
 	now    func() time.Time
+
+	mu     sync.Mutex // guards what follows
+	report report
+	tally  tally
 }
 
-func newSender(p process, flags sendFlags, now func() time.Time) (*sender, error) {
-	s := &sender{flags: flags, p: p, now: now}
-	var err error
+func newSender(ctx context.Context, p process, flags sendFlags, now func() time.Time) (*sender, error) {
+	found, err := flags.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if found != nil {
+		flags.url, flags.signingSecret = found.Webhook, cmp.Or(flags.signingSecret, found.SigningSecret)
+	}
+	s := &sender{flags: flags, now: now, report: report{out: p.stdout, json: flags.json}, tally: tally{statuses: map[int]int{}}}
 	switch {
+	case found != nil && found.Webhook == "":
+		return nil, fmt.Errorf("--local: the stack at %s has no webhook: its template has no function that reads %s", found.Address, config.SigningSecretID)
 	case !isOrigin(flags.url):
 		return nil, fmt.Errorf("--url %s: want the full URL of a webhook, such as the stack's output WebhookUrl", flags.url)
 	case flags.count < 1:
 		return nil, errors.New("--count: want 1 or more")
+	case flags.parallel < 1 || flags.parallel > mostParallel:
+		return nil, fmt.Errorf("--parallel %d: want 1 to %d", flags.parallel, mostParallel)
 	}
 	if flags.at != "" {
 		if s.at, err = time.Parse(time.RFC3339, flags.at); err != nil {
@@ -141,7 +151,7 @@ func (f sendFlags) secret(p process) (stripesig.Secret, error) {
 	case f.forge:
 		secret = "whsec_" + randomHex(24)
 	case secret == "":
-		return "", fmt.Errorf("no signing secret: set --signing-secret or %s; meterbridge local prints its secret when it starts", signingSecretEnv)
+		return "", fmt.Errorf("no signing secret: set --signing-secret or %s; or use --local for the stack that meterbridge local runs", signingSecretEnv)
 	}
 	return stripesig.Secret(secret), nil
 }
@@ -181,51 +191,4 @@ func thinEvent(id, eventType string, created time.Time) ([]byte, error) {
 		}
 	}
 	return json.Marshal(v2events.ThinEvent{ID: id, Type: eventType, Created: created.UTC().Truncate(time.Millisecond)})
-}
-
-type answer struct {
-	ID     string `json:"id"`
-	Status int    `json:"status"` // 0 without an answer
-	Body   string `json:"body"`
-	Millis int64  `json:"milliseconds"`
-	Error  string `json:"error,omitempty"`
-}
-
-// deliveryTimeout is longer than a stack should take. Stripe does not publish its own timeout.
-const deliveryTimeout = 30 * time.Second
-
-// send posts one delivery, prints the answer and reports whether it is the expected one.
-func (s *sender) send(ctx context.Context, id string, body []byte) bool {
-	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
-	defer cancel()
-	at := s.at
-	if at.IsZero() {
-		at = s.now().Add(-s.flags.age)
-	}
-	started := s.now()
-	status, text, err := stripe.Post(ctx, webhookClient, s.flags.url, stripe.ContentType, s.secret.Sign(body, at), body)
-	s.print(answer{ID: id, Status: status, Body: text, Millis: s.now().Sub(started).Milliseconds(), Error: errorText(err)})
-	if s.flags.expect != 0 {
-		return err == nil && status == s.flags.expect
-	}
-	return err == nil && status/100 == 2
-}
-
-func (s *sender) print(a answer) {
-	if s.flags.json {
-		writeJSON(s.p.stdout, a)
-		return
-	}
-	line := fmt.Sprintf("%s  %d %s  %s  %d ms", cmp.Or(a.ID, "(no id)"), a.Status, http.StatusText(a.Status), a.Body, a.Millis)
-	if a.Error != "" {
-		line = fmt.Sprintf("%s  no answer: %s", cmp.Or(a.ID, "(no id)"), a.Error)
-	}
-	fmt.Fprintln(s.p.stdout, printable(line))
-}
-
-func (s *sender) wanted() string {
-	if s.flags.expect != 0 {
-		return fmt.Sprint(s.flags.expect)
-	}
-	return "2xx"
 }

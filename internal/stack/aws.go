@@ -18,6 +18,9 @@ var (
 	ErrCredentials = errors.New("stack: no AWS credentials: log in as for the aws command (aws sso login, aws configure) or set AWS_PROFILE")
 )
 
+// An Emulator is an origin that emulates the services of AWS, and the credentials that it accepts.
+type Emulator struct{ Endpoint, Region, AccessKeyID, SecretAccessKey string }
+
 // httpClient returns the SDK's own client, with pings on its connections.
 func httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTransportOptions(transport.Ping)
@@ -28,7 +31,17 @@ func httpClient() *awshttp.BuildableClient {
 // without them fails before it has changed anything. Errors are [ErrRegion], [ErrCredentials] and
 // those of reading the profiles.
 // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
-func OperatorConfig(ctx context.Context) (aws.Config, error) {
+//
+// With an emulator, the configuration is the emulator's, with nothing from this machine.
+func OperatorConfig(ctx context.Context, e *Emulator) (aws.Config, error) {
+	if e != nil {
+		return aws.Config{
+			Region: e.Region, BaseEndpoint: &e.Endpoint, HTTPClient: httpClient(),
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: e.AccessKeyID, SecretAccessKey: e.SecretAccessKey}, nil
+			}),
+		}, nil
+	}
 	c, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)

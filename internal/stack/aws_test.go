@@ -68,20 +68,20 @@ func TestOperatorConfigRequiresRegionAndCredentials(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/none")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/none")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	if _, err := stack.OperatorConfig(t.Context()); !errors.Is(err, stack.ErrRegion) {
+	if _, err := stack.OperatorConfig(t.Context(), nil); !errors.Is(err, stack.ErrRegion) {
 		t.Errorf("nothing set: %v, want %v", err, stack.ErrRegion)
 	}
 	t.Setenv("AWS_REGION", "eu-west-1")
-	if _, err := stack.OperatorConfig(t.Context()); !errors.Is(err, stack.ErrCredentials) {
+	if _, err := stack.OperatorConfig(t.Context(), nil); !errors.Is(err, stack.ErrCredentials) {
 		t.Errorf("only a region: %v, want %v", err, stack.ErrCredentials)
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "id")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "key")
-	if c, err := stack.OperatorConfig(t.Context()); err != nil || c.Region != "eu-west-1" {
+	if c, err := stack.OperatorConfig(t.Context(), nil); err != nil || c.Region != "eu-west-1" {
 		t.Errorf("region %q, error %v; want eu-west-1", c.Region, err)
 	}
 	t.Setenv("AWS_PROFILE", "nobody")
-	if _, err := stack.OperatorConfig(t.Context()); err == nil {
+	if _, err := stack.OperatorConfig(t.Context(), nil); err == nil {
 		t.Error("a profile that does not exist: no error")
 	}
 }
@@ -94,7 +94,7 @@ func TestClientsGiveUpADeadConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forOperator, err := stack.OperatorConfig(t.Context())
+	forOperator, err := stack.OperatorConfig(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

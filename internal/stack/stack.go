@@ -40,20 +40,23 @@ func ReadOutputs(text []byte) (Addresses, error) {
 		}
 		list = described.Stacks[0].Outputs
 	}
-	var a Addresses
-	fields := map[string]*string{
-		"EventBusName": &a.Bus, "FetchQueueUrl": &a.FetchQueue, "DeadLettersUrl": &a.DeadLetters,
-		"RuleDeadLettersUrl": &a.RuleDeadLetters, "LedgerTableName": &a.Ledger,
-	}
+	values := map[string]string{}
 	for _, o := range list {
-		if field := fields[o.OutputKey]; field != nil {
-			*field = o.OutputValue
-		}
+		values[o.OutputKey] = o.OutputValue
 	}
+	a := FromOutputs(values)
 	if a == (Addresses{}) {
 		return Addresses{}, ErrOutputs
 	}
 	return a, nil
+}
+
+// FromOutputs returns the Addresses among a stack's outputs, which are given by name.
+func FromOutputs(values map[string]string) Addresses {
+	return Addresses{
+		Bus: values["EventBusName"], FetchQueue: values["FetchQueueUrl"], DeadLetters: values["DeadLettersUrl"],
+		RuleDeadLetters: values["RuleDeadLettersUrl"], Ledger: values["LedgerTableName"],
+	}
 }
 
 // Or returns a with each unknown address filled in from other.

@@ -80,5 +80,11 @@ func (l *listeners) Environment() map[string]string {
 	}
 }
 
-// URL returns the origin of the HTTP API routes.
-func (l *listeners) URL() string { return "http://" + l.front.Addr().String() }
+// URL returns the origin of the HTTP API routes, as this machine reaches it.
+func (l *listeners) URL() string {
+	address := l.front.Addr().(*net.TCPAddr)
+	if address.IP.IsUnspecified() { // all addresses of this machine
+		return fmt.Sprintf("http://127.0.0.1:%d", address.Port)
+	}
+	return "http://" + address.String()
+}

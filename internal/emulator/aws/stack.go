@@ -19,6 +19,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -80,6 +81,7 @@ type Options struct {
 type Stack struct {
 	options   Options
 	directory *target.Directory
+	outputs   map[string]string
 	listeners
 
 	secrets   *secretsmanager.Service
@@ -125,6 +127,7 @@ func (s *Stack) addServices() {
 	s.schedules = scheduler.New(s.directory)
 	s.buses = eventbridge.New(s.directory, s.schedules)
 	s.routes = apigateway.New(s.directory)
+	s.outputs = map[string]string{}
 }
 
 func (s *Stack) start(ctx context.Context) error {
@@ -256,6 +259,9 @@ func (s *Stack) Rotate(variable, value string) error {
 // Switch enables or disables every rule that delivers to the resource with that id, and
 // returns how many there are.
 func (s *Stack) Switch(target string, enabled bool) int { return s.buses.Switch(target, enabled) }
+
+// Outputs returns the outputs of the first template, by name. The origin of an API in them is [Stack.URL].
+func (s *Stack) Outputs() map[string]string { return maps.Clone(s.outputs) }
 
 // Routes returns the logical id of each route's function, by route, such as "POST /webhook".
 func (s *Stack) Routes() map[string]string {

@@ -60,6 +60,9 @@ func (s *Stack) resources() ([]sam.Resource, error) {
 			return nil, fmt.Errorf("%s: the template has more than %d resources, with those that SAM makes for events", source.file, maxResources)
 		}
 		for _, output := range template.Outputs {
+			if i == 0 {
+				s.outputs[output.Name] = apiOrigin.ReplaceAllLiteralString(output.Value, s.URL())
+			}
 			if output.ExportName != "" {
 				exports[output.ExportName] = output.Value
 			}
@@ -67,6 +70,9 @@ func (s *Stack) resources() ([]sam.Resource, error) {
 	}
 	return resources, nil
 }
+
+// apiOrigin matches the origin of an API, which on this machine is the address of all routes.
+var apiOrigin = regexp.MustCompile(`^https://[^./]+\.execute-api\.[^/]+`)
 
 // readTemplates reads every template, and checks that each has a stack name of its own and that
 // each parameter is declared by one of them.
