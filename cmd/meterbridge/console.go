@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,8 +81,14 @@ func (c *console) tell(e entry) {
 		writeJSON(c.json, e)
 	case e.Kind == kindLog:
 		c.log(e)
-	case e.Kind == kindBuilding, e.Kind == kindBuilt, e.Kind == kindReady, e.Kind == kindWarning:
+	case e.Kind == kindBuilding, e.Kind == kindBuilt, e.Kind == kindReady, e.Kind == kindReloaded, e.Kind == kindWarning:
 		c.labelled(e.meaning, e.verb(), e.Text)
+	case e.Kind == kindBroken:
+		label := e.verb()
+		for line := range strings.Lines(e.Text) { // the output of a build has several
+			c.labelled(e.meaning, label, strings.TrimRight(line, "\n"))
+			label = ""
+		}
 	case e.Kind == kindSample:
 		c.screen.text("%s", e.Text)
 	default:

@@ -43,6 +43,8 @@ const (
 	kindBuilding  kind = "building"
 	kindBuilt     kind = "built"
 	kindReady     kind = "ready"
+	kindReloaded  kind = "reloaded"
+	kindBroken    kind = "broken"
 	kindSample    kind = "sample"
 	kindReceived  kind = "received"
 	kindAnswered  kind = "answered"

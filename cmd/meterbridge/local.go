@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ import (
 type localFlags struct {
 	stackName, listen, signingSecret, stripeAPI, events string
 	templates, parameters                               []string
-	noSamples, once, lenient                            bool
+	noSamples, once, lenient, watch                     bool
 	outputFlags
 	faultFlags
 }
@@ -63,7 +64,7 @@ Exit status:
 const localExamples = `  meterbridge local                                 send the samples, print what happens to them, stay up
   meterbridge local --once | jq .                   send the samples, print the events on the bus, exit
   meterbridge local --parameter StripeRateLimit=0   set a parameter of the template
-  meterbridge local --template template.yaml --template ../billing/template.yaml
+  meterbridge local --watch --template template.yaml --template ../billing/template.yaml
   meterbridge local --no-samples --events bus.ndjson
   meterbridge local --once --faults stripe-429,function-kill
   meterbridge local --soak 3000 --faults all --seed 7
@@ -102,6 +103,7 @@ func newLocal(p process) *cobra.Command {
 	f.StringArrayVar(&flags.parameters, "parameter", nil, "template parameter, as Name=Value, for each template that has it; may be repeated")
 	f.BoolVar(&flags.lenient, "lenient-template", false, "warn of types and properties that AWS is not known to have, instead of refusing the template")
 	f.StringVar(&flags.events, "events", "", "write each event put on the bus to this file, a JSON envelope on each line; - is standard output")
+	f.BoolVar(&flags.watch, "watch", false, "let a template or a function take effect as soon as it is saved; what is broken changes nothing")
 	f.BoolVar(&flags.noSamples, "no-samples", false, "do not send sample events")
 	f.BoolVar(&flags.once, "once", false, "send the samples, wait until the stack is idle, print the events on the bus to standard output unless that is the story's terminal, exit")
 	flags.outputFlags.add(command)
@@ -168,6 +170,8 @@ func (f localFlags) check(p process) (map[string]string, error) {
 		return nil, errors.New("--parameter StripeApiBase: use --stripe-api, which also works without a key")
 	case f.soak > 0 && len(f.templates) > 1:
 		return nil, errors.New("--soak runs the first template only: give --template once")
+	case f.watch && (f.once || f.soak > 0):
+		return nil, errors.New("--watch has no effect with --once and --soak, which end by themselves")
 	case f.once && (f.noSamples || f.stripeAPI != "" || realStripe):
 		return nil, errors.New("--once checks the outcome of the samples, which needs the built-in sandbox: " +
 			"leave out --no-samples and --stripe-api, and unset STRIPE_API_KEY")
@@ -203,6 +207,17 @@ type session struct {
 	key      string           // console key
 	stack    *aws.Stack
 	webhook  string // URL to deliver events to
+	opened   atomic.Bool
+}
+
+// Observe implements [activity.Observer]: a template that has changed may have other consumers and
+// outputs.
+func (s *session) Observe(step activity.Step) {
+	if step.Kind == activity.Reloaded && step.Name == "" && s.opened.Load() {
+		s.console.know(namesIn(s.stack))
+		s.outcomes.SetFetchQueue(s.stack.QueueNamedBy(config.FetchQueueURL))
+		s.state.publish(context.Background(), s.console, s.published())
+	}
 }
 
 func (s *session) open(ctx context.Context, parameters map[string]string) (err error) {
@@ -227,6 +242,7 @@ func (s *session) open(ctx context.Context, parameters map[string]string) (err e
 	s.outcomes.SetFetchQueue(s.stack.QueueNamedBy(config.FetchQueueURL))
 	s.introduce(ctx, time.Since(started))
 	s.state.publish(ctx, s.console, s.published())
+	s.opened.Store(true)
 	return nil
 }
 
@@ -281,7 +297,8 @@ func (s *session) options(parameters map[string]string) *aws.Options {
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
 		Secrets:     map[string]string{config.SigningSecretID: s.signingSecrets(), config.APIKeySecretID: s.stripe.secret},
 		Front:       func(next http.Handler) http.Handler { return proving(s.key, next) },
-		Observer:    activity.Observers{s.outcomes, s.stripe, s.bus, s.console},
+		Observer:    activity.Observers{s.outcomes, s.stripe, s.bus, s.console, s},
+		Watch:       s.flags.watch,
 		Lease:       outcome.Lease,
 		ClockFactor: s.flags.clockFactor,
 	}

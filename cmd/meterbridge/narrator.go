@@ -74,6 +74,10 @@ func (n *narrator) Observe(s activity.Step) {
 		n.say(e, kindBuilding, faint, s.Name+": "+s.Text)
 	case activity.Built:
 		n.say(e, kindBuilt, faint, s.Name+" in "+duration(s.Took))
+	case activity.Reloaded:
+		n.say(e, kindReloaded, good, fmt.Sprintf("%s, saved: in %s", whatIsSaved(s), duration(s.Took)))
+	case activity.NotReloaded:
+		n.say(e, kindBroken, bad, fmt.Sprintf("%s, saved: the version before runs on: %v", whatIsSaved(s), s.Err))
 	case activity.Received:
 		n.say(e, kindReceived, faint, s.Text+", "+count(s.Count, "byte"))
 	case activity.Answered:
@@ -105,6 +109,14 @@ func (n *narrator) Observe(s activity.Step) {
 	case activity.Warned:
 		n.say(e, kindWarning, notice, s.Text)
 	}
+}
+
+// whatIsSaved names the function whose files were saved, and the files.
+func whatIsSaved(s activity.Step) string {
+	if s.Name == "" {
+		return s.Text
+	}
+	return short(s.Name) + ": " + s.Text
 }
 
 func (n *narrator) say(e entry, k kind, m meaning, text string) {

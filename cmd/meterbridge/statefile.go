@@ -44,6 +44,7 @@ func (f *stateFile) publish(ctx context.Context, console *console, state localSt
 	state.SigningSecret = f.signingSecret
 	other, _ := readState(f.path) // openState has warned of an error
 	switch {
+	case f.mine != "": // the template has changed
 	case other.running(ctx):
 		console.note("The stack at %s keeps %s: --local finds that one.", other.Address, f.path)
 		return

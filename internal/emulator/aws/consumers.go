@@ -9,14 +9,15 @@ type RuleTarget struct {
 // RuleTargets returns what the rules of all buses deliver to, in the order of the rules.
 func (s *Stack) RuleTargets() []RuleTarget {
 	var targets []RuleTarget
-	for _, id := range s.buses.Targets() {
-		targets = append(targets, RuleTarget{ID: id, Function: s.functions.Processes(id)})
+	g := s.current.Load()
+	for _, id := range g.buses.Targets() {
+		targets = append(targets, RuleTarget{ID: id, Function: g.functions.Processes(id)})
 	}
 	return targets
 }
 
 // Functions returns the ids of all functions.
-func (s *Stack) Functions() []string { return s.functions.IDs() }
+func (s *Stack) Functions() []string { return s.current.Load().functions.IDs() }
 
 // Messages returns how many messages each queue contains, by its id: visible ones and others.
-func (s *Stack) Messages() map[string]int { return s.queues.Messages() }
+func (s *Stack) Messages() map[string]int { return s.current.Load().queues.Messages() }

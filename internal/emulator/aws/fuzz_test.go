@@ -47,9 +47,9 @@ func FuzzTemplate(f *testing.F) {
 				warnings = parsed.Warnings
 			}
 			s := &Stack{options: Options{Template: file, Lenient: lenient, BuildDir: filepath.Dir(file)}, listeners: l}
-			s.addServices()
-			defer s.functions.Close()
-			return warnings, s.addResources()
+			g := s.addServices()
+			defer g.functions.Close()
+			return warnings, s.addResources(g)
 		}
 		strictWarnings, strictErr := read(false)
 		lenientWarnings, lenientErr := read(true)
@@ -123,9 +123,9 @@ func TestHostileTemplatesAreRead(t *testing.T) {
 			}
 			defer l.close()
 			s := &Stack{options: Options{Template: file}, listeners: l}
-			s.addServices()
-			defer s.functions.Close()
-			err := s.addResources()
+			g := s.addServices()
+			defer g.functions.Close()
+			err := s.addResources(g)
 			if (err != nil) != (tt.want != "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%.300v, want an error with %q", err, tt.want)
 			}

@@ -24,20 +24,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/apigateway"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/lambda"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/scheduler"
-	"github.com/meterbridge/meterbridge/internal/emulator/aws/secretsmanager"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/watch"
 )
 
 // ErrBusy is returned by [Open] if another process listens on the requested address.
@@ -67,6 +65,9 @@ type Options struct {
 	// visibility timeouts, delays and schedules. Zero means 1. Functions take real time, so with a
 	// factor that makes a visibility timeout shorter than that, batches are received twice.
 	ClockFactor float64
+	// Watch makes what is saved take effect while the stack runs: templates, and the files of
+	// functions. A step of the kind Reloaded or NotReloaded tells what has become of it.
+	Watch bool
 	// Unscheduled prevents schedules from running by themselves; see [Stack.RunSchedules].
 	Unscheduled bool
 	// Hooks for fault injection; nil means none. Intercept wraps the handler of each AWS call of
@@ -79,24 +80,21 @@ type Options struct {
 
 // Stack is a running template, with those that run beside it. It is safe for concurrent use.
 type Stack struct {
-	options   Options
-	directory *target.Directory
-	outputs   map[string]string
+	options  Options
+	clock    *clock.Clock
+	recorder *activity.Recorder
 	listeners
 
-	secrets   *secretsmanager.Service
-	tables    *dynamodb.Service
-	queues    *sqs.Service
-	functions *lambda.Service
-	schedules *scheduler.Service
-	buses     *eventbridge.Service
-	routes    *apigateway.Service
+	current  atomic.Pointer[generation]
+	api      switched // the AWS calls of the functions
+	routing  switched
+	watching func() // stops the watch of Options.Watch and waits for it
 }
 
 // Open reads the template, builds and starts its functions, and serves until Close. Every function
 // has started when it returns, so a fault in a function's configuration is returned as an error.
 func Open(ctx context.Context, opts *Options) (*Stack, error) {
-	s := &Stack{}
+	s := &Stack{watching: func() {}}
 	if opts != nil {
 		s.options = *opts
 	}
@@ -107,55 +105,50 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 		return nil, err
 	}
 	s.accessKey = "local" + rand.Text()
-	s.addServices()
-	if err := s.start(ctx); err != nil {
+	if err := s.start(ctx, s.addServices()); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// addServices makes the services, without resources.
-func (s *Stack) addServices() {
-	s.directory = target.NewDirectory(clock.New(s.options.ClockFactor), s.options.Observer)
-	s.secrets, s.tables = secretsmanager.New(s.directory.Clock.Now), dynamodb.New(&dynamodb.Options{Hold: s.hold})
-	s.queues = sqs.New(s.directory, &sqs.Options{Endpoint: s.endpoint(), Configure: s.options.Queue})
-	s.functions = lambda.New(s.directory, &lambda.Options{
-		BuildDir: s.options.BuildDir, Prebuilt: s.options.Prebuilt,
-		Environment: s.Environment(), Override: s.options.Environment,
-	})
-	s.schedules = scheduler.New(s.directory)
-	s.buses = eventbridge.New(s.directory, s.schedules)
-	s.routes = apigateway.New(s.directory)
-	s.outputs = map[string]string{}
+// addServices makes the first generation, without resources.
+func (s *Stack) addServices() *generation {
+	s.clock = clock.New(s.options.ClockFactor)
+	s.recorder = activity.NewRecorder(s.options.Observer, s.clock.Now)
+	g := s.newGeneration(target.NewDirectory(s.clock, s.options.Observer))
+	s.current.Store(g)
+	return g
 }
 
-func (s *Stack) start(ctx context.Context) error {
-	if err := s.addResources(); err != nil {
+func (s *Stack) start(ctx context.Context, g *generation) error {
+	read := watch.New(s.watched()) // templates and, below, sources are watched before they are read
+	if err := s.addResources(g); err != nil {
 		return err
 	}
-	for variable, value := range s.options.Secrets {
-		if err := s.Rotate(variable, value); err != nil {
-			return err
-		}
-	}
-	s.serve(s.aws, s.authorized(awsjson.New(
-		&awsjson.Options{Warn: func(text string) { s.directory.Recorder.Warn("%s", text) }, Intercept: s.options.Intercept},
-		s.buses.Operations(), s.secrets.Operations(), s.queues.Operations(), s.tables.Operations(),
-	)))
-	if err := s.functions.Start(ctx); err != nil {
+	read.Add(s.watched())
+	if err := s.fillSecrets(g); err != nil {
 		return err
 	}
-	var front http.Handler = s.routes
+	s.serve(s.aws, s.authorized(&s.api))
+	s.api.set(s.operations(g))
+	if err := g.functions.Start(ctx); err != nil {
+		return err
+	}
+	s.routing.set(g.routes)
+	var front http.Handler = &s.routing
 	if s.options.Front != nil {
 		front = s.options.Front(front)
 	}
 	s.serve(s.front, front)
 	if !s.options.Unscheduled {
-		s.schedules.Start()
+		g.schedules.Start()
 	}
 	if s.options.Skip {
-		s.directory.Clock.Skip()
+		s.clock.Skip()
+	}
+	if s.options.Watch {
+		s.watch(read)
 	}
 	return nil
 }
@@ -169,31 +162,31 @@ var passive = []string{
 
 // addResources adds each resource to the service for its type, and warns of the others. It reports
 // the faults of all resources, except those that can follow from another.
-func (s *Stack) addResources() error {
-	resources, err := s.resources()
+func (s *Stack) addResources(g *generation) error {
+	resources, err := s.resources(g)
 	if err != nil {
 		return err
 	}
 	if err := checkNames(resources); err != nil {
 		return err
 	}
-	s.buses.AddBus(eventbridge.BusConfig{Name: "default"}) // every account has it
+	g.buses.AddBus(eventbridge.BusConfig{Name: "default"}) // every account has it
 	var faults []fault
 	run := slices.Clone(passive)
 	for _, kind := range []struct { // in an order in which a resource follows those that it delivers to
 		resourceType string
 		add          func(sam.Resource) error
 	}{
-		{"AWS::SecretsManager::Secret", s.secrets.Add},
-		{"AWS::DynamoDB::Table", s.tables.Add},
-		{"AWS::SQS::Queue", s.queues.Add},
-		{"AWS::SQS::Queue", s.queues.Connect},
-		{"AWS::Serverless::Function", s.functions.Add},
-		{"AWS::Lambda::EventSourceMapping", s.functions.Add},
-		{"AWS::Events::EventBus", s.buses.Add},
-		{"AWS::Events::Rule", s.buses.Add},
-		{"AWS::Scheduler::Schedule", s.schedules.Add},
-		{sam.Route, s.routes.Add},
+		{"AWS::SecretsManager::Secret", g.secrets.Add},
+		{"AWS::DynamoDB::Table", g.tables.Add},
+		{"AWS::SQS::Queue", g.queues.Add},
+		{"AWS::SQS::Queue", g.queues.Connect},
+		{"AWS::Serverless::Function", g.functions.Add},
+		{"AWS::Lambda::EventSourceMapping", g.functions.Add},
+		{"AWS::Events::EventBus", g.buses.Add},
+		{"AWS::Events::Rule", g.buses.Add},
+		{"AWS::Scheduler::Schedule", g.schedules.Add},
+		{sam.Route, g.routes.Add},
 	} {
 		run = append(run, kind.resourceType)
 		for _, r := range resources {
@@ -206,7 +199,9 @@ func (s *Stack) addResources() error {
 		}
 	}
 	if len(faults) > 0 {
-		slices.SortStableFunc(faults, func(a, b fault) int { return cmp.Compare(a.resource.Line, b.resource.Line) })
+		slices.SortStableFunc(faults, func(a, b fault) int {
+			return cmp.Or(cmp.Compare(a.resource.File, b.resource.File), cmp.Compare(a.resource.Line, b.resource.Line))
+		})
 		joined := make([]error, len(faults))
 		for i, f := range faults {
 			joined[i] = f.err
@@ -220,7 +215,7 @@ func (s *Stack) addResources() error {
 		}
 	}
 	if len(left) > 0 {
-		s.directory.Recorder.Warn("not run locally: %s", strings.Join(left, ", "))
+		s.recorder.Warn("not run locally: %s", strings.Join(left, ", "))
 	}
 	return nil
 }
@@ -233,23 +228,26 @@ type fault struct {
 
 // Close stops serving, ends the functions' processes, and waits for them.
 func (s *Stack) Close() {
-	s.schedules.Close()
+	s.watching()
+	s.current.Load().schedules.Close()
 	s.listeners.close()
-	s.functions.Close()
+	s.current.Load().functions.Close()
 }
 
 // Kill sends SIGKILL to one function instance that is processing a payload for which match returns
 // true, and reports whether there was one.
-func (s *Stack) Kill(match func(payload []byte) bool) bool { return s.functions.Kill(match) }
+func (s *Stack) Kill(match func(payload []byte) bool) bool {
+	return s.current.Load().functions.Kill(match)
+}
 
 // PIDs returns the ids of the functions' processes, by the functions' ids.
-func (s *Stack) PIDs() map[string][]int { return s.functions.PIDs() }
+func (s *Stack) PIDs() map[string][]int { return s.current.Load().functions.PIDs() }
 
 // Rotate stores a new value in each secret whose name the functions have in this variable. The old
 // value becomes the previous one.
 func (s *Stack) Rotate(variable, value string) error {
-	for _, id := range s.functions.Values(variable) {
-		if err := s.secrets.Put(id, value); err != nil {
+	for _, id := range s.current.Load().functions.Values(variable) {
+		if err := s.current.Load().secrets.Put(id, value); err != nil {
 			return fmt.Errorf("rotate the secret of %s: %w", variable, err)
 		}
 	}
@@ -258,15 +256,17 @@ func (s *Stack) Rotate(variable, value string) error {
 
 // Switch enables or disables every rule that delivers to the resource with that id, and
 // returns how many there are.
-func (s *Stack) Switch(target string, enabled bool) int { return s.buses.Switch(target, enabled) }
+func (s *Stack) Switch(target string, enabled bool) int {
+	return s.current.Load().buses.Switch(target, enabled)
+}
 
 // Outputs returns the outputs of the first template, by name. The origin of an API in them is [Stack.URL].
-func (s *Stack) Outputs() map[string]string { return maps.Clone(s.outputs) }
+func (s *Stack) Outputs() map[string]string { return maps.Clone(s.current.Load().outputs) }
 
 // Routes returns the logical id of each route's function, by route, such as "POST /webhook".
 func (s *Stack) Routes() map[string]string {
 	routes := map[string]string{}
-	for _, r := range s.routes.Routes() {
+	for _, r := range s.current.Load().routes.Routes() {
 		routes[r.Method+" "+r.Path] = r.Function
 	}
 	return routes
@@ -274,8 +274,8 @@ func (s *Stack) Routes() map[string]string {
 
 // RouteOf returns the URL of the first POST route whose function has the variable, or "".
 func (s *Stack) RouteOf(variable string) string {
-	for _, r := range s.routes.Routes() {
-		if _, has := s.functions.Variable(r.Function, variable); has && r.Method == http.MethodPost {
+	for _, r := range s.current.Load().routes.Routes() {
+		if _, has := s.current.Load().functions.Variable(r.Function, variable); has && r.Method == http.MethodPost {
 			return s.URL() + r.Path
 		}
 	}
@@ -285,8 +285,8 @@ func (s *Stack) RouteOf(variable string) string {
 // QueueNamedBy returns the logical id of the queue whose URL a function has in this variable, or
 // "".
 func (s *Stack) QueueNamedBy(variable string) string {
-	for _, url := range s.functions.Values(variable) {
-		if q := s.queues.QueueAt(url); q != nil {
+	for _, url := range s.current.Load().functions.Values(variable) {
+		if q := s.current.Load().queues.QueueAt(url); q != nil {
 			return q.ID()
 		}
 	}
@@ -294,22 +294,22 @@ func (s *Stack) QueueNamedBy(variable string) string {
 }
 
 // Scheduled reports whether there are schedules.
-func (s *Stack) Scheduled() bool { return s.schedules.Len() > 0 }
+func (s *Stack) Scheduled() bool { return s.current.Load().schedules.Len() > 0 }
 
 // RunSchedules runs every schedule now and returns their logical ids. See [Stack.WaitIdle].
-func (s *Stack) RunSchedules() []string { return s.schedules.RunAll() }
+func (s *Stack) RunSchedules() []string { return s.current.Load().schedules.RunAll() }
 
 // Clock returns the clock of all services. Whoever sends requests to the stack and waits in between
 // counts as work and waits with it, so that it skips neither a request nor a wait.
-func (s *Stack) Clock() *clock.Clock { return s.directory.Clock }
+func (s *Stack) Clock() *clock.Clock { return s.clock }
 
 // WaitIdle waits until no work is in flight and no queue that a function polls has a message.
-func (s *Stack) WaitIdle(ctx context.Context) error { return s.directory.Clock.WaitIdle(ctx) }
+func (s *Stack) WaitIdle(ctx context.Context) error { return s.clock.WaitIdle(ctx) }
 
 // FastForward is [Stack.WaitIdle], but does not wait for messages that are held back: whenever no
 // work is in flight, the stack's clock skips to the time at which the next message is due.
 // Schedules do not make it skip; those whose time comes meanwhile run.
-func (s *Stack) FastForward(ctx context.Context) error { return s.directory.Clock.FastForward(ctx) }
+func (s *Stack) FastForward(ctx context.Context) error { return s.clock.FastForward(ctx) }
 
 // hold counts a lease as work. See [Options].Lease.
 func (s *Stack) hold(item dynamodb.Item) (release func()) {
@@ -320,5 +320,5 @@ func (s *Stack) hold(item dynamodb.Item) (release func()) {
 	if until.IsZero() {
 		return nil
 	}
-	return s.directory.Clock.Hold(until)
+	return s.clock.Hold(until)
 }

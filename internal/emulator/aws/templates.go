@@ -27,8 +27,8 @@ const maxResources = 500
 
 // resources returns the resources of all templates, including those that SAM generates for
 // functions' events. Each template is resolved on its own, as a separate stack, and can import what
-// those before it export.
-func (s *Stack) resources() ([]sam.Resource, error) {
+// those before it export. The outputs of the first are added to the generation's.
+func (s *Stack) resources(g *generation) ([]sam.Resource, error) {
 	sources, err := s.readTemplates()
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (s *Stack) resources() ([]sam.Resource, error) {
 			return nil, err
 		}
 		for _, warning := range template.Warnings {
-			s.directory.Recorder.Warn("%s", warning)
+			s.recorder.Warn("%s", warning)
 		}
 		for _, r := range template.Resources {
 			generated, err := sam.Events(r, options)
@@ -61,7 +61,7 @@ func (s *Stack) resources() ([]sam.Resource, error) {
 		}
 		for _, output := range template.Outputs {
 			if i == 0 {
-				s.outputs[output.Name] = apiOrigin.ReplaceAllLiteralString(output.Value, s.URL())
+				g.outputs[output.Name] = apiOrigin.ReplaceAllLiteralString(output.Value, s.URL())
 			}
 			if output.ExportName != "" {
 				exports[output.ExportName] = output.Value

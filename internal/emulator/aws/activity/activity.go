@@ -20,6 +20,8 @@ type Kind int
 const (
 	Building    Kind = iota // a build printed a line: Name of the function, Text
 	Built                   // a function was built: Name, Took
+	Reloaded                // what was saved took effect: Name of the function, or "" for the templates, Text the files, Took
+	NotReloaded             // what was saved did not take effect, and what ran before runs on: Name, Text, Err
 	Received                // an HTTP request arrived: Name of the function, Text is the route, Count the bytes of the body
 	Answered                // an HTTP request was answered: Name of the function, RequestID, Status, Took, Err of the function
 	Unrouted                // an HTTP request was answered without a function: Text is its method and path, Status, Target the route that it resembles

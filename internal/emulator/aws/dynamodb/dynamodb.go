@@ -30,8 +30,9 @@ type Options struct {
 
 // Service is a set of tables. It is safe for concurrent use once the last one is added.
 type Service struct {
-	options Options
-	tables  map[string]*Table // by name and by ARN
+	options  Options
+	tables   map[string]*Table // by name and by ARN
+	previous map[string]*Table // those of the service that this one inherits from
 }
 
 // New returns a service without tables.
@@ -43,6 +44,11 @@ func New(opts *Options) *Service {
 	return s
 }
 
+// Inherit makes a service the successor of another one, for a template that has changed: a table
+// that is added then keeps its items if the other service has one with the same ARN and key. With
+// another key it is a new table, as in CloudFormation.
+func (s *Service) Inherit(previous *Service) { s.previous = previous.tables }
+
 // AddTable adds an empty table. Its error is [ErrConfig].
 func (s *Service) AddTable(cfg Config) (*Table, error) {
 	if cfg.Hold == nil {
@@ -51,6 +57,9 @@ func (s *Service) AddTable(cfg Config) (*Table, error) {
 	t, err := NewTable(cfg)
 	if err != nil {
 		return nil, err
+	}
+	if old := s.previous[cfg.ARN]; old != nil && old.cfg.Name == cfg.Name && old.cfg.Hash == cfg.Hash && old.cfg.Range == cfg.Range {
+		t = old
 	}
 	s.tables[cfg.Name] = t
 	if cfg.ARN != "" {

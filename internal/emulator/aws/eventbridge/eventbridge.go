@@ -120,8 +120,8 @@ func (s *Service) addRule(resource sam.Resource, p ruleProperties) error {
 		s.directory.Recorder.Warn("rule %s has no EventBusName, so it is on the default bus, and gets no event of another one; the buses are %s",
 			resource.ID(), s.busNames())
 	}
-	r := &rule{id: resource.ID(), name: resource.Name, arn: resource.ARN, bus: b}
-	r.disabled.Store(p.State == "DISABLED")
+	r := &rule{id: resource.ID(), name: resource.Name, arn: resource.ARN, bus: b, disabledByTemplate: p.State == "DISABLED"}
+	r.disabled.Store(r.disabledByTemplate)
 	for _, properties := range p.Targets {
 		t, err := s.newTarget(r, properties)
 		if err != nil {
@@ -206,11 +206,12 @@ type bus struct {
 }
 
 type rule struct {
-	id, name, arn string
-	bus           *bus
-	disabled      atomic.Bool
-	pattern       *pattern.Pattern // nil for a rule with a schedule
-	targets       []*ruleTarget
+	id, name, arn      string
+	bus                *bus
+	disabledByTemplate bool
+	disabled           atomic.Bool
+	pattern            *pattern.Pattern // nil for a rule with a schedule
+	targets            []*ruleTarget
 }
 
 // ruleTarget delivers transformed events to one target of a rule.

@@ -36,6 +36,19 @@ func (s *Service) setState(in ruleInput, enabled bool) error {
 	}
 }
 
+// Inherit makes a service the successor of another one, for a template that has changed: its rules
+// are enabled or disabled as those of the other service are, except where the template has changed
+// that. Call it after the last Add.
+func (s *Service) Inherit(previous *Service) {
+	for _, r := range s.rules {
+		for _, old := range previous.rules {
+			if old.arn == r.arn && old.disabledByTemplate == r.disabledByTemplate {
+				r.disabled.Store(old.disabled.Load())
+			}
+		}
+	}
+}
+
 // Switch enables or disables every rule that delivers to the target with that logical id, and
 // returns how many there are.
 func (s *Service) Switch(target string, enabled bool) int {

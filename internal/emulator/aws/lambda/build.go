@@ -24,16 +24,8 @@ func (f *function) make(ctx context.Context, source string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A language's artifacts have other names, so that any content means that it was built.
-	built := filepath.Join(artifacts, "bootstrap")
-	if l, _ := languageOf(f.properties.Runtime); l != nil {
-		built = artifacts
-	}
-	if _, err := os.Stat(built); err == nil && f.service.options.Prebuilt {
+	if f.service.options.Prebuilt && f.pool.load() == nil && f.isBuilt(artifacts) {
 		return artifacts, nil
-	}
-	if err := os.MkdirAll(artifacts, 0o755); err != nil {
-		return "", err
 	}
 	started, target := time.Now(), "build-"+f.resource.LogicalID
 	command := exec.CommandContext(ctx, "make", "--silent", "--no-print-directory", "-C", source, target,
@@ -46,19 +38,39 @@ func (f *function) make(ctx context.Context, source string) (string, error) {
 	if err := f.run(ctx, command, "make "+target); err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(built); err != nil {
+	if !f.isBuilt(artifacts) {
 		return "", fmt.Errorf("make %s in %s left no executable named bootstrap in ARTIFACTS_DIR", target, source)
 	}
 	f.record(activity.Step{Kind: activity.Built, Took: time.Since(started)})
 	return artifacts, nil
 }
 
-// artifacts returns the folder of what is built for the function.
-func (f *function) artifacts() (string, error) {
-	if stack := f.resource.Stack; stack != "" {
-		return f.service.folder(filepath.Join("stack-"+stack, f.resource.LogicalID))
+// isBuilt reports whether a folder contains what a build leaves: an executable or, for a language, any
+// file.
+func (f *function) isBuilt(folder string) bool {
+	if l, _ := languageOf(f.properties.Runtime); l != nil {
+		entries, err := os.ReadDir(folder)
+		return err == nil && len(entries) > 0
 	}
-	return f.service.folder(f.resource.LogicalID)
+	_, err := os.Stat(filepath.Join(folder, "bootstrap"))
+	return err == nil
+}
+
+// artifacts makes the folder of what is built for the function, which may contain what was built
+// before.
+func (f *function) artifacts() (string, error) {
+	if old := f.pool.load(); old != nil {
+		return f.rebuildFolder(old)
+	}
+	name := f.resource.LogicalID
+	if stack := f.resource.Stack; stack != "" {
+		name = filepath.Join("stack-"+stack, name)
+	}
+	folder, err := f.service.folder(name)
+	if err == nil {
+		err = os.MkdirAll(folder, 0o755)
+	}
+	return folder, err
 }
 
 // folder returns the path of a folder in the build folder. Names with a hyphen are not logical IDs.

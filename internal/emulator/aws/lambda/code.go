@@ -64,7 +64,7 @@ func (f *function) code(ctx context.Context) (code, error) {
 	}
 	c := code{taskRoot: source, source: source, env: map[string]string{}}
 	l, version := languageOf(f.properties.Runtime)
-	if method := f.resource.Metadata["BuildMethod"]; l == nil || method == "makefile" {
+	if f.isMade() {
 		if c.taskRoot, err = f.make(ctx, source); err != nil {
 			return code{}, err
 		}
@@ -94,6 +94,12 @@ func (f *function) code(ctx context.Context) (code, error) {
 		err = f.addDependencies(ctx, l, i, &c)
 	}
 	return c, err
+}
+
+// isMade reports whether a makefile builds the function.
+func (f *function) isMade() bool {
+	l, _ := languageOf(f.properties.Runtime)
+	return l == nil || f.resource.Metadata["BuildMethod"] == "makefile"
 }
 
 // source returns the folder of the function's code.

@@ -16,6 +16,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 
@@ -48,10 +49,18 @@ type Options struct {
 
 // Service is a set of functions. It is safe for concurrent use once it has started.
 type Service struct {
+	*shared
 	directory *target.Directory
 	options   Options
 	functions []*function
+	previous  *Service
 
+	polling     context.Context // ends pollers between two batches
+	stopPolling context.CancelFunc
+}
+
+// shared is what a service shares with the one that it inherits from.
+type shared struct {
 	stopped    context.Context // ends pollers and asynchronous invocations
 	stop       context.CancelFunc
 	background sync.WaitGroup
@@ -59,21 +68,25 @@ type Service struct {
 	installs     singleflight.Group // of dependencies, by their key
 	mu           sync.Mutex
 	interpreters map[string]interpreter // by the name of the runtime
+	rebuilt      string                 // folder of what was built again; "" until something was
 }
 
 // New returns a service without functions. It adds its functions to the directory.
 func New(directory *target.Directory, opts *Options) *Service {
-	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil)), interpreters: map[string]interpreter{}}
+	s := &Service{
+		directory: cmp.Or(directory, target.NewDirectory(nil, nil)), shared: &shared{interpreters: map[string]interpreter{}},
+	}
 	if opts != nil {
 		s.options = *opts
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
+	s.polling, s.stopPolling = context.WithCancel(s.stopped)
 	return s
 }
 
-// function is a function of the template. Its Function is nil until the service starts.
+// function is a function of the template.
 type function struct {
-	*Function
+	*pool
 	service    *Service
 	resource   sam.Resource
 	properties properties
@@ -117,7 +130,10 @@ func (s *Service) Add(r sam.Resource) error {
 	if len(p.Layers) > 0 {
 		s.directory.Recorder.Warn("the layers of function %s are not run locally", r.ID())
 	}
-	f := &function{service: s, resource: r, properties: p}
+	f := &function{service: s, resource: r, properties: p, pool: &pool{}}
+	if old := s.inherited(r.ARN); old != nil {
+		f.pool = old.pool
+	}
 	s.functions = append(s.functions, f)
 	s.directory.Add(r.ARN, f)
 	return nil
@@ -126,53 +142,50 @@ func (s *Service) Add(r sam.Resource) error {
 // Start builds every function, several at a time, starts one instance of each, and begins to poll
 // the queues. It returns an error if a build fails or a function does not start.
 func (s *Service) Start(ctx context.Context) error {
-	if err := s.each(ctx, (*function).prepare); err != nil {
+	if err := s.Build(ctx); err != nil {
 		return err
 	}
-	if err := s.each(ctx, func(f *function, ctx context.Context) error { return f.Warm(ctx) }); err != nil {
+	if err := s.Warm(ctx); err != nil {
 		return err
 	}
-	for _, f := range s.functions {
-		for _, m := range f.mappings {
-			m.run(s.stopped)
-		}
-	}
+	s.Commit()
 	return nil
 }
 
 func (s *Service) each(ctx context.Context, do func(*function, context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, f := range s.functions {
-		group.Go(func() error {
-			if err := do(f, ctx); err != nil {
-				return fmt.Errorf("%s:%d: %s (%s): %w", f.resource.File, f.resource.Line, f.resource.LogicalID, f.resource.Type, err)
-			}
-			return nil
-		})
+		group.Go(func() error { return f.located(do(f, ctx)) })
 	}
 	return group.Wait()
 }
 
-func (f *function) prepare(ctx context.Context) error {
-	if err := f.findFailures(); err != nil {
-		return err
+// located adds where the function is in its template to an error.
+func (f *function) located(err error) error {
+	if err == nil {
+		return nil
 	}
-	c, err := f.code(ctx)
-	if err != nil {
-		return err
-	}
-	instances := cmp.Or(f.properties.ReservedConcurrentExecutions.Int(), defaultConcurrency)
-	for _, m := range f.mappings {
-		instances = max(instances, m.concurrency)
-	}
-	f.Function = NewFunction(Config{
+	return fmt.Errorf("%s:%d: %s (%s): %w", f.resource.File, f.resource.Line, f.resource.LogicalID, f.resource.Type, err)
+}
+
+// config returns how instances of the function run its code.
+func (f *function) config(c code) Config {
+	return Config{
 		Name: f.resource.Name, ARN: f.resource.ARN, Command: c.command, TaskRoot: c.taskRoot, Source: c.source, Env: f.environment(c),
 		Runtime: f.properties.Runtime, Handler: f.properties.Handler,
 		LogFormat: f.properties.LoggingConfig.LogFormat, LogLevel: f.properties.LoggingConfig.ApplicationLogLevel,
-		Timeout: f.properties.Timeout.Seconds(), MemorySize: f.properties.MemorySize.Int(), Instances: instances,
+		Timeout: f.properties.Timeout.Seconds(), MemorySize: f.properties.MemorySize.Int(), Instances: f.instances(),
 		Log: func(line string) { f.record(activity.Step{Kind: activity.Logged, Text: line}) },
-	})
-	return nil
+	}
+}
+
+// instances returns how many instances may be busy at once.
+func (f *function) instances() int {
+	n := cmp.Or(f.properties.ReservedConcurrentExecutions.Int(), defaultConcurrency)
+	for _, m := range f.mappings {
+		n = max(n, m.concurrency)
+	}
+	return n
 }
 
 // environment returns the template's variables with overrides applied, the common ones, and those
@@ -243,15 +256,18 @@ func (s *Service) Values(name string) []string {
 // Kill sends SIGKILL to one instance that is processing a payload for which match returns true, and
 // reports whether there was one.
 func (s *Service) Kill(match func(payload []byte) bool) bool {
-	return slices.ContainsFunc(s.functions, func(f *function) bool { return f.Function != nil && f.Function.Kill(match) })
+	return slices.ContainsFunc(s.functions, func(f *function) bool {
+		current := f.pool.load()
+		return current != nil && current.Kill(match)
+	})
 }
 
 // PIDs returns the ids of the functions' processes, by the functions' ids.
 func (s *Service) PIDs() map[string][]int {
 	ids := map[string][]int{}
 	for _, f := range s.functions {
-		if f.Function != nil {
-			ids[f.ID()] = f.Function.PIDs()
+		if current := f.pool.load(); current != nil {
+			ids[f.ID()] = current.PIDs()
 		}
 	}
 	return ids
@@ -262,8 +278,9 @@ func (s *Service) Close() {
 	s.stop()
 	s.background.Wait()
 	for _, f := range s.functions {
-		if f.Function != nil {
-			f.Function.Close()
-		}
+		f.pool.swap(nil)
+	}
+	if s.rebuilt != "" {
+		os.RemoveAll(s.rebuilt)
 	}
 }

@@ -30,19 +30,22 @@ type mapping struct {
 	filters        []*pattern.Pattern // a message must match one of them; without any, all messages pass
 }
 
-// run starts polling. If ctx ends, the current batch stays in the queue.
-func (m *mapping) run(ctx context.Context) {
+// run starts polling, until the service stops that. If the service is closed, the current batch
+// stays in the queue.
+func (m *mapping) run() {
+	m.queue.Consume()
+	s := m.function.service
 	for range m.concurrency {
-		m.function.service.background.Go(func() {
-			for ctx.Err() == nil {
-				m.poll(ctx)
+		s.background.Go(func() {
+			for s.polling.Err() == nil {
+				m.poll(s.stopped)
 			}
 		})
 	}
 }
 
 func (m *mapping) poll(ctx context.Context) {
-	messages, done := m.queue.Poll(ctx, m.batchSize, m.window)
+	messages, done := m.queue.Poll(m.function.service.polling, m.batchSize, m.window)
 	defer done()
 	messages = m.filter(messages)
 	if len(messages) == 0 {
@@ -226,6 +229,5 @@ func (s *Service) addMapping(r sam.Resource) error {
 		m.filters = append(m.filters, compiled)
 	}
 	m.function.mappings = append(m.function.mappings, m)
-	q.Consume()
 	return nil
 }

@@ -29,9 +29,10 @@ const (
 
 // Service is a set of secrets. It is safe for concurrent use.
 type Service struct {
-	now func() time.Time
+	now      func() time.Time
+	previous *Service
 
-	mu      sync.Mutex
+	mu      *sync.Mutex // shared with the service that this one inherits from
 	secrets []*secret
 }
 
@@ -67,7 +68,22 @@ func New(now func() time.Time) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{now: now}
+	return &Service{now: now, mu: &sync.Mutex{}}
+}
+
+// Inherit makes a service the successor of another one, for a template that has changed: a secret
+// that is added then keeps its values if the other service has one with the same ARN.
+func (s *Service) Inherit(previous *Service) {
+	s.previous, s.mu = previous, previous.mu
+	previous.previous = nil
+}
+
+// Inherited reports whether a secret with a name or ARN was inherited.
+func (s *Service) Inherited(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own, err := s.find(id)
+	return err == nil && s.previous != nil && slices.Contains(s.previous.secrets, own)
 }
 
 // Add adds the secret of an AWS::SecretsManager::Secret, with its value if it has one.
@@ -76,7 +92,7 @@ func (s *Service) Add(r sam.Resource) error {
 	if err != nil {
 		return err
 	}
-	if err := s.AddSecret(r.Name, r.ARN); err != nil || p.SecretString == nil {
+	if err := s.AddSecret(r.Name, r.ARN); err != nil || p.SecretString == nil || s.Inherited(r.ARN) {
 		return err
 	}
 	return s.Put(r.ARN, *p.SecretString)
@@ -89,6 +105,12 @@ func (s *Service) AddSecret(name, arn string) error {
 	defer s.mu.Unlock()
 	if _, err := s.find(name); err == nil {
 		return errExists
+	}
+	if s.previous != nil {
+		if i := slices.IndexFunc(s.previous.secrets, func(other *secret) bool { return other.arn == arn }); i >= 0 {
+			s.secrets = append(s.secrets, s.previous.secrets[i])
+			return nil
+		}
 	}
 	at := s.now()
 	s.secrets = append(s.secrets, &secret{name: name, arn: arn, created: at, changed: at, versions: map[string]*secretVersion{}})

@@ -75,12 +75,9 @@ type Config struct {
 
 // Queue is a standard queue in memory, without a goroutine. It is safe for concurrent use.
 type Queue struct {
-	cfg Config
-	// deadLetterARN names the dead-letter queue. [Service.Connect] looks it up after all queues have
-	// been added.
-	deadLetterARN string
-	clock         *clock.Clock
-	created       time.Time
+	cfg     atomic.Pointer[Config] // immutable, but can be replaced by one with the same names
+	clock   *clock.Clock
+	created time.Time
 
 	mu       sync.Mutex
 	lastKey  uint64
@@ -101,15 +98,20 @@ type Stats struct{ Visible, InFlight, Delayed int }
 
 // NewQueue returns an empty queue that uses the clock c.
 func NewQueue(cfg Config, c *clock.Clock) *Queue {
-	cfg.ID = cmp.Or(cfg.ID, cfg.Name)
-	cfg.VisibilityTimeout = max(0, cmp.Or(cfg.VisibilityTimeout, 30*time.Second))
-	cfg.Retention = cmp.Or(cfg.Retention, 4*24*time.Hour)
-	q := &Queue{cfg: cfg, clock: c, created: c.Now(), entries: map[uint64]*entry{}}
+	cfg.setDefaults()
+	q := &Queue{clock: c, created: c.Now(), entries: map[uint64]*entry{}}
+	q.cfg.Store(&cfg)
 	q.alarm = c.Alarm(func() {
 		q.lock()
 		q.unlock()
 	})
 	return q
+}
+
+func (c *Config) setDefaults() {
+	c.ID = cmp.Or(c.ID, c.Name)
+	c.VisibilityTimeout = max(0, cmp.Or(c.VisibilityTimeout, 30*time.Second))
+	c.Retention = cmp.Or(c.Retention, 4*24*time.Hour)
 }
 
 // lock locks the queue and makes all state changes that are due. It returns the clock's time.
@@ -141,13 +143,13 @@ func (q *Queue) unlock() {
 }
 
 // Config returns the configuration with its defaults filled in.
-func (q *Queue) Config() Config { return q.cfg }
+func (q *Queue) Config() Config { return *q.cfg.Load() }
 
 // Created returns the time at which the queue was created, by its clock.
 func (q *Queue) Created() time.Time { return q.created }
 
 // ID implements [target.Target].
-func (q *Queue) ID() string { return q.cfg.ID }
+func (q *Queue) ID() string { return q.cfg.Load().ID }
 
 // Deliver implements [target.Target].
 func (q *Queue) Deliver(body []byte, trace string) error {
@@ -177,13 +179,20 @@ func (q *Queue) Consume() {
 	q.polled = true
 }
 
+// Release ends Consume: no function polls the queue any more, and its messages are no work.
+func (q *Queue) Release() {
+	q.lock()
+	defer q.unlock()
+	q.polled = false
+}
+
 // Send stores m under a new id, with the queue's own delay, and returns it as stored.
 func (q *Queue) Send(m Message) (Message, error) { return q.SendAfter(m, Default) }
 
 // SendAfter is Send with a delay; Default means the queue's own.
 func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 	if delay < 0 {
-		delay = q.cfg.Delay
+		delay = q.cfg.Load().Delay
 	}
 	if delay > MaxDelay {
 		return Message{}, fmt.Errorf("%w: %v", ErrDelay, delay)
@@ -197,7 +206,7 @@ func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 		GroupID: m.GroupID, TraceHeader: m.TraceHeader, Sent: now,
 	}
 	q.store(m, now, delay)
-	if q.cfg.Duplicate != nil && q.cfg.Duplicate(m) {
+	if q.cfg.Load().Duplicate != nil && q.cfg.Load().Duplicate(m) {
 		q.store(m, now, delay)
 	}
 	return m, nil
@@ -205,13 +214,13 @@ func (q *Queue) SendAfter(m Message, delay time.Duration) (Message, error) {
 
 // store adds a message with its id and history: a new one, or one from another queue.
 func (q *Queue) store(m Message, now time.Time, delay time.Duration) {
-	if q.cfg.Stored != nil {
-		q.cfg.Stored(m)
+	if q.cfg.Load().Stored != nil {
+		q.cfg.Load().Stored(m)
 	}
 	q.lock()
 	defer q.unlock()
 	q.lastKey++
-	e := &entry{Message: m, key: q.lastKey, expires: m.Sent.Add(q.cfg.Retention), index: -1}
+	e := &entry{Message: m, key: q.lastKey, expires: m.Sent.Add(q.cfg.Load().Retention), index: -1}
 	q.entries[e.key] = e
 	q.count[e.state]++
 	q.move(e, delayed, now.Add(delay))
@@ -230,10 +239,10 @@ func (q *Queue) Purge() {
 // MaxReceives returns how often a message is received before it moves to the dead-letter queue. Zero
 // means that there is none.
 func (q *Queue) MaxReceives() int {
-	if q.cfg.DeadLetter == nil {
+	if q.cfg.Load().DeadLetter == nil {
 		return 0
 	}
-	return max(0, q.cfg.MaxReceiveCount)
+	return max(0, q.cfg.Load().MaxReceiveCount)
 }
 
 // HiddenUntil returns when the message that was received with a receipt becomes visible again. Zero:
@@ -315,8 +324,8 @@ func (q *Queue) advance(now time.Time) {
 		switch {
 		case !e.expires.After(now):
 			q.drop(e)
-			if q.cfg.Expired != nil {
-				q.cfg.Expired(e.Message)
+			if q.cfg.Load().Expired != nil {
+				q.cfg.Load().Expired(e.Message)
 			}
 		case q.exhausted(e):
 			q.redrive(e, now)
@@ -338,8 +347,8 @@ func (q *Queue) exhausted(e *entry) bool {
 func (q *Queue) redrive(e *entry, now time.Time) {
 	q.drop(e)
 	m := e.Message
-	m.Receipt, m.DeadLetterSource = "", q.cfg.ARN
-	q.cfg.DeadLetter.store(m, now, 0)
+	m.Receipt, m.DeadLetterSource = "", q.cfg.Load().ARN
+	q.cfg.Load().DeadLetter.store(m, now, 0)
 }
 
 // schedule is a heap of entries with the next one to change on top.

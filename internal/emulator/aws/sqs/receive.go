@@ -38,7 +38,7 @@ func (q *Queue) Poll(ctx context.Context, limit int, window time.Duration) (mess
 // receive is Receive, until a moment of a kind; zero means without end. The caller counts as work.
 func (q *Queue) receive(ctx context.Context, limit int, until time.Time, kind clock.Kind, visibility time.Duration) []Message {
 	if visibility < 0 {
-		visibility = q.cfg.VisibilityTimeout
+		visibility = q.cfg.Load().VisibilityTimeout
 	}
 	for ctx.Err() == nil {
 		messages, wake := q.take(limit, visibility)
@@ -72,8 +72,8 @@ func (q *Queue) take(limit int, visibility time.Duration) (messages []Message, w
 func (q *Queue) pop() *entry {
 	for {
 		i := 0
-		if q.cfg.Pick != nil {
-			i = q.cfg.Pick(len(q.visible))
+		if q.cfg.Load().Pick != nil {
+			i = q.cfg.Load().Pick(len(q.visible))
 		}
 		e := q.visible[i]
 		copy(q.visible[1:i+1], q.visible[:i])
@@ -130,7 +130,7 @@ func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 
 // receipt encodes the queue, the entry and the receive; it is opaque to clients but not secret.
 func (q *Queue) receipt(e *entry) string {
-	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%q %d %d", q.cfg.Name, e.key, e.receives))
+	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%q %d %d", q.cfg.Load().Name, e.key, e.receives))
 }
 
 // byReceipt returns the entry of a receipt, or nil if it was deleted or received again.
@@ -141,7 +141,7 @@ func (q *Queue) byReceipt(receipt string) (*entry, error) {
 	if err == nil {
 		_, err = fmt.Sscanf(string(text), "%q %d %d", &name, &key, &receives)
 	}
-	if err != nil || name != q.cfg.Name {
+	if err != nil || name != q.cfg.Load().Name {
 		return nil, ErrReceipt
 	}
 	if e := q.entries[key]; e != nil && e.Receipt == receipt {

@@ -35,20 +35,40 @@ type Options struct {
 
 // Service is a set of queues. It is safe for concurrent use once the last queue is added.
 type Service struct {
-	directory *target.Directory
-	options   Options
-	queues    []*Queue
+	directory   *target.Directory
+	options     Options
+	queues      []*Queue
+	configs     map[*Queue]*Config // of each queue, once the service is committed
+	deadLetters map[*Queue]string  // the ARN that the redrive policy names
+	previous    *Service
 }
 
 // New returns a service without queues. It adds its queues to the directory; nil means an empty
 // one.
 func New(directory *target.Directory, opts *Options) *Service {
-	s := &Service{directory: cmp.Or(directory, target.NewDirectory(nil, nil))}
+	s := &Service{
+		directory: cmp.Or(directory, target.NewDirectory(nil, nil)), configs: map[*Queue]*Config{}, deadLetters: map[*Queue]string{},
+	}
 	if opts != nil {
 		s.options = *opts
 	}
 	s.options.Endpoint = cmp.Or(s.options.Endpoint, "https://sqs."+target.Region+".amazonaws.com")
 	return s
+}
+
+// Inherit makes a service the successor of another one, for a template that has changed: a queue
+// that is added then is the one with the same ARN, with its messages, if the other service has it.
+// Its new configuration has no effect until Commit.
+func (s *Service) Inherit(previous *Service) { s.previous = previous }
+
+// Commit gives the inherited queues their new configurations.
+func (s *Service) Commit() {
+	for q, cfg := range s.configs {
+		q.cfg.Store(cfg)
+		q.lock() // what it waits for may have changed
+		q.unlock()
+	}
+	s.previous = nil
 }
 
 // AddQueue adds a queue. An empty ARN or URL is derived from its name.
@@ -74,7 +94,16 @@ func (s *Service) AddQueue(cfg Config) *Queue {
 			Kind: activity.Expired, Name: q.ID(), EventID: activity.EnvelopeEventID([]byte(m.Body)), MessageID: m.ID,
 		})
 	}
-	q = NewQueue(cfg, s.directory.Clock)
+	if s.previous != nil {
+		q = s.previous.find(func(q *Queue) bool { return q.Config().ARN == cfg.ARN })
+	}
+	if q != nil {
+		cfg.setDefaults()
+		s.configs[q] = &cfg
+	} else {
+		q = NewQueue(cfg, s.directory.Clock)
+		s.configs[q] = q.cfg.Load()
+	}
 	if cfg.DeadLetter != nil {
 		cfg.DeadLetter.HoldDeadLetters()
 	}
@@ -145,27 +174,28 @@ func (s *Service) Add(r sam.Resource) error {
 	if s.options.Configure != nil {
 		s.options.Configure(&cfg)
 	}
-	s.AddQueue(cfg).deadLetterARN = p.RedrivePolicy.Value.DeadLetterTargetArn
+	s.deadLetters[s.AddQueue(cfg)] = p.RedrivePolicy.Value.DeadLetterTargetArn
 	return nil
 }
 
 // Connect connects the queue of an AWS::SQS::Queue with the dead-letter queue that its redrive
 // policy names. Call it for each queue once all are added, and before they are used.
 func (s *Service) Connect(r sam.Resource) error {
-	q := s.find(func(q *Queue) bool { return q.cfg.ARN == r.ARN })
-	if q == nil || q.deadLetterARN == "" {
+	q := s.find(func(q *Queue) bool { return q.Config().ARN == r.ARN })
+	arn := s.deadLetters[q]
+	if arn == "" {
 		return nil
 	}
-	deadLetter := s.find(func(other *Queue) bool { return other.cfg.ARN == q.deadLetterARN })
+	deadLetter := s.find(func(other *Queue) bool { return other.Config().ARN == arn })
 	if deadLetter == nil {
-		return fmt.Errorf("dead-letter queue %s is %w", q.deadLetterARN, target.ErrMissing)
+		return fmt.Errorf("dead-letter queue %s is %w", arn, target.ErrMissing)
 	}
-	for next := deadLetter; next != nil; next = next.cfg.DeadLetter {
+	for next := deadLetter; next != nil; next = s.configs[next].DeadLetter {
 		if next == q {
 			return errors.New("its dead-letter queues form a circle")
 		}
 	}
-	q.cfg.DeadLetter = deadLetter
+	s.configs[q].DeadLetter = deadLetter
 	deadLetter.HoldDeadLetters()
 	return nil
 }
@@ -174,7 +204,7 @@ func (s *Service) Connect(r sam.Resource) error {
 func (s *Service) QueueAt(queueURL string) *Queue {
 	path, ok := urlPath(queueURL)
 	return s.find(func(q *Queue) bool {
-		own, _ := urlPath(q.cfg.URL)
+		own, _ := urlPath(q.Config().URL)
 		return ok && own == path
 	})
 }
@@ -293,18 +323,18 @@ func queueError(err error) error {
 }
 
 func (s *Service) getQueueURL(_ context.Context, in struct{ QueueName, QueueOwnerAWSAccountId string }) (any, error) {
-	q := s.find(func(q *Queue) bool { return q.cfg.Name == in.QueueName })
+	q := s.find(func(q *Queue) bool { return q.Config().Name == in.QueueName })
 	if q == nil {
 		return nil, errNoQueue
 	}
-	return onQueue{q.cfg.URL}, nil
+	return onQueue{q.Config().URL}, nil
 }
 
 func (s *Service) listQueues(_ context.Context, in struct{ QueueNamePrefix string }) (any, error) {
 	var out struct{ QueueUrls []string }
 	for _, q := range s.queues {
-		if strings.HasPrefix(q.cfg.Name, in.QueueNamePrefix) {
-			out.QueueUrls = append(out.QueueUrls, q.cfg.URL)
+		if strings.HasPrefix(q.Config().Name, in.QueueNamePrefix) {
+			out.QueueUrls = append(out.QueueUrls, q.Config().URL)
 		}
 	}
 	return out, nil
@@ -337,11 +367,11 @@ func getQueueAttributes(_ context.Context, q *Queue, in struct {
 
 // queueAttributes returns all attributes that are emulated; one that is not set is empty.
 func queueAttributes(q *Queue) map[string]string {
-	cfg, stats := q.cfg, q.Stats()
+	cfg, stats := q.Config(), q.Stats()
 	created := strconv.FormatInt(q.Created().Unix(), 10)
 	redrivePolicy := ""
 	if cfg.DeadLetter != nil && cfg.MaxReceiveCount > 0 {
-		redrivePolicy = fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, cfg.DeadLetter.cfg.ARN, cfg.MaxReceiveCount)
+		redrivePolicy = fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, cfg.DeadLetter.Config().ARN, cfg.MaxReceiveCount)
 	}
 	return map[string]string{
 		"ApproximateNumberOfMessages":           strconv.Itoa(stats.Visible),

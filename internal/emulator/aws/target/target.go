@@ -61,6 +61,11 @@ func NewDirectory(c *clock.Clock, observer activity.Observer) *Directory {
 	return &Directory{Clock: c, Recorder: activity.NewRecorder(observer, c.Now), targets: map[string]Target{}}
 }
 
+// Next returns an empty directory with the same clock and recorder.
+func (d *Directory) Next() *Directory {
+	return &Directory{Clock: d.Clock, Recorder: d.Recorder, targets: map[string]Target{}}
+}
+
 // Add makes t the target with that ARN.
 func (d *Directory) Add(arn string, t Target) { d.targets[arn] = t }
 
