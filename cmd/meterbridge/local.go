@@ -216,7 +216,7 @@ func (s *session) Observe(step activity.Step) {
 	if step.Kind == activity.Reloaded && step.Name == "" && s.opened.Load() {
 		s.console.know(namesIn(s.stack))
 		s.outcomes.SetFetchQueue(s.stack.QueueNamedBy(config.FetchQueueURL))
-		s.state.publish(context.Background(), s.console, s.published())
+		s.state.update(s.console, s.published())
 	}
 }
 

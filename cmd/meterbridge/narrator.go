@@ -75,9 +75,9 @@ func (n *narrator) Observe(s activity.Step) {
 	case activity.Built:
 		n.say(e, kindBuilt, faint, s.Name+" in "+duration(s.Took))
 	case activity.Reloaded:
-		n.say(e, kindReloaded, good, fmt.Sprintf("%s, saved: in %s", whatIsSaved(s), duration(s.Took)))
+		n.say(e, kindReloaded, good, fmt.Sprintf("%s was saved; took %s", whatIsSaved(s), duration(s.Took)))
 	case activity.NotReloaded:
-		n.say(e, kindBroken, bad, fmt.Sprintf("%s, saved: the version before runs on: %v", whatIsSaved(s), s.Err))
+		n.say(e, kindBroken, bad, fmt.Sprintf("%s was saved; the version before runs on: %v", whatIsSaved(s), s.Err))
 	case activity.Received:
 		n.say(e, kindReceived, faint, s.Text+", "+count(s.Count, "byte"))
 	case activity.Answered:

@@ -41,16 +41,26 @@ func (f *stateFile) publish(ctx context.Context, console *console, state localSt
 	if f.path == "" {
 		return
 	}
-	state.SigningSecret = f.signingSecret
 	other, _ := readState(f.path) // openState has warned of an error
 	switch {
-	case f.mine != "": // the template has changed
 	case other.running(ctx):
 		console.note("The stack at %s keeps %s: --local finds that one.", other.Address, f.path)
 		return
 	case other.Address != "":
 		console.note("The stack that left %s no longer runs: the file is replaced.", f.path)
 	}
+	f.replace(console, state)
+}
+
+// update writes the state of this stack after a change, if the file is this stack's.
+func (f *stateFile) update(console *console, state localState) {
+	if f.mine != "" {
+		f.replace(console, state)
+	}
+}
+
+func (f *stateFile) replace(console *console, state localState) {
+	state.SigningSecret = f.signingSecret
 	if err := state.write(f.path); err != nil {
 		console.warn("%v: other commands will not find this stack with --local", err)
 		return
