@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -148,6 +149,7 @@ func TestOperatorScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"park":        command((*cloud).park),
+			"backlog":     command((*cloud).backlog),
 			"undelivered": command((*cloud).undelivered),
 			"happened":    command((*cloud).happened),
 			"known":       command((*cloud).known),
@@ -174,6 +176,15 @@ func send(ts *testscript.TestScript, q *sqs.Queue, body string, pairs ...string)
 // park ID TYPE REASON parks an event as the fetcher does.
 func (c *cloud) park(ts *testscript.TestScript, args []string) {
 	send(ts, c.dead, envelope(args[0], args[1]), "reason", args[2], "attempts", "5", "last_error", "why")
+}
+
+// backlog N parks N events.
+func (c *cloud) backlog(ts *testscript.TestScript, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for i := range n {
+		c.park(ts, []string{fmt.Sprintf("evt_backlog_%d", i), "v2.core.event_destination.ping", "not_found"})
+	}
 }
 
 // undelivered ID TYPE TARGET puts an event into the rules' dead letters as EventBridge does.

@@ -95,8 +95,26 @@ func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
 		report.bar = newBar(screen, total, "letters")
 	}
 	counts, err := redriver.Run(ctx)
-	report.end(counts, redriveSummary(counts, flags.opts.DryRun))
+	result := redriveCounts{Counts: counts, Left: left(ctx, redriver)}
+	report.end(result, redriveSummary(result, flags.opts.DryRun))
 	return redriveResult(counts, err)
+}
+
+// redriveCounts are the counts of a run, and how many letters are in the queues after it.
+type redriveCounts struct {
+	redrive.Counts
+	Left *int `json:"left,omitempty"` // approximately; nil if it is not known
+}
+
+// left returns how many letters are left, also after an interrupt.
+func left(ctx context.Context, redriver *redrive.Redriver) *int {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	n, err := redriver.Pending(ctx)
+	if err != nil {
+		return nil
+	}
+	return &n
 }
 
 // needForRedrive names the missing addresses. One queue of dead letters is enough.
@@ -152,7 +170,7 @@ func letterLine(l redrive.Letter, outcome redrive.Outcome, err error) string {
 	return line
 }
 
-func redriveSummary(c redrive.Counts, dryRun bool) string {
+func redriveSummary(c redriveCounts, dryRun bool) string {
 	line := fmt.Sprintf("letters: %d seen, %d redriven", c.Seen, c.Redriven)
 	if dryRun {
 		line = fmt.Sprintf("letters: %d seen, %d would be redriven", c.Seen, c.Matched)
@@ -169,6 +187,9 @@ func redriveSummary(c redrive.Counts, dryRun bool) string {
 		if part.n > 0 {
 			line += fmt.Sprintf(", %d %s", part.n, part.text)
 		}
+	}
+	if c.Left != nil && *c.Left > 0 && !dryRun {
+		line += fmt.Sprintf("; about %d left", *c.Left)
 	}
 	return line
 }
