@@ -91,7 +91,7 @@ func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
 		return err
 	}
 	if screen := terminal(p); screen != nil && !flags.opts.DryRun {
-		total, _ := redriver.Pending(ctx) // if it is unknown, there is no bar
+		total, _, _ := redriver.Count(ctx) // if it is unknown, there is no bar
 		report.bar = newBar(screen, total, "letters")
 	}
 	counts, err := redriver.Run(ctx)
@@ -110,7 +110,7 @@ type redriveCounts struct {
 func left(ctx context.Context, redriver *redrive.Redriver) *int {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	n, err := redriver.Pending(ctx)
+	_, n, err := redriver.Count(ctx)
 	if err != nil {
 		return nil
 	}

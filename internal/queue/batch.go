@@ -143,16 +143,23 @@ func (q *Queue) Reveal(ctx context.Context, receipts []string) error {
 	return nil
 }
 
-// Visible returns the approximate number of messages that are visible.
-func (q *Queue) Visible(ctx context.Context) (int, error) {
-	const name = types.QueueAttributeNameApproximateNumberOfMessages
+// Count returns the approximate number of messages that are visible, and of those that are hidden
+// because somebody has received them.
+func (q *Queue) Count(ctx context.Context) (visible, hidden int, err error) {
+	const visibleName, hiddenName = types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
 	output, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{name},
+		QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{visibleName, hiddenName},
 	})
-	if err != nil {
-		return 0, fmt.Errorf("count messages of %s: %w", q.url, err)
+	if err == nil {
+		visible, err = strconv.Atoi(output.Attributes[string(visibleName)])
 	}
-	return strconv.Atoi(output.Attributes[string(name)])
+	if err == nil {
+		hidden, err = strconv.Atoi(output.Attributes[string(hiddenName)])
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("count messages of %s: %w", q.url, err)
+	}
+	return visible, hidden, nil
 }
 
 // entryResults reads the answer to a batch request whose n entries have their index as id.

@@ -137,17 +137,17 @@ func (r *Redriver) check(where stack.Addresses) error {
 	return nil
 }
 
-// Pending returns the approximate number of letters that a run has to read.
-func (r *Redriver) Pending(ctx context.Context) (int, error) {
-	sum := 0
+// Count returns the approximate number of letters that a run would read, and of all letters: some
+// may be hidden, because somebody else reads them or the answer with them was lost.
+func (r *Redriver) Count(ctx context.Context) (visible, all int, err error) {
 	for _, q := range r.deadLetters {
-		n, err := q.Visible(ctx)
+		v, hidden, err := q.Count(ctx)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		sum += n
+		visible, all = visible+v, all+v+hidden
 	}
-	return sum, nil
+	return visible, all, nil
 }
 
 // Run reads every letter once and sends those that the filter selects. It ends when there is no new

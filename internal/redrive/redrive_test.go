@@ -365,14 +365,17 @@ func TestReturnedLettersStay(t *testing.T) {
 	})
 }
 
-func TestPendingCountsBothQueues(t *testing.T) {
+// TestCountHasBothQueues, and letters that are hidden: those of a lost answer are not gone.
+func TestCountHasBothQueues(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t)
 		b.park(t, "evt_1", meterType, "not_found")
-		b.undelivered(t, thin("evt_2", meterType), fetchARN)
-		if n, err := b.redriver(t, nil).Pending(t.Context()); n != 2 || err != nil {
-			t.Errorf("Pending = %d, %v; want 2", n, err)
+		b.DeadLetters.Receive(t.Context(), 1, 0, time.Minute)
+		b.park(t, "evt_2", meterType, "not_found")
+		b.undelivered(t, thin("evt_3", meterType), fetchARN)
+		if visible, all, err := b.redriver(t, nil).Count(t.Context()); visible != 2 || all != 3 || err != nil {
+			t.Errorf("Count = %d, %d, %v; want 2 and 3", visible, all, err)
 		}
 	})
 }
