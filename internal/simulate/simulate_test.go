@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The flags of internal/simulate/run.
@@ -74,10 +75,12 @@ func runWorlds(t *testing.T) {
 		last = first
 	}
 	var lines []string
-	all, total := sha256.New(), Result{}
+	all, total, start := sha256.New(), Result{}, time.Now()
+	worlds := 0
 	for seed := first; seed <= last && len(lines) == 0; seed++ {
 		opts := Options{Events: flags.events, Seed: seed}
 		r := Run(t, opts)
+		worlds++
 		all.Write(r.History[:])
 		total.History = r.History
 		total.Lost, total.Forged, total.Doubled = total.Lost+r.Lost, total.Forged+r.Forged, total.Doubled+r.Doubled
@@ -94,6 +97,10 @@ func runWorlds(t *testing.T) {
 	}
 	if first != last {
 		all.Sum(total.History[:0]) // of the histories
+	}
+	if !flags.brief {
+		took, events := time.Since(start), worlds*flags.events
+		lines = append(lines, fmt.Sprintf("%d events in %.1f s, %.0f a second", events, took.Seconds(), float64(events)/took.Seconds()))
 	}
 	writeOutcome(t, append(lines, fmt.Sprintf("simulate events=%d seed=%s history=sha256:%x lost=%d forged=%d doubled=%d",
 		flags.events, flags.seeds, total.History, total.Lost, total.Forged, total.Doubled))...)

@@ -101,16 +101,21 @@ func (c *Client) once(ctx context.Context, k *call) (*Response, *Error) {
 // is.
 func (c *Client) read(k *call, resp *http.Response) (*Response, *Error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	id := k.redact(resp.Header.Get("Request-Id"))
+	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	large := int64(len(body)) > c.maxBody
+	if success && !large && err == nil && isObject(body) {
+		return &Response{resp.StatusCode, id, resp.Header, body}, nil
+	}
 	fault := &Error{
 		Status:    resp.StatusCode,
-		RequestID: k.redact(resp.Header.Get("Request-Id")),
+		RequestID: id,
 		Header:    redactHeaders(resp.Header, k.redact),
 		cause:     redactError(err, k.redact),
 		advice:    resp.Header.Get("Stripe-Should-Retry"),
 	}
-	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
-	case int64(len(body)) > c.maxBody:
+	case large:
 		fault.large = true
 		fault.Message = "body is over the size limit"
 	case !success:
@@ -118,11 +123,9 @@ func (c *Client) read(k *call, resp *http.Response) (*Response, *Error) {
 		fault.decode(fault.Body, k.redact)
 	case err != nil:
 		fault.Message = "body broke off"
-	case !isObject(body):
+	default:
 		fault.Body = []byte(k.redact(string(body)))
 		fault.Message = "body is not a JSON object"
-	default:
-		return &Response{fault.Status, fault.RequestID, resp.Header, body}, nil
 	}
 	return nil, fault
 }
