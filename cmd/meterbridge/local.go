@@ -297,7 +297,7 @@ func (s *session) options(parameters map[string]string) *aws.Options {
 		Environment: map[string]string{config.StripeAPIBase: s.stripe.origin},
 		Secrets:     map[string]string{config.SigningSecretID: s.signingSecrets(), config.APIKeySecretID: s.stripe.secret},
 		Front:       func(next http.Handler) http.Handler { return proving(s.key, next) },
-		Observer:    activity.Observers{s.outcomes, s.stripe, s.bus, s.console, s},
+		Observer:    activity.Observers{s.outcomes, s.stripe, s.bus, s, s.console}, // what is told has taken effect
 		Watch:       s.flags.watch,
 		Lease:       outcome.Lease,
 		ClockFactor: s.flags.clockFactor,
