@@ -32,13 +32,16 @@ func startLocal(t *testing.T, template string, flags ...string) *running {
 	ctx, stop := context.WithCancel(t.Context())
 	r := &running{stop: stop, status: make(chan int, 1)}
 	args := append([]string{"local", "--listen", "127.0.0.1:0", "--no-samples", "--template", template}, flags...)
+	read := make(chan struct{})
 	go func() {
 		status := run(ctx, args, process{env: noEnv, stdout: io.Discard, stderr: writer})
 		writer.Close()
+		<-read
 		r.status <- status
 	}()
 	listening := make(chan struct{})
 	go func() {
+		defer close(read)
 		for lines := bufio.NewScanner(reader); lines.Scan(); {
 			r.mu.Lock()
 			r.shown.WriteString(lines.Text() + "\n")
