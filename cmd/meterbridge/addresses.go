@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meterbridge/meterbridge/internal/awsctl"
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/stack"
 )
@@ -16,9 +17,10 @@ import (
 const ruleDeadLetterQueueURL = "RULE_DEAD_LETTER_QUEUE_URL"
 
 // addressHelp is the end of the help of each command that works on a deployed stack.
-const addressHelp = `The stack's addresses are taken from flags, then from the file of --outputs, then from the environment. AWS credentials
-and the region are found as by the aws command: AWS_PROFILE, AWS_REGION, single sign-on. With --local the stack is the one that
-meterbridge local runs: addresses and credentials are taken from .meterbridge/local.json.`
+const addressHelp = targetHelp + `
+
+Without either, the stack's addresses are taken from flags, then from the file of --outputs, then from the environment, so that
+CloudFormation is not asked.`
 
 // An address is one resource of a deployed stack that a command needs.
 type address struct {
@@ -34,33 +36,37 @@ var (
 	addressLedger          = address{"ledger", config.LedgerTable, "name of the ledger's table", func(s *stack.Addresses) *string { return &s.Ledger }}
 )
 
-// stackFlags are the flags for the addresses of a deployed stack.
+// stackFlags are the flags for the addresses of a stack, or for the stack itself.
 type stackFlags struct {
-	localFlag
+	target
 	outputs   string
 	given     stack.Addresses
 	addresses []address
+	deployed  *awsctl.Stack // the one that --stack or --local names
 }
 
 func (f *stackFlags) add(command *cobra.Command, addresses ...address) {
 	f.addresses = addresses
-	f.localFlag.add(command)
+	f.target.add(command)
 	flags := command.Flags()
 	flags.StringVar(&f.outputs, "outputs", "", "file with the stack's outputs, as printed by sam list stack-outputs or aws cloudformation describe-stacks")
 	for _, a := range addresses {
 		flags.StringVar(a.field(&f.given), a.flag, "", a.usage+" (or "+a.env+")")
 	}
-	command.MarkFlagsMutuallyExclusive("local", "outputs")
+	command.MarkFlagsMutuallyExclusive("local", "outputs", "stack")
 }
 
 // resolve returns the addresses given by flags, outputs and environment. Earlier ones win. The local
 // stack leaves nothing to the environment, which may be that of another stack.
 func (f *stackFlags) resolve(ctx context.Context, p process) (stack.Addresses, error) {
 	known := f.given
-	if state, err := f.find(ctx); err != nil {
-		return stack.Addresses{}, err
-	} else if state != nil {
-		return known.Or(stack.FromOutputs(state.Outputs)), nil
+	if f.name != "" || f.folder != "" {
+		found, err := f.open(ctx)
+		if err != nil {
+			return stack.Addresses{}, err
+		}
+		f.deployed = found
+		return known.Or(stack.FromOutputs(found.Outputs)), nil
 	}
 	if f.outputs != "" {
 		text, err := os.ReadFile(f.outputs)
@@ -80,14 +86,6 @@ func (f *stackFlags) resolve(ctx context.Context, p process) (stack.Addresses, e
 	return known.Or(environment), nil
 }
 
-// emulator returns where the services of the local stack are, or nil for AWS.
-func (f *stackFlags) emulator() *stack.Emulator {
-	if s := f.found; s != nil {
-		return &stack.Emulator{Endpoint: s.Endpoint, Region: s.Region, AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretKey}
-	}
-	return nil
-}
-
 const howToList = `create the file with:
   sam list stack-outputs --stack-name meterbridge --output json`
 
@@ -102,5 +100,5 @@ func need(known stack.Addresses, addresses ...address) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("missing: %s; or give all of them with --outputs FILE: %s", strings.Join(missing, "; "), howToList)
+	return fmt.Errorf("missing: %s; or name the stack with --stack NAME", strings.Join(missing, "; "))
 }

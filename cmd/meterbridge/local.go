@@ -251,7 +251,8 @@ func (s *session) published() localState {
 	env := s.stack.Environment()
 	state := localState{
 		Address: s.stack.URL(), Webhook: s.webhook, Endpoint: env["AWS_ENDPOINT_URL"], Region: env["AWS_REGION"],
-		AccessKeyID: env["AWS_ACCESS_KEY_ID"], SecretKey: env["AWS_SECRET_ACCESS_KEY"], Outputs: s.stack.Outputs(), ConsoleKey: s.key,
+		AccessKeyID: env["AWS_ACCESS_KEY_ID"], SecretKey: env["AWS_SECRET_ACCESS_KEY"], ConsoleKey: s.key,
+		StackName: s.flags.stackName, Outputs: s.stack.Outputs(), Parameters: s.stack.Parameters(), Resources: s.stack.ResourceNames(),
 	}
 	if sandbox := s.stripe.sandbox; sandbox != nil {
 		state.StripeAPI, state.StripeAPIKey = sandbox.Origin, sandbox.Keys.Test

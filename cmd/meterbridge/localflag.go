@@ -23,7 +23,7 @@ type localFlag struct {
 
 func (f *localFlag) add(command *cobra.Command) {
 	const name = "local"
-	command.Flags().StringVar(&f.folder, name, "", "act on the stack that meterbridge local runs here; --local=FOLDER if its template is in another folder")
+	command.Flags().StringVar(&f.folder, name, "", "act on the stack that meterbridge local runs here, or in another `folder`")
 	command.Flags().Lookup(name).NoOptDefVal = "."
 }
 

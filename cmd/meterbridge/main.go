@@ -28,12 +28,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
-	os.Exit(run(ctx, os.Args[1:], process{env: os.LookupEnv, stdout: os.Stdout, stderr: os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], process{env: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
 // process contains the parts of its process that a command uses.
 type process struct {
 	env            func(string) (string, bool)
+	stdin          io.Reader // nil means that it is empty
 	stdout, stderr io.Writer
 }
 
@@ -72,9 +73,12 @@ func newRoot(p process) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Version = thisBuild().String()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpFunc(showHelp)
+	root.SetFlagErrorFunc(wrongFlag)
 	root.PersistentPreRunE = func(command *cobra.Command, _ []string) error { return emptyFlags(command) }
-	root.AddCommand(newLocal(p), newRedrive(p), newReplay(p), newSend(p))
+	root.AddCommand(newLocal(p), newConnect(p), newDisconnect(p), newPing(p), newDestinations(p), newEvents(p), newSecrets(p), newVersion(p), newRedrive(p), newReplay(p), newSend(p))
 	return root
 }
 

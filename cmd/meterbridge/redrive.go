@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,11 +18,12 @@ import (
 
 type redriveFlags struct {
 	stackFlags
-	opts redrive.Options
-	json bool
+	opts        redrive.Options
+	apply, json bool
 }
 
-const redriveHelp = `Send dead letters back to the queue or bus that they were meant for, after the cause has been fixed.
+const redriveHelp = `Show the dead letters by reason or, with --apply, send them back to the queue or bus that they were meant for. Do that after the
+cause has been fixed. --dry-run lists them one by one. --discard deletes them, for events that nobody needs any more.
 
 DeadLetters contains the events that the fetcher parked and those that SQS gave up. They go back to the fetcher's queue,
 unchanged. RuleDeadLetters contains the events that a rule could not deliver. They go to the fetcher's queue if that was the
@@ -37,15 +41,15 @@ not_carried, wrong_source; after 50 tries also unavailable, auth, rate_limited, 
 (NO_PERMISSIONS, …), gave_up if SQS gave up the event, or unknown.
 
 Exit status:
-  0  all selected letters were redriven
+  0  all selected letters were shown, redriven or discarded
   1  some were not, or the command was interrupted
   2  the command could not run`
 
-const redriveExamples = `  sam list stack-outputs --stack-name meterbridge --output json > outputs.json
-  meterbridge redrive --outputs outputs.json --dry-run              list the letters and their reasons
-  meterbridge redrive --outputs outputs.json --reason not_found --limit 10
-  meterbridge redrive --outputs outputs.json --rate 15
-  meterbridge redrive --outputs outputs.json --dry-run --json | jq -r 'select(.event_id).reason' | sort | uniq -c`
+const redriveExamples = `  meterbridge redrive --stack meterbridge                       the reasons, and how many letters have each
+  meterbridge redrive --stack meterbridge --dry-run --reason not_found
+  meterbridge redrive --stack meterbridge --apply --reason not_found --limit 10
+  meterbridge redrive --stack meterbridge --apply --rate 15
+  meterbridge redrive --stack meterbridge --discard --event evt_…`
 
 // defaultRate, in events a second, leaves live traffic most of Stripe's 25 requests.
 const defaultRate = 10
@@ -67,37 +71,135 @@ func newRedrive(p process) *cobra.Command {
 	f.StringArrayVar(&flags.opts.Events, "event", nil, "only the event with this id; may be repeated")
 	f.IntVar(&flags.opts.Limit, "limit", 0, "redrive at most this many letters (default: all)")
 	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "letters a second, each of which causes a request to Stripe; 0 means no limit")
+	f.BoolVar(&flags.apply, "apply", false, "send the letters back")
+	f.BoolVar(&flags.opts.Discard, "discard", false, "delete the letters without sending them")
 	f.BoolVar(&flags.opts.DryRun, "dry-run", false, "only list the letters that would be redriven")
+	f.BoolVarP(&flags.yes, "yes", "y", false, "do not ask for confirmation")
 	f.BoolVar(&flags.json, "json", false, "print a JSON object for each letter, and one with the counts")
+	command.MarkFlagsMutuallyExclusive("apply", "discard", "dry-run")
 	return command
 }
 
 func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
-	where, err := flags.resolve(ctx, p)
+	addresses, err := flags.resolve(ctx, p)
 	if err == nil {
-		err = needForRedrive(where)
+		err = needForRedrive(addresses)
 	}
 	if err != nil {
 		return err
 	}
-	service, err := stack.OperatorConfig(ctx, flags.emulator())
+	service, err := stack.OperatorConfig(ctx, emulator(flags.found))
 	if err != nil {
 		return err
+	}
+	if !flags.apply && !flags.opts.Discard {
+		return showLetters(ctx, p, flags, func(o *redrive.Options) (*redrive.Redriver, error) { return redrive.New(service, addresses, o) })
 	}
 	report := &report{out: p.stdout, json: flags.json}
 	flags.opts.Report = report.letter
-	redriver, err := redrive.New(service, where, &flags.opts)
+	redriver, err := redrive.New(service, addresses, &flags.opts)
 	if err != nil {
 		return err
 	}
-	if screen := terminal(p); screen != nil && !flags.opts.DryRun {
+	if err := flags.confirm(p); err != nil {
+		return err
+	}
+	if screen := terminal(p); screen != nil {
 		total, _, _ := redriver.Count(ctx) // if it is unknown, there is no bar
 		report.bar = newBar(screen, total, "letters")
 	}
 	counts, err := redriver.Run(ctx)
 	result := redriveCounts{Counts: counts, Left: left(ctx, redriver)}
-	report.end(result, redriveSummary(result, flags.opts.DryRun))
+	report.end(result, redriveSummary(result))
 	return redriveResult(counts, err)
+}
+
+// confirm asks before letters of a deployed stack are sent, and before any are deleted for good.
+func (f *redriveFlags) confirm(p process) error {
+	of := "the stack"
+	switch {
+	case f.deployed != nil:
+		of = where(f.deployed)
+	case !f.opts.Discard:
+		return nil
+	}
+	switch {
+	case f.opts.Discard:
+		return p.confirm(fmt.Sprintf("Delete the selected dead letters of %s for good?", of), f.yes)
+	case f.deployed.IsLocal():
+		return nil
+	}
+	return p.confirm(fmt.Sprintf("Send the selected dead letters of %s back?", of), f.yes)
+}
+
+// showLetters shows the letters that the flags select, and leaves them: one by one, or their reasons.
+func showLetters(ctx context.Context, p process, flags redriveFlags, open func(*redrive.Options) (*redrive.Redriver, error)) error {
+	list := flags.opts.DryRun || flags.json
+	report, reasons := &report{out: p.stdout, json: flags.json}, reasons{}
+	flags.opts.DryRun = true
+	flags.opts.Report = func(l redrive.Letter, outcome redrive.Outcome, err error) {
+		if list {
+			report.letter(l, outcome, err)
+		}
+		if outcome == redrive.Matched {
+			reasons.add(l)
+		}
+	}
+	redriver, err := open(&flags.opts)
+	if err != nil {
+		return err
+	}
+	counts, err := redriver.Run(ctx)
+	if list {
+		report.end(redriveCounts{Counts: counts}, fmt.Sprintf("letters: %d seen, %d would be redriven", counts.Seen, counts.Matched))
+	} else {
+		reasons.show(newScreen(p, p.stdout))
+	}
+	return redriveResult(counts, err)
+}
+
+// reasons are dead letters by reason.
+type reasons map[string]*letters
+
+type letters struct {
+	count  int
+	oldest time.Time
+	types  map[string]int
+	event  string // one of them
+	fault  string // its last error
+}
+
+func (r reasons) add(l redrive.Letter) {
+	of := r[l.Reason]
+	if of == nil {
+		of = &letters{types: map[string]int{}}
+		r[l.Reason] = of
+	}
+	of.count++
+	of.types[cmp.Or(l.Type, "(no type)")]++
+	if by := l.FirstSeen.Compare(of.oldest); !l.FirstSeen.IsZero() && (of.oldest.IsZero() || by < 0 || by == 0 && l.EventID < of.event) {
+		of.oldest, of.event, of.fault = l.FirstSeen, l.EventID, l.LastError
+	}
+}
+
+func (r reasons) show(s *screen) {
+	total := 0
+	for _, reason := range slices.SortedFunc(maps.Keys(r), func(a, b string) int { return cmp.Or(cmp.Compare(r[b].count, r[a].count), cmp.Compare(a, b)) }) {
+		of := r[reason]
+		total += of.count
+		s.line(s.paint(bad, pad(fmt.Sprint(of.count), 6))+"  ", 8, withWords(reason))
+		for _, t := range slices.Sorted(maps.Keys(of.types)) {
+			s.line(pad("", 8), 8, fmt.Sprintf("%d × %s", of.types[t], t))
+		}
+		if !of.oldest.IsZero() {
+			s.line(pad("", 8), 8, strings.TrimSuffix(fmt.Sprintf("oldest %s of %s UTC: %s", of.event, of.oldest.UTC().Format(time.DateTime), of.fault), ": "))
+		}
+	}
+	if total == 0 {
+		s.text("There are no dead letters.")
+		return
+	}
+	s.text("%s. List them with --dry-run. Once the cause is fixed, send them back with --apply.", count(total, "dead letter"))
 }
 
 // redriveCounts are the counts of a run, and how many letters are in the queues after it.
@@ -137,14 +239,14 @@ func redriveResult(counts redrive.Counts, err error) error {
 	case counts.Returned > 0:
 		return &failure{fmt.Sprintf("letters that failed again during the run, which stay in their queue: %d; list their reasons with --dry-run", counts.Returned)}
 	case counts.Undeleted > 0:
-		return &failure{fmt.Sprintf("letters redriven but not deleted: %d; the next run redrives them again, which the ledger recognizes", counts.Undeleted)}
+		return &failure{fmt.Sprintf("letters that were not deleted: %d; the next run finds them again, and the ledger recognizes those that were redriven", counts.Undeleted)}
 	}
 	return nil
 }
 
 // letter reports a selected letter. If there is a bar, it does not print successes.
 func (r *report) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
-	if outcome != redrive.Skipped && (r.json || r.bar == nil || outcome != redrive.Redriven) {
+	if outcome != redrive.Skipped && (r.json || r.bar == nil || outcome != redrive.Redriven && outcome != redrive.Discarded) {
 		r.item(struct {
 			Outcome redrive.Outcome `json:"outcome"`
 			redrive.Letter
@@ -157,23 +259,31 @@ func (r *report) letter(l redrive.Letter, outcome redrive.Outcome, err error) {
 }
 
 func letterLine(l redrive.Letter, outcome redrive.Outcome, err error) string {
-	line := fmt.Sprintf("%-8s  %s  %s  %s", outcome, cmp.Or(l.EventID, "(no event)"), cmp.Or(l.Type, "(no type)"), l.Reason)
-	if l.Attempts > 0 {
-		line += fmt.Sprintf("  after %d attempts", l.Attempts)
+	if text := errorText(err); text != "" {
+		l.LastError = text
 	}
-	if !l.FirstSeen.IsZero() {
-		line += "  since " + l.FirstSeen.UTC().Format(time.RFC3339)
-	}
-	if text := cmp.Or(errorText(err), l.LastError); text != "" {
-		line += ": " + text
-	}
-	return line
+	return fmt.Sprintf("%-8s  %s  %s  %s", outcome, cmp.Or(l.EventID, "(no event)"), cmp.Or(l.Type, "(no type)"), aboutLetter(l))
 }
 
-func redriveSummary(c redriveCounts, dryRun bool) string {
+// aboutLetter tells why a letter is one.
+func aboutLetter(l redrive.Letter) string {
+	text := l.Reason
+	if l.Attempts > 0 {
+		text += fmt.Sprintf("  after %d attempts", l.Attempts)
+	}
+	if !l.FirstSeen.IsZero() {
+		text += "  since " + l.FirstSeen.UTC().Format(time.RFC3339)
+	}
+	if l.LastError != "" {
+		text += ": " + l.LastError
+	}
+	return text
+}
+
+func redriveSummary(c redriveCounts) string {
 	line := fmt.Sprintf("letters: %d seen, %d redriven", c.Seen, c.Redriven)
-	if dryRun {
-		line = fmt.Sprintf("letters: %d seen, %d would be redriven", c.Seen, c.Matched)
+	if c.Discarded > 0 {
+		line = fmt.Sprintf("letters: %d seen, %d discarded", c.Seen, c.Discarded)
 	}
 	for _, part := range []struct {
 		n    int
@@ -182,13 +292,13 @@ func redriveSummary(c redriveCounts, dryRun bool) string {
 		{c.Skipped, "skipped"},
 		{c.Failed, "failed"},
 		{c.Returned, "failed again"},
-		{c.Undeleted, "redriven but not deleted"},
+		{c.Undeleted, "not deleted"},
 	} {
 		if part.n > 0 {
 			line += fmt.Sprintf(", %d %s", part.n, part.text)
 		}
 	}
-	if c.Left != nil && *c.Left > 0 && !dryRun {
+	if c.Left != nil && *c.Left > 0 {
 		line += fmt.Sprintf("; about %d left", *c.Left)
 	}
 	return line

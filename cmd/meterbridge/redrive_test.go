@@ -53,7 +53,7 @@ func TestInterruptedRedriveLosesNothing(t *testing.T) {
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := c.command(t, "redrive", "--rate", "0.1")
+	cmd := c.command(t, "redrive", "--apply", "--rate", "0.1")
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func TestBarReplacesTheLinesOfSuccesses(t *testing.T) {
 		r.letter(redrive.Letter{EventID: fmt.Sprint("evt_", i), Type: "t", Reason: "r"}, outcome, err)
 	}
 	counts := redrive.Counts{Seen: 3, Redriven: 1, Failed: 1, Skipped: 1}
-	r.end(counts, redriveSummary(redriveCounts{Counts: counts}, false))
+	r.end(counts, redriveSummary(redriveCounts{Counts: counts}))
 	want := "failed    evt_1  t  r: ?[31mno\nletters: 3 seen, 1 redriven, 1 skipped, 1 failed\n"
 	if got := out.String(); got != want {
 		t.Errorf("lines:\n%s\nwant:\n%s", got, want)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meterbridge/meterbridge/internal/awsctl"
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/reconcile"
@@ -35,7 +36,7 @@ It lists Stripe's events, which Stripe keeps for 30 days, looks each up in the l
 as thin events. The fetcher handles them from there and emits no event twice, so you can run the command at any time,
 interrupt it, and run it again. The reconciler does the same on a schedule.
 
-By default the command looks for the types in RECONCILE_TYPES or, if that is not set, those that the stack fetches by default.
+By default the command looks for the types that the stack fetches.
 --type '*' selects all types; types that no rule sends to the fetcher never reach the ledger, so their events count as missing
 in each run. By default it lists the events of the key's own account and of the accounts in RECONCILE_CONTEXTS.
 
@@ -49,10 +50,10 @@ Exit status:
   2  the command could not run`
 
 const replayExamples = `  export STRIPE_API_KEY=rk_live_…
-  meterbridge replay --outputs outputs.json --dry-run              list what is missing from the last three days
-  meterbridge replay --outputs outputs.json --since 30d
-  meterbridge replay --outputs outputs.json --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z
-  meterbridge replay --outputs outputs.json --context acct_… --type v1.billing.meter.error_report_triggered`
+  meterbridge replay --stack meterbridge --dry-run              list what is missing from the last three days
+  meterbridge replay --stack meterbridge --since 30d
+  meterbridge replay --stack meterbridge --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z
+  meterbridge replay --stack meterbridge --context acct_… --type v1.billing.meter.error_report_triggered`
 
 func newReplay(p process) *cobra.Command {
 	var flags replayFlags
@@ -74,11 +75,12 @@ func newReplay(p process) *cobra.Command {
 	f.Float64Var(&flags.opts.Rate, "rate", defaultRate, "events a second, each of which causes a request to Stripe; 0 means no limit")
 	f.BoolVar(&flags.opts.DryRun, "dry-run", false, "only list the missing events")
 	f.BoolVar(&flags.json, "json", false, "print a JSON object for each missing event, and one with the counts")
+	f.BoolVarP(&flags.yes, "yes", "y", false, "do not ask for confirmation")
 	return command
 }
 
 func runReplay(ctx context.Context, p process, flags replayFlags) error {
-	where, err := flags.complete(ctx, p, time.Now())
+	addresses, err := flags.complete(ctx, p, time.Now())
 	if err != nil {
 		return err
 	}
@@ -86,9 +88,15 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 	if err != nil {
 		return err
 	}
-	service, err := stack.OperatorConfig(ctx, flags.emulator())
+	service, err := stack.OperatorConfig(ctx, emulator(flags.found))
 	if err != nil {
 		return err
+	}
+	if !flags.opts.DryRun && flags.deployed != nil && !flags.deployed.IsLocal() {
+		question := fmt.Sprintf("Put the events that never arrived on the bus of %s?", where(flags.deployed))
+		if err := p.confirm(question, flags.yes); err != nil {
+			return err
+		}
 	}
 	report, from := &report{out: p.stdout, json: flags.json}, flags.opts.From
 	if !flags.opts.DryRun { // the bar's unit is seconds of the window
@@ -101,7 +109,7 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 			_ = report.bar.Set(int(at.Sub(from).Seconds()))
 		}
 	}
-	work, err := reconcile.NewReplay(stripe, service, where, &flags.opts)
+	work, err := reconcile.NewReplay(stripe, service, addresses, &flags.opts)
 	if err != nil {
 		return err
 	}
@@ -129,7 +137,7 @@ func (f *replayFlags) complete(ctx context.Context, p process, now time.Time) (s
 	var sinceErr, untilErr error
 	f.opts.From, sinceErr = parseMoment("--since", f.since, now)
 	f.opts.To, untilErr = parseMoment("--until", f.until, now)
-	f.opts.Types = fetchedTypes(p, f.opts.Types)
+	f.opts.Types = fetchedTypes(p, f.opts.Types, f.deployed)
 	if accounts := envList(p, config.ReconcileContexts); len(f.opts.Contexts) == 0 && len(accounts) > 0 {
 		f.opts.Contexts = append(accounts, "") // "" is the key's own account
 	}
@@ -162,8 +170,10 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 }
 
 // fetchedTypes returns the types to look for; nil means all.
-func fetchedTypes(p process, types []string) []string {
-	if len(types) == 0 {
+func fetchedTypes(p process, types []string, deployed *awsctl.Stack) []string {
+	if len(types) == 0 && deployed != nil {
+		types = deployed.Types()
+	} else if len(types) == 0 {
 		types = envList(p, config.ReconcileTypes)
 	}
 	switch {

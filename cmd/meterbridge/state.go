@@ -28,7 +28,10 @@ type localState struct {
 	SecretKey     string            `json:"secret_access_key,omitempty"`
 	StripeAPI     string            `json:"stripe_api,omitempty"`     // origin of the sandbox
 	StripeAPIKey  string            `json:"stripe_api_key,omitempty"` // a key of the sandbox
-	Outputs       map[string]string `json:"outputs,omitempty"`        // of the first template's stack, by name
+	StackName     string            `json:"stack,omitempty"`          // name of the first template's stack
+	Outputs       map[string]string `json:"outputs,omitempty"`        // of that stack, by name
+	Parameters    map[string]string `json:"parameters,omitempty"`     // of that stack, by name
+	Resources     map[string]string `json:"resources,omitempty"`      // physical names of that stack's resources, by logical id
 	ConsoleKey    string            `json:"console_key,omitempty"`    // proves that this stack is at the address
 }
 

@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"io/fs"
+	"maps"
+	"os/exec"
 	"path"
 	"regexp"
 	"slices"
@@ -38,6 +40,30 @@ func TestImportsPointDown(t *testing.T) {
 				t.Errorf("%s imports %s: only internal/ and the main.go of a process import the AWS SDK", name, imported)
 			}
 		}
+	}
+}
+
+// The functions depend on four services of AWS, and on those that package config brings to log in,
+// whose code the linker drops. What the operator's commands need besides is not among them.
+func TestFunctionsDependOnNoServiceOfTheCommands(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "./functions/...")
+	list.Dir = "../.."
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := map[string]bool{}
+	for line := range strings.SplitSeq(string(out), "\n") {
+		if line == module+"internal/awsctl" {
+			t.Errorf("a function depends on %s", line)
+		}
+		if rest, ok := strings.CutPrefix(line, "github.com/aws/aws-sdk-go-v2/service/"); ok && !strings.Contains(rest, "/") {
+			services[rest] = true
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(services)), []string{"dynamodb", "eventbridge", "secretsmanager", "signin", "sqs", "sso", "ssooidc", "sts"}; !slices.Equal(got, want) {
+		t.Errorf("the functions depend on the services %v, want %v", got, want)
 	}
 }
 

@@ -25,8 +25,7 @@ const (
 )
 
 // A record is an item of the table; the zero value means that there is none. An item also has its
-// key "id" and, for conditions and operators, "delivery" (the message of the last claim), "reason"
-// and "last_error". No name is a reserved word of DynamoDB, so expressions need no placeholders for
+// key "id" and, for conditions and operators, "delivery" (the message of the last claim). No name is a reserved word of DynamoDB, so expressions need no placeholders for
 // them.
 type record struct {
 	phase    Phase     // "phase"
@@ -34,6 +33,8 @@ type record struct {
 	until    time.Time // "busy_until", in ms: the end of the lease, or when a deferred event should be redelivered
 	expires  time.Time // "expires", in s as DynamoDB requires
 	attempts int       // "attempts": the failed ones
+	reason   string    // "reason": of the last settlement that was not an emission
+	err      string    // "last_error": of the last failed attempt
 	reached  time.Time // "reached", in ms; of checkpoints only
 	note     string    // "note"; of checkpoints only
 }
@@ -50,6 +51,8 @@ func read(i item) record {
 		until:    time.UnixMilli(numberOf(i["busy_until"])),
 		expires:  time.Unix(numberOf(i["expires"]), 0),
 		attempts: int(numberOf(i["attempts"])),
+		reason:   stringOf(i["reason"]),
+		err:      stringOf(i["last_error"]),
 		reached:  reachedOf(i),
 		note:     stringOf(i["note"]),
 	}

@@ -164,6 +164,32 @@ func (l *Ledger) Known(ctx context.Context, event Event) (known, done bool, err 
 	return r.until.After(now), false, nil
 }
 
+// A Record is what the ledger has of an event, for operators. The zero value means nothing.
+type Record struct {
+	Phase     Phase
+	Attempts  int       // failed attempts
+	Until     time.Time // Claimed: the end of the lease; Deferred: when SQS should redeliver the event; otherwise zero
+	Written   time.Time // of the last write, to the second
+	Reason    string    // Parked or Deferred: why; it is kept when a later attempt claims the event
+	LastError string    // of the last failed attempt
+}
+
+// Look returns what the ledger has of an event.
+func (l *Ledger) Look(ctx context.Context, event Event) (Record, error) {
+	r, err := l.get(ctx, event.key(), true)
+	if err != nil {
+		return Record{}, fmt.Errorf("look up event: %w", err)
+	}
+	if !r.expires.After(l.now()) {
+		return Record{}, nil
+	}
+	found := Record{Phase: r.phase, Attempts: r.attempts, Written: r.expires.Add(-Retention), Reason: r.reason, LastError: r.err}
+	if r.phase == Claimed || r.phase == Deferred {
+		found.Until = r.until
+	}
+	return found, nil
+}
+
 // Checkpoint returns the time up to which a stream of events has been read; zero if it has not been
 // read. A stream's name can be any text.
 func (l *Ledger) Checkpoint(ctx context.Context, stream string) (time.Time, error) {

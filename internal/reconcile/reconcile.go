@@ -228,7 +228,7 @@ func (r *Reconciler) put(ctx context.Context, events []*v2events.Event) []error 
 	}
 	entries := make([]bus.Entry, len(events))
 	for i, event := range events {
-		entries[i] = entry(event)
+		entries[i] = Entry(event)
 	}
 	return r.bus.Put(ctx, entries)
 }

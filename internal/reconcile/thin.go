@@ -8,8 +8,8 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// entry returns the thin form of an event, as the webhook would have put it on the bus.
-func entry(event *v2events.Event) bus.Entry {
+// Entry returns the thin form of an event, as the webhook would have put it on the bus.
+func Entry(event *v2events.Event) bus.Entry {
 	return bus.Entry{
 		Source: bus.SourceThin, DetailType: event.Type, Detail: thin(event.Raw), Resources: bus.Resources(event.RelatedObject),
 	}

@@ -49,11 +49,12 @@ type Outcome string
 
 // The outcomes that are reported.
 const (
-	Redriven Outcome = "redriven" // its copy is confirmed
-	Matched  Outcome = "matched"  // it would have been sent, but this is a dry run
-	Failed   Outcome = "failed"   // it stays where it is, with an error
-	Returned Outcome = "returned" // one with the same content was sent in this run and failed again, so it stays
-	Skipped  Outcome = "skipped"  // not selected by the filter, or beyond the limit
+	Redriven  Outcome = "redriven"  // its copy is confirmed
+	Discarded Outcome = "discarded" // it is deleted without a copy
+	Matched   Outcome = "matched"   // it would have been sent, but this is a dry run
+	Failed    Outcome = "failed"    // it stays where it is, with an error
+	Returned  Outcome = "returned"  // one with the same content was sent in this run and failed again, so it stays
+	Skipped   Outcome = "skipped"   // not selected by the filter, or beyond the limit
 )
 
 // Options configures a run. The zero value, like a nil pointer, sends every letter without a limit.
@@ -68,6 +69,9 @@ type Options struct {
 	// Limit is the largest number of letters to send; zero means no limit.
 	Limit int
 
+	// Discard deletes the letters instead of sending them.
+	Discard bool
+
 	// DryRun reads the letters and leaves them all. It increases their receive counts, which has no
 	// effect on a queue that has no dead-letter queue itself.
 	DryRun bool
@@ -81,11 +85,12 @@ type Options struct {
 type Counts struct {
 	Seen      int `json:"seen"`      // letters looked at
 	Redriven  int `json:"redriven"`  // sent
+	Discarded int `json:"discarded"` // deleted without being sent
 	Matched   int `json:"matched"`   // would have been sent, in a dry run
 	Skipped   int `json:"skipped"`   // not selected by the filter, or beyond the limit
 	Failed    int `json:"failed"`    // not accepted
 	Returned  int `json:"returned"`  // sent, and failed again during the run
-	Undeleted int `json:"undeleted"` // of Redriven: not deleted, so the next run will send them again
+	Undeleted int `json:"undeleted"` // of Redriven and Discarded: not deleted, so the next run will find them again
 }
 
 // A Redriver empties the dead-letter queues of one stack. It is immutable; run one at a time.

@@ -118,7 +118,7 @@ func (r *run) choose(letters []*Letter) []*Letter {
 	return selected
 }
 
-// redrive sends letters and deletes those whose copy is confirmed. An error means that AWS does not
+// redrive sends letters, or discards them, and deletes those that are done with. An error means that AWS does not
 // accept any of them at present.
 func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLetters, letters []*Letter) error {
 	if err := r.limiter.WaitN(ctx, len(letters)); err != nil {
@@ -128,7 +128,11 @@ func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLett
 	defer cancel()
 	var confirmed []*Letter
 	var temporary error
-	for i, err := range r.send(sending, letters) {
+	errs := make([]error, len(letters))
+	if !r.opts.Discard {
+		errs = r.send(sending, letters)
+	}
+	for i, err := range errs {
 		l := letters[i]
 		if err != nil {
 			r.counts.Failed++
@@ -138,11 +142,18 @@ func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLett
 			}
 			continue
 		}
-		r.counts.Redriven++
-		r.sent[l.MessageID], r.contents[l.sum()] = false, true
+		outcome := Redriven
+		if r.opts.Discard {
+			outcome = Discarded
+			r.counts.Discarded++
+		} else {
+			r.counts.Redriven++
+			r.contents[l.sum()] = true
+		}
+		r.sent[l.MessageID] = false
 		hidden.remove(l)
 		confirmed = append(confirmed, l)
-		r.opts.Report(*l, Redriven, nil)
+		r.opts.Report(*l, outcome, nil)
 	}
 	r.delete(ctx, from, confirmed)
 	if len(confirmed) > 0 {

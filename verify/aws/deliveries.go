@@ -143,7 +143,7 @@ func (s *ministackStack) redriven(ctx context.Context) error {
 	if err := s.stripe.AddEvent(late.known[0]); err != nil {
 		return err
 	}
-	out, err := s.redrive(ctx, "--event", id)
+	out, err := s.redrive(ctx, "--apply", "--event", id)
 	if err != nil {
 		return err
 	}

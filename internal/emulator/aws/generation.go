@@ -21,15 +21,17 @@ import (
 // services, which inherit what has to outlive a change of a template: messages, items, secrets, and
 // functions that stay the same.
 type generation struct {
-	directory *target.Directory
-	secrets   *secretsmanager.Service
-	tables    *dynamodb.Service
-	queues    *sqs.Service
-	functions *lambda.Service
-	schedules *scheduler.Service
-	buses     *eventbridge.Service
-	routes    *apigateway.Service
-	outputs   map[string]string // of the first template, by name
+	directory  *target.Directory
+	secrets    *secretsmanager.Service
+	tables     *dynamodb.Service
+	queues     *sqs.Service
+	functions  *lambda.Service
+	schedules  *scheduler.Service
+	buses      *eventbridge.Service
+	routes     *apigateway.Service
+	outputs    map[string]string // of the first template, by name
+	parameters map[string]string // of the first template, as text
+	names      map[string]string // of the first template's resources, by logical id
 }
 
 func (s *Stack) newGeneration(directory *target.Directory) *generation {
@@ -45,6 +47,7 @@ func (s *Stack) newGeneration(directory *target.Directory) *generation {
 		schedules: scheduler.New(directory),
 		routes:    apigateway.New(directory),
 		outputs:   map[string]string{},
+		names:     map[string]string{},
 	}
 	g.buses = eventbridge.New(directory, g.schedules)
 	return g
@@ -117,7 +120,7 @@ func (s *Stack) fillSecrets(g *generation) error {
 func (s *Stack) operations(g *generation) http.Handler {
 	return awsjson.New(
 		&awsjson.Options{Warn: func(text string) { s.recorder.Warn("%s", text) }, Intercept: s.options.Intercept},
-		g.buses.Operations(), g.secrets.Operations(), g.queues.Operations(), g.tables.Operations(),
+		g.buses.Operations(), g.secrets.Operations(), g.queues.Operations(), g.tables.Operations(), s.logs.Operations(),
 	)
 }
 

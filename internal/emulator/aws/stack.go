@@ -32,6 +32,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/clock"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/dynamodb"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/logs"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/target"
@@ -83,6 +84,7 @@ type Stack struct {
 	options  Options
 	clock    *clock.Clock
 	recorder *activity.Recorder
+	logs     *logs.Service
 	listeners
 
 	current  atomic.Pointer[generation]
@@ -115,8 +117,13 @@ func Open(ctx context.Context, opts *Options) (*Stack, error) {
 // addServices makes the first generation, without resources.
 func (s *Stack) addServices() *generation {
 	s.clock = clock.New(s.options.ClockFactor)
-	s.recorder = activity.NewRecorder(s.options.Observer, s.clock.Now)
-	g := s.newGeneration(target.NewDirectory(s.clock, s.options.Observer))
+	s.logs = logs.New()
+	observers := activity.Observers{s.logs}
+	if s.options.Observer != nil {
+		observers = append(observers, s.options.Observer)
+	}
+	s.recorder = activity.NewRecorder(observers, s.clock.Now)
+	g := s.newGeneration(target.NewDirectory(s.clock, observers))
 	s.current.Store(g)
 	return g
 }
@@ -181,6 +188,7 @@ func (s *Stack) addResources(g *generation) error {
 		{"AWS::DynamoDB::Table", g.tables.Add},
 		{"AWS::SQS::Queue", g.queues.Add},
 		{"AWS::SQS::Queue", g.queues.Connect},
+		{"AWS::Serverless::Function", s.logs.Add},
 		{"AWS::Serverless::Function", g.functions.Add},
 		{"AWS::Lambda::EventSourceMapping", g.functions.Add},
 		{"AWS::Events::EventBus", g.buses.Add},
@@ -262,6 +270,12 @@ func (s *Stack) Switch(target string, enabled bool) int {
 
 // Outputs returns the outputs of the first template, by name. The origin of an API in them is [Stack.URL].
 func (s *Stack) Outputs() map[string]string { return maps.Clone(s.current.Load().outputs) }
+
+// Parameters returns the values of the first template's parameters, as text.
+func (s *Stack) Parameters() map[string]string { return maps.Clone(s.current.Load().parameters) }
+
+// ResourceNames returns the physical names of the first template's resources, by logical id.
+func (s *Stack) ResourceNames() map[string]string { return maps.Clone(s.current.Load().names) }
 
 // Routes returns the logical id of each route's function, by route, such as "POST /webhook".
 func (s *Stack) Routes() map[string]string {

@@ -27,7 +27,8 @@ const maxResources = 500
 
 // resources returns the resources of all templates, including those that SAM generates for
 // functions' events. Each template is resolved on its own, as a separate stack, and can import what
-// those before it export. The outputs of the first are added to the generation's.
+// those before it export. Outputs, parameters and names of the first are
+// added to the generation's.
 func (s *Stack) resources(g *generation) ([]sam.Resource, error) {
 	sources, err := s.readTemplates()
 	if err != nil {
@@ -58,6 +59,12 @@ func (s *Stack) resources(g *generation) ([]sam.Resource, error) {
 		}
 		if len(resources)-before > maxResources {
 			return nil, fmt.Errorf("%s: the template has more than %d resources, with those that SAM makes for events", source.file, maxResources)
+		}
+		if i == 0 {
+			g.parameters = template.Parameters
+			for _, r := range template.Resources {
+				g.names[r.LogicalID] = r.Name
+			}
 		}
 		for _, output := range template.Outputs {
 			if i == 0 {

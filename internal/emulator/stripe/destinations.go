@@ -24,6 +24,7 @@ type destinations struct {
 	events *events // where pings are stored
 	client *http.Client
 	logger *slog.Logger
+	most   int // how many an account can have
 
 	mu   sync.RWMutex
 	byID map[string]*destination
@@ -42,8 +43,9 @@ func (s *destinations) endpoints() []endpoint {
 	}
 }
 
-// add gives a new destination its id, times and secret, and stores it.
-func (s *destinations) add(d *destination) {
+// add gives a new destination its id, times and secret, and stores it, unless the account has as many
+// as it can.
+func (s *destinations) add(d *destination) error {
 	prefix := "ed_test_"
 	if d.Livemode = d.caller.live; d.Livemode {
 		prefix = "ed_"
@@ -56,7 +58,17 @@ func (s *destinations) add(d *destination) {
 	d.completeCloud()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	others := 0
+	for _, other := range s.byID {
+		if other.caller == d.caller {
+			others++
+		}
+	}
+	if others >= s.most {
+		return badRequest("event_destination_limit_reached", "", "You have reached the maximum of %d event destinations.", s.most)
+	}
 	s.byID[d.ID] = d
+	return nil
 }
 
 func (s *destinations) get(c *call) (*destination, error) {
@@ -84,7 +96,9 @@ func (s *destinations) create(c *call) ([]byte, error) {
 	if err := params.done(); err != nil {
 		return nil, err
 	}
-	s.add(d)
+	if err := s.add(d); err != nil {
+		return nil, err
+	}
 	return encode(d.with(include)), nil
 }
 

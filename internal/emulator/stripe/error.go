@@ -73,6 +73,11 @@ func unauthorized(message string) error {
 	return newError(http.StatusUnauthorized, "invalid_request_error", "", "", "%s", message)
 }
 
+// forbidden is the answer to a restricted key that lacks a permission.
+func forbidden() error {
+	return newError(http.StatusForbidden, "invalid_request_error", "more_permissions_required", "", "The provided key does not have the required permissions for this endpoint.")
+}
+
 func unrecognizedURL(method, path string) error {
 	return newError(http.StatusNotFound, "invalid_request_error", "", "", "Unrecognized request URL (%s: %s).", method, path)
 }

@@ -16,7 +16,7 @@
 // # Undocumented behaviour
 //
 // Stripe does not publish everything. The page sizes of its v2 lists, the code and param of a v2
-// error 400, error messages, what happens to a ping of a disabled destination and the status of a
+// error 400, error messages, the error about too many destinations, what happens to a ping of a disabled destination and the status of a
 // request whose idempotency key is in use are this package's choice. So is refusing a request
 // without Stripe-Version, for which Stripe uses the account's default version. Clients should not
 // rely on any of these.
@@ -53,6 +53,11 @@ type Options struct {
 	// APIKeys are the accepted keys; if there are none, every well-formed secret or restricted key
 	// is accepted. A key's prefix determines whether it reads live or test data.
 	APIKeys []string
+	// Permit reports whether a key has the permissions for an endpoint; nil means that every key has.
+	Permit func(key, method, path string) bool
+	// MostDestinations is how many event destinations an account can have; 0 means 16, as many as
+	// webhook endpoints: https://docs.stripe.com/webhooks#register-webhook.
+	MostDestinations int
 	// Faults returns the fault of each request. It may be called concurrently; nil means no faults.
 	Faults func(*http.Request) Fault
 	// Answered is called after each complete answer. It may be called concurrently; nil means no
@@ -70,6 +75,10 @@ func (o *Options) orDefaults() Options {
 	if filled.Now == nil {
 		filled.Now = time.Now
 	}
+	if filled.Permit == nil {
+		filled.Permit = func(_, _, _ string) bool { return true }
+	}
+	filled.MostDestinations = cmp.Or(o.MostDestinations, 16)
 	if filled.Faults == nil {
 		filled.Faults = func(*http.Request) Fault { return "" }
 	}
@@ -98,7 +107,7 @@ func New(opts *Options) *Sandbox {
 	meters := &meters{created: map[meterKey]time.Time{}}
 	s.events = &events{store: newEventStore(now), meters: meters}
 	s.snapshots = &snapshots{store: newEventStore(now)}
-	s.destinations = &destinations{now: now, events: s.events, client: newDeliveryClient(), logger: s.opts.Logger, byID: map[string]*destination{}}
+	s.destinations = &destinations{now: now, events: s.events, client: newDeliveryClient(), logger: s.opts.Logger, most: s.opts.MostDestinations, byID: map[string]*destination{}}
 	s.endpoints = slices.Concat(s.events.endpoints(), s.snapshots.endpoints(), s.destinations.endpoints(), meters.endpoints())
 	return s
 }
@@ -160,7 +169,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.opts.Answered(r, status)
 }
 
-// serve checks URL, key and parameters, in this order, before the endpoint runs.
+// serve checks URL, key, permissions and parameters, in this order, before the endpoint runs.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	endpoint, id, err := route(s.endpoints, r)
 	if err != nil {
@@ -169,6 +178,9 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	c := &call{request: r, requestID: w.Header().Get("Request-Id"), id: id}
 	if c.caller, err = authenticate(r, s.opts.APIKeys); err != nil {
 		return nil, err
+	}
+	if key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); !s.opts.Permit(key, r.Method, r.URL.Path) {
+		return nil, forbidden()
 	}
 	w.Header().Set("Stripe-Version", r.Header.Get("Stripe-Version"))
 	if c.query, err = parseQuery(r.URL.RawQuery); err != nil {

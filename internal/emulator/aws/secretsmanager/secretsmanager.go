@@ -172,12 +172,17 @@ func (s *secret) stage(label string, version *secretVersion) {
 	if holder == nil {
 		return
 	}
-	holder.stages = slices.DeleteFunc(holder.stages, func(l string) bool { return l == label })
 	if label == current {
 		s.stage(previous, holder)
 	}
-	if len(holder.stages) == 0 {
-		delete(s.versions, holder.id)
+	s.unstage(label, holder)
+}
+
+// unstage removes a label from the version that has it. A version without labels is deleted.
+func (s *secret) unstage(label string, version *secretVersion) {
+	version.stages = slices.DeleteFunc(version.stages, func(l string) bool { return l == label })
+	if len(version.stages) == 0 {
+		delete(s.versions, version.id)
 	}
 }
 
@@ -252,6 +257,8 @@ func (s *Service) Operations() awsjson.Operations {
 			"GetSecretValue": awsjson.Typed(s.getSecretValue),
 			"PutSecretValue": awsjson.Typed(s.putSecretValue),
 			"DescribeSecret": awsjson.Typed(s.describeSecret),
+
+			"UpdateSecretVersionStage": awsjson.Typed(s.updateSecretVersionStage),
 		},
 	}
 }
@@ -294,7 +301,7 @@ func (v secretValue) validate() error {
 	default:
 		return nil
 	}
-	return &awsjson.Error{Code: "InvalidParameterException", Message: message}
+	return invalidParameter(message)
 }
 
 func (s *Service) describeSecret(_ context.Context, in struct{ SecretId string }) (any, error) {
@@ -313,6 +320,46 @@ func (s *Service) describeSecret(_ context.Context, in struct{ SecretId string }
 		CreatedDate, LastChangedDate float64
 		VersionIdsToStages           map[string][]string
 	}{found.arn, found.name, epoch(found.created), epoch(found.changed), stages}, nil
+}
+
+type updateStageInput struct{ SecretId, VersionStage, RemoveFromVersionId, MoveToVersionId string }
+
+// updateSecretVersionStage moves a label, or removes it from the version that has it. It never
+// removes AWSCURRENT without moving it.
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+func (s *Service) updateSecretVersionStage(_ context.Context, in updateStageInput) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, err := s.find(in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	holder, to := found.holder(in.VersionStage), found.versions[in.MoveToVersionId]
+	held := ""
+	if holder != nil {
+		held = holder.id
+	}
+	switch {
+	case in.VersionStage == "":
+		return nil, invalidParameter("You must specify a staging label.")
+	case in.MoveToVersionId != "" && to == nil:
+		return nil, notFound("secret value for VersionId: " + in.MoveToVersionId)
+	case in.RemoveFromVersionId == "" && holder != nil && holder != to, in.RemoveFromVersionId != "" && in.RemoveFromVersionId != held:
+		return nil, invalidParameter("The staging label " + in.VersionStage + " is currently attached to version " + held +
+			", so you must explicitly reference that version in RemoveFromVersionId.")
+	case to == nil && in.VersionStage == current:
+		return nil, invalidParameter("You can't remove the staging label AWSCURRENT without moving it to another version.")
+	case to == nil && holder != nil:
+		found.unstage(in.VersionStage, holder)
+	case to != nil:
+		found.stage(in.VersionStage, to)
+	}
+	found.changed = s.now()
+	return struct{ ARN, Name string }{found.arn, found.name}, nil
+}
+
+func invalidParameter(message string) error {
+	return &awsjson.Error{Code: "InvalidParameterException", Message: message}
 }
 
 // epoch returns a time as AWS JSON encodes it: seconds since 1970, to a millisecond.

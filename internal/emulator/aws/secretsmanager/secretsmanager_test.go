@@ -193,3 +193,46 @@ func TestNameCanBeAddedOnce(t *testing.T) {
 		t.Errorf("second AddSecret = %v, want ResourceExistsException", err)
 	}
 }
+
+func TestLabelsAreMovedBetweenVersions(t *testing.T) {
+	t.Parallel()
+	_, client := newSecrets(t)
+	for _, n := range []string{"1", "2"} {
+		_, err := client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
+			SecretId: aws.String("signing"), ClientRequestToken: aws.String(strings.Repeat(n, 32)), SecretString: aws.String("whsec_" + n),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	move := func(label, from, to string) error {
+		in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("signing"), VersionStage: aws.String(label)}
+		if from != "" {
+			in.RemoveFromVersionId = aws.String(strings.Repeat(from, 32))
+		}
+		if to != "" {
+			in.MoveToVersionId = aws.String(strings.Repeat(to, 32))
+		}
+		_, err := client.UpdateSecretVersionStage(t.Context(), in)
+		return err
+	}
+	for _, wrong := range []struct{ label, from, to, code string }{
+		{"AWSCURRENT", "", "1", "InvalidParameterException"},  // from which version?
+		{"AWSCURRENT", "1", "1", "InvalidParameterException"}, // not attached to that one
+		{"AWSCURRENT", "2", "", "InvalidParameterException"},  // a secret always has a current version
+		{"AWSCURRENT", "2", "3", "ResourceNotFoundException"},
+	} {
+		sdktest.WantCode(t, move(wrong.label, wrong.from, wrong.to), wrong.code)
+	}
+	if err := move("AWSCURRENT", "2", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if current, previous := get(t, client, "AWSCURRENT"), get(t, client, "AWSPREVIOUS"); current != "whsec_1" || previous != "whsec_2" {
+		t.Errorf("current %s, previous %s; want 1 and 2", current, previous)
+	}
+	if err := move("AWSPREVIOUS", "2", ""); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("signing"), VersionStage: aws.String("AWSPREVIOUS")})
+	sdktest.WantCode(t, err, "ResourceNotFoundException")
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/meterbridge/meterbridge/internal/awsctl"
+	"github.com/meterbridge/meterbridge/internal/connect"
+	"github.com/meterbridge/meterbridge/internal/secret"
+)
+
+type secretsFlags struct {
+	target
+	keepOld string
+	json    bool
+}
+
+const secretsHelp = `Store the stack's secrets. Values are asked for without being shown, or read as a line of standard input; they are never
+arguments, because others on the machine can see those, and never files.
+
+  signing   the signing secret of Stripe's event destination (whsec_…), or a JSON array of several
+  api-key   the key that fetches events (rk_…), or {"live": "rk_live_…", "test": "rk_test_…"}`
+
+const rollHelp = `Replace the signing secret.
+
+Stripe's API cannot change the secret of a destination, so the command creates a second destination, stores its secret, and then
+deletes the first one. No event is lost: deliveries of the first one that are under way are accepted while the stack accepts the
+previous secret, which is PreviousSecretHours (24 by default).
+
+--keep-old 0 ends the previous secret at once, for a secret that somebody else knows. Any other value must be what
+PreviousSecretHours says; change that with make deploy PARAMETERS=PreviousSecretHours=48.
+
+` + targetHelp
+
+func newSecrets(p process) *cobra.Command {
+	command := &cobra.Command{Use: "secrets", Short: "Store or replace the stack's secrets", Long: secretsHelp, Args: cobra.NoArgs}
+	var putFlags, rollFlags secretsFlags
+	put := &cobra.Command{
+		Use: "put signing|api-key", Short: "Store a secret; the value before it stays valid as the previous one",
+		Long: secretsHelp + "\n\n" + targetHelp, Args: cobra.ExactArgs(1), ValidArgs: []string{"signing", "api-key"},
+		RunE: func(command *cobra.Command, args []string) error {
+			return putSecret(command.Context(), p, putFlags, args[0])
+		},
+	}
+	roll := &cobra.Command{
+		Use: "roll", Short: "Replace the signing secret, and with it the destination", Long: rollHelp, Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return rollSecret(command.Context(), p, rollFlags) },
+	}
+	for sub, flags := range map[*cobra.Command]*secretsFlags{put: &putFlags, roll: &rollFlags} {
+		flags.addAct(sub)
+		sub.Flags().BoolVar(&flags.json, "json", false, "print a JSON document")
+	}
+	roll.Flags().StringVar(&rollFlags.keepOld, "keep-old", "", "how long the old secret is accepted: what PreviousSecretHours says, or 0")
+	command.AddCommand(put, roll)
+	return command
+}
+
+func putSecret(ctx context.Context, p process, flags secretsFlags, name string) error {
+	stack, err := flags.open(ctx)
+	if err != nil {
+		return err
+	}
+	output, question, check := "SigningSecretArn", "Signing secret (whsec_…)", checkSigningValue
+	switch name {
+	case "signing":
+	case "api-key":
+		output, question, check = "ApiKeySecretArn", "API key that may read events (rk_…)", checkKeyValue
+	default:
+		return fmt.Errorf("secrets put %s: want signing or api-key", name)
+	}
+	stored, err := stack.Secret(output)
+	if err != nil {
+		return err
+	}
+	value, err := p.askSecret(question)
+	if err != nil {
+		return err
+	}
+	if err := check(value); err != nil {
+		return err
+	}
+	current, err := stored.Current(ctx)
+	switch {
+	case err != nil:
+		return err
+	case current.Value == value:
+		return printSecret(p, flags, stack, name, "the stack has this value already")
+	case !stack.IsLocal():
+		if err := p.confirm(fmt.Sprintf("Store the %s of %s?", strings.TrimSuffix(strings.ToLower(question), " (whsec_…)"), where(stack)), flags.yes); err != nil {
+			return err
+		}
+	}
+	if err := stored.Put(ctx, uuid.NewString(), value); err != nil {
+		return &failure{err.Error()}
+	}
+	return printSecret(p, flags, stack, name, "stored; running functions read it within five minutes")
+}
+
+func checkSigningValue(value string) error {
+	_, err := secret.SigningSecrets(secret.Value{ID: "that was given", Current: value})
+	return err
+}
+
+func checkKeyValue(value string) error {
+	_, err := secret.ParseAPIKeys(secret.Value{ID: "that was given", Current: value})
+	return err
+}
+
+func printSecret(p process, flags secretsFlags, stack *awsctl.Stack, name, result string) error {
+	if flags.json {
+		writeJSON(p.stdout, map[string]string{"stack": stack.Name, "secret": name, "result": result})
+		return nil
+	}
+	newScreen(p, p.stdout).text("%s: %s", name, result)
+	return nil
+}
+
+func rollSecret(ctx context.Context, p process, flags secretsFlags) error {
+	stack, err := flags.open(ctx)
+	if err != nil {
+		return err
+	}
+	end, err := keepOld(flags.keepOld, stack.Parameters["PreviousSecretHours"])
+	if err != nil {
+		return err
+	}
+	url, err := stack.Output("WebhookUrl")
+	if err != nil {
+		return err
+	}
+	signing, err := stack.Secret("SigningSecretArn")
+	if err != nil {
+		return err
+	}
+	in, err := openAccount(p, flags.found)
+	if err != nil {
+		return err
+	}
+	types, _ := destinationTypes(nil, stack.Types())
+	screen := newScreen(p, p.stdout)
+	var steps []stepObject
+	connector := connect.New(in.destinations, storedSecret{signing}, nil, connect.Options{
+		Stack: stack.ID, URL: url, Name: stack.Name, Types: types,
+		Report: func(s connect.Step) {
+			steps = append(steps, stepObject{string(s.Action), s.ID, s.Detail})
+			if !flags.json {
+				screen.line(screen.paint(good, pad(string(s.Action), 10)), 10, strings.TrimSpace(s.ID+"  "+s.Detail))
+			}
+		},
+	})
+	found, err := connector.Find(ctx)
+	switch {
+	case err != nil:
+		return connectError(err)
+	case len(found.Own) == 0:
+		return &failure{fmt.Sprintf("in %s mode there is no destination that meterbridge connect has made for this stack; a secret that was rolled in Stripe's dashboard is stored with meterbridge secrets put signing", in.mode)}
+	case !stack.IsLocal():
+		if err := p.confirm(fmt.Sprintf("Replace the signing secret of %s in %s mode?", where(stack), in.mode), flags.yes); err != nil {
+			return err
+		}
+	}
+	d, err := connector.Roll(ctx)
+	if err != nil {
+		return connectError(err)
+	}
+	if end {
+		if err := signing.EndPrevious(ctx); err != nil {
+			return &failure{fmt.Sprintf("%v; the old secret is still accepted: repeat with meterbridge secrets roll --keep-old 0", err)}
+		}
+		steps = append(steps, stepObject{"ended", "", "the previous secret"})
+	}
+	if flags.json {
+		writeJSON(p.stdout, map[string]any{"stack": stack.Name, "destination": d.ID, "steps": steps})
+		return nil
+	}
+	if end {
+		screen.text("The old secret is not accepted any more, as soon as running functions have read the new one: within five minutes.")
+	} else {
+		screen.text("The old secret is accepted for another %s hours.", stack.Parameters["PreviousSecretHours"])
+	}
+	return nil
+}
+
+// keepOld reports whether --keep-old ends the previous secret at once.
+func keepOld(text, hours string) (end bool, err error) {
+	switch text {
+	case "":
+		return false, nil
+	case "0":
+		return true, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return false, fmt.Errorf("--keep-old %s: want 0, or a duration such as 24h", text)
+	}
+	accepted, err := time.ParseDuration(hours + "h")
+	switch {
+	case d == 0:
+		return true, nil
+	case err != nil:
+		return false, errors.New("the stack has no parameter PreviousSecretHours")
+	case d != accepted:
+		return false, fmt.Errorf("--keep-old %s: the stack accepts a previous secret for %s hours: change that with make deploy PARAMETERS=PreviousSecretHours=%d, or leave the flag out", text, hours, int(d.Hours()))
+	}
+	return false, nil
+}

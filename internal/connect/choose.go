@@ -1,0 +1,172 @@
+package connect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/meterbridge/meterbridge/pkg/v2events"
+)
+
+// Found are the destinations that have the stack's URL.
+type Found struct {
+	Own     []*v2events.Destination // made for this stack, oldest first
+	Foreign []*v2events.Destination // other destinations for thin events
+	Others  []*v2events.Destination // for snapshot events, or of another kind
+}
+
+// Find returns the destinations that have the stack's URL, and changes nothing.
+func (c *Connector) Find(ctx context.Context) (found Found, err error) {
+	for d, err := range c.destinations.List(ctx, v2events.DestinationListParams{}) {
+		switch {
+		case err != nil:
+			return Found{}, err
+		case d.WebhookEndpoint == nil || d.WebhookEndpoint.URL != c.opts.URL:
+		case d.EventPayload != v2events.PayloadThin:
+			found.Others = append(found.Others, d)
+		case d.Metadata[stackKey] == c.opts.Stack:
+			found.Own = append(found.Own, d)
+		default:
+			found.Foreign = append(found.Foreign, d)
+		}
+	}
+	slices.SortFunc(found.Own, older)
+	return found, nil
+}
+
+// older orders destinations so that two connectors agree which one is the first.
+func older(a, b *v2events.Destination) int {
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+}
+
+// patience is how long a destination may be without a stored secret before the run that made it
+// counts as dead. A run stores the secret right after the destination is made.
+const patience = time.Minute
+
+// choose returns the destination to keep, or nil if one must be created. It deletes destinations of
+// this stack whose secret was never stored.
+func (c *Connector) choose(ctx context.Context, found Found) (*v2events.Destination, error) {
+	current, err := c.secret.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	unsure := enabled(found.Foreign)
+	for _, d := range found.Own {
+		if current.Value != "" && !current.byConnector() && current.Created.After(d.Created) {
+			unsure = append(unsure, d) // what was stored by hand may be its secret, after a roll
+			continue
+		}
+		switch known, err := c.known(ctx, d); {
+		case err != nil:
+			return nil, err
+		case known:
+			c.opts.Report(Step{Adopted, d.ID, "made by an earlier run"})
+			return d, c.secret.Promote(ctx, versionID(d.ID))
+		}
+		if err := c.delete(ctx, d, "its secret was never stored"); err != nil {
+			return nil, err
+		}
+	}
+	return c.chooseProven(ctx, unsure, current.Value != "")
+}
+
+func enabled(destinations []*v2events.Destination) (enabled []*v2events.Destination) {
+	for _, d := range destinations {
+		if d.Status == v2events.StatusEnabled {
+			enabled = append(enabled, d)
+		}
+	}
+	return enabled
+}
+
+// known reports whether a destination's secret was stored. If it was not and the destination is
+// new, another run may be about to store it.
+func (c *Connector) known(ctx context.Context, d *v2events.Destination) (bool, error) {
+	for {
+		known, err := c.secret.Has(ctx, versionID(d.ID))
+		age := c.opts.Now().Sub(d.Created)
+		if known || err != nil || age >= patience {
+			return known, err
+		}
+		c.opts.Report(Step{Waiting, d.ID, fmt.Sprintf("made %d s ago by a run that has not stored its secret yet", int(max(0, age).Seconds()))})
+		if err := c.opts.Sleep(ctx, min(patience-age, 5*time.Second)); err != nil {
+			return false, err
+		}
+	}
+}
+
+// chooseProven returns the first of the destinations whose pings the stack accepts. The others can
+// only be replaced.
+func (c *Connector) chooseProven(ctx context.Context, unsure []*v2events.Destination, hasSecret bool) (*v2events.Destination, error) {
+	for _, d := range unsure {
+		if !hasSecret || !c.opts.Provable {
+			break
+		}
+		switch _, err := c.Prove(ctx, d.ID, 45*time.Second); {
+		case err == nil, errors.Is(err, ErrParked):
+			c.opts.Report(Step{Adopted, d.ID, "the stack has its secret"})
+			return d, nil
+		case !errors.Is(err, ErrNoArrival):
+			return nil, err
+		}
+	}
+	if len(unsure) > 0 && !c.opts.Replace {
+		return nil, fmt.Errorf("%w: %s", ErrForeign, unsure[0].ID)
+	}
+	return nil, nil
+}
+
+// settle deletes the destinations of the stack but one, and returns that; nil if another run has
+// deleted the one to keep. If two runs have made one each, both keep the older one, whose secret then
+// becomes the current one.
+func (c *Connector) settle(ctx context.Context, kept *v2events.Destination) (*v2events.Destination, error) {
+	found, err := c.Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(found.Own, func(d *v2events.Destination) bool { return d.ID == kept.ID })
+	switch foreign := slices.ContainsFunc(found.Foreign, func(d *v2events.Destination) bool { return d.ID == kept.ID }); {
+	case at < 0 && !foreign:
+		return nil, nil // another run has deleted it
+	case at > 0:
+		first := found.Own[0]
+		known, err := c.secret.Has(ctx, versionID(first.ID))
+		if err == nil && known {
+			err = c.secret.Promote(ctx, versionID(first.ID))
+			kept = first
+			c.opts.Report(Step{Restored, kept.ID, "another run has made it"})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return kept, c.keep(ctx, found, kept)
+}
+
+// keep deletes the destinations of the stack but one, and those that were made otherwise if they may
+// be replaced.
+func (c *Connector) keep(ctx context.Context, found Found, kept *v2events.Destination) error {
+	for _, d := range found.Own {
+		if d.ID == kept.ID {
+			continue
+		}
+		if err := c.delete(ctx, d, kept.ID+" is kept"); err != nil {
+			return err
+		}
+	}
+	for _, d := range found.Foreign {
+		switch {
+		case d.ID == kept.ID:
+		case !c.opts.Replace:
+			c.opts.Report(Step{Left, d.ID, "has the same URL"})
+		default:
+			if err := c.delete(ctx, d, "replaced by "+kept.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
