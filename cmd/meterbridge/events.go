@@ -120,7 +120,7 @@ func tailEvents(ctx context.Context, p process, flags tailFlags) error {
 	if err != nil {
 		return err
 	}
-	words := []string{`"message":"delivery"`}
+	words := []string{"delivery"} // without quotes, so that no filter pattern has to escape any
 	if flags.event != "" {
 		words = append(words, flags.event)
 	}
@@ -129,7 +129,7 @@ func tailEvents(ctx context.Context, p process, flags tailFlags) error {
 	if flags.once {
 		lines, err := stack.Lines(ctx, from, time.Now().Add(time.Minute), words...)
 		for _, line := range lines {
-			showLine(p, screen, line, flags.json)
+			showDelivery(p, screen, line, flags.json)
 		}
 		return err
 	}
@@ -140,9 +140,16 @@ func tailEvents(ctx context.Context, p process, flags tailFlags) error {
 		if err != nil {
 			return err
 		}
-		showLine(p, screen, line, flags.json)
+		showDelivery(p, screen, line, flags.json)
 	}
 	return nil
+}
+
+// showDelivery shows a line about a delivery, and no other.
+func showDelivery(p process, screen *screen, line awsctl.Line, asJSON bool) {
+	if _, ok := parseLogLine(line.Text); ok {
+		showLine(p, screen, line, asJSON)
+	}
 }
 
 type listEventsFlags struct {

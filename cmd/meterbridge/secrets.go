@@ -18,6 +18,7 @@ import (
 type secretsFlags struct {
 	target
 	keepOld string
+	wait    time.Duration
 	json    bool
 }
 
@@ -29,8 +30,8 @@ arguments, because others on the machine can see those, and never files.
 
 const rollHelp = `Replace the signing secret.
 
-Stripe's API cannot change the secret of a destination, so the command creates a second destination, stores its secret, and then
-deletes the first one. No event is lost: deliveries of the first one that are under way are accepted while the stack accepts the
+Stripe's API cannot change the secret of a destination, so the command creates a second destination, stores its secret, waits for
+a ping to arrive through it, and then deletes the first one. No event is lost: deliveries of the first one that are under way are accepted while the stack accepts the
 previous secret, which is PreviousSecretHours (24 by default).
 
 --keep-old 0 ends the previous secret at once, for a secret that somebody else knows. Any other value must be what
@@ -57,6 +58,7 @@ func newSecrets(p process) *cobra.Command {
 		sub.Flags().BoolVar(&flags.json, "json", false, "print a JSON document")
 	}
 	roll.Flags().StringVar(&rollFlags.keepOld, "keep-old", "", "how long the old secret is accepted: what PreviousSecretHours says, or 0")
+	roll.Flags().DurationVar(&rollFlags.wait, "wait", 90*time.Second, "how long to wait for a ping through the new destination")
 	command.AddCommand(put, roll)
 	return command
 }
@@ -142,11 +144,15 @@ func rollSecret(ctx context.Context, p process, flags secretsFlags) error {
 	if err != nil {
 		return err
 	}
-	types, _ := destinationTypes(nil, stack.Types())
+	types, provable := destinationTypes(nil, stack.Types())
+	events, err := stack.Ledger()
+	if err != nil {
+		return err
+	}
 	screen := newScreen(p, p.stdout)
 	var steps []stepObject
-	connector := connect.New(in.destinations, storedSecret{signing}, nil, connect.Options{
-		Stack: stack.ID, URL: url, Name: stack.Name, Types: types,
+	connector := connect.New(in.destinations, storedSecret{signing}, events, connect.Options{
+		Stack: stack.ID, URL: url, Name: stack.Name, Types: types, Provable: provable,
 		Report: func(s connect.Step) {
 			steps = append(steps, stepObject{string(s.Action), s.ID, s.Detail})
 			if !flags.json {
@@ -165,7 +171,7 @@ func rollSecret(ctx context.Context, p process, flags secretsFlags) error {
 			return err
 		}
 	}
-	d, err := connector.Roll(ctx)
+	d, err := connector.Roll(ctx, flags.wait)
 	if err != nil {
 		return connectError(err)
 	}

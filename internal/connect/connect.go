@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -188,11 +189,17 @@ func (c *Connector) Connect(ctx context.Context) (*v2events.Destination, error) 
 
 // Roll replaces the stack's destination, because the secret of a destination cannot be changed
 // through Stripe's API, and returns the new one. The secret before it stays in the stack as the
-// previous one.
-func (c *Connector) Roll(ctx context.Context) (*v2events.Destination, error) {
+// previous one. The old destination is deleted once a ping has arrived through the new one, so that
+// there is always one whose events are accepted; without [Options].Provable, at once.
+func (c *Connector) Roll(ctx context.Context, wait time.Duration) (*v2events.Destination, error) {
 	fresh, err := c.create(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if c.opts.Provable {
+		if _, err := c.Prove(ctx, fresh.ID, wait); err != nil {
+			return nil, fmt.Errorf("%w through the new destination %s; the old one is kept beside it", err, fresh.ID)
+		}
 	}
 	found, err := c.Find(ctx)
 	if err != nil {

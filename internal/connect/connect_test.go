@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/connect"
+	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -242,7 +243,7 @@ func TestOtherSecretsAreKept(t *testing.T) {
 	other := "whsec_" + strings.Repeat("c", 32)
 	w.put("by-hand-by-hand-by-hand-by-hand-1", other)
 	w.connect(nil)
-	if _, err := w.connector(nil).Roll(t.Context()); err != nil {
+	if _, err := w.connector(nil).Roll(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	w.check("after a roll")
@@ -377,4 +378,33 @@ func TestPingIsRepeated(t *testing.T) {
 	if err != nil || len(pings) != 5 || arrived.Event.ID != pings[4] {
 		t.Errorf("%v has arrived (%v) of the pings %v, want the fifth", arrived, err, pings)
 	}
+}
+
+// TestRollKeepsADestinationThatWorks: if nothing arrives through the new destination, the old one
+// stays, and connecting again leaves one that works.
+func TestRollKeepsADestinationThatWorks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old := w.connect(nil)
+	_ = w.sleep(t.Context(), time.Hour)
+	nothing := func() {}
+	p := w.parts(nothing, nothing)
+	p.ledger = emptyLedger{}
+	if _, err := p.connector(nil).Roll(t.Context(), time.Minute); !errors.Is(err, connect.ErrNoArrival) {
+		t.Errorf("error %v, want %v", err, connect.ErrNoArrival)
+	}
+	if _, err := w.client(w.stripe.Keys.Test).Retrieve(t.Context(), old.ID); err != nil {
+		t.Errorf("the old destination: %v", err)
+	}
+	if again := w.connect(nil); again.ID != old.ID {
+		t.Errorf("%s is connected, want %s", again.ID, old.ID)
+	}
+	w.check("after a roll that failed")
+}
+
+// emptyLedger has no event.
+type emptyLedger struct{}
+
+func (emptyLedger) Look(context.Context, ledger.Event) (ledger.Record, error) {
+	return ledger.Record{}, nil
 }

@@ -96,6 +96,9 @@ func (w *workspace) deliveries(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
+	if err := errors.Join(s.setSecrets(ctx), s.forget(ctx)); err != nil {
+		return "", err
+	}
 	if err := s.rotate(ctx, s.name("SigningSecret"), string(secondSecret)); err != nil {
 		return "", err
 	}
@@ -123,6 +126,17 @@ func (w *workspace) deliveries(ctx context.Context) (string, error) {
 	}
 	return fmt.Sprintf("%d deliveries → HTTP API → webhook → bus → rule → queue → fetcher → ledger → bus → consumers' queues: %d events on the bus, %s; a dead letter redriven; an undelivered event found by the reconciler",
 		len(scenario.deliveries), len(r.events), compared), nil
+}
+
+// forget waits until an instance of the webhook that has just read its secret would read it again for
+// a signature that does not match.
+func (s *ministackStack) forget(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(31 * time.Second):
+		return nil
+	}
 }
 
 // redriven parks an event that Stripe does not know, adds it to Stripe, and redrives it.

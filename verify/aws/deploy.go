@@ -75,7 +75,7 @@ func (w *workspace) samDeploy(ctx context.Context) (string, error) {
 
 // deployStack deploys the stack with its consumers, expanded by AWS's translator.
 func (w *workspace) deployStack(ctx context.Context) (string, error) {
-	stripe, err := w.startStripe()
+	stripe, err := w.startStripe(nil)
 	if err != nil {
 		return "", err
 	}

@@ -37,7 +37,7 @@ func (w *workspace) deployToMinistack(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s := &ministackStack{ministack: m, w: w, id: ministackName, checkout: w.temporary("a checkout")}
-	if s.stripe, err = w.startStripe(); err != nil {
+	if s.stripe, err = w.startStripe(executeAPI{&w.ministack}); err != nil {
 		return "", err
 	}
 	if err := errors.Join(w.copyRepository(ctx, s.checkout), s.writeSAM()); err != nil {
@@ -59,9 +59,6 @@ func (w *workspace) deployToMinistack(ctx context.Context) (string, error) {
 	}
 	if err := s.deploy(ctx, "StripeApiBase="+s.stripe.Origin, "StripeRateLimit=0"); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, s.logTail(20))
-	}
-	if err := s.setSecrets(ctx); err != nil {
-		return "", err
 	}
 	w.ministack = s
 	return fmt.Sprintf("make deploy → %s: %s with %d resources and %d outputs; routes %s",

@@ -26,7 +26,7 @@ type localStack struct {
 
 // startLocalStack runs the same template and consumers, with a separate Stripe sandbox.
 func (w *workspace) startLocalStack(ctx context.Context) (*localStack, error) {
-	stripe, err := w.startStripe()
+	stripe, err := w.startStripe(nil)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,8 +113,12 @@ func (w *workspace) temporary(elements ...string) string {
 	return filepath.Join(append([]string{w.scratch}, elements...)...)
 }
 
-func (w *workspace) startStripe() (*stripe.Server, error) {
-	server, err := stripe.Start(&stripe.Options{APIKeys: []string{apiKey}})
+// startStripe starts a Stripe sandbox. Nil deliveries go to loopback addresses.
+func (w *workspace) startStripe(deliveries http.RoundTripper) (*stripe.Server, error) {
+	server, err := stripe.Start(&stripe.Options{
+		APIKeys: []string{apiKey, readKey}, Deliveries: deliveries,
+		Permit: func(key, method, _ string) bool { return key != readKey || method == http.MethodGet },
+	})
 	if err == nil {
 		w.closers = append(w.closers, func() { server.Close() })
 	}

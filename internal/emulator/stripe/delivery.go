@@ -57,8 +57,16 @@ func Post(ctx context.Context, client *http.Client, url, contentType, signature 
 	return response.StatusCode, strings.TrimSpace(string(body)), err
 }
 
-// newDeliveryClient connects to loopback only, which it checks after name resolution.
-func newDeliveryClient() *http.Client {
+// newDeliveryClient follows no redirects. Without a transport it connects to loopback only, which it
+// checks after name resolution.
+func newDeliveryClient(transport http.RoundTripper) *http.Client {
+	if transport == nil {
+		transport = loopback()
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+func loopback() *http.Transport {
 	dialer := &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
 		target, err := netip.ParseAddrPort(address)
 		if err != nil || !target.Addr().IsLoopback() {
@@ -66,10 +74,7 @@ func newDeliveryClient() *http.Client {
 		}
 		return nil
 	}}
-	return &http.Client{
-		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
 }
 
 // notification returns a full v2 event without the fields that only the API returns.

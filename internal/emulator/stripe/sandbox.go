@@ -58,6 +58,9 @@ type Options struct {
 	// MostDestinations is how many event destinations an account can have; 0 means 16, as many as
 	// webhook endpoints: https://docs.stripe.com/webhooks#register-webhook.
 	MostDestinations int
+	// Deliveries carries the pings to webhooks; nil means a transport that connects to loopback
+	// addresses only.
+	Deliveries http.RoundTripper
 	// Faults returns the fault of each request. It may be called concurrently; nil means no faults.
 	Faults func(*http.Request) Fault
 	// Answered is called after each complete answer. It may be called concurrently; nil means no
@@ -107,7 +110,7 @@ func New(opts *Options) *Sandbox {
 	meters := &meters{created: map[meterKey]time.Time{}}
 	s.events = &events{store: newEventStore(now), meters: meters}
 	s.snapshots = &snapshots{store: newEventStore(now)}
-	s.destinations = &destinations{now: now, events: s.events, client: newDeliveryClient(), logger: s.opts.Logger, most: s.opts.MostDestinations, byID: map[string]*destination{}}
+	s.destinations = &destinations{now: now, events: s.events, client: newDeliveryClient(s.opts.Deliveries), logger: s.opts.Logger, most: s.opts.MostDestinations, byID: map[string]*destination{}}
 	s.endpoints = slices.Concat(s.events.endpoints(), s.snapshots.endpoints(), s.destinations.endpoints(), meters.endpoints())
 	return s
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// readKey is accepted by the Stripe sandbox, and may only read.
+const readKey = "rk_test_of_the_checks"
+
+// executeAPI carries Stripe's deliveries to the HTTP APIs of MiniStack, whose URLs are AWS's.
+type executeAPI struct{ stack **ministackStack }
+
+// RoundTrip implements [http.RoundTripper].
+func (e executeAPI) RoundTrip(r *http.Request) (*http.Response, error) {
+	s := *e.stack
+	if s == nil {
+		return nil, errors.New("there is no stack")
+	}
+	api, _, _ := strings.Cut(r.URL.Host, ".")
+	to, err := url.Parse(s.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(to.Host)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host, r.Host = to.Scheme, to.Host, api+".execute-api.localhost:"+port
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// operate connects the stack, which has no secrets yet, to Stripe with the operator's commands, and
+// looks after it with the others. It ends with the stack as it was found, but for its secrets.
+func (w *workspace) operate(ctx context.Context) (string, error) {
+	o := &operation{stack: w.ministack, program: w.temporary("meterbridge")}
+	if _, err := (command{dir: w.root}).output(ctx, "go", "build", "-o", o.program, "./cmd/meterbridge"); err != nil {
+		return "", err
+	}
+	first := o.run(ctx, readKey+"\ny\n", "connect", "--stack", ministackName, "--wait", "2m")
+	o.expect("Connected.", "created", "the key that fetches", "received and stored   after", "fetched and emitted   after")
+	w.say("%s", strings.ReplaceAll(strings.TrimSpace(first), "\n", "\n      "))
+	o.run(ctx, "", "events", "tail", "--stack", ministackName, "--once")
+	o.expect("webhook     stored", "fetcher     emitted", "v2.core.event_destination.ping")
+	for _, id := range o.ids("evt_test_") {
+		o.run(ctx, "", "events", "show", "--stack", ministackName, id)
+		o.expect("emitted   "+id, "Stripe has:", "webhook     stored")
+	}
+	o.run(ctx, "", "connect", "--stack", ministackName, "--yes", "--json")
+	var again struct {
+		Destination string
+		Steps       []struct{ Action string }
+	}
+	if o.err == nil {
+		o.err = json.Unmarshal([]byte(o.out), &again)
+	}
+	if o.err == nil && again.Steps[0].Action != "adopted" {
+		o.err = fmt.Errorf("a second run does not find the destination: %s", o.out)
+	}
+	o.run(ctx, "", "secrets", "roll", "--stack", ministackName, "--yes", "--keep-old", "24h")
+	o.expect("created", "stored", "deleted")
+	o.run(ctx, "", "ping", "--stack", ministackName, "--wait", "2m")
+	o.expect("fetched and emitted   after")
+	o.run(ctx, "", "destinations", "list", "--stack", ministackName)
+	o.expect("enabled  sends to this stack", "1 destination in test mode")
+	o.run(ctx, "", "events", "list", "--stack", ministackName, "--since", "1h")
+	o.expect("emitted  evt_test_")
+	o.run(ctx, "", "redrive", "--stack", ministackName)
+	o.expect("There are no dead letters.")
+	o.run(ctx, "", "replay", "--stack", ministackName, "--since", "1h", "--until", "0s", "--dry-run", "--type", "v1.billing.meter.no_meter_found")
+	o.expect("0 missing")
+	o.run(ctx, "", "disconnect", "--stack", ministackName, "--yes")
+	o.expect("deleted")
+	o.run(ctx, "", "destinations", "list")
+	o.expect("0 destinations")
+	return fmt.Sprintf("connect → a ping in %s; %d commands", o.took.Round(time.Second), o.count), o.err
+}
+
+// An operation is a conversation with the commands. After the first error it does nothing.
+type operation struct {
+	stack   *ministackStack
+	program string
+	out     string // of the last command
+	last    string // the last command
+	count   int
+	took    time.Duration // the first command
+	err     error
+}
+
+// run runs a command, with the keys as an operator has them, and returns what it prints.
+func (o *operation) run(ctx context.Context, stdin string, args ...string) string {
+	if o.err != nil {
+		return ""
+	}
+	started := time.Now()
+	c := o.stack.command()
+	c.env = append(c.env, "STRIPE_API_KEY="+apiKey, "STRIPE_API_BASE="+o.stack.stripe.Origin)
+	c.stdin = []byte(stdin)
+	out, err := c.combined(ctx, o.program, args...)
+	o.out, o.last = string(out), "meterbridge "+strings.Join(args, " ")
+	if o.count++; o.count == 1 {
+		o.took = time.Since(started)
+	}
+	if err != nil {
+		o.err = fmt.Errorf("%s: %w\n%s\n%s", o.last, err, o.out, o.stack.logTail(20))
+	}
+	for _, secret := range []string{"whsec_", apiKey, readKey} {
+		if o.err == nil && strings.Contains(o.out, secret) {
+			o.err = fmt.Errorf("%s has printed a secret", o.last)
+		}
+	}
+	return o.out
+}
+
+// expect checks that the last command has printed the texts.
+func (o *operation) expect(texts ...string) {
+	for _, text := range texts {
+		if o.err == nil && !strings.Contains(o.out, text) {
+			o.err = fmt.Errorf("%s has not printed %q:\n%s", o.last, text, o.out)
+		}
+	}
+}
+
+// ids returns the words with a prefix in the last output, without repetitions.
+func (o *operation) ids(prefix string) (ids []string) {
+	seen := map[string]bool{}
+	for word := range strings.FieldsSeq(o.out) {
+		if strings.HasPrefix(word, prefix) && !seen[word] {
+			seen[word] = true
+			ids = append(ids, word)
+		}
+	}
+	return ids
+}
