@@ -184,6 +184,8 @@ func (d *deployed) receive(w http.ResponseWriter, r *http.Request) {
 	thin := d.verified(body, r.Header.Get(stripesig.Header))
 	if thin != nil {
 		status, outcome = http.StatusOK, "stored"
+	} else if _, err := d.secrets.Value(signingARN); err != nil {
+		status, outcome = http.StatusServiceUnavailable, "not_stored"
 	}
 	id := ""
 	if thin != nil {
@@ -218,7 +220,6 @@ func (d *deployed) verified(body []byte, header string) *v2events.ThinEvent {
 	}
 	signing, err := secret.SigningSecrets(secret.Value{ID: "signing", Current: value})
 	if err != nil {
-		d.Errorf("the signing secret is not usable: %v", err)
 		return nil
 	}
 	verifier, err := stripesig.NewVerifier(signing.Current, &stripesig.Options{Tolerance: 10 * time.Minute})
@@ -278,15 +279,8 @@ func (d *deployed) process(ctx context.Context, c command, args ...string) *exec
 // destinations returns those of test mode.
 func (d *deployed) destinations() []*v2events.Destination {
 	d.Helper()
-	account, err := openAccount(process{env: func(name string) (string, bool) {
-		value, ok := map[string]string{"STRIPE_API_KEY": writeKey, "STRIPE_API_BASE": d.stripe.URL}[name]
-		return value, ok
-	}}, nil)
-	if err != nil {
-		d.Fatal(err)
-	}
 	var all []*v2events.Destination
-	for destination, err := range account.destinations.List(d.Context(), v2events.DestinationListParams{}) {
+	for destination, err := range d.client().List(d.Context(), v2events.DestinationListParams{}) {
 		if err != nil {
 			d.Fatal(err)
 		}
@@ -319,4 +313,24 @@ func (d *deployed) letter(id string) {
 	if err != nil {
 		d.Fatal(err)
 	}
+}
+
+func (d *deployed) put(arn, value string) {
+	d.Helper()
+	if err := d.secrets.Put(arn, value); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// client is Stripe's client with the key that may write.
+func (d *deployed) client() *v2events.Destinations {
+	d.Helper()
+	account, err := openAccount(process{env: func(name string) (string, bool) {
+		value, ok := map[string]string{"STRIPE_API_KEY": writeKey, "STRIPE_API_BASE": d.stripe.URL}[name]
+		return value, ok
+	}}, nil)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return account.destinations
 }

@@ -33,7 +33,8 @@ func newEvents(p process) *cobra.Command {
 // stack's own. If live is not nil, it chooses among the keys of the stack.
 func eventsClient(ctx context.Context, p process, t *target, stack *awsctl.Stack, live *bool) (*v2events.Client, error) {
 	key, _ := p.env("STRIPE_API_KEY")
-	if t.found != nil || key == "" {
+	own := t.found != nil || key == ""
+	if own {
 		stored, err := stack.Secret("ApiKeySecretArn")
 		if err != nil {
 			return nil, err
@@ -50,6 +51,9 @@ func eventsClient(ctx context.Context, p process, t *target, stack *awsctl.Stack
 		return nil, errors.New("--local: this stack uses the real Stripe: set STRIPE_API_KEY and use --stack")
 	}
 	api, err := stripeFor(p, key, t.found)
+	if own {
+		api, err = stackStripe(p, key, stack, t.found)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,12 +141,25 @@ func openAccount(p process, local *localState) (*stripeAccount, error) {
 	return &stripeAccount{key, in, v2events.NewClient(api).Destinations()}, nil
 }
 
-// stripeFor returns a client of Stripe's API with a key, for the stack's Stripe.
+// stripeFor returns a client of Stripe's API with a key: of the local stack's Stripe, or of the one in
+// the environment.
 func stripeFor(p process, key string, local *localState) (*stripeapi.Client, error) {
 	base, _ := p.env(config.StripeAPIBase)
 	if local != nil {
 		base = local.StripeAPI
 	}
+	return stripeAt(p, key, base)
+}
+
+// stackStripe returns a client with a stack's own key, which goes where the stack sends it.
+func stackStripe(p process, key string, of *awsctl.Stack, local *localState) (*stripeapi.Client, error) {
+	if base, given := p.env(config.StripeAPIBase); local == nil && !given {
+		return stripeAt(p, key, cmp.Or(of.Parameters["StripeApiBase"], base))
+	}
+	return stripeFor(p, key, local)
+}
+
+func stripeAt(p process, key, base string) (*stripeapi.Client, error) {
 	version, _ := p.env(config.StripeAPIVersion)
 	return stripeapi.New(stripeapi.Key(key), &stripeapi.Options{
 		BaseURL: base, APIVersion: version,

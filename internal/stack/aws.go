@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/meterbridge/meterbridge/internal/transport"
 )
@@ -32,17 +33,19 @@ func httpClient() *awshttp.BuildableClient {
 // those of reading the profiles.
 // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 //
+// The SDK's own warnings, which would be between the lines of a command, are dropped.
+//
 // With an emulator, the configuration is the emulator's, with nothing from this machine.
 func OperatorConfig(ctx context.Context, e *Emulator) (aws.Config, error) {
 	if e != nil {
 		return aws.Config{
-			Region: e.Region, BaseEndpoint: &e.Endpoint, HTTPClient: httpClient(),
+			Region: e.Region, BaseEndpoint: &e.Endpoint, HTTPClient: httpClient(), Logger: logging.Nop{},
 			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: e.AccessKeyID, SecretAccessKey: e.SecretAccessKey}, nil
 			}),
 		}, nil
 	}
-	c, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()))
+	c, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()), config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
 	}
