@@ -304,7 +304,7 @@ func connectError(err error) error {
 	case errors.Is(err, stripeapi.ErrPermission):
 		next = "give the key that provisions write access to event destinations, and the key that fetches read access to events"
 	case errors.Is(err, stripeapi.ErrRateLimited), errors.Is(err, stripeapi.ErrUnavailable):
-		next = "Stripe does not answer now: run the command again, and it goes on from here"
+		next = "Stripe does not answer now: run the command again later"
 	case errors.As(err, &refused) && refused.Status == 400:
 		next = "if the account has too many destinations, list them with meterbridge destinations list and delete one"
 	default:
