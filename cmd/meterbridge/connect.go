@@ -175,7 +175,7 @@ func (c *connecting) connector(destinations connect.Destinations, provable bool)
 		return nil, err
 	}
 	return connect.New(destinations, storedSecret{signing}, events, connect.Options{
-		Stack: c.stack.ID, URL: c.result.URL, Name: cmp.Or(c.flags.destination, c.stack.Name), Types: c.result.Types,
+		Stack: c.stack.ID, URL: c.result.URL, Mode: string(c.result.Mode), Name: cmp.Or(c.flags.destination, c.stack.Name), Types: c.result.Types,
 		Replace: c.flags.replace, Provable: provable, Report: c.report,
 	}), nil
 }
@@ -215,6 +215,16 @@ type storedSecret struct{ *awsctl.Secret }
 
 func (s storedSecret) Current(ctx context.Context) (connect.Version, error) {
 	v, err := s.Secret.Current(ctx)
+	return connect.Version(v), err
+}
+
+func (s storedSecret) Previous(ctx context.Context) (connect.Version, error) {
+	v, err := s.Secret.Previous(ctx)
+	return connect.Version(v), err
+}
+
+func (s storedSecret) Version(ctx context.Context, id string) (connect.Version, error) {
+	v, err := s.Secret.Version(ctx, id)
 	return connect.Version(v), err
 }
 

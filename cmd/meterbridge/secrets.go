@@ -152,7 +152,7 @@ func rollSecret(ctx context.Context, p process, flags secretsFlags) error {
 	screen := newScreen(p, p.stdout)
 	var steps []stepObject
 	connector := connect.New(in.destinations, storedSecret{signing}, events, connect.Options{
-		Stack: stack.ID, URL: url, Name: stack.Name, Types: types, Provable: provable,
+		Stack: stack.ID, URL: url, Mode: string(in.mode), Name: stack.Name, Types: types, Provable: provable,
 		Report: func(s connect.Step) {
 			steps = append(steps, stepObject{string(s.Action), s.ID, s.Detail})
 			if !flags.json {

@@ -80,9 +80,9 @@ func TestSecretVersions(t *testing.T) {
 		}
 		check("first", "")
 	}
-	for id, want := range map[string]bool{one: true, two: false} {
-		if got, err := secret.Has(t.Context(), id); err != nil || got != want {
-			t.Errorf("has %s: %t (%v), want %t", id[:1], got, err, want)
+	for id, want := range map[string]string{one: "first", two: ""} {
+		if got, err := secret.Version(t.Context(), id); err != nil || got.Value != want {
+			t.Errorf("version %s: %q (%v), want %q", id[:1], got.Value, err, want)
 		}
 	}
 }

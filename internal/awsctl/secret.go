@@ -51,7 +51,11 @@ func (s *Secret) Current(ctx context.Context) (Version, error) { return s.at(ctx
 func (s *Secret) Previous(ctx context.Context) (Version, error) { return s.at(ctx, stagePrevious) }
 
 func (s *Secret) at(ctx context.Context, stage string) (Version, error) {
-	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.arn, VersionStage: &stage})
+	return s.get(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.arn, VersionStage: &stage})
+}
+
+func (s *Secret) get(ctx context.Context, input *secretsmanager.GetSecretValueInput) (Version, error) {
+	out, err := s.client.GetSecretValue(ctx, input)
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		_, err := s.versions(ctx) // GetSecretValue does not distinguish no value from no secret
 		return Version{}, err
@@ -78,11 +82,9 @@ func (s *Secret) Put(ctx context.Context, id, value string) error {
 	return nil
 }
 
-// Has reports whether Secrets Manager still has a version with an id.
-func (s *Secret) Has(ctx context.Context, id string) (bool, error) {
-	versions, err := s.versions(ctx)
-	_, known := versions[id]
-	return known, err
+// Version returns the version with an id. The zero Version means that there is none.
+func (s *Secret) Version(ctx context.Context, id string) (Version, error) {
+	return s.get(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.arn, VersionId: &id})
 }
 
 // Promote makes the version with an id the current one again.

@@ -59,12 +59,12 @@ func (c *Connector) choose(ctx context.Context, found Found) (*v2events.Destinat
 			unsure = append(unsure, d) // what was stored by hand may be its secret, after a roll
 			continue
 		}
-		switch known, err := c.known(ctx, d); {
+		switch stored, err := c.stored(ctx, d); {
 		case err != nil:
 			return nil, err
-		case known:
+		case stored.ID != "":
 			c.opts.Report(Step{Adopted, d.ID, "made by an earlier run"})
-			return d, c.secret.Promote(ctx, versionID(d.ID))
+			return d, c.restore(ctx, current, stored)
 		}
 		if err := c.delete(ctx, d, "its secret was never stored"); err != nil {
 			return nil, err
@@ -82,20 +82,28 @@ func enabled(destinations []*v2events.Destination) (enabled []*v2events.Destinat
 	return enabled
 }
 
-// known reports whether a destination's secret was stored. If it was not and the destination is
-// new, another run may be about to store it.
-func (c *Connector) known(ctx context.Context, d *v2events.Destination) (bool, error) {
+// stored returns the version that has a destination's secret in front; zero if it was never stored.
+// If the destination is new, another run may be about to store it.
+func (c *Connector) stored(ctx context.Context, d *v2events.Destination) (Version, error) {
 	for {
-		known, err := c.secret.Has(ctx, versionID(d.ID))
+		version, err := c.secret.Version(ctx, c.versionID(d.ID))
 		age := c.opts.Now().Sub(d.Created)
-		if known || err != nil || age >= patience {
-			return known, err
+		if version.ID != "" || err != nil || age >= patience {
+			return version, err
 		}
 		c.opts.Report(Step{Waiting, d.ID, fmt.Sprintf("made %d s ago by a run that has not stored its secret yet", int(max(0, age).Seconds()))})
 		if err := c.opts.Sleep(ctx, min(patience-age, 5*time.Second)); err != nil {
-			return false, err
+			return Version{}, err
 		}
 	}
+}
+
+// restore makes a version the current one, unless the current one has its first secret too.
+func (c *Connector) restore(ctx context.Context, current, stored Version) error {
+	if slices.Contains(secrets(current.Value), secrets(stored.Value)[0]) {
+		return nil
+	}
+	return c.secret.Promote(ctx, stored.ID)
 }
 
 // chooseProven returns the first of the destinations whose pings the stack accepts. The others can
@@ -133,9 +141,13 @@ func (c *Connector) settle(ctx context.Context, kept *v2events.Destination) (*v2
 		return nil, nil // another run has deleted it
 	case at > 0:
 		first := found.Own[0]
-		known, err := c.secret.Has(ctx, versionID(first.ID))
-		if err == nil && known {
-			err = c.secret.Promote(ctx, versionID(first.ID))
+		current, err := c.secret.Current(ctx)
+		if err != nil {
+			return nil, err
+		}
+		stored, err := c.secret.Version(ctx, c.versionID(first.ID))
+		if err == nil && stored.ID != "" {
+			err = c.restore(ctx, current, stored)
 			kept = first
 			c.opts.Report(Step{Restored, kept.ID, "another run has made it"})
 		}

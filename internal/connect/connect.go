@@ -39,8 +39,10 @@ type Destinations interface {
 type Secret interface {
 	// Current returns the current version; zero if there is none.
 	Current(context.Context) (Version, error)
-	// Has reports whether there is a version with an id.
-	Has(ctx context.Context, id string) (bool, error)
+	// Previous returns the version before the current one; zero if there is none.
+	Previous(context.Context) (Version, error)
+	// Version returns the version with an id; zero if there is none.
+	Version(ctx context.Context, id string) (Version, error)
 	// Put stores a value under an id and makes it the current version.
 	Put(ctx context.Context, id, value string) error
 	// Promote makes the version with an id the current one again.
@@ -62,6 +64,7 @@ type Ledger interface {
 type Options struct {
 	Stack string   // identifies the stack; at most 500 characters
 	URL   string   // of its webhook
+	Mode  string   // Stripe's mode, live or test; a stack can be connected in both
 	Name  string   // of a new destination
 	Types []string // to enable, without the ping, which needs no enabling
 	// Replace replaces a destination with this URL that was made otherwise, because nobody can read
@@ -152,14 +155,18 @@ const stackKey = "meterbridge_stack"
 // versionPrefix is the beginning of the ids of versions that a Connector has stored.
 const versionPrefix = "meterbridge-"
 
-// versionID returns the id of the version that stores a destination's secret, of 64 characters as
-// Secrets Manager allows.
-func versionID(destination string) string {
+// versionID returns the id of the version that stores a destination's secret in front, of 64
+// characters as Secrets Manager allows.
+func (c *Connector) versionID(destination string) string {
 	sum := sha256.Sum256([]byte(destination))
-	return (versionPrefix + hex.EncodeToString(sum[:]))[:64]
+	return (versionPrefix + c.opts.Mode + "-" + hex.EncodeToString(sum[:]))[:64]
 }
 
+// byConnector reports whether a Connector has stored a version.
 func (v Version) byConnector() bool { return strings.HasPrefix(v.ID, versionPrefix) }
+
+// ofMode reports whether the first secret of a version is that of a destination of a mode.
+func (v Version) ofMode(mode string) bool { return strings.HasPrefix(v.ID, versionPrefix+mode+"-") }
 
 // Connect leaves one destination of the stack, enabled and with the types, whose secret the stack
 // has, and returns it.

@@ -408,3 +408,51 @@ type emptyLedger struct{}
 func (emptyLedger) Look(context.Context, ledger.Event) (ledger.Record, error) {
 	return ledger.Record{}, nil
 }
+
+// TestBothModes: a stack that is connected in test mode and in live mode has both secrets, whichever
+// is connected, rolled or connected again.
+func TestBothModes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	inMode := func(mode, key string) *connect.Connector {
+		nothing := func() {}
+		p := w.parts(nothing, nothing)
+		p.destinations = w.client(key)
+		return p.connector(func(o *connect.Options) {
+			o.Mode = mode
+			o.URL = strings.Replace(w.url, "http://", "https://", 1)
+			o.Provable = false
+		})
+	}
+	test, live := inMode("test", w.stripe.Keys.Test), inMode("live", w.stripe.Keys.Live)
+	for i, step := range []struct {
+		name string
+		run  func() error
+		want int // secrets
+	}{
+		{"connect test", func() error { _, err := test.Connect(t.Context()); return err }, 1},
+		{"connect live", func() error { _, err := live.Connect(t.Context()); return err }, 2},
+		{"connect test again", func() error { _, err := test.Connect(t.Context()); return err }, 2},
+		{"roll test", func() error { _, err := test.Roll(t.Context(), time.Minute); return err }, 2},
+		{"roll live", func() error { _, err := live.Roll(t.Context(), time.Minute); return err }, 2},
+		{"connect test again", func() error { _, err := test.Connect(t.Context()); return err }, 2},
+		{"roll live again", func() error { _, err := live.Roll(t.Context(), time.Minute); return err }, 2},
+	} {
+		if err := step.run(); err != nil {
+			t.Fatalf("%d, %s: %v", i, step.name, err)
+		}
+		current, _ := (store{w}).Current(t.Context())
+		var secrets []string
+		if json.Unmarshal([]byte(current.Value), &secrets) != nil {
+			secrets = []string{current.Value}
+		}
+		if len(secrets) != step.want {
+			t.Errorf("%d, %s: %d secrets, want %d", i, step.name, len(secrets), step.want)
+		}
+		for _, mode := range []*connect.Connector{test, live} {
+			if found, err := mode.Find(t.Context()); err != nil || len(found.Own) > 1 {
+				t.Errorf("%d, %s: %d destinations (%v)", i, step.name, len(found.Own), err)
+			}
+		}
+	}
+}

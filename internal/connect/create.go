@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/secret"
@@ -46,13 +45,21 @@ func (c *Connector) store(ctx context.Context, d *v2events.Destination) error {
 	if err != nil {
 		return err
 	}
-	merged, kept := merge(string(d.WebhookEndpoint.SigningSecret), current.Value, current.byConnector(), c.opts.Replace)
-	if err := c.secret.Put(ctx, versionID(d.ID), merged); err != nil {
+	previous, err := c.secret.Previous(ctx)
+	if err != nil {
+		return err
+	}
+	fresh := string(d.WebhookEndpoint.SigningSecret)
+	kept := []string{}
+	if !c.opts.Replace {
+		kept = others(fresh, c.opts.Mode, current, previous)
+	}
+	if err := c.secret.Put(ctx, c.versionID(d.ID), join(fresh, kept)); err != nil {
 		return err
 	}
 	detail := ""
-	if kept > 0 {
-		detail = fmt.Sprintf("beside %d that the stack had", kept)
+	if len(kept) > 0 {
+		detail = fmt.Sprintf("beside %d that the stack had", len(kept))
 	}
 	c.opts.Report(Step{Stored, d.ID, detail})
 	return nil
@@ -61,28 +68,35 @@ func (c *Connector) store(ctx context.Context, d *v2events.Destination) error {
 // mostSecrets is how many secrets are kept in one value. Each is tried for each delivery.
 const mostSecrets = 5
 
-// merge returns a signing secret's value with fresh in front of the secrets of the value before it,
-// and how many of those are kept. Of a value that a Connector has stored, fresh replaces the first
-// one. What is not a signing secret is dropped, because with it the webhook would not start.
-func merge(fresh, before string, byConnector, replace bool) (value string, kept int) {
-	if replace {
-		return fresh, 0
+// others returns the secrets of the current version that stay beside a fresh one. Those that a
+// Connector has stored for a destination of the same mode are left out: fresh replaces them. What is
+// not a signing secret is left out too, because with it the webhook would not start.
+func others(fresh, mode string, current, previous Version) []string {
+	replaced := []string{fresh}
+	for _, v := range []Version{current, previous} {
+		if v.ofMode(mode) {
+			replaced = append(replaced, secrets(v.Value)[0])
+		}
 	}
-	var stored []string
-	if json.Unmarshal([]byte(before), &stored) != nil {
-		stored = []string{before}
-	}
-	if byConnector && len(stored) > 0 {
-		stored = stored[1:]
-	}
-	stored = slices.DeleteFunc(stored, func(text string) bool {
-		return secret.CheckSigningSecret(text) != nil || text == fresh
+	kept := slices.DeleteFunc(secrets(current.Value), func(text string) bool {
+		return secret.CheckSigningSecret(text) != nil || slices.Contains(replaced, text)
 	})
-	stored = stored[:min(len(stored), mostSecrets-1)]
-	if len(stored) == 0 {
-		return fresh, 0
+	return kept[:min(len(kept), mostSecrets-1)]
+}
+
+// secrets returns the texts in a value, at least one.
+func secrets(value string) (texts []string) {
+	if json.Unmarshal([]byte(value), &texts) != nil || len(texts) == 0 {
+		return []string{value}
 	}
-	var b strings.Builder
-	_ = json.NewEncoder(&b).Encode(append([]string{fresh}, stored...)) // texts have JSON
-	return strings.TrimSpace(b.String()), len(stored)
+	return texts
+}
+
+// join returns a value with fresh in front of others.
+func join(fresh string, others []string) string {
+	if len(others) == 0 {
+		return fresh
+	}
+	text, _ := json.Marshal(append([]string{fresh}, others...)) // texts have JSON
+	return string(text)
 }

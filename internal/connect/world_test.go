@@ -32,14 +32,15 @@ type world struct {
 	now      time.Time
 	versions []connect.Version // of the secret, newest last
 	current  int               // index in versions; -1 if there is none
-	arrived  map[string]bool   // events that the webhook has accepted
+	previous int
+	arrived  map[string]bool // events that the webhook has accepted
 }
 
 var start = time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, now: start, current: -1, arrived: map[string]bool{}}
+	w := &world{T: t, now: start, current: -1, previous: -1, arrived: map[string]bool{}}
 	webhook := httptest.NewServer(http.HandlerFunc(w.serve))
 	t.Cleanup(webhook.Close)
 	w.url = webhook.URL + "/webhook"
@@ -114,10 +115,22 @@ func (s store) Current(context.Context) (connect.Version, error) {
 	return s.versions[s.current], nil
 }
 
-func (s store) Has(_ context.Context, id string) (bool, error) {
+func (s store) Previous(context.Context) (connect.Version, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.index(id) >= 0, nil
+	if s.previous < 0 {
+		return connect.Version{}, nil
+	}
+	return s.versions[s.previous], nil
+}
+
+func (s store) Version(_ context.Context, id string) (connect.Version, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.index(id) < 0 {
+		return connect.Version{}, nil
+	}
+	return s.versions[s.index(id)], nil
 }
 
 func (s store) index(id string) int {
@@ -134,7 +147,7 @@ func (s store) Put(_ context.Context, id, value string) error {
 		return fmt.Errorf("the id %s is taken", id)
 	}
 	s.versions = append(s.versions, connect.Version{ID: id, Value: value, Created: s.now})
-	s.current = len(s.versions) - 1
+	s.previous, s.current = s.current, len(s.versions)-1
 	return nil
 }
 
@@ -144,7 +157,9 @@ func (s store) Promote(_ context.Context, id string) error {
 	if s.index(id) < 0 {
 		return errors.New("no such version")
 	}
-	s.current = s.index(id)
+	if s.current != s.index(id) {
+		s.previous, s.current = s.current, s.index(id)
+	}
 	return nil
 }
 
@@ -172,7 +187,7 @@ func (w *world) parts(before, after func()) *parts {
 
 func (p *parts) connector(change func(*connect.Options)) *connect.Connector {
 	opts := connect.Options{
-		Stack: "arn:aws:cloudformation:stack/meterbridge", URL: p.world.url, Name: "meterbridge",
+		Stack: "arn:aws:cloudformation:stack/meterbridge", URL: p.world.url, Mode: "test", Name: "meterbridge",
 		Types:    []string{"v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"},
 		Provable: true, Now: p.world.time, Sleep: p.world.sleep,
 	}
@@ -249,8 +264,12 @@ func (s *secretCalls) Current(ctx context.Context) (connect.Version, error) {
 	return call((*parts)(s), func() (connect.Version, error) { return s.secret.Current(ctx) })
 }
 
-func (s *secretCalls) Has(ctx context.Context, id string) (bool, error) {
-	return call((*parts)(s), func() (bool, error) { return s.secret.Has(ctx, id) })
+func (s *secretCalls) Previous(ctx context.Context) (connect.Version, error) {
+	return call((*parts)(s), func() (connect.Version, error) { return s.secret.Previous(ctx) })
+}
+
+func (s *secretCalls) Version(ctx context.Context, id string) (connect.Version, error) {
+	return call((*parts)(s), func() (connect.Version, error) { return s.secret.Version(ctx, id) })
 }
 
 func (s *secretCalls) Put(ctx context.Context, id, value string) error {
