@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
 // template writes the repository's template with more resources, and returns its path. Functions
@@ -27,6 +29,7 @@ func template(t *testing.T, resources string) string {
 			t.Fatal(err)
 		}
 	}
+	testbed.Builds(t, root(t), filepath.Join(folder, ".meterbridge", "build"))
 	return filepath.Join(folder, "template.yaml")
 }
 

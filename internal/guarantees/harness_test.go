@@ -18,6 +18,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/activity"
 	"github.com/meterbridge/meterbridge/internal/emulator/outcome"
 	"github.com/meterbridge/meterbridge/internal/emulator/stripe"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
@@ -49,11 +50,13 @@ func newHarness(t testing.TB, s setup) *harness {
 	}
 	stripe := httptest.NewServer(s.stripe)
 	t.Cleanup(stripe.Close)
+	builds := t.TempDir()
+	testbed.Builds(t, root(t), builds)
 	options := &aws.Options{
 		Template:    filepath.Join(root(t), "template.yaml"),
 		Parameters:  map[string]string{"StripeRateLimit": "0"},
 		Listen:      "127.0.0.1:0",
-		BuildDir:    t.TempDir(),
+		BuildDir:    builds,
 		Environment: map[string]string{config.StripeAPIBase: stripe.URL},
 		Secrets:     map[string]string{config.SigningSecretID: string(signingSecret), config.APIKeySecretID: apiKey},
 		Lease:       outcome.Lease,
