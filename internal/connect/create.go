@@ -39,7 +39,7 @@ func (c *Connector) create(ctx context.Context) (*v2events.Destination, error) {
 // it replaces them, they stay in the previous version.
 func (c *Connector) store(ctx context.Context, d *v2events.Destination) error {
 	if d.WebhookEndpoint == nil || d.WebhookEndpoint.SigningSecret == "" {
-		return errors.New("Stripe has answered without a signing secret")
+		return errors.New("no signing secret in the answer of Stripe")
 	}
 	current, err := c.secret.Current(ctx)
 	if err != nil {
