@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,8 +71,11 @@ func searchState(folder string) (string, error) {
 	}
 	for {
 		path := filepath.Join(at, ".meterbridge", "local.json")
-		if _, err := os.Stat(path); err == nil {
+		switch _, err := os.Lstat(path); {
+		case err == nil:
 			return path, nil
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+			return "", fmt.Errorf("--local: %w", err)
 		}
 		above := filepath.Dir(at)
 		if folder != "." || above == at {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/meterbridge/meterbridge/internal/secret"
 )
@@ -46,17 +47,9 @@ const mostState = 1 << 20
 // readState reads a state. The error names the line of a mistake, and is [fs.ErrNotExist] if there
 // is no file.
 func readState(path string) (localState, error) {
-	file, err := os.Open(path)
+	text, err := readPrivate(path, os.Getuid())
 	if err != nil {
 		return localState{}, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, mostState+1))
-	switch {
-	case err != nil:
-		return localState{}, err
-	case len(text) > mostState:
-		return localState{}, fmt.Errorf("%s: more than 1 MiB", path)
 	}
 	var state localState
 	if err := json.Unmarshal(text, &state); err != nil {
@@ -67,6 +60,32 @@ func readState(path string) (localState, error) {
 		return localState{}, fmt.Errorf("%s:%d: %s is %w", path, 1+bytes.Count(before, []byte("\n")), member, err)
 	}
 	return state, nil
+}
+
+// readPrivate reads a file of a user that no other user can read or write: whoever can write it could
+// send the user's events elsewhere. It does not wait for the writer of a pipe.
+func readPrivate(path string, uid int) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	case !isOwner(info, uid):
+		return nil, fmt.Errorf("%s belongs to another user", path)
+	case !private(info):
+		return nil, fmt.Errorf("%s can be read or written by other users (mode %04o)", path, info.Mode().Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(file, mostState+1))
+	if err == nil && len(text) > mostState {
+		err = fmt.Errorf("%s: more than 1 MiB", path)
+	}
+	return text, err
 }
 
 var errElsewhere = errors.New("not on this machine")

@@ -237,7 +237,7 @@ func TestAFileThatCannotBeUsedIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	target := filepath.Join(t.TempDir(), "target")
-	if err := os.WriteFile(target, []byte("not JSON"), 0o644); err != nil {
+	if err := os.WriteFile(target, []byte("not JSON"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(target, path); err != nil {
@@ -252,5 +252,14 @@ func TestAFileThatCannotBeUsedIsReplaced(t *testing.T) {
 	}
 	if text, err := os.ReadFile(target); err != nil || string(text) != "not JSON" {
 		t.Errorf("a link was followed: %q, %v", text, err)
+	}
+}
+
+// TestFolderThatCannotBeSearched is not one without a file.
+func TestFolderThatCannotBeSearched(t *testing.T) {
+	t.Parallel()
+	folder := strings.Repeat("x", 300) // longer than a name can be
+	if _, err := searchState(folder); err == nil || strings.Contains(err.Error(), "no .meterbridge/local.json") {
+		t.Errorf("error %v, want that of the file system", err)
 	}
 }
