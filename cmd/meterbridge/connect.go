@@ -112,6 +112,9 @@ type connecting struct {
 }
 
 func (c *connecting) run(ctx context.Context) (err error) {
+	if err := checkWait(c.flags.wait); err != nil {
+		return err
+	}
 	if c.stack, err = c.flags.open(ctx); err != nil {
 		return err
 	}
@@ -123,7 +126,7 @@ func (c *connecting) run(ctx context.Context) (err error) {
 	if len(types) == 0 {
 		return errors.New("the stack fetches no event types that a destination can send: set FetchedTypes, or give --types")
 	}
-	account, err := openAccount(c.process, c.flags.found)
+	account, err := openAccount(ctx, c.process, c.flags.found)
 	if err != nil {
 		return err
 	}
@@ -150,7 +153,7 @@ func (c *connecting) run(ctx context.Context) (err error) {
 		return nil
 	}
 	if !c.stack.IsLocal() {
-		if err := c.confirm(fmt.Sprintf("Connect %s to Stripe in %s mode?", where(c.stack), in), c.flags.yes); err != nil {
+		if err := c.confirm(ctx, fmt.Sprintf("Connect %s to Stripe in %s mode?", where(c.stack), in), c.flags.yes); err != nil {
 			return err
 		}
 	}
@@ -183,7 +186,7 @@ func (c *connecting) connector(destinations connect.Destinations, provable bool)
 // prove shows that the stack receives from the destination.
 func (c *connecting) prove(ctx context.Context, connector *connect.Connector, d *v2events.Destination, provable bool) error {
 	if !provable {
-		c.note(notice, "The stack does not fetch %s, so that no ping can show that events arrive.", v2events.EventDestinationPing.Type())
+		c.note("The stack does not fetch %s, so that no ping can show that events arrive.", v2events.EventDestinationPing.Type())
 		return nil
 	}
 	ping, err := connector.Prove(ctx, d.ID, c.flags.wait)
@@ -238,22 +241,23 @@ func (c *connecting) step(action, id, detail string) {
 	if c.flags.json {
 		return
 	}
-	m := good
-	if action == string(connect.Waiting) || action == string(connect.Left) || action == "warning" {
-		m = notice
-	}
-	text := id
-	if detail != "" {
-		text = strings.TrimSpace(id + "  " + detail)
-	}
-	c.screen.line(c.screen.paint(m, pad(action, 10)), 10, text)
+	showStep(c.screen, connect.Step{Action: connect.Action(action), ID: id, Detail: detail})
 }
 
-func (c *connecting) note(m meaning, format string, arguments ...any) {
-	if c.flags.json {
-		return
+// showStep shows a step of a Connector, or one of the command's own.
+func showStep(s *screen, step connect.Step) {
+	m := good
+	switch step.Action {
+	case connect.Waiting, connect.Left, "warning":
+		m = notice
 	}
-	c.screen.text(format, arguments...)
+	s.line(s.paint(m, pad(string(step.Action), 10)), 10, strings.TrimSpace(step.ID+"  "+step.Detail))
+}
+
+func (c *connecting) note(format string, arguments ...any) {
+	if !c.flags.json {
+		c.screen.text(format, arguments...)
+	}
 }
 
 // introduce tells what is connected to what.
@@ -304,7 +308,7 @@ func connectError(err error) error {
 	case errors.Is(err, connect.ErrForeign):
 		next = "use --replace to create a new destination in its place"
 	case errors.Is(err, connect.ErrNotStored):
-		next = "nothing remains at Stripe: run the command again when the secret can be stored"
+		next = "run the command again when the secret can be stored"
 	case errors.Is(err, connect.ErrNoArrival):
 		next = "meterbridge doctor tells what is wrong; Stripe's dashboard shows the answers that it got (Workbench, Webhooks)"
 	case errors.Is(err, connect.ErrParked):

@@ -93,8 +93,8 @@ func (n *narrator) gaveUp(e entry, s activity.Step) {
 	n.say(e, kindConsumer, bad, text)
 }
 
-// undelivered tells that a rule lost an event. One that a dead-letter queue has kept is told as
-// parked there.
+// undelivered tells that a rule lost an event. One that a dead-letter queue has kept is
+// reported as parked there.
 func (n *narrator) undelivered(e entry, s activity.Step) {
 	if s.Kept != "" {
 		return

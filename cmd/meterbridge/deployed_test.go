@@ -54,7 +54,6 @@ type deployed struct {
 
 	mu        sync.Mutex
 	intercept interceptor
-	webhooks  int // deliveries that were accepted
 }
 
 // An interceptor sees each call of AWS and Stripe, and serves it or does not.
@@ -190,9 +189,6 @@ func (d *deployed) receive(w http.ResponseWriter, r *http.Request) {
 	id := ""
 	if thin != nil {
 		id = thin.ID
-		d.mu.Lock()
-		d.webhooks++
-		d.mu.Unlock()
 	}
 	d.log("Webhook", `{"message":"delivery","status":%d,"outcome":%q,"event_id":%q,"timestamp":%q}`, status, outcome, id, time.Now().Format(time.RFC3339Nano))
 	w.WriteHeader(status)
@@ -325,7 +321,7 @@ func (d *deployed) put(arn, value string) {
 // client is Stripe's client with the key that may write.
 func (d *deployed) client() *v2events.Destinations {
 	d.Helper()
-	account, err := openAccount(process{env: func(name string) (string, bool) {
+	account, err := openAccount(d.Context(), process{env: func(name string) (string, bool) {
 		value, ok := map[string]string{"STRIPE_API_KEY": writeKey, "STRIPE_API_BASE": d.stripe.URL}[name]
 		return value, ok
 	}}, nil)

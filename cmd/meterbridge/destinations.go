@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meterbridge/meterbridge/internal/awsctl"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -40,10 +41,10 @@ func newDestinations(p process) *cobra.Command {
 	}{
 		{"list", "List the destinations", false, listDestinations},
 		{"show [ID]", "Show a destination", false, showDestination},
-		{"enable [ID]", "Make Stripe send to a destination again", true, change("enable", (*v2events.Destinations).Enable)},
-		{"disable [ID]", "Make Stripe stop sending to a destination; repeated deliveries that fall due meanwhile are dropped", true, change("disable", (*v2events.Destinations).Disable)},
+		{"enable [ID]", "Make Stripe send to a destination again", true, changes("enable", (*v2events.Destinations).Enable)},
+		{"disable [ID]", "Make Stripe stop sending to a destination; repeated deliveries that fall due meanwhile are dropped", true, changes("disable", (*v2events.Destinations).Disable)},
 		{"ping [ID]", "Make Stripe send a test event to a destination", false, pingDestination},
-		{"delete [ID]", "Delete a destination; its signing secret and its pending deliveries are lost", true, change("delete", remove)},
+		{"delete [ID]", "Delete a destination; its signing secret and its pending deliveries are lost", true, changes("delete", remove)},
 	} {
 		var flags destinationFlags
 		sub := &cobra.Command{
@@ -61,27 +62,46 @@ func newDestinations(p process) *cobra.Command {
 	return command
 }
 
-func remove(d *v2events.Destinations, ctx context.Context, id string) (*v2events.Destination, error) {
-	return &v2events.Destination{ID: id, Status: "deleted"}, d.Delete(ctx, id)
+// A selection is the account that a command acts on, the stack if one is given, and the destination
+// that was chosen.
+type selection struct {
+	*stripeAccount
+	stack *awsctl.Stack // nil if none is given
+	url   string        // of the stack's webhook
+	id    string        // of the destination; "" before it is chosen
 }
 
-// openDestinations returns the account and, if a stack is given, the URL of its webhook.
-func openDestinations(ctx context.Context, p process, flags *destinationFlags) (in *stripeAccount, url string, err error) {
+// openDestinations returns the account and, if it is given, the stack.
+func openDestinations(ctx context.Context, p process, flags *destinationFlags) (s *selection, err error) {
+	s = &selection{}
 	if flags.name != "" || flags.folder != "" {
-		stack, err := flags.open(ctx)
-		if err != nil {
-			return nil, "", err
+		if s.stack, err = flags.open(ctx); err != nil {
+			return nil, err
 		}
-		if url, err = stack.Output("WebhookUrl"); err != nil {
-			return nil, "", err
+		if s.url, err = s.stack.Output("WebhookUrl"); err != nil {
+			return nil, err
 		}
 	}
-	in, err = openAccount(p, flags.found)
-	return in, url, err
+	s.stripeAccount, err = openAccount(ctx, p, flags.found)
+	return s, err
+}
+
+// openDestination also chooses a destination: the one with an id, or the only one that sends to the
+// stack.
+func openDestination(ctx context.Context, p process, flags *destinationFlags, args []string) (*selection, error) {
+	s, err := openDestinations(ctx, p, flags)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) == 1 {
+		s.id = args[0]
+		return s, nil
+	}
+	return s, s.choose(ctx)
 }
 
 func listDestinations(ctx context.Context, p process, flags destinationFlags, _ []string) error {
-	in, url, err := openDestinations(ctx, p, &flags)
+	in, err := openDestinations(ctx, p, &flags)
 	if err != nil {
 		return err
 	}
@@ -95,14 +115,14 @@ func listDestinations(ctx context.Context, p process, flags destinationFlags, _ 
 	if flags.json {
 		objects := make([]destinationObject, len(list))
 		for i, d := range list {
-			objects[i] = objectOf(d, url)
+			objects[i] = objectOf(d, in.url)
 		}
 		writeJSON(p.stdout, map[string]any{"mode": in.mode, "destinations": objects})
 		return nil
 	}
 	screen := newScreen(p, p.stdout)
 	for _, d := range list {
-		showOn(screen, d, url)
+		showOn(screen, d, in.url)
 		screen.text("")
 	}
 	screen.text("%s in %s mode", count(len(list), "destination"), in.mode)
@@ -168,46 +188,40 @@ func showOn(screen *screen, d *v2events.Destination, url string) {
 	}
 }
 
-// choose returns the id that was given, or that of the only destination that sends to the stack.
-func choose(ctx context.Context, in *stripeAccount, url string, args []string) (string, error) {
-	if len(args) == 1 {
-		return args[0], nil
-	}
-	if url == "" {
-		return "", errors.New("which destination? Give its id, as meterbridge destinations list prints it, or --stack NAME")
+// choose chooses the only destination that sends to the stack.
+func (s *selection) choose(ctx context.Context) error {
+	if s.stack == nil {
+		return errors.New("which destination? Give its id, as meterbridge destinations list prints it, or --stack NAME")
 	}
 	var ids []string
-	for d, err := range in.destinations.List(ctx, v2events.DestinationListParams{}) {
+	for d, err := range s.destinations.List(ctx, v2events.DestinationListParams{}) {
 		if err != nil {
-			return "", destinationError(err)
+			return destinationError(err)
 		}
-		if objectOf(d, url).Stack {
+		if objectOf(d, s.url).Stack {
 			ids = append(ids, d.ID)
 		}
 	}
 	switch len(ids) {
 	case 0:
-		return "", fmt.Errorf("in %s mode no destination sends to this stack: meterbridge connect makes one", in.mode)
+		return &failure{fmt.Sprintf("in %s mode no destination sends to this stack: meterbridge connect makes one", s.mode)}
 	case 1:
-		return ids[0], nil
+		s.id = ids[0]
+		return nil
 	}
-	return "", fmt.Errorf("several destinations send to this stack, so give the id of one: %s", strings.Join(ids, ", "))
+	return fmt.Errorf("several destinations send to this stack, so give the id of one: %s", strings.Join(ids, ", "))
 }
 
 func showDestination(ctx context.Context, p process, flags destinationFlags, args []string) error {
-	in, url, err := openDestinations(ctx, p, &flags)
+	in, err := openDestination(ctx, p, &flags, args)
 	if err != nil {
 		return err
 	}
-	id, err := choose(ctx, in, url, args)
-	if err != nil {
-		return err
-	}
-	d, err := in.destinations.Retrieve(ctx, id)
+	d, err := in.destinations.Retrieve(ctx, in.id)
 	if err != nil {
 		return destinationError(err)
 	}
-	printDestination(p, flags, d, url)
+	printDestination(p, flags, d, in.url)
 	return nil
 }
 
@@ -219,49 +233,55 @@ func printDestination(p process, flags destinationFlags, d *v2events.Destination
 	showOn(newScreen(p, p.stdout), d, url)
 }
 
-// change returns the command that changes a destination.
-func change(verb string, do func(*v2events.Destinations, context.Context, string) (*v2events.Destination, error)) func(context.Context, process, destinationFlags, []string) error {
+// A change is what a command does to a destination. It returns the destination after it.
+type change func(d *v2events.Destinations, ctx context.Context, id string) (*v2events.Destination, error)
+
+// changes returns the command for a change, which it first asks about.
+func changes(verb string, do change) func(context.Context, process, destinationFlags, []string) error {
 	return func(ctx context.Context, p process, flags destinationFlags, args []string) error {
-		in, url, err := openDestinations(ctx, p, &flags)
-		if err != nil {
-			return err
-		}
-		id, err := choose(ctx, in, url, args)
+		in, err := openDestination(ctx, p, &flags, args)
 		if err != nil {
 			return err
 		}
 		if flags.found == nil {
-			if err := p.confirm(fmt.Sprintf("%s destination %s in %s mode?", strings.ToUpper(verb[:1])+verb[1:], id, in.mode), flags.yes); err != nil {
+			question := fmt.Sprintf("%s destination %s in %s mode?", strings.ToUpper(verb[:1])+verb[1:], in.id, in.mode)
+			if err := p.confirm(ctx, question, flags.yes); err != nil {
 				return err
 			}
 		}
-		d, err := do(in.destinations, ctx, id)
+		d, err := do(in.destinations, ctx, in.id)
 		if err != nil {
 			return destinationError(err)
 		}
-		printDestination(p, flags, d, url)
+		printDestination(p, flags, d, in.url)
 		return nil
 	}
 }
 
+// remove deletes a destination, and returns what it was.
+func remove(d *v2events.Destinations, ctx context.Context, id string) (*v2events.Destination, error) {
+	was, err := d.Retrieve(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	was.Status, was.StatusDetails = "deleted", nil
+	return was, d.Delete(ctx, id)
+}
+
 func pingDestination(ctx context.Context, p process, flags destinationFlags, args []string) error {
-	in, url, err := openDestinations(ctx, p, &flags)
+	in, err := openDestination(ctx, p, &flags, args)
 	if err != nil {
 		return err
 	}
-	id, err := choose(ctx, in, url, args)
-	if err != nil {
-		return err
-	}
-	event, err := in.destinations.Ping(ctx, id)
+	event, err := in.destinations.Ping(ctx, in.id)
 	if err != nil {
 		return destinationError(err)
 	}
 	if flags.json {
-		writeJSON(p.stdout, map[string]any{"event_id": event.ID, "destination": id})
+		writeJSON(p.stdout, map[string]any{"event_id": event.ID, "destination": in.id})
 		return nil
 	}
-	newScreen(p, p.stdout).text("Stripe sends %s to %s. To see whether it arrives, use meterbridge ping.", event.ID, id)
+	newScreen(p, p.stdout).text("Stripe sends %s to %s. To see whether it arrives, use meterbridge ping.", event.ID, in.id)
 	return nil
 }
 

@@ -79,7 +79,7 @@ func (d *diagnosis) drift(ctx context.Context) []finding {
 	return findings
 }
 
-// webhook posts an event that is signed with a secret that nobody has.
+// webhook posts an event that is signed with a random secret.
 func (d *diagnosis) webhook(ctx context.Context) []finding {
 	url, err := d.stack.Output("WebhookUrl")
 	if err != nil {
@@ -113,17 +113,30 @@ func (d *diagnosis) webhook(ctx context.Context) []finding {
 	return []finding{wrong(d.on("events tail"), "answers %s to a forged event, instead of 400", answer.Status), clock}
 }
 
-func (d *diagnosis) signing(ctx context.Context) []finding {
-	stored, err := d.stack.Secret("SigningSecretArn")
+// stored returns the current version of a secret, or the finding that there is none.
+func (d *diagnosis) stored(ctx context.Context, output, missing string) (*awsctl.Secret, awsctl.Version, *finding) {
+	var fault finding
+	stored, err := d.stack.Secret(output)
 	if err != nil {
-		return []finding{wrong("", "%v", err)}
+		fault = wrong("", "%v", err)
+		return nil, awsctl.Version{}, &fault
 	}
 	current, err := stored.Current(ctx)
-	if err != nil {
-		return []finding{unknown("", err)}
+	switch {
+	case err != nil:
+		fault = unknown("", err)
+	case current.ID == "":
+		fault = wrong(d.on("connect"), "%s", missing)
+	default:
+		return stored, current, nil
 	}
-	if current.ID == "" {
-		return []finding{wrong(d.on("connect"), "there is no signing secret yet")}
+	return nil, awsctl.Version{}, &fault
+}
+
+func (d *diagnosis) signing(ctx context.Context) []finding {
+	stored, current, fault := d.stored(ctx, "SigningSecretArn", "there is no signing secret yet")
+	if fault != nil {
+		return []finding{*fault}
 	}
 	signing, err := secret.SigningSecrets(secret.Value{ID: stored.Name, Current: current.Value})
 	if err != nil {
@@ -144,16 +157,9 @@ func (d *diagnosis) signing(ctx context.Context) []finding {
 }
 
 func (d *diagnosis) apiKey(ctx context.Context) []finding {
-	stored, err := d.stack.Secret("ApiKeySecretArn")
-	if err != nil {
-		return []finding{wrong("", "%v", err)}
-	}
-	current, err := stored.Current(ctx)
-	if err != nil {
-		return []finding{unknown("", err)}
-	}
-	if current.ID == "" {
-		return []finding{wrong(d.on("connect"), "there is no API key yet, so that events wait in the queue")}
+	stored, current, fault := d.stored(ctx, "ApiKeySecretArn", "there is no API key yet, so that events wait in the queue")
+	if fault != nil {
+		return []finding{*fault}
 	}
 	keys, err := secret.ParseAPIKeys(secret.Value{ID: stored.Name, Current: current.Value})
 	if err != nil {

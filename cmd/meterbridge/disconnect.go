@@ -47,7 +47,7 @@ func runDisconnect(ctx context.Context, p process, flags disconnectFlags) error 
 	if err != nil {
 		return err
 	}
-	account, err := openAccount(p, flags.found)
+	account, err := openAccount(ctx, p, flags.found)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func runDisconnect(ctx context.Context, p process, flags disconnectFlags) error 
 	if len(ids) > 0 && !flags.dryRun {
 		if !stack.IsLocal() {
 			question := fmt.Sprintf("Delete %s, which sends events of %s mode to %s?", strings.Join(ids, ", "), account.mode, where(stack))
-			if err := p.confirm(question, flags.yes); err != nil {
+			if err := p.confirm(ctx, question, flags.yes); err != nil {
 				return err
 			}
 		}

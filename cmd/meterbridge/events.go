@@ -203,16 +203,10 @@ type listedEvent struct {
 }
 
 func listEvents(ctx context.Context, p process, flags listEventsFlags) error {
-	now := time.Now()
-	from, sinceErr := parseMoment("--since", flags.since, now)
-	to, untilErr := parseMoment("--until", flags.until, now)
-	switch err := errors.Join(sinceErr, untilErr); {
+	from, to, err := parseWindow(flags.since, flags.until, time.Now())
+	switch {
 	case err != nil:
 		return err
-	case !from.Before(to):
-		return fmt.Errorf("--since %s is not before --until %s", flags.since, flags.until)
-	case now.Sub(from) > v2events.Retention:
-		return fmt.Errorf("--since %s: Stripe keeps events for only 30 days", flags.since)
 	case flags.limit < 0:
 		return errors.New("--limit must not be negative")
 	}
@@ -256,14 +250,19 @@ func listEvents(ctx context.Context, p process, flags listEventsFlags) error {
 		writeJSON(p.stdout, map[string]any{"counts": counts})
 		return nil
 	}
+	screen.text("%s", listedSummary(counts))
+	return nil
+}
+
+// listedSummary returns the counts by state in words.
+func listedSummary(counts map[string]int) string {
 	text := count(counts["all"], "event")
 	for _, state := range []string{"emitted", "parked", "deferred", "claimed", "missing"} {
 		if n := counts[state]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, state)
 		}
 	}
-	screen.text("%s", text)
-	return nil
+	return text
 }
 
 func stateOf(r ledger.Record) string {
@@ -343,7 +342,7 @@ func resendEvent(ctx context.Context, p process, flags resendFlags, id string) e
 		entry.Source, entry.Detail, form = bus.SourceEvent, e.Raw, "full"
 	}
 	if !found.IsLocal() {
-		if err := p.confirm(fmt.Sprintf("Put the %s event %s on the bus of %s?", form, id, where(found)), flags.yes); err != nil {
+		if err := p.confirm(ctx, fmt.Sprintf("Put the %s event %s on the bus of %s?", form, id, where(found)), flags.yes); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,8 +178,8 @@ func (k *knownEvent) show(s *screen, lines []awsctl.Line) {
 	for _, letter := range k.Letters {
 		s.line(s.paint(bad, pad("letter", 10)), 10, aboutLetter(letter))
 	}
-	for part, fault := range k.Faults {
-		s.line(s.paint(notice, pad(strings.ReplaceAll(part, "_", " "), 10)), 10, "not known: "+fault)
+	for _, part := range slices.Sorted(maps.Keys(k.Faults)) {
+		s.line(s.paint(notice, pad(strings.ReplaceAll(part, "_", " ")+" ", 10)), max(10, len(part)+1), "not known: "+k.Faults[part])
 	}
 	s.text("")
 	for _, line := range lines {

@@ -42,7 +42,7 @@ func (k *fetchKey) check(ctx context.Context) (err error) {
 		k.before.Value = ""
 	}
 	if key == "" {
-		if key, err = k.ask(); err != nil {
+		if key, err = k.ask(ctx); err != nil {
 			return err
 		}
 		k.fresh = key
@@ -72,13 +72,16 @@ func storedKey(value string, in mode) (string, error) {
 	return key, nil
 }
 
-func (k *fetchKey) ask() (string, error) {
+func (k *fetchKey) ask(ctx context.Context) (string, error) {
 	if k.flags.sameKey || k.flags.found != nil {
 		return k.provisions, nil
 	}
-	key, err := k.askSecret(fmt.Sprintf("API key that may read events, in %s mode (rk_%s_…)", k.mode, k.mode))
-	if err != nil {
+	key, err := k.askSecret(ctx, fmt.Sprintf("API key that may read events, in %s mode (rk_%s_…)", k.mode, k.mode))
+	if errors.Is(err, errNoAnswer) {
 		return "", fmt.Errorf("%w; --same-key uses the first key for both", err)
+	}
+	if err != nil {
+		return "", err
 	}
 	switch of, err := keyMode(key); {
 	case err != nil:

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,41 +43,48 @@ func newPing(p process) *cobra.Command {
 }
 
 func runPing(ctx context.Context, p process, flags pingFlags) error {
-	stack, err := flags.open(ctx)
-	if err != nil {
+	if err := checkWait(flags.wait); err != nil {
 		return err
 	}
-	in, url, err := openDestinations(ctx, p, &flags.destinationFlags)
-	if err != nil {
-		return err
+	if flags.name == "" && flags.folder == "" {
+		return errNoTarget
 	}
 	var args []string
 	if flags.destination != "" {
 		args = append(args, flags.destination)
 	}
-	id, err := choose(ctx, in, url, args)
+	in, err := openDestination(ctx, p, &flags.destinationFlags, args)
 	if err != nil {
-		return &failure{err.Error()}
+		return err
 	}
-	events, err := stack.Ledger()
+	events, err := in.stack.Ledger()
 	if err != nil {
 		return err
 	}
 	screen := newScreen(p, p.stdout)
-	connector := connect.New(in.destinations, nil, events, connect.Options{URL: url, Report: func(s connect.Step) {
+	connector := connect.New(in.destinations, nil, events, connect.Options{URL: in.url, Report: func(s connect.Step) {
 		if !flags.json {
-			screen.line(screen.paint(good, pad(string(s.Action), 10)), 10, strings.TrimSpace(s.ID+"  "+s.Detail))
+			showStep(screen, s)
 		}
 	}})
-	ping, err := connector.Prove(ctx, id, flags.wait)
+	ping, err := connector.Prove(ctx, in.id, flags.wait)
 	if err != nil {
 		return connectError(err)
 	}
-	trip := follow(ctx, stack, ping)
+	trip := follow(ctx, in.stack, ping)
 	if flags.json {
 		writeJSON(p.stdout, trip)
 		return nil
 	}
 	trip.show(screen)
+	return nil
+}
+
+// checkWait checks how long to wait for a ping. After five minutes the reconciler would republish one
+// that the webhook has refused, so that its arrival would show nothing.
+func checkWait(wait time.Duration) error {
+	if wait <= 0 || wait > 4*time.Minute {
+		return fmt.Errorf("--wait %s: want more than 0, and at most 4m", wait)
+	}
 	return nil
 }

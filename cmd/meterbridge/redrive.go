@@ -101,7 +101,7 @@ func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := flags.confirm(p); err != nil {
+	if err := flags.confirm(ctx, p); err != nil {
 		return err
 	}
 	if screen := terminal(p); screen != nil {
@@ -115,7 +115,7 @@ func runRedrive(ctx context.Context, p process, flags redriveFlags) error {
 }
 
 // confirm asks before letters of a deployed stack are sent, and before any are deleted for good.
-func (f *redriveFlags) confirm(p process) error {
+func (f *redriveFlags) confirm(ctx context.Context, p process) error {
 	of := "the stack"
 	switch {
 	case f.deployed != nil:
@@ -125,11 +125,11 @@ func (f *redriveFlags) confirm(p process) error {
 	}
 	switch {
 	case f.opts.Discard:
-		return p.confirm(fmt.Sprintf("Delete the selected dead letters of %s for good?", of), f.yes)
+		return p.confirm(ctx, fmt.Sprintf("Delete the selected dead letters of %s for good?", of), f.yes)
 	case f.deployed.IsLocal():
 		return nil
 	}
-	return p.confirm(fmt.Sprintf("Send the selected dead letters of %s back?", of), f.yes)
+	return p.confirm(ctx, fmt.Sprintf("Send the selected dead letters of %s back?", of), f.yes)
 }
 
 // showLetters shows the letters that the flags select, and leaves them: one by one, or their reasons.

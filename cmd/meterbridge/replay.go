@@ -94,7 +94,7 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 	}
 	if !flags.opts.DryRun && flags.deployed != nil && !flags.deployed.IsLocal() {
 		question := fmt.Sprintf("Put the events that never arrived on the bus of %s?", where(flags.deployed))
-		if err := p.confirm(question, flags.yes); err != nil {
+		if err := p.confirm(ctx, question, flags.yes); err != nil {
 			return err
 		}
 	}
@@ -134,22 +134,28 @@ func (f *replayFlags) complete(ctx context.Context, p process, now time.Time) (s
 	if err := need(where, needed...); err != nil {
 		return stack.Addresses{}, err
 	}
-	var sinceErr, untilErr error
-	f.opts.From, sinceErr = parseMoment("--since", f.since, now)
-	f.opts.To, untilErr = parseMoment("--until", f.until, now)
+	if f.opts.From, f.opts.To, err = parseWindow(f.since, f.until, now); err != nil {
+		return stack.Addresses{}, err
+	}
 	f.opts.Types = fetchedTypes(p, f.opts.Types, f.deployed)
 	if accounts := envList(p, config.ReconcileContexts); len(f.opts.Contexts) == 0 && len(accounts) > 0 {
 		f.opts.Contexts = append(accounts, "") // "" is the key's own account
 	}
-	switch err := cmp.Or(sinceErr, untilErr); {
-	case err != nil:
-		return stack.Addresses{}, err
-	case !f.opts.From.Before(f.opts.To):
-		return stack.Addresses{}, fmt.Errorf("--since %s is not before --until %s", f.since, f.until)
-	case now.Sub(f.opts.From) > v2events.Retention:
-		return stack.Addresses{}, fmt.Errorf("--since %s: Stripe keeps events for only 30 days", f.since)
-	}
 	return where, nil
+}
+
+// parseWindow parses --since and --until, between which Stripe must have events.
+func parseWindow(since, until string, now time.Time) (from, to time.Time, err error) {
+	from, sinceErr := parseMoment("--since", since, now)
+	to, untilErr := parseMoment("--until", until, now)
+	switch err = cmp.Or(sinceErr, untilErr); {
+	case err != nil:
+	case !from.Before(to):
+		err = fmt.Errorf("--since %s is not before --until %s", since, until)
+	case now.Sub(from) > v2events.Retention:
+		err = fmt.Errorf("--since %s: Stripe keeps events for only 30 days", since)
+	}
+	return from, to, err
 }
 
 // parseMoment parses a time, or a duration before now.

@@ -75,16 +75,10 @@ type refusedUsage struct {
 }
 
 func runReport(ctx context.Context, p process, flags reportFlags) error {
-	now := time.Now()
-	from, sinceErr := parseMoment("--since", flags.since, now)
-	to, untilErr := parseMoment("--until", flags.until, now)
-	switch err := errors.Join(sinceErr, untilErr); {
+	from, to, err := parseWindow(flags.since, flags.until, time.Now())
+	switch {
 	case err != nil:
 		return err
-	case !from.Before(to):
-		return fmt.Errorf("--since %s is not before --until %s", flags.since, flags.until)
-	case now.Sub(from) > v2events.Retention:
-		return fmt.Errorf("--since %s: Stripe keeps events for only 30 days", flags.since)
 	case flags.samples < 0:
 		return errors.New("--samples must not be negative")
 	}
@@ -111,7 +105,7 @@ func runReport(ctx context.Context, p process, flags reportFlags) error {
 	case sum.CountUnreadable() > 0:
 		return &failure{count(sum.CountUnreadable(), "report") + " could not be read; meterbridge events show ID shows one"}
 	case result.Usage > 0:
-		return &failure{fmt.Sprintf("%s refused", numbered(result.Usage, "usage event"))}
+		return &failure{fmt.Sprintf("%s refused", count(int(result.Usage), "usage event"))}
 	}
 	return nil
 }
@@ -119,7 +113,7 @@ func runReport(ctx context.Context, p process, flags reportFlags) error {
 // sources returns a client that may read events and, if a stack is given, its ledger.
 func (f *reportFlags) sources(ctx context.Context, p process) (*v2events.Client, *ledger.Ledger, error) {
 	if f.name == "" && f.folder == "" {
-		key, err := operatorKey(p, nil, "API key that may read events (rk_… or sk_…)")
+		key, err := operatorKey(ctx, p, nil, "API key that may read events (rk_… or sk_…)")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -144,10 +138,8 @@ func (f *reportFlags) sources(ctx context.Context, p process) (*v2events.Client,
 // read adds up the reports that Stripe lists.
 func (f *reportFlags) read(ctx context.Context, p process, client *v2events.Client, carried *ledger.Ledger, sum *errorreport.Report, result *refusedUsage) error {
 	const pageSize = 100 // the most that Stripe returns
-	var bar = newBar(nil, 0, "")
-	if !f.json {
-		bar = newBar(terminal(p), int(result.To.Sub(result.From).Seconds()), "reading")
-	}
+	window := int(result.To.Sub(result.From).Seconds())
+	bar := newBar(terminal(p), window, "reading") // nil if there is no terminal
 	if bar != nil {
 		defer func() { _ = bar.Finish() }()
 	}
@@ -170,9 +162,8 @@ func (f *reportFlags) read(ctx context.Context, p process, client *v2events.Clie
 				result.NotCarried = append(result.NotCarried, listedEvent{e.ID, e.Type, e.Context, e.Created.UTC(), stateOf(record), record.Reason})
 			}
 		}
-		if bar != nil { // the list may begin with the newest or with the oldest
-			done := max(result.To.Sub(e.Created), 0)
-			_ = bar.Set(min(int(done.Seconds()), int(result.To.Sub(result.From).Seconds())))
+		if bar != nil { // Stripe lists the newest events first
+			_ = bar.Set(min(max(int(result.To.Sub(e.Created).Seconds()), 0), window))
 		}
 	}
 	return nil
@@ -182,7 +173,7 @@ func (r *refusedUsage) show(s *screen, unreadable int, withStack bool) {
 	s.text("Usage that Stripe refused, %s to %s UTC", r.From.Format("2006-01-02 15:04"), r.To.Format("2006-01-02 15:04"))
 	for _, l := range r.Lines {
 		s.text("")
-		s.line(s.paint(bad, printable(l.Code)), len(printable(l.Code)), "  "+numbered(l.Usage, "usage event")+" in "+count(l.Reports, "report"))
+		s.line(s.paint(bad, printable(l.Code)), len(printable(l.Code)), "  "+count(int(l.Usage), "usage event")+" in "+count(l.Reports, "report"))
 		fact := func(name, text string) {
 			if text != "" {
 				s.line("  "+pad(name, 9), 11, text)
@@ -213,12 +204,9 @@ func (r *refusedUsage) show(s *screen, unreadable int, withStack bool) {
 	if unreadable > 0 {
 		s.line(s.paint(bad, "unreadable")+" ", 11, strings.Join(r.Unreadable, ", "))
 	}
-	text := fmt.Sprintf("%s refused, in %s.", numbered(r.Usage, "usage event"), count(r.Reports, "report"))
+	text := fmt.Sprintf("%s refused, in %s.", count(int(r.Usage), "usage event"), count(r.Reports, "report"))
 	if r.Partial {
 		text = "INCOMPLETE: " + text
 	}
 	s.text("%s", text)
 }
-
-// numbered is count for large numbers.
-func numbered(n int64, noun string) string { return count(int(n), noun) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +12,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/awsctl"
 	"github.com/meterbridge/meterbridge/internal/connect"
 	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 type secretsFlags struct {
@@ -68,11 +68,11 @@ func putSecret(ctx context.Context, p process, flags secretsFlags, name string) 
 	if err != nil {
 		return err
 	}
-	output, question, check := "SigningSecretArn", "Signing secret (whsec_…)", checkSigningValue
+	output, noun, question, check := "SigningSecretArn", "signing secret", "Signing secret (whsec_…)", checkSigningValue
 	switch name {
 	case "signing":
 	case "api-key":
-		output, question, check = "ApiKeySecretArn", "API key that may read events (rk_…)", checkKeyValue
+		output, noun, question, check = "ApiKeySecretArn", "API key", "API key that may read events (rk_…)", checkKeyValue
 	default:
 		return fmt.Errorf("secrets put %s: want signing or api-key", name)
 	}
@@ -80,7 +80,7 @@ func putSecret(ctx context.Context, p process, flags secretsFlags, name string) 
 	if err != nil {
 		return err
 	}
-	value, err := p.askSecret(question)
+	value, err := p.askSecret(ctx, question)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func putSecret(ctx context.Context, p process, flags secretsFlags, name string) 
 	case current.Value == value:
 		return printSecret(p, flags, stack, name, "the stack has this value already")
 	case !stack.IsLocal():
-		if err := p.confirm(fmt.Sprintf("Store the %s of %s?", strings.TrimSuffix(strings.ToLower(question), " (whsec_…)"), where(stack)), flags.yes); err != nil {
+		if err := p.confirm(ctx, fmt.Sprintf("Store this %s for %s?", noun, where(stack)), flags.yes); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,20 @@ func printSecret(p process, flags secretsFlags, stack *awsctl.Stack, name, resul
 	return nil
 }
 
+// A rolling is one run of secrets roll.
+type rolling struct {
+	process
+	flags   secretsFlags
+	screen  *screen
+	stack   *awsctl.Stack
+	signing *awsctl.Secret
+	steps   []stepObject
+}
+
 func rollSecret(ctx context.Context, p process, flags secretsFlags) error {
+	if err := checkWait(flags.wait); err != nil {
+		return err
+	}
 	stack, err := flags.open(ctx)
 	if err != nil {
 		return err
@@ -132,65 +145,87 @@ func rollSecret(ctx context.Context, p process, flags secretsFlags) error {
 	if err != nil {
 		return err
 	}
-	url, err := stack.Output("WebhookUrl")
-	if err != nil {
-		return err
-	}
 	signing, err := stack.Secret("SigningSecretArn")
 	if err != nil {
 		return err
 	}
-	in, err := openAccount(p, flags.found)
+	r := &rolling{process: p, flags: flags, screen: newScreen(p, p.stdout), stack: stack, signing: signing}
+	destination, err := r.roll(ctx)
 	if err != nil {
 		return err
-	}
-	types, provable := destinationTypes(nil, stack.Types())
-	events, err := stack.Ledger()
-	if err != nil {
-		return err
-	}
-	screen := newScreen(p, p.stdout)
-	var steps []stepObject
-	connector := connect.New(in.destinations, storedSecret{signing}, events, connect.Options{
-		Stack: stack.ID, URL: url, Mode: string(in.mode), Name: stack.Name, Types: types, Provable: provable,
-		Report: func(s connect.Step) {
-			steps = append(steps, stepObject{string(s.Action), s.ID, s.Detail})
-			if !flags.json {
-				screen.line(screen.paint(good, pad(string(s.Action), 10)), 10, strings.TrimSpace(s.ID+"  "+s.Detail))
-			}
-		},
-	})
-	found, err := connector.Find(ctx)
-	switch {
-	case err != nil:
-		return connectError(err)
-	case len(found.Own) == 0:
-		return &failure{fmt.Sprintf("in %s mode there is no destination that meterbridge connect has made for this stack; a secret that was rolled in Stripe's dashboard is stored with meterbridge secrets put signing", in.mode)}
-	case !stack.IsLocal():
-		if err := p.confirm(fmt.Sprintf("Replace the signing secret of %s in %s mode?", where(stack), in.mode), flags.yes); err != nil {
-			return err
-		}
-	}
-	d, err := connector.Roll(ctx, flags.wait)
-	if err != nil {
-		return connectError(err)
 	}
 	if end {
 		if err := signing.EndPrevious(ctx); err != nil {
 			return &failure{fmt.Sprintf("%v; the old secret is still accepted: repeat with meterbridge secrets roll --keep-old 0", err)}
 		}
-		steps = append(steps, stepObject{"ended", "", "the previous secret"})
+		r.steps = append(r.steps, stepObject{"ended", "", "the previous secret"})
 	}
-	if flags.json {
-		writeJSON(p.stdout, map[string]any{"stack": stack.Name, "destination": d.ID, "steps": steps})
+	return r.tell(ctx, destination, end)
+}
+
+// roll replaces the destination, after a question.
+func (r *rolling) roll(ctx context.Context) (*v2events.Destination, error) {
+	url, err := r.stack.Output("WebhookUrl")
+	if err != nil {
+		return nil, err
+	}
+	events, err := r.stack.Ledger()
+	if err != nil {
+		return nil, err
+	}
+	in, err := openAccount(ctx, r.process, r.flags.found)
+	if err != nil {
+		return nil, err
+	}
+	types, provable := destinationTypes(nil, r.stack.Types())
+	connector := connect.New(in.destinations, storedSecret{r.signing}, events, connect.Options{
+		Stack: r.stack.ID, URL: url, Mode: string(in.mode), Name: r.stack.Name, Types: types, Provable: provable, Report: r.report,
+	})
+	found, err := connector.Find(ctx)
+	switch {
+	case err != nil:
+		return nil, connectError(err)
+	case len(found.Own) == 0:
+		return nil, &failure{fmt.Sprintf("in %s mode there is no destination that meterbridge connect has made for this stack; "+
+			"a secret that was rolled in Stripe's dashboard is stored with meterbridge secrets put signing", in.mode)}
+	case !r.stack.IsLocal():
+		question := fmt.Sprintf("Replace the signing secret of %s in %s mode?", where(r.stack), in.mode)
+		if err := r.confirm(ctx, question, r.flags.yes); err != nil {
+			return nil, err
+		}
+	}
+	destination, err := connector.Roll(ctx, r.flags.wait)
+	return destination, connectError(err)
+}
+
+func (r *rolling) report(s connect.Step) {
+	r.steps = append(r.steps, stepObject{string(s.Action), s.ID, s.Detail})
+	if !r.flags.json {
+		showStep(r.screen, s)
+	}
+}
+
+// tell tells which secrets are accepted from now on.
+func (r *rolling) tell(ctx context.Context, destination *v2events.Destination, end bool) error {
+	if r.flags.json {
+		writeJSON(r.stdout, map[string]any{"stack": r.stack.Name, "destination": destination.ID, "steps": r.steps})
 		return nil
 	}
 	if end {
-		screen.text("The old secret is not accepted any more, as soon as running functions have read the new one: within five minutes.")
+		r.screen.text("The old secret is not accepted any more, as soon as running functions have read the new one: within five minutes.")
 	} else {
-		screen.text("The old secret is accepted for another %s hours.", stack.Parameters["PreviousSecretHours"])
+		r.screen.text("The old secret is accepted for another %s hours.", r.stack.Parameters["PreviousSecretHours"])
 	}
-	return nil
+	current, err := r.signing.Current(ctx)
+	if err != nil {
+		return err
+	}
+	signing, err := secret.SigningSecrets(secret.Value{ID: r.signing.Name, Current: current.Value})
+	if others := len(signing.Current) - 1; err == nil && others > 0 {
+		r.screen.text("The stack also accepts %s, stored for other destinations or by hand. If one of them must not be accepted, "+
+			"store the others with meterbridge secrets put signing.", count(others, "other secret"))
+	}
+	return err
 }
 
 // keepOld reports whether --keep-old ends the previous secret at once.

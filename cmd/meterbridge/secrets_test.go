@@ -54,6 +54,15 @@ func TestSecretsRoll(t *testing.T) {
 		t.Errorf("exit status %d, and the previous secret is still stored\n%s%s", status, out, errs)
 	}
 	d.checkConnected("after a roll that ends the old secret")
+	// What was stored by hand may be the destination's secret after a roll in the dashboard.
+	d.put(signingARN, `["`+d.signing("AWSCURRENT")+`","whsec_`+strings.Repeat("h", 32)+`"]`)
+	status, out, errs = d.run(command{env: provision}, "secrets", "roll", "--stack", "meterbridge", "--yes", "--keep-old", "0")
+	if status != 0 || !strings.Contains(out, "The stack also accepts 1 other secret") {
+		t.Errorf("exit status %d\n%s%s", status, out, errs)
+	}
+	if status, _, errs := d.run(command{env: provision}, "ping", "--stack", "meterbridge", "--wait", "5m"); status != 2 || !strings.Contains(errs, "at most 4m") {
+		t.Errorf("a wait that proves nothing: exit status %d\n%s", status, errs)
+	}
 	for _, wrong := range []string{"12h", "soon", "-1h"} {
 		if status, out, errs := d.run(command{env: provision}, "secrets", "roll", "--stack", "meterbridge", "--yes", "--keep-old="+wrong); status != 2 {
 			t.Errorf("--keep-old %s: exit status %d\n%s%s", wrong, status, out, errs)

@@ -125,8 +125,8 @@ type stripeAccount struct {
 }
 
 // openAccount returns the account of the key that may write event destinations.
-func openAccount(p process, local *localState) (*stripeAccount, error) {
-	key, err := operatorKey(p, local, "API key that may write event destinations (rk_… or sk_…)")
+func openAccount(ctx context.Context, p process, local *localState) (*stripeAccount, error) {
+	key, err := operatorKey(ctx, p, local, "API key that may write event destinations (rk_… or sk_…)")
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func stripeAt(p process, key, base string) (*stripeapi.Client, error) {
 
 // operatorKey returns the API key that a command acts with: the sandbox's, that in STRIPE_API_KEY,
 // or one that is asked for.
-func operatorKey(p process, local *localState, purpose string) (string, error) {
+func operatorKey(ctx context.Context, p process, local *localState, purpose string) (string, error) {
 	if local != nil {
 		if local.StripeAPIKey == "" {
 			return "", errors.New("--local: this stack uses the real Stripe, which cannot reach this machine: forward events with stripe listen")
@@ -182,7 +182,7 @@ func operatorKey(p process, local *localState, purpose string) (string, error) {
 		}
 		return key, nil
 	}
-	key, err := p.askSecret(purpose)
+	key, err := p.askSecret(ctx, purpose)
 	if err != nil {
 		return "", err
 	}

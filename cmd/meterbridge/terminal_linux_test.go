@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/rivo/uniseg"
@@ -118,5 +120,46 @@ func TestTerminalIsWhatTheEnvironmentSays(t *testing.T) {
 		if n := bytes.Count(stdout.Bytes(), []byte("\n")); n != 9 || strings.Contains(shown, "redirect standard output") {
 			t.Errorf("%s: %d events on standard output, want 9", tt.env, n)
 		}
+	}
+}
+
+// echoes reports whether a terminal shows what is typed.
+func echoes(t *testing.T, terminal *os.File) bool {
+	t.Helper()
+	var settings syscall.Termios
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, terminal.Fd(), syscall.TCGETS, uintptr(unsafe.Pointer(&settings))); errno != 0 {
+		t.Fatal(errno)
+	}
+	return settings.Lflag&syscall.ECHO != 0
+}
+
+// TestTerminalShowsWhatIsTypedAfterASecret, also if the question is interrupted.
+func TestTerminalShowsWhatIsTypedAfterASecret(t *testing.T) {
+	t.Parallel()
+	for _, interrupted := range []bool{false, true} {
+		screen, program := openTerminal(t)
+		ctx, interrupt := context.WithCancel(t.Context())
+		answered := make(chan string, 1)
+		go func() {
+			text, _ := process{stdin: program, stderr: io.Discard}.askSecret(ctx, "key")
+			answered <- text
+		}()
+		for echoes(t, program) {
+			time.Sleep(time.Millisecond)
+		}
+		want := "rk_test_1"
+		if interrupted {
+			want = ""
+			interrupt()
+		} else if _, err := screen.WriteString(want + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-answered; got != want {
+			t.Errorf("interrupted %t: answer %q, want %q", interrupted, got, want)
+		}
+		if !echoes(t, program) {
+			t.Errorf("interrupted %t: the terminal no longer shows what is typed", interrupted)
+		}
+		interrupt()
 	}
 }

@@ -115,7 +115,7 @@ func (c *Connector) chooseProven(ctx context.Context, unsure []*v2events.Destina
 		}
 		switch _, err := c.Prove(ctx, d.ID, 45*time.Second); {
 		case err == nil, errors.Is(err, ErrParked):
-			c.opts.Report(Step{Adopted, d.ID, "the stack has its secret"})
+			c.opts.Report(Step{Adopted, d.ID, "the stack accepts its signatures"})
 			return d, nil
 		case !errors.Is(err, ErrNoArrival):
 			return nil, err
@@ -149,7 +149,7 @@ func (c *Connector) settle(ctx context.Context, kept *v2events.Destination) (*v2
 		if err == nil && stored.ID != "" {
 			err = c.restore(ctx, current, stored)
 			kept = first
-			c.opts.Report(Step{Restored, kept.ID, "another run has made it"})
+			c.opts.Report(Step{Adopted, kept.ID, "another run has made it"})
 		}
 		if err != nil {
 			return nil, err

@@ -91,16 +91,15 @@ type Action string
 
 // The actions.
 const (
-	Created  Action = "created"  // a destination
-	Adopted  Action = "adopted"  // a destination that was there, with its secret in the stack
-	Stored   Action = "stored"   // the signing secret
-	Restored Action = "restored" // the signing secret of a destination, which another one had replaced
-	Updated  Action = "updated"  // a destination's types
-	Enabled  Action = "enabled"  // a destination
-	Deleted  Action = "deleted"  // a destination
-	Left     Action = "left"     // a destination that was made otherwise
-	Waiting  Action = "waiting"  // for another run of the same command, which may still be at work
-	Pinged   Action = "pinged"   // a destination
+	Created Action = "created" // a destination
+	Adopted Action = "adopted" // a destination that was there, with its secret in the stack
+	Stored  Action = "stored"  // the signing secret
+	Updated Action = "updated" // a destination's types
+	Enabled Action = "enabled" // a destination
+	Deleted Action = "deleted" // a destination
+	Left    Action = "left"    // a destination that was made otherwise
+	Waiting Action = "waiting" // for another run of the same command, which may still be at work
+	Pinged  Action = "pinged"  // a destination
 )
 
 // The errors of [Connector.Connect], beside those of its parts.

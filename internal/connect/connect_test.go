@@ -2,7 +2,6 @@ package connect_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/meterbridge/meterbridge/internal/connect"
-	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
@@ -236,24 +234,6 @@ func TestRolledByHand(t *testing.T) {
 	}
 }
 
-// TestOtherSecretsAreKept: the stack may receive from destinations of another mode or account.
-func TestOtherSecretsAreKept(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	other := "whsec_" + strings.Repeat("c", 32)
-	w.put("by-hand-by-hand-by-hand-by-hand-1", other)
-	w.connect(nil)
-	if _, err := w.connector(nil).Roll(t.Context(), time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	w.check("after a roll")
-	current, _ := (store{w}).Current(t.Context())
-	var secrets []string
-	if err := json.Unmarshal([]byte(current.Value), &secrets); err != nil || len(secrets) != 2 || secrets[1] != other {
-		t.Errorf("the secret has %d members (%v), want the new one and the other", len(secrets), err)
-	}
-}
-
 func TestSecretThatCannotBeStoredLeavesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -294,20 +274,6 @@ func TestDisconnect(t *testing.T) {
 	}
 	if _, err := w.client(w.stripe.Keys.Test).Retrieve(t.Context(), foreign.ID); err != nil {
 		t.Errorf("another destination: %v", err)
-	}
-}
-
-// TestPingThatDoesNotArrive: a stack whose secret is another one's does not emit the ping.
-func TestPingThatDoesNotArrive(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	d := w.byHand(false)
-	w.put("by-hand-by-hand-by-hand-by-hand-1", "whsec_"+strings.Repeat("a", 32))
-	if _, err := w.connector(nil).Prove(t.Context(), d.ID, time.Minute); !errors.Is(err, connect.ErrNoArrival) {
-		t.Errorf("error %v, want %v", err, connect.ErrNoArrival)
-	}
-	if passed := w.time().Sub(start); passed < time.Minute {
-		t.Errorf("gave up after %s", passed)
 	}
 }
 
@@ -354,105 +320,4 @@ func (s *slowStore) Put(ctx context.Context, id, value string) error {
 	close(s.reached)
 	<-s.resume
 	return s.store.Put(ctx, id, value)
-}
-
-// TestPingIsRepeated: an instance of the webhook may know a new secret only after half a minute.
-func TestPingIsRepeated(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	d := w.byHand(true)
-	w.current = -1 // the webhook has no secret yet
-	var pings []string
-	arrived, err := w.connector(func(o *connect.Options) {
-		o.Report = func(s connect.Step) { pings = append(pings, s.ID) }
-		o.Sleep = func(ctx context.Context, d time.Duration) error {
-			err := w.sleep(ctx, d)
-			if w.time().Sub(start) > 30*time.Second {
-				w.mu.Lock()
-				w.current = 0
-				w.mu.Unlock()
-			}
-			return err
-		}
-	}).Prove(t.Context(), d.ID, time.Minute)
-	if err != nil || len(pings) != 5 || arrived.Event.ID != pings[4] {
-		t.Errorf("%v has arrived (%v) of the pings %v, want the fifth", arrived, err, pings)
-	}
-}
-
-// TestRollKeepsADestinationThatWorks: if nothing arrives through the new destination, the old one
-// stays, and connecting again leaves one that works.
-func TestRollKeepsADestinationThatWorks(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	old := w.connect(nil)
-	_ = w.sleep(t.Context(), time.Hour)
-	nothing := func() {}
-	p := w.parts(nothing, nothing)
-	p.ledger = emptyLedger{}
-	if _, err := p.connector(nil).Roll(t.Context(), time.Minute); !errors.Is(err, connect.ErrNoArrival) {
-		t.Errorf("error %v, want %v", err, connect.ErrNoArrival)
-	}
-	if _, err := w.client(w.stripe.Keys.Test).Retrieve(t.Context(), old.ID); err != nil {
-		t.Errorf("the old destination: %v", err)
-	}
-	if again := w.connect(nil); again.ID != old.ID {
-		t.Errorf("%s is connected, want %s", again.ID, old.ID)
-	}
-	w.check("after a roll that failed")
-}
-
-// emptyLedger has no event.
-type emptyLedger struct{}
-
-func (emptyLedger) Look(context.Context, ledger.Event) (ledger.Record, error) {
-	return ledger.Record{}, nil
-}
-
-// TestBothModes: a stack that is connected in test mode and in live mode has both secrets, whichever
-// is connected, rolled or connected again.
-func TestBothModes(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	inMode := func(mode, key string) *connect.Connector {
-		nothing := func() {}
-		p := w.parts(nothing, nothing)
-		p.destinations = w.client(key)
-		return p.connector(func(o *connect.Options) {
-			o.Mode = mode
-			o.URL = strings.Replace(w.url, "http://", "https://", 1)
-			o.Provable = false
-		})
-	}
-	test, live := inMode("test", w.stripe.Keys.Test), inMode("live", w.stripe.Keys.Live)
-	for i, step := range []struct {
-		name string
-		run  func() error
-		want int // secrets
-	}{
-		{"connect test", func() error { _, err := test.Connect(t.Context()); return err }, 1},
-		{"connect live", func() error { _, err := live.Connect(t.Context()); return err }, 2},
-		{"connect test again", func() error { _, err := test.Connect(t.Context()); return err }, 2},
-		{"roll test", func() error { _, err := test.Roll(t.Context(), time.Minute); return err }, 2},
-		{"roll live", func() error { _, err := live.Roll(t.Context(), time.Minute); return err }, 2},
-		{"connect test again", func() error { _, err := test.Connect(t.Context()); return err }, 2},
-		{"roll live again", func() error { _, err := live.Roll(t.Context(), time.Minute); return err }, 2},
-	} {
-		if err := step.run(); err != nil {
-			t.Fatalf("%d, %s: %v", i, step.name, err)
-		}
-		current, _ := (store{w}).Current(t.Context())
-		var secrets []string
-		if json.Unmarshal([]byte(current.Value), &secrets) != nil {
-			secrets = []string{current.Value}
-		}
-		if len(secrets) != step.want {
-			t.Errorf("%d, %s: %d secrets, want %d", i, step.name, len(secrets), step.want)
-		}
-		for _, mode := range []*connect.Connector{test, live} {
-			if found, err := mode.Find(t.Context()); err != nil || len(found.Own) > 1 {
-				t.Errorf("%d, %s: %d destinations (%v)", i, step.name, len(found.Own), err)
-			}
-		}
-	}
 }

@@ -25,7 +25,8 @@ type Ping struct {
 
 // Prove asks Stripe to send pings to a destination, until the stack has emitted the full event of
 // one, which it returns. The error is [ErrParked], [ErrNoArrival] after the wait, or one of
-// Stripe's or AWS's. The ids are reported in steps.
+// Stripe's or AWS's. The ids are reported in steps. The wait
+// must be below five minutes: after that the reconciler republishes pings that the webhook refused.
 func (c *Connector) Prove(ctx context.Context, destination string, wait time.Duration) (Ping, error) {
 	var sent []Ping
 	var next time.Time

@@ -1,14 +1,14 @@
 package testbed
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
 )
 
@@ -19,59 +19,61 @@ var functions = []string{"WebhookFunction", "FetcherFunction", "ReconcilerFuncti
 // own. A stack that uses the folder still runs make, which finds them up to date and links nothing;
 // otherwise each stack of a test would spend a second on that.
 //
-// They are built in a folder of this user's cache, which all tests share, one process at a time.
+// A copy of each is in a folder of this user's cache, which all tests share. It is replaced in one
+// step, so that tests of several processes need no lock.
 func Builds(t testing.TB, root, folder string) {
 	t.Helper()
-	if err := copyBuilds(root, folder); err != nil {
-		t.Fatalf("build the functions: %v", err)
-	}
-}
-
-func copyBuilds(root, folder string) error {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return err
-	}
-	shared := filepath.Join(cache, "meterbridge", "test-builds")
-	if err := os.MkdirAll(shared, 0o755); err != nil {
-		return err
-	}
-	lock, err := os.Create(filepath.Join(shared, "lock"))
-	if err != nil {
-		return err
-	}
-	defer lock.Close() // and with it the lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
+		t.Fatal(err)
 	}
 	for _, function := range functions {
-		artifacts := filepath.Join(shared, function)
-		command := exec.Command("make", "--silent", "--no-print-directory", "-C", root, "build-"+function, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-		command.Env = append(os.Environ(), "ARTIFACTS_DIR="+artifacts, "MAKEFLAGS=", "MFLAGS=", "MAKELEVEL=")
-		if out, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w\n%s", err, out)
-		}
-		if err := copyFile(filepath.Join(artifacts, "bootstrap"), filepath.Join(folder, function, "bootstrap")); err != nil {
-			return err
+		shared := filepath.Join(cache, "meterbridge", "test-builds", function)
+		if err := build(root, function, filepath.Join(folder, function), shared); err != nil {
+			t.Fatalf("build %s: %v", function, err)
 		}
 	}
-	return nil
 }
 
-// copyFile copies an executable.
-func copyFile(from, to string) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+// build leaves an up-to-date executable in the folder of the artifacts and, if it had to be made, a
+// copy in shared.
+func build(root, function, artifacts, shared string) error {
+	executable := filepath.Join(artifacts, "bootstrap")
+	if err := os.MkdirAll(artifacts, 0o755); err != nil {
 		return err
 	}
-	source, err := os.Open(from)
+	before, err := os.ReadFile(shared)
+	if err == nil {
+		err = os.WriteFile(executable, before, 0o755)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	command := exec.Command("make", "--silent", "--no-print-directory", "-C", root, "build-"+function, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	command.Env = append(os.Environ(), "ARTIFACTS_DIR="+artifacts, "MAKEFLAGS=", "MFLAGS=", "MAKELEVEL=")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	after, err := os.ReadFile(executable)
+	if err != nil || bytes.Equal(before, after) {
+		return err
+	}
+	return replace(shared, after)
+}
+
+// replace writes a file that others may be reading.
+func replace(name string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(name), "*.new")
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
-	if err != nil {
+	defer os.Remove(file.Name()) // fails after the rename
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
+	return os.Rename(file.Name(), name)
 }

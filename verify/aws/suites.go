@@ -46,7 +46,7 @@ func (w *workspace) runtimes(ctx context.Context) (string, error) {
 		"METERBRIDGE_AWS_LAMBDA_RIC=" + w.tools["node-ric"].path,
 	}
 	tests := command{dir: w.root, env: env}
-	out, err := tests.output(ctx, "go", "test", "-count=1", "-json", "./internal/emulator/aws/lambda", "./examples/...")
+	out, err := tests.output(ctx, "go", "test", "-count=1", "-json", "./internal/emulator/aws", "./internal/emulator/aws/lambda", "./examples/...")
 	if err != nil {
 		return "", err
 	}

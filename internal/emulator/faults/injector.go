@@ -114,8 +114,8 @@ func (i *Injector) choose(operation, event string, names ...string) string {
 }
 
 // mostAttempts is the number of attempts of an operation on an event that can fail, apart from
-// bursts, so that every operation succeeds in the end. Without it the reconciler could try for as
-// long as it lives to read Stripe's list, whose requests are all attempts of one operation.
+// bursts, so that every operation succeeds in the end. Without it the reconciler might never
+// finish reading Stripe's list, whose requests are all attempts of one operation.
 const mostAttempts = 50
 
 // burstLength is the number of consecutive requests that are either all struck or all spared.
