@@ -135,7 +135,8 @@ type Alarm struct {
 	Reason   string
 }
 
-// Alarms returns the alarms of the stack. https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+// Alarms returns the alarms of the stack.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
 func (s *Stack) Alarms(ctx context.Context) ([]Alarm, error) {
 	byName := map[string]string{}
 	var names []string

@@ -25,8 +25,8 @@ const (
 )
 
 // A record is an item of the table; the zero value means that there is none. An item also has its
-// key "id" and, for conditions and operators, "delivery" (the message of the last claim). No name is a reserved word of DynamoDB, so expressions need no placeholders for
-// them.
+// key "id" and, for conditions and operators, "delivery" (the message of the last claim). No name is
+// a reserved word of DynamoDB, so expressions need no placeholders for them.
 type record struct {
 	phase    Phase     // "phase"
 	holder   string    // "holder": the token of the last claim

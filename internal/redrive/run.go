@@ -118,8 +118,8 @@ func (r *run) choose(letters []*Letter) []*Letter {
 	return selected
 }
 
-// redrive sends letters, or discards them, and deletes those that are done with. An error means that AWS does not
-// accept any of them at present.
+// redrive sends letters, or discards them, and deletes those that are done with. An error means that
+// AWS does not accept any of them at present.
 func (r *run) redrive(ctx context.Context, from *queue.Queue, hidden *hiddenLetters, letters []*Letter) error {
 	if err := r.limiter.WaitN(ctx, len(letters)); err != nil {
 		return err

@@ -16,10 +16,10 @@
 // # Undocumented behaviour
 //
 // Stripe does not publish everything. The page sizes of its v2 lists, the code and param of a v2
-// error 400, error messages, the error about too many destinations, what happens to a ping of a disabled destination and the status of a
-// request whose idempotency key is in use are this package's choice. So is refusing a request
-// without Stripe-Version, for which Stripe uses the account's default version. Clients should not
-// rely on any of these.
+// error 400, error messages, the error about too many destinations, what happens to a ping of a
+// disabled destination and the status of a request whose idempotency key is in use are this
+// package's choice. So is refusing a request without Stripe-Version, for which Stripe uses the
+// account's default version. Clients should not rely on any of these.
 //
 // The behaviour follows https://docs.stripe.com/api/v2/core/events,
 // https://docs.stripe.com/api/v2/core/event_destinations and https://docs.stripe.com/api/events.
