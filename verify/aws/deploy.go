@@ -61,7 +61,6 @@ func (w *workspace) samDeploy(ctx context.Context) (string, error) {
 		return "", err
 	}
 	w.moto = m
-	w.closers = append(w.closers, m.stop)
 	out, err := w.deployFile(ctx, filepath.Join(w.built, "template.yaml"), "as-built", nil, "--no-execute-changeset")
 	if err != nil {
 		return "", err
