@@ -33,10 +33,11 @@ run: ## Run the whole stack on this machine and send sample events through it (R
 	@test -x bin/meterbridge || echo "Building meterbridge. The first build takes a minute or two."
 	@$(meterbridge) && exec bin/meterbridge local $(RUN)
 
-# The soaks come first and beside the others, because they wait for more than a minute and need
-# little of the machine.
+# The longest come first. One of them runs beside the others, because the soaks wait for more than a
+# minute and need little of the machine.
+LONGEST = ./internal/emulator/soak ./cmd/meterbridge ./internal/simulate ./internal/guarantees ./internal/emulator/aws/lambda
 test: ## Run every test that needs only Go
-	CGO_ENABLED=0 go test -trimpath -timeout 30m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) ./internal/emulator/soak ./...
+	CGO_ENABLED=0 go test -trimpath -timeout 30m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(LONGEST) ./...
 
 soak: ## Send thousands of events through the stack with every fault (SOAK=3000 SEED=1)
 	@$(meterbridge) && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed "$${SEED:-1}"

@@ -57,6 +57,7 @@ func newHarness(t testing.TB, s setup) *harness {
 		Parameters:  map[string]string{"StripeRateLimit": "0"},
 		Listen:      "127.0.0.1:0",
 		BuildDir:    builds,
+		Prebuilt:    true,
 		Environment: map[string]string{config.StripeAPIBase: stripe.URL},
 		Secrets:     map[string]string{config.SigningSecretID: string(signingSecret), config.APIKeySecretID: apiKey},
 		Lease:       outcome.Lease,

@@ -33,9 +33,8 @@ func (b build) run(ctx context.Context, test string, flags ...string) ([]string,
 	arguments := append([]string{"-test.run", "^" + test + "$", "-test.timeout", "0", "-outcome", outcome}, flags...)
 	var out bytes.Buffer
 	command := exec.CommandContext(ctx, program, arguments...)
-	// A world runs one thing at a time, so a second processor only adds the cost of waking it. The
-	// rest is memory for time, within limits.
-	command.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400", "GOMEMLIMIT=800MiB")
+	// A world runs one thing at a time, so a second processor only adds the cost of waking it.
+	command.Env = append(os.Environ(), "GOMAXPROCS=1", "GOMEMLIMIT=800MiB")
 	command.Stdout, command.Stderr = &out, &out
 	err = command.Run()
 	text, readErr := os.ReadFile(outcome)
