@@ -9,8 +9,9 @@ import (
 	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
-// template writes the repository's template with more resources, and returns its path. Functions
-// among them whose CodeUri is CONSUMERS are copies of this test binary.
+// template writes the repository's template with more resources, and returns its path. Its makefile
+// copies functions that are already built: those of the repository and, for any other, this test
+// binary.
 func template(t *testing.T, resources string) string {
 	t.Helper()
 	executable, err := os.Executable()
@@ -22,14 +23,14 @@ func template(t *testing.T, resources string) string {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
-	text := strings.Replace(string(source), "CodeUri: .\n", "CodeUri: "+root(t)+"\n", 1)
-	text = strings.Replace(text, "\nResources:\n", "\nResources:\n"+strings.ReplaceAll(resources, "CONSUMERS", folder), 1)
-	for name, text := range map[string]string{"template.yaml": text, "Makefile": "build-%:\n\tcp '" + executable + "' $(ARTIFACTS_DIR)/bootstrap\n"} {
+	testbed.Builds(t, root(t), filepath.Join(folder, "built"))
+	text := strings.Replace(string(source), "\nResources:\n", "\nResources:\n"+resources, 1)
+	makefile := "build-%:\n\tcp -f $(or $(wildcard built/$*/bootstrap),'" + executable + "') \"$$ARTIFACTS_DIR/bootstrap\"\n"
+	for name, text := range map[string]string{"template.yaml": text, "Makefile": makefile} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	testbed.Builds(t, root(t), filepath.Join(folder, ".meterbridge", "build"))
 	return filepath.Join(folder, "template.yaml")
 }
 
@@ -48,7 +49,7 @@ const consumer = `
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: makefile}
     Properties:
-      CodeUri: CONSUMERS
+      CodeUri: .
       Environment: {Variables: {FAIL: "KeyError: 'x'"}}
       EventInvokeConfig: {MaximumRetryAttempts: 0}
   ConsumerRule:
@@ -68,7 +69,7 @@ const queued = `
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: makefile}
     Properties:
-      CodeUri: CONSUMERS
+      CodeUri: .
       Environment: {Variables: {FAIL: "KeyError: 'x'"}}
       Events: {Orders: {Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}}
   Dead: {Type: AWS::SQS::Queue}
