@@ -13,6 +13,7 @@ import (
 
 	"github.com/meterbridge/meterbridge/internal/emulator/faults"
 	"github.com/meterbridge/meterbridge/internal/emulator/soak"
+	"github.com/meterbridge/meterbridge/internal/testbed"
 )
 
 // The soaks of the tests are small. For larger ones run
@@ -38,7 +39,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// base returns options for the repository's template. The first call builds its functions.
+// base returns options for the repository's template. The first call builds its functions, and
+// tries them.
 func base(t *testing.T) *soak.Options {
 	t.Helper()
 	root, err := filepath.Abs("../../..")
@@ -50,6 +52,7 @@ func base(t *testing.T) *soak.Options {
 		BuildDir: buildDir, Prebuilt: true,
 	}
 	build.Do(func() {
+		testbed.Builds(t, root, buildDir)
 		o := *o
 		o.Events = 1
 		if r, err := soak.Run(t.Context(), &o); err != nil || r.Emitted != 1 {

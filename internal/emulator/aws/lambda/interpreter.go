@@ -95,7 +95,7 @@ func (l *language) ask(ctx context.Context, name string) (interpreter, bool) {
 	if err != nil {
 		return interpreter{}, false
 	}
-	const patience = 10 * time.Second
+	const patience = 30 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, path, l.query...).Output()
