@@ -18,7 +18,7 @@ import (
 
 // The soaks of the tests are small. For larger ones run
 // go test ./internal/emulator/soak -run AllFaults -soak.events=3000, or meterbridge local --soak.
-var events = flag.Int("soak.events", 120, "events in each soak of TestAllFaultsTogetherLoseNothing")
+var events = flag.Int("soak.events", 60, "events in each soak of TestAllFaultsTogetherLoseNothing")
 
 // buildDir contains the built functions, which all soaks of the tests share.
 var buildDir string
