@@ -34,10 +34,10 @@ run: ## Run the whole stack on this machine and send sample events through it (R
 	@$(meterbridge) && exec bin/meterbridge local $(RUN)
 
 # The longest come first. One of them runs beside the others, because the soaks wait for more than a
-# minute and need little of the machine.
+# minute and need little of the machine. GOGC spends memory on time.
 LONGEST = ./internal/emulator/soak ./cmd/meterbridge ./internal/simulate ./internal/guarantees ./internal/emulator/aws/lambda
 test: ## Run every test that needs only Go
-	CGO_ENABLED=0 go test -trimpath -timeout 30m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(LONGEST) ./...
+	GOGC=400 CGO_ENABLED=0 go test -trimpath -timeout 30m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(LONGEST) ./...
 
 soak: ## Send thousands of events through the stack with every fault (SOAK=3000 SEED=1)
 	@$(meterbridge) && exec bin/meterbridge local --soak $(or $(SOAK),3000) --faults all --seed "$${SEED:-1}"
