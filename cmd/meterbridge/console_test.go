@@ -149,9 +149,9 @@ func TestLogsAreRendered(t *testing.T) {
 		logged("FetcherFunction", `[1, 2]`),
 		logged("OtherFunction", "Traceback (most recent call last):"),
 	}
-	fetcher := "  log      Fetcher: warn delivery outcome=deferred attempt=2 error=\"a \\\"b\\\" = c\" empty=\"\" nested={\"a\":[1]}\n" +
-		"  log      Fetcher: [1, 2]\n"
-	other := "  log      Other: Traceback (most recent call last):\n"
+	fetcher := "12:00:01.203  log  Fetcher: warn delivery outcome=deferred attempt=2 error=\"a \\\"b\\\" = c\" empty=\"\" nested={\"a\":[1]}\n" +
+		"12:00:01.203  log  Fetcher: [1, 2]\n"
+	other := "12:00:01.203  log  Other: Traceback (most recent call last):\n"
 	for name, tt := range map[string]struct {
 		flags outputFlags
 		want  string

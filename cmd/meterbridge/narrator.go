@@ -87,7 +87,7 @@ func (n *narrator) Observe(s activity.Step) {
 	case activity.Put:
 		n.put(e, s.Envelope)
 	case activity.Matched:
-		n.say(e, kindRule, faint, s.Name+" → "+s.Target)
+		n.say(e, kindRule, faint, s.Name+" → "+short(s.Target))
 	case activity.Unmatched:
 		n.say(e, kindNoRule, faint, "on "+s.Name+" matches")
 	case activity.Undelivered:

@@ -108,7 +108,11 @@ func TestOtherCommandsFindTheLocalStack(t *testing.T) {
 	t.Parallel()
 	file := template(t, "")
 	local := "--local=" + filepath.Dir(file)
-	stack := startLocal(t, file)
+	consumer := filepath.Join(t.TempDir(), "alerts.yaml")
+	if err := os.WriteFile(consumer, []byte("Resources: {Kept: {Type: AWS::SQS::Queue}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stack := startLocal(t, file, "--template", consumer)
 
 	state, mode := stateIn(t, file)
 	if mode != 0o600 {
@@ -129,6 +133,11 @@ func TestOtherCommandsFindTheLocalStack(t *testing.T) {
 		if got := fmt.Sprint(outputs[name]); !regexp.MustCompile(want).MatchString(got) {
 			t.Errorf("outputs.%s = %s, want %s", name, got, want)
 		}
+	}
+
+	resources, _ := state["resources"].(map[string]any)
+	if got, ledger := resources["alerts/Kept"], resources["LedgerTable"]; got != "alerts-Kept" || ledger == nil {
+		t.Errorf("resources: alerts/Kept is %v and LedgerTable %v", got, ledger)
 	}
 
 	if status, out, errs := meterbridge(t, "send", local, "--count", "20", "--json"); status != 0 || !strings.Contains(out, `"statuses":{"200":20}`) {

@@ -31,7 +31,7 @@ type generation struct {
 	routes     *apigateway.Service
 	outputs    map[string]string // of the first template, by name
 	parameters map[string]string // of the first template, as text
-	names      map[string]string // of the first template's resources, by logical id
+	names      map[string]string // of the resources, by id
 }
 
 func (s *Stack) newGeneration(directory *target.Directory) *generation {

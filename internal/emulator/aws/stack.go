@@ -274,7 +274,8 @@ func (s *Stack) Outputs() map[string]string { return maps.Clone(s.current.Load()
 // Parameters returns the values of the first template's parameters, as text.
 func (s *Stack) Parameters() map[string]string { return maps.Clone(s.current.Load().parameters) }
 
-// ResourceNames returns the physical names of the first template's resources, by logical id.
+// ResourceNames returns the physical names of the resources, by logical id, with the stack's name and
+// a slash before it if they are of a further template.
 func (s *Stack) ResourceNames() map[string]string { return maps.Clone(s.current.Load().names) }
 
 // Routes returns the logical id of each route's function, by route, such as "POST /webhook".

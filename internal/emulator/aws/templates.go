@@ -27,8 +27,8 @@ const maxResources = 500
 
 // resources returns the resources of all templates, including those that SAM generates for
 // functions' events. Each template is resolved on its own, as a separate stack, and can import what
-// those before it export. Outputs, parameters and names of the first are
-// added to the generation's.
+// those before it export. The names of all resources, and the outputs and parameters of the first
+// template, are added to the generation's.
 func (s *Stack) resources(g *generation) ([]sam.Resource, error) {
 	sources, err := s.readTemplates()
 	if err != nil {
@@ -62,9 +62,9 @@ func (s *Stack) resources(g *generation) ([]sam.Resource, error) {
 		}
 		if i == 0 {
 			g.parameters = template.Parameters
-			for _, r := range template.Resources {
-				g.names[r.LogicalID] = r.Name
-			}
+		}
+		for _, r := range template.Resources {
+			g.names[r.ID()] = r.Name
 		}
 		for _, output := range template.Outputs {
 			if i == 0 {
