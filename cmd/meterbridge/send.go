@@ -139,7 +139,7 @@ func newSender(ctx context.Context, p process, flags sendFlags, now func() time.
 		return nil, err
 	}
 	if flags.file != "" {
-		s.body, err = readFile(flags.file)
+		s.body, err = p.readBody(ctx, flags.file)
 	}
 	return s, err
 }
@@ -156,13 +156,35 @@ func (f sendFlags) secret(p process) (stripesig.Secret, error) {
 	return stripesig.Secret(secret), nil
 }
 
-func readFile(name string) ([]byte, error) {
-	if name == "-" {
-		return io.ReadAll(os.Stdin)
+// readBody reads a file or, if its name is "-", standard input.
+func (p process) readBody(ctx context.Context, name string) ([]byte, error) {
+	const most = 64 << 20 // to see what becomes of a body that is too large, more than API Gateway takes
+	from, what := p.stdin, "standard input"
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("--file: %w", err)
+		}
+		defer file.Close()
+		from, what = file, name
 	}
-	body, err := os.ReadFile(name)
-	if err != nil {
+	var body []byte
+	var err error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		body, err = io.ReadAll(io.LimitReader(from, most+1))
+	}()
+	select {
+	case <-ctx.Done(): // the terminal or pipe may stay silent
+		return nil, errInterrupted
+	case <-read:
+	}
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("--file: %w", err)
+	case len(body) > most:
+		return nil, fmt.Errorf("--file: %s has more than %d MiB", what, most>>20)
 	}
 	return body, nil
 }
