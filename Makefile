@@ -70,7 +70,6 @@ fuzz: ## Run every fuzz target for 30 s (FUZZTIME=2m for longer)
 	@.ci/fuzz
 
 deploy: ## Build and deploy to AWS with SAM (ENVIRONMENT=staging, PARAMETERS='LogLevel=DEBUG', DEPLOY='flags of sam deploy')
-	@.ci/deployable "$$ENVIRONMENT"
 	@GOFLAGS=-buildvcs=false CGO_ENABLED=0 go run -trimpath ./cmd/deploy $(DEPLOY)
 
 clean: ## Remove build output

@@ -47,7 +47,7 @@ func run(ctx context.Context, flags []string) error {
 			return fmt.Errorf("%s cannot be given here: use PARAMETERS=…, ENVIRONMENT=… or samconfig.toml", name)
 		}
 	}
-	d, err := read()
+	d, err := read(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,36 +72,50 @@ func run(ctx context.Context, flags []string) error {
 	return nil
 }
 
-// read reads the files and the environment of this process.
-func read() (*deploy.Deployment, error) {
+// read reads the files and the environment of this process, and says where the deployment goes.
+func read(ctx context.Context) (*deploy.Deployment, error) {
 	samconfig, configErr := os.ReadFile("samconfig.toml")
 	template, templateErr := os.ReadFile("template.yaml")
 	if err := errors.Join(configErr, templateErr); err != nil {
 		return nil, err
 	}
-	environment, err := deploy.ReadEnvironment(samconfig, cmp.Or(os.Getenv("ENVIRONMENT"), "default"))
-	if err != nil {
-		return nil, err
+	// The AWS CLI reads AWS_REGION; its version 1 and the SAM CLI read only AWS_DEFAULT_REGION.
+	if exported := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")); exported != "" {
+		os.Setenv("AWS_REGION", exported)
+		os.Setenv("AWS_DEFAULT_REGION", exported)
+	}
+	machine, gaps := deploy.Examine(ctx, samconfig, cmp.Or(os.Getenv("ENVIRONMENT"), "default"))
+	if len(gaps) > 0 {
+		return nil, errors.New("not yet. " + explain(gaps))
 	}
 	overrides, err := deploy.ParseParameters(os.Getenv("PARAMETERS"))
 	if err != nil {
 		return nil, fmt.Errorf("PARAMETERS: %w", err)
 	}
-	// The AWS CLI reads AWS_REGION; its version 1 and the SAM CLI read only AWS_DEFAULT_REGION.
-	exported := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-	if exported != "" {
-		os.Setenv("AWS_REGION", exported)
-		os.Setenv("AWS_DEFAULT_REGION", exported)
-	}
-	aws := deploy.FindAWS(environment.Region, environment.Profile)
-	region := cmp.Or(environment.Region, exported)
-	if region == "" && aws != nil {
-		out, _ := aws(context.Background(), "configure", "get", "region")
-		region = strings.TrimSpace(string(out))
-	}
+	fmt.Printf("deploying environment %s of samconfig.toml to account %s, region %s\n", machine.Environment.Name,
+		cmp.Or(machine.Account, "unchecked"), cmp.Or(machine.Region, "that of the profile"))
 	return &deploy.Deployment{
-		Environment: environment, Overrides: overrides, Template: template, Region: region, AWS: aws, Out: os.Stderr,
+		Environment: machine.Environment, Overrides: overrides, Template: template, Region: machine.Region, AWS: machine.AWS, Out: os.Stderr,
 	}, nil
+}
+
+// explain lists what is missing and how to get it.
+func explain(gaps []deploy.Gap) string {
+	var b strings.Builder
+	b.WriteString("This machine cannot deploy to AWS:\n\n")
+	for _, gap := range gaps {
+		fmt.Fprintf(&b, "  - %s\n", gap.Problem)
+		for _, r := range gap.Remedies {
+			line := "    " + r.Command
+			if r.When != "" {
+				line = fmt.Sprintf("%-50s (%s)", line, r.When)
+			}
+			b.WriteString(line + "\n")
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("docs/deploy.md leads from an empty account to the first typed event. Without an account, make run\nruns the whole stack on this machine.")
+	return b.String()
 }
 
 // sam runs the SAM CLI without the variables of make, which must not reach the builds of functions,

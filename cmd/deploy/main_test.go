@@ -29,7 +29,7 @@ echo >>"$RECORD"
 // fakeAWS has an account with the quota of a new one, in which no stack and no bus exists.
 const fakeAWS = `#!/bin/sh
 case "$1 $2" in
-"sts get-caller-identity") echo 123456789012; echo "$AWS_REGION${7:+ $7 $8}" >>"$RECORD.sts" ;;
+"sts get-caller-identity") echo 123456789012; echo "$*" >>"$RECORD.sts" ;;
 "configure get") echo cn-north-1 ;;
 "cloudformation describe-stacks") echo "An error occurred (ValidationError): Stack with id x does not exist" >&2; exit 254 ;;
 "logs describe-log-groups" | "cloudwatch list-dashboards") echo ;;
@@ -164,7 +164,7 @@ func TestCredentialsAreCheckedInTheirOwnPartition(t *testing.T) {
 		asked := filepath.Join(t.TempDir(), "record")
 		_, output, err := makeDeploy(t, nil, append(variables, "RECORD="+asked)...)
 		got, _ := os.ReadFile(asked + ".sts")
-		if err != nil || strings.TrimSpace(string(got)) != region {
+		if err != nil || !strings.Contains(string(got), " --region "+region+"\n") {
 			t.Errorf("%v: %v, credentials were checked in %q, want %s:\n%s", variables, err, got, region, output)
 		}
 	}
@@ -173,7 +173,6 @@ func TestCredentialsAreCheckedInTheirOwnPartition(t *testing.T) {
 // The environment's own settings are used, not the first ones in the file, and its name is not
 // treated as a pattern.
 func TestMachineIsCheckedForTheEnvironmentThatIsDeployed(t *testing.T) {
-	t.Parallel()
 	const samconfig = `
 version = 0.1
 [default.global.parameters]
@@ -183,6 +182,7 @@ stack_name = "b"
 region = 'eu-west-1' # Ireland
 profile = "stage"
 [prod.global.parameters]
+stack_name = "d"
 # region = "us-west-2"
 region="ap-east-1"
 profile = "global"
@@ -191,31 +191,22 @@ region = "il-central-1"
 [short]
 global = {parameters = {stack_name = "c"}}
 `
-	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "samconfig.toml"), []byte(samconfig), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	script, err := filepath.Abs(filepath.Join(root, ".ci", "deployable"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	programs := fakePrograms(t)
+	t.Setenv("PATH", programs+":"+os.Getenv("PATH"))
+	t.Setenv("AWS_REGION", "us-east-1")
 	for environment, want := range map[string]string{
-		"default": "us-east-1", "Staging_2": "eu-west-1 --profile stage", "prod": "il-central-1 --profile global", "short": "us-east-1",
-		"pr.d": "", ".*": "", "a b": "", "[": "", `\n`: "", "-e": "", "version": "", "shor": "", "s": "",
+		"default": "--region us-east-1\n", "Staging_2": "--region eu-west-1 --profile stage\n", "prod": "--region il-central-1 --profile global\n", "short": "--region us-east-1\n",
+		"pr.d": "", ".*": "", "a b": "", "[": "", `\n`: "", "-e": "", "version": "", "shor": "", "s": "", "": "",
 	} {
 		asked := filepath.Join(t.TempDir(), "record")
-		command := exec.CommandContext(t.Context(), script, environment)
-		command.Dir = folder
-		command.Env = append(os.Environ(), "PATH="+programs+":"+os.Getenv("PATH"), "RECORD="+asked, "AWS_REGION=us-east-1")
-		out, err := command.CombinedOutput()
+		t.Setenv("RECORD", asked)
+		machine, gaps := deploy.Examine(t.Context(), []byte(samconfig), environment)
 		got, _ := os.ReadFile(asked + ".sts")
-		region, _, _ := strings.Cut(want, " ")
 		switch {
-		case want == "" && (err == nil || !strings.Contains(string(out), "no environment "+environment+". It has: default Staging_2 prod\n")):
-			t.Errorf("%q: %v, want a refusal that lists the environments:\n%s", environment, err, out)
-		case want != "" && (err != nil || strings.TrimSpace(string(got)) != want || !strings.Contains(string(out), "region "+region)):
-			t.Errorf("%q: %v, credentials were checked in %q, want %q:\n%s", environment, err, got, want, out)
+		case want == "" && (len(gaps) != 1 || gaps[0].Problem != "samconfig.toml has no environment "+environment+"; it has Staging_2, default, prod, short"):
+			t.Errorf("%q: %+v, want a refusal that lists the environments", environment, gaps)
+		case want != "" && (len(gaps) > 0 || !strings.HasSuffix(string(got), want) || !strings.Contains(want, machine.Region) || machine.Account != "123456789012"):
+			t.Errorf("%q: %+v, %+v, credentials were checked with %q, want %q", environment, machine, gaps, got, want)
 		}
 	}
 }
@@ -225,21 +216,52 @@ func TestReasonWhyCredentialsDoNotWorkIsShown(t *testing.T) {
 	t.Parallel()
 	const message = "Error when retrieving token from sso: Token has expired and refresh failed"
 	for sts, want := range map[string]string{
-		"echo '" + message + "' >&2; exit 255":                       "No working AWS credentials were found (" + message + "):",
-		"echo; echo '" + message + "' >&2; exit 255":                 "(" + message + "):",
+		"echo '" + message + "' >&2; exit 255":                       "  - No working AWS credentials were found (" + message + ")\n    aws configure sso && export AWS_PROFILE=…",
+		"echo; echo '" + message + "' >&2; exit 255":                 "(" + message + ")\n",
 		"echo 'DeprecationWarning: old' >&2; echo 123456789012":      "to account 123456789012, region us-east-1",
-		"echo 'Could not connect to the endpoint URL' >&2; exit 255": "(Could not connect to the endpoint URL):",
+		"echo 'Could not connect to the endpoint URL' >&2; exit 255": "(Could not connect to the endpoint URL)\n",
 	} {
 		programs := fakePrograms(t)
-		if err := os.WriteFile(filepath.Join(programs, "aws"), []byte("#!/bin/sh\n"+sts+"\n"), 0o755); err != nil {
+		script := strings.Replace(fakeAWS, "case", `[ "$1" != sts ] || { `+sts+"; exit; }\ncase", 1)
+		if err := os.WriteFile(filepath.Join(programs, "aws"), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		command := exec.CommandContext(t.Context(), filepath.Join(".ci", "deployable"))
-		command.Dir = root
-		command.Env = append(os.Environ(), "PATH="+programs+":"+os.Getenv("PATH"), "AWS_REGION=us-east-1")
-		if out, _ := command.CombinedOutput(); !strings.Contains(string(out), want) {
-			t.Errorf("%s: printed %q, want %q", sts, out, want)
+		_, output, err := makeDeploy(t, nil, "PATH="+programs+":"+os.Getenv("PATH"))
+		if failed := strings.Contains(sts, "exit"); !strings.Contains(output, want) || failed != (err != nil) {
+			t.Errorf("%s: %v, printed %q, want %q", sts, err, output, want)
 		}
+	}
+}
+
+// TestEverythingThatIsMissingIsListedAtOnce, where there is nothing but Go.
+func TestEverythingThatIsMissingIsListedAtOnce(t *testing.T) {
+	folder := t.TempDir()
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, "")
+		}
+	}
+	t.Setenv("PATH", folder)
+	t.Setenv("HOME", folder)
+	const samconfig = "[default.global.parameters]\nstack_name = \"a\"\n"
+	problems := func() string {
+		var lines []string
+		_, gaps := deploy.Examine(t.Context(), []byte(samconfig), "default")
+		for _, gap := range gaps {
+			lines = append(lines, gap.Problem)
+		}
+		return strings.Join(lines, "; ")
+	}
+	if got, want := problems(), "The SAM CLI is not installed; No AWS region is set; No working AWS credentials were found"; got != want {
+		t.Errorf("nothing: %s, want %s", got, want)
+	}
+	config := filepath.Join(folder, "config")
+	if err := os.WriteFile(config, []byte("[profile a]\n region = eu-west-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", config)
+	if got, want := problems(), "The SAM CLI is not installed"; got != want {
+		t.Errorf("with a configuration, and no AWS CLI to try it: %s, want %s", got, want)
 	}
 }
 

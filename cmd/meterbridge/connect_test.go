@@ -34,7 +34,7 @@ func (d *deployed) checkConnected(label string) {
 
 func TestConnectCommand(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	status, out, errs := d.run(command{env: provision, stdin: readKey + "\n"}, "connect", "--stack", "meterbridge", "--dry-run")
 	if status != 0 || !strings.Contains(out, "create a destination") || len(d.destinations()) != 0 {
 		t.Fatalf("dry run: exit status %d\n%s%s", status, out, errs)
@@ -124,7 +124,7 @@ func TestConnectErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d := deploy(t)
+			d := newDeployed(t)
 			if tt.before != nil {
 				tt.before(d)
 			}
@@ -160,7 +160,7 @@ func (d *deployed) fill(n int) {
 // TestSecretStoreDownHalfway: the destination is deleted again, and the next run makes another.
 func TestSecretStoreDownHalfway(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	var puts atomic.Int64
 	d.onCall(func(w http.ResponseWriter, call string, serve func(http.ResponseWriter)) {
 		if call == "PutSecretValue" {
@@ -196,7 +196,7 @@ func TestKilledConnect(t *testing.T) {
 		t.Run(fmt.Sprintf("before=%t", before), func(t *testing.T) {
 			t.Parallel()
 			for n := 1; ; n++ {
-				d := deploy(t)
+				d := newDeployed(t)
 				killed := d.kill(n, before)
 				status, out, errs := d.run(command{env: provision, stdin: readKey + "\n"}, "connect", "--stack", "meterbridge", "--yes")
 				if status != 0 {

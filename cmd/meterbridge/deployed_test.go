@@ -68,7 +68,7 @@ const (
 	liveKey  = "rk_live_read"
 )
 
-func deploy(t *testing.T) *deployed {
+func newDeployed(t *testing.T) *deployed {
 	t.Helper()
 	d := &deployed{T: t, secrets: secretsmanager.New(nil), logs: logs.New()}
 	queues, tables, buses := sqs.New(nil, nil), emulated.New(nil), eventbridge.New(nil, nil)

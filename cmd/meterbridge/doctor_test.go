@@ -85,7 +85,7 @@ func TestDoctor(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d := deploy(t)
+			d := newDeployed(t)
 			if tt.breaks != nil {
 				connected(d)
 				tt.breaks(d)
@@ -108,7 +108,7 @@ func TestDoctor(t *testing.T) {
 
 func TestDoctorForPeople(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	status, out, errs := d.run(command{env: provision}, "doctor", "--stack", "meterbridge", "--no-drift")
 	if status != 1 || !strings.Contains(out, "wrong    destination  in test mode no destination") || !strings.Contains(out, "→ meterbridge connect --stack meterbridge") ||
 		!strings.Contains(errs, "to mend") {
@@ -147,7 +147,16 @@ func TestDoctorOfThisMachine(t *testing.T) {
 			t.Errorf("%s is not ok: %+v", check, e.Findings)
 		}
 	}
+	if !e.has("deploy", stateUnknown, "samconfig.toml") {
+		t.Errorf("a folder without samconfig.toml: %+v", e.Findings)
+	}
 	if status != 0 {
 		t.Errorf("exit status %d", status)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "samconfig.toml"), []byte("[staging]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, e = examine(); status != 0 || !e.has("deploy", stateWarning, "samconfig.toml has no environment default; it has staging") {
+		t.Errorf("no environment: exit status %d, %+v", status, e.Findings)
 	}
 }

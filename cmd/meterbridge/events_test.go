@@ -49,7 +49,7 @@ func (d *deployed) storeKey(key string) {
 
 func TestEventsList(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	ids := d.arrive(ledger.Emitted, ledger.Parked, ledger.Deferred, ledger.Claimed, "")
 	status, out, errs := d.run(command{}, "events", "list", "--stack", "meterbridge")
 	if status != 0 || !strings.Contains(out, "5 events, 1 emitted, 1 parked, 1 deferred, 1 claimed, 1 missing") || !strings.Contains(out, "(not_found)") {
@@ -73,7 +73,7 @@ func TestEventsList(t *testing.T) {
 
 func TestEventsShow(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	ids := d.arrive(ledger.Parked)
 	d.log("Fetcher", `{"message":"delivery","outcome":"parked","event_id":%q,"reason":"not_found","error":"gone"}`, ids[0])
 	d.log("Fetcher", `{"message":"delivery","outcome":"emitted","event_id":"evt_other"}`)
@@ -114,7 +114,7 @@ func TestEventsShow(t *testing.T) {
 
 func TestEventsTail(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	d.log("Webhook", `{"message":"delivery","status":400,"outcome":"invalid_signature","reason":"mismatch"}`)
 	d.log("Webhook", `{"message":"delivery","status":200,"outcome":"stored","event_id":"evt_\u001b[31m1","event_type":"a"}`)
 	d.log("Fetcher", `{"message":"delivery","outcome":"emitted","event_id":"evt_1","event_type":"a"}`)
@@ -133,7 +133,7 @@ func TestEventsTail(t *testing.T) {
 
 func TestEventsResend(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	ids := d.arrive(ledger.Emitted, "")
 	for i, form := range []string{"full", "thin"} {
 		status, out, errs := d.run(command{}, "events", "resend", "--stack", "meterbridge", ids[i], "--yes")
@@ -154,7 +154,7 @@ func TestEventsResend(t *testing.T) {
 
 func TestEventsNeedAKey(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	if status, out, errs := d.run(command{}, "events", "list", "--stack", "meterbridge"); status != 2 || !strings.Contains(errs, "secrets put api-key") {
 		t.Errorf("exit status %d\n%s%s", status, out, errs)
 	}

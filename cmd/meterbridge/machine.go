@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,10 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meterbridge/meterbridge/internal/deploy"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
-// machine checks whether this machine can run the stack of a template.
+// machine checks whether this machine can run the stack of a template, and deploy it.
 type machine struct {
 	process
 	folder string
@@ -23,7 +25,7 @@ type machine struct {
 
 func machineChecks(p process, folder string) []check {
 	m := &machine{p, folder}
-	return []check{{"go", m.goVersion}, {"make", m.makeVersion}, {"template", m.template}, {"port", m.port}, {"builds", m.builds}}
+	return []check{{"go", m.goVersion}, {"make", m.makeVersion}, {"template", m.template}, {"port", m.port}, {"builds", m.builds}, {"deploy", m.deploy}}
 }
 
 // version runs a program and returns the first line that it prints.
@@ -118,4 +120,26 @@ func (m *machine) builds(context.Context) []finding {
 		return []finding{wrong("make the folder writable", "%v", err)}
 	}
 	return []finding{okay("%s can be written to", folder)}
+}
+
+// deploy checks whether make deploy would find what it needs. Nothing else needs it, so what is missing is a
+// warning.
+func (m *machine) deploy(ctx context.Context) []finding {
+	samconfig, err := os.ReadFile(filepath.Join(m.folder, "samconfig.toml"))
+	if err != nil {
+		return []finding{unknown("run make deploy in the folder of samconfig.toml", err)}
+	}
+	machine, gaps := deploy.Examine(ctx, samconfig, "default")
+	var findings []finding
+	for _, gap := range gaps {
+		mend := ""
+		if len(gap.Remedies) > 0 {
+			mend = gap.Remedies[0].Command
+		}
+		findings = append(findings, warning(mend, "%s", gap.Problem))
+	}
+	if len(findings) == 0 {
+		findings = append(findings, okay("to account %s, region %s", cmp.Or(machine.Account, "unchecked"), cmp.Or(machine.Region, "that of the profile")))
+	}
+	return findings
 }

@@ -32,7 +32,7 @@ var reader = command{env: []string{"STRIPE_API_KEY=" + readKey}}
 
 func TestReportCommand(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	if status, out, errs := d.run(reader, "report"); status != 0 || !strings.Contains(out, "0 usage events refused, in 0 reports.") {
 		t.Errorf("nothing refused: exit status %d\n%s%s", status, out, errs)
 	}
@@ -73,7 +73,7 @@ func TestReportCommand(t *testing.T) {
 // TestReportThatBreaksOff: what was read is shown, and said to be incomplete.
 func TestReportThatBreaksOff(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	for n := range 250 {
 		d.refuse(n, errorReport)
 	}
@@ -105,7 +105,7 @@ func TestReportThatBreaksOff(t *testing.T) {
 
 func TestReportOfAStack(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	d.storeKey(readKey)
 	carried, missing := d.refuse(1, errorReport), d.refuse(2, `{"reason":{"error_count":"x"}}`)
 	claim, err := d.ledger.Claim(t.Context(), ledger.Event{ID: carried}, "message", time.Now().Add(time.Minute))

@@ -7,7 +7,7 @@ import (
 
 func TestSecretsPut(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	signing := "whsec_" + strings.Repeat("s", 32)
 	for _, tt := range []struct {
 		name, stdin, arn, stored string
@@ -36,7 +36,7 @@ func TestSecretsPut(t *testing.T) {
 
 func TestSecretsRoll(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := newDeployed(t)
 	if status, out, errs := d.run(command{env: provision}, "secrets", "roll", "--stack", "meterbridge", "--yes"); status != 1 || !strings.Contains(errs, "no destination that meterbridge connect has made") {
 		t.Errorf("nothing to roll: exit status %d\n%s%s", status, out, errs)
 	}

@@ -53,9 +53,9 @@ func (w *workspace) hostile(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The list of environments is made with paste, which needs an operand on BSD.
-	if _, err := (command{dir: root, env: env}).output(ctx, filepath.Join(root, ".ci", "deployable"), "nowhere"); err == nil || !strings.Contains(err.Error(), "It has: default staging prod") {
-		return "", fmt.Errorf(".ci/deployable nowhere: %w, want the environments that there are", err)
+	out, err := command{dir: root, env: env}.combined(ctx, "make", "--no-print-directory", "deploy", "ENVIRONMENT=nowhere")
+	if err == nil || !strings.Contains(string(out), "it has default, prod, staging") {
+		return "", fmt.Errorf("make deploy ENVIRONMENT=nowhere: %w, want the environments that there are:\n%s", err, out)
 	}
 	return fmt.Sprintf("sam build makes arm64 binaries and make run puts %d events on the bus, below %q, %s, with BSD-like %s and with %s",
 		strings.Count(string(events), "\n"), filepath.Base(above), owner, strings.Join(bsdTools, ", "), strings.Join(exported, " ")), nil
