@@ -129,56 +129,85 @@ func (c *Connector) chooseProven(ctx context.Context, unsure []*v2events.Destina
 
 // settle deletes the destinations of the stack but one, and returns that; nil if another run has
 // deleted the one to keep. If two runs have made one each, both keep the older one, whose secret then
-// becomes the current one.
+// becomes the current one; but if that has no secret yet, one run keeps its own, and when the secret is
+// stored a moment later each can delete what the other keeps. So a run that has deleted anything looks
+// again: whichever looks last finds that its own is gone, or that it is the only one.
 func (c *Connector) settle(ctx context.Context, kept *v2events.Destination) (*v2events.Destination, error) {
-	found, err := c.Find(ctx)
+	for {
+		found, err := c.Find(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if kept, err = c.elder(ctx, found, kept); kept == nil || err != nil {
+			return nil, err
+		}
+		deleted, err := c.keep(ctx, found, kept)
+		if err != nil {
+			return nil, err
+		}
+		if deleted == 0 {
+			c.leave(found, kept)
+			return kept, nil
+		}
+	}
+}
+
+// elder returns the destination to keep: the given one, or one before it with a stored secret, or nil if
+// the given one is not among those that were found.
+func (c *Connector) elder(ctx context.Context, found Found, kept *v2events.Destination) (*v2events.Destination, error) {
+	same := func(d *v2events.Destination) bool { return d.ID == kept.ID }
+	at := slices.IndexFunc(found.Own, same)
+	switch {
+	case at < 0 && !slices.ContainsFunc(found.Foreign, same):
+		return nil, nil
+	case at < 1:
+		return kept, nil
+	}
+	first := found.Own[0]
+	current, err := c.secret.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(found.Own, func(d *v2events.Destination) bool { return d.ID == kept.ID })
-	switch foreign := slices.ContainsFunc(found.Foreign, func(d *v2events.Destination) bool { return d.ID == kept.ID }); {
-	case at < 0 && !foreign:
-		return nil, nil // another run has deleted it
-	case at > 0:
-		first := found.Own[0]
-		current, err := c.secret.Current(ctx)
-		if err != nil {
-			return nil, err
-		}
-		stored, err := c.secret.Version(ctx, c.versionID(first.ID))
-		if err == nil && stored.ID != "" {
-			err = c.restore(ctx, current, stored)
-			kept = first
-			c.opts.Report(Step{Adopted, kept.ID, "another run has made it"})
-		}
-		if err != nil {
-			return nil, err
-		}
+	stored, err := c.secret.Version(ctx, c.versionID(first.ID))
+	switch {
+	case err != nil:
+		return nil, err
+	case stored.ID == "":
+		return kept, nil
 	}
-	return kept, c.keep(ctx, found, kept)
+	c.opts.Report(Step{Adopted, first.ID, "another run has made it"})
+	return first, c.restore(ctx, current, stored)
 }
 
 // keep deletes the destinations of the stack but one, and those that were made otherwise if they may
-// be replaced.
-func (c *Connector) keep(ctx context.Context, found Found, kept *v2events.Destination) error {
-	for _, d := range found.Own {
-		if d.ID == kept.ID {
-			continue
-		}
-		if err := c.delete(ctx, d, kept.ID+" is kept"); err != nil {
-			return err
-		}
-	}
-	for _, d := range found.Foreign {
-		switch {
-		case d.ID == kept.ID:
-		case !c.opts.Replace:
-			c.opts.Report(Step{Left, d.ID, "has the same URL"})
-		default:
-			if err := c.delete(ctx, d, "replaced by "+kept.ID); err != nil {
+// be replaced. It returns how many it deleted.
+func (c *Connector) keep(ctx context.Context, found Found, kept *v2events.Destination) (deleted int, err error) {
+	remove := func(destinations []*v2events.Destination, why string) error {
+		for _, d := range destinations {
+			if d.ID == kept.ID {
+				continue
+			}
+			if err := c.delete(ctx, d, why); err != nil {
 				return err
 			}
+			deleted++
+		}
+		return nil
+	}
+	if err := remove(found.Own, kept.ID+" is kept"); err != nil {
+		return deleted, err
+	}
+	if c.opts.Replace {
+		err = remove(found.Foreign, "replaced by "+kept.ID)
+	}
+	return deleted, err
+}
+
+// leave tells which destinations that were made otherwise stay beside the one that is kept.
+func (c *Connector) leave(found Found, kept *v2events.Destination) {
+	for _, d := range found.Foreign {
+		if d.ID != kept.ID && !c.opts.Replace {
+			c.opts.Report(Step{Left, d.ID, "has the same URL"})
 		}
 	}
-	return nil
 }

@@ -211,7 +211,9 @@ func (c *Connector) Roll(ctx context.Context, wait time.Duration) (*v2events.Des
 	if err != nil {
 		return nil, err
 	}
-	return fresh, c.keep(ctx, found, fresh)
+	_, err = c.keep(ctx, found, fresh)
+	c.leave(found, fresh)
+	return fresh, err
 }
 
 // complete enables the destination and its types.

@@ -186,6 +186,10 @@ func (w *world) parts(before, after func()) *parts {
 }
 
 func (p *parts) connector(change func(*connect.Options)) *connect.Connector {
+	return connect.New(p, (*secretCalls)(p), (*ledgerCalls)(p), p.options(change))
+}
+
+func (p *parts) options(change func(*connect.Options)) connect.Options {
 	opts := connect.Options{
 		Stack: "arn:aws:cloudformation:stack/meterbridge", URL: p.world.url, Mode: "test", Name: "meterbridge",
 		Types:    []string{"v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"},
@@ -194,7 +198,7 @@ func (p *parts) connector(change func(*connect.Options)) *connect.Connector {
 	if change != nil {
 		change(&opts)
 	}
-	return connect.New(p, (*secretCalls)(p), (*ledgerCalls)(p), opts)
+	return opts
 }
 
 // connector returns one whose calls nobody interrupts.
