@@ -214,7 +214,9 @@ func showLine(p process, s *screen, line awsctl.Line, asJSON bool) {
 	said, ok := parseLogLine(line.Text)
 	at := loggedAt(line).Format("15:04:05.000")
 	if !ok {
-		s.line(at+"  "+pad(line.Function, 10)+"  ", 26, line.Text)
+		m, text := readLog(line.Text)
+		head := at + "  " + pad(line.Function, 10) + "  "
+		s.line(s.paint(m, head), len(head), text)
 		return
 	}
 	m, verb := good, said.Outcome

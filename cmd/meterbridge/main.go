@@ -78,7 +78,7 @@ func newRoot(p process) *cobra.Command {
 	root.SetHelpFunc(showHelp)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.PersistentPreRunE = func(command *cobra.Command, _ []string) error { return emptyFlags(command) }
-	root.AddCommand(newLocal(p), newConnect(p), newDisconnect(p), newPing(p), newDestinations(p), newDoctor(p), newEvents(p), newReport(p), newSecrets(p), newVersion(p), newRedrive(p), newReplay(p), newSend(p))
+	root.AddCommand(newLocal(p), newConnect(p), newDisconnect(p), newPing(p), newDestinations(p), newDoctor(p), newEvents(p), newLogs(p), newReport(p), newSecrets(p), newStats(p), newVersion(p), newRedrive(p), newReplay(p), newSend(p))
 	return root
 }
 

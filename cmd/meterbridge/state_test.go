@@ -146,6 +146,25 @@ func TestOtherCommandsFindTheLocalStack(t *testing.T) {
 	if status, _, errs := meterbridge(t, "send", local, "--forge", "--expect", "400"); status != 0 {
 		t.Errorf("send --forge: exit status %d\n%s", status, errs)
 	}
+	if status, out, errs := meterbridge(t, "stats", local, "--json"); status != 0 || !strings.Contains(out, `{"service":"webhook","name":"Stored","count":20}`) ||
+		!strings.Contains(out, `"name":"SignatureInvalid","reason":"mismatch","count":1}`) {
+		t.Errorf("stats --json: exit status %d\n%s%s", status, out, errs)
+	}
+	if status, out, errs := meterbridge(t, "stats", local); status != 0 || !regexp.MustCompile(`(?m)^webhook +deliveries stored +20$`).MatchString(out) {
+		t.Errorf("stats: exit status %d\n%s%s", status, out, errs)
+	}
+	if status, out, errs := meterbridge(t, "logs", "webhook", local, "--trouble"); status != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, "refused") {
+		t.Errorf("logs --trouble: exit status %d\n%s%s", status, out, errs)
+	}
+	if status, out, errs := meterbridge(t, "logs", local, "--match", "no such text"); status != 0 || out != "" || !strings.Contains(errs, "No such lines") {
+		t.Errorf("logs --match: exit status %d\n%s%s", status, out, errs)
+	}
+	if status, _, errs := meterbridge(t, "logs", "Webhook", local); status != exitUsage || !strings.Contains(errs, "choose from webhook, fetcher, reconciler") {
+		t.Errorf("logs of no function: exit status %d\n%s", status, errs)
+	}
+	if status, _, errs := meterbridge(t, "stats", local, "--since", "15d"); status != exitUsage || !strings.Contains(errs, "two weeks") {
+		t.Errorf("stats of more than CloudWatch lists: exit status %d\n%s", status, errs)
+	}
 	if status, out, errs := meterbridge(t, "redrive", local, "--dry-run"); status != 0 || !strings.Contains(out, "letters: 0 seen") {
 		t.Errorf("redrive: exit status %d\n%s%s", status, out, errs)
 	}

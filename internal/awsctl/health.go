@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	formation "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	watch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	queue "github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -160,52 +159,4 @@ func (s *Stack) Alarms(ctx context.Context) ([]Alarm, error) {
 		}
 	}
 	return alarms, nil
-}
-
-// A Metric is a metric of CloudWatch.
-type Metric struct {
-	Namespace, Name string
-	Dimensions      map[string]string
-	Statistic       string // such as Sum or Maximum
-}
-
-// Read returns the values of metrics over a window, each as one number: the sum of sums, or the
-// greatest maximum. A metric without data is missing in the result.
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-func (s *Stack) Read(ctx context.Context, from, to time.Time, metrics map[string]Metric) (map[string]float64, error) {
-	period := max(60, int32(to.Sub(from).Seconds()/1000)/60*60+60) // at most about 1000 points each
-	var queries []watch.MetricDataQuery
-	ids := map[string]string{}
-	for name, m := range metrics {
-		id := fmt.Sprintf("m%d", len(queries))
-		ids[id] = name
-		metric := &watch.Metric{Namespace: &m.Namespace, MetricName: &m.Name}
-		for key, value := range m.Dimensions {
-			metric.Dimensions = append(metric.Dimensions, watch.Dimension{Name: &key, Value: &value})
-		}
-		queries = append(queries, watch.MetricDataQuery{Id: &id, MetricStat: &watch.MetricStat{Metric: metric, Period: &period, Stat: &m.Statistic}})
-	}
-	values := map[string]float64{}
-	client := cloudwatch.NewFromConfig(s.config)
-	const most = 500 // queries in a call
-	for some := range slices.Chunk(queries, most) {
-		pages := cloudwatch.NewGetMetricDataPaginator(client, &cloudwatch.GetMetricDataInput{StartTime: &from, EndTime: &to, MetricDataQueries: some})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, Explain(fmt.Errorf("read metrics: %w", err))
-			}
-			for _, r := range page.MetricDataResults {
-				name := ids[aws.ToString(r.Id)]
-				for _, v := range r.Values {
-					if metrics[name].Statistic == "Sum" {
-						values[name] += v
-					} else {
-						values[name] = max(values[name], v)
-					}
-				}
-			}
-		}
-	}
-	return values, nil
 }

@@ -29,6 +29,14 @@ var functions = []struct{ name, group string }{
 	{"webhook", "WebhookLogs"}, {"fetcher", "FetcherLogs"}, {"reconciler", "ReconcilerLogs"},
 }
 
+// Functions returns the names of the functions whose logs are read.
+func Functions() (names []string) {
+	for _, f := range functions {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 // Lines returns the lines that the stack's functions have logged in [from, to), oldest first, if
 // they contain all of the words. CloudWatch has a line some seconds after it was logged.
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
