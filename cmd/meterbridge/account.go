@@ -92,7 +92,7 @@ func (a account) empty() bool {
 func (a account) droppers() (texts []string) {
 	for _, c := range a.Consumers {
 		if c.Dropped > 0 {
-			texts = append(texts, fmt.Sprintf("%s dropped %s", c.Name, count(c.Dropped, "event")))
+			texts = append(texts, fmt.Sprintf("%s dropped %s", short(c.Name), count(c.Dropped, "event")))
 		}
 	}
 	return texts
@@ -158,9 +158,9 @@ func (c consumption) meaning() meaning {
 
 // String returns the line of the account about the consumer.
 func (c consumption) String() string {
-	name := c.Name
+	name := short(c.Name)
 	if c.Function != "" {
-		name += ", read by " + c.Function
+		name += ", read by " + short(c.Function)
 	}
 	if c.elsewhere {
 		return fmt.Sprintf("%s: not run locally, %s", name, count(c.Delivered, "event"))

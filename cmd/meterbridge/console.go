@@ -63,6 +63,12 @@ func (c *console) labelled(m meaning, label, text string) {
 	c.screen.line("  "+c.screen.paint(m, pad(label, column-2)), column, text)
 }
 
+// timed prints a line with a time and a label in place of the event.
+func (c *console) timed(at time.Time, m meaning, label, text string) {
+	head := c.screen.paint(faint, at.Local().Format(timeLayout)) + "  " + c.screen.paint(m, label) + "  "
+	c.screen.line(head, len(timeLayout)+len(label)+4, text)
+}
+
 // warn prints a warning, also with --quiet.
 func (c *console) warn(format string, arguments ...any) {
 	c.tell(entry{Time: c.clock(), Kind: kindWarning, meaning: notice, Text: fmt.Sprintf(format, arguments...)})
@@ -81,13 +87,15 @@ func (c *console) tell(e entry) {
 		writeJSON(c.json, e)
 	case e.Kind == kindLog:
 		c.log(e)
-	case e.Kind == kindBuilding, e.Kind == kindBuilt, e.Kind == kindReady, e.Kind == kindReloaded, e.Kind == kindWarning:
+	case e.Kind == kindBuilding, e.Kind == kindBuilt, e.Kind == kindReady, e.Kind == kindWarning:
 		c.labelled(e.meaning, e.verb(), e.Text)
-	case e.Kind == kindBroken:
-		label := e.verb()
-		for line := range strings.Lines(e.Text) { // the output of a build has several
-			c.labelled(e.meaning, label, strings.TrimRight(line, "\n"))
-			label = ""
+	case e.Kind == kindReloaded:
+		c.timed(e.Time, e.meaning, e.verb(), e.Text)
+	case e.Kind == kindBroken: // the output of a build has several lines
+		first, rest, _ := strings.Cut(strings.TrimRight(e.Text, "\n"), "\n")
+		c.timed(e.Time, e.meaning, e.verb(), first)
+		for line := range strings.Lines(rest) {
+			c.labelled(e.meaning, "", strings.TrimRight(line, "\n"))
 		}
 	case e.Kind == kindSample:
 		c.screen.text("%s", e.Text)

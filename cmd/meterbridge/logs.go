@@ -22,10 +22,8 @@ func isMetric(text string) bool {
 
 // log prints a line of a function's log: a JSON one as its level, message and other members.
 func (c *console) log(e entry) {
-	const label = "log"
 	m, text := readLog(e.line)
-	head := c.screen.paint(faint, e.Time.Local().Format(timeLayout)) + "  " + c.screen.paint(m, label) + "  "
-	c.screen.line(head, len(timeLayout)+len(label)+4, short(e.Name)+": "+text)
+	c.timed(e.Time, m, "log", short(e.Name)+": "+text)
 }
 
 // readLog returns a log line for people. A line that is not a JSON object is left as it is.

@@ -163,7 +163,7 @@ const (
 )
 
 // abridge leaves out the calls of scheduled runs that are about no event, unless little else happened,
-// and the middle of a history that is still long.
+// and of a history that is still long the middle, except for what is wrong in it.
 func abridge(text []string) []string {
 	lines := slices.DeleteFunc(slices.Clone(text), func(line string) bool {
 		return strings.Contains(line, " reconciler-") && !strings.Contains(line, "evt_") && !strings.Contains(line, "WRONG") &&
@@ -173,8 +173,11 @@ func abridge(text []string) []string {
 		lines = slices.Clone(text)
 	}
 	if len(lines) > mostLines {
-		left := fmt.Sprintf("… %d lines …", len(lines)-mostLines)
-		lines = slices.Concat(lines[:mostLines/3], []string{left}, lines[len(lines)-mostLines*2/3:])
+		first, last := lines[:mostLines/3], lines[len(lines)-mostLines*2/3:]
+		wrong := slices.DeleteFunc(slices.Clone(lines[len(first):len(lines)-len(last)]), func(line string) bool { return !strings.Contains(line, "WRONG") })
+		wrong = wrong[:min(len(wrong), mostLines/3)]
+		left := fmt.Sprintf("… %d lines …", len(lines)-len(first)-len(wrong)-len(last))
+		lines = slices.Concat(first, []string{left}, wrong, last)
 	}
 	for i, line := range lines {
 		lines[i] = clip(line)

@@ -28,7 +28,7 @@ func TestShrink(t *testing.T) {
 				t.Fatalf("the shrunk world of seed %d does not show %q", opts.Seed, tt.forbidden)
 			}
 			report := strings.Join(Explain(shrunk, r), "\n")
-			if len(shrunk.kept) > 1 {
+			if shrunk.kept == nil || len(shrunk.kept) > 1 { // nil means all
 				t.Errorf("%d events are left, want at most one:\n%s", len(shrunk.kept), report)
 			}
 			for i, strike := range r.struck {
@@ -60,6 +60,22 @@ func seedWith(t *testing.T, line string) uint64 {
 	}
 	t.Fatalf("the history of no seed has %q", line)
 	return 0
+}
+
+// What is wrong is shown wherever it is in a long history.
+func TestAbridgedHistoryShowsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for at := range 200 {
+		text := make([]string, 200)
+		for i := range text {
+			text[i] = fmt.Sprintf("%d evt_1", i)
+		}
+		text[at] += " WRONG"
+		got := abridge(text)
+		if len(got) > mostLines+2 || !slices.Contains(got, text[at]) {
+			t.Fatalf("line %d of 200 is not among the %d that are shown", at, len(got))
+		}
+	}
 }
 
 // A world in which nothing is wrong is not shrunk.
