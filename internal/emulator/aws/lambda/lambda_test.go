@@ -46,7 +46,7 @@ func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 		t.Fatal(err)
 	}
 	b := &bed{t: t}
-	b.directory = target.NewDirectory(clock.New(10), &b.History)
+	b.directory = target.NewDirectory(clock.New(1), &b.History)
 	b.queues = sqs.New(b.directory, nil)
 	opts.Environment = map[string]string{bootstrapVariable: "service"}
 	if opts.BuildDir == "" {
