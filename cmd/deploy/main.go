@@ -67,7 +67,11 @@ func run(ctx context.Context, flags []string) error {
 		arguments = append(append(arguments, "--parameter-overrides"), overrides...)
 	}
 	if err := sam(ctx, arguments...); err != nil {
-		return fmt.Errorf("%w\nOnce the cause is fixed, run make deploy again: it removes a stack whose first deployment was rolled back", err)
+		return fmt.Errorf("%w\nIf you answered N, nothing has changed. Otherwise SAM has said above what is wrong: mend it and run make deploy again. "+
+			"It removes a stack whose first deployment was rolled back", err)
+	}
+	if !slices.Contains(flags, "--no-execute-changeset") {
+		fmt.Printf("\nThe stack is deployed. Next: meterbridge connect --stack %s\n", d.Environment.Stack)
 	}
 	return nil
 }

@@ -90,6 +90,9 @@ func TestMakeDeployMergesSamconfigAndCommandLine(t *testing.T) {
 			t.Errorf("%s: sam was called with %q (%v), want build and deploy:\n%s", name, commands, err, output)
 			continue
 		}
+		if want := "Next: meterbridge connect --stack " + environment.Stack + "\n"; !strings.HasSuffix(output, want) {
+			t.Errorf("%s: the output does not end with %q:\n%s", name, want, output)
+		}
 		if diff := cmp.Diff([]string{"build", "--config-env", name}, commands[0]); diff != "" {
 			t.Errorf("%s: sam build: -want +got:\n%s", name, diff)
 		}
