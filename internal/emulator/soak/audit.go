@@ -163,8 +163,8 @@ func (a *audit) faulted(s activity.Step) {
 	a.injected[s.Name]++
 	for _, id := range s.Batch {
 		r := a.add(id, s.Name+" at "+withoutID(s.Text))
-		if s.Source == bus.SourceEvent && s.Name == faults.EventsLost { // what a killed function did is explained once, by its end
-			r.explain(unanswered)
+		if s.Source == bus.SourceEvent && (s.Name == faults.EventsLost || s.Name == faults.FunctionKill) {
+			r.explain(unanswered) // a killed function's call has no answer either
 		}
 	}
 }

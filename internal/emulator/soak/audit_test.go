@@ -49,13 +49,6 @@ func TestReportCountsWhatHappened(t *testing.T) {
 			[]activity.Step{emitted, {Kind: activity.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
 		},
-		"emitted three times, one kill": {
-			[]activity.Step{
-				emitted, {Kind: activity.Faulted, Name: faults.FunctionKill, Source: bus.SourceEvent, Batch: batch},
-				{Kind: activity.Invoked, Name: "F", Batch: batch, Err: errors.New("killed")}, emitted, emitted,
-			},
-			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
-		},
 		"doubled in a batch that was answered": {
 			[]activity.Step{emitted, {Kind: activity.Invoked, Name: "F", Batch: batch, Failed: 1}, emitted},
 			Report{Emitted: 1, Doubled: 1, Unexplained: 1},
