@@ -36,8 +36,13 @@ type bed struct {
 const patience = 5 * time.Minute
 
 // newBed adds the resources of a template without starting it. Its functions are copies of this
-// test binary, and its clock runs ten times as fast as real time.
+// test binary.
 func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
+	t.Helper()
+	return newBedWith(t, clock.New(1), folder, resources, opts)
+}
+
+func newBedWith(t *testing.T, c *clock.Clock, folder, resources string, opts lambda.Options) *bed {
 	t.Helper()
 	template, err := sam.Parse([]byte("Transform: AWS::Serverless-2016-10-31\n"+
 		"Globals: {Function: {Runtime: provided.al2023, Timeout: 20, CodeUri: .}}\nResources:\n"+resources),
@@ -46,7 +51,7 @@ func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 		t.Fatal(err)
 	}
 	b := &bed{t: t}
-	b.directory = target.NewDirectory(clock.New(1), &b.History)
+	b.directory = target.NewDirectory(c, &b.History)
 	b.queues = sqs.New(b.directory, nil)
 	opts.Environment = map[string]string{bootstrapVariable: "service"}
 	if opts.BuildDir == "" {
@@ -87,11 +92,16 @@ func newBed(t *testing.T, folder, resources string, opts lambda.Options) *bed {
 // start is newBed with a makefile that copies this binary, started.
 func start(t *testing.T, resources string) *bed {
 	t.Helper()
+	return startWith(t, clock.New(1), resources)
+}
+
+func startWith(t *testing.T, c *clock.Clock, resources string) *bed {
+	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBed(t, makefile(t, "build-%:\n\tcp '"+executable+"' $(ARTIFACTS_DIR)/bootstrap\n"), resources, lambda.Options{})
+	b := newBedWith(t, c, makefile(t, "build-%:\n\tcp '"+executable+"' $(ARTIFACTS_DIR)/bootstrap\n"), resources, lambda.Options{})
 	if err := b.functions.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +345,7 @@ func TestMappingThatCannotRunCausesAWarning(t *testing.T) {
 // TestDeadlinesAreReal: neither a fast clock nor a skipped wait shortens a function's timeout.
 func TestDeadlinesAreReal(t *testing.T) {
 	t.Parallel()
-	b := start(t, `
+	b := startWith(t, clock.New(10), `
   Jobs: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: 600, VisibilityTimeout: 3600}}
   Fed:
     Type: AWS::Serverless::Function
