@@ -102,6 +102,10 @@ func (w *workspace) deliveries(ctx context.Context) (string, error) {
 	if err := s.rotate(ctx, s.name("SigningSecret"), string(secondSecret)); err != nil {
 		return "", err
 	}
+	everything := s.name("EverythingQueue") // has the pings of operate
+	if _, err := s.queues.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &everything}); err != nil {
+		return "", fmt.Errorf("purge EverythingQueue: %w", err)
+	}
 	r, err := scenario.run(ctx, s)
 	if err == nil {
 		err = scenario.check(r)
