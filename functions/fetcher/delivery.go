@@ -24,9 +24,9 @@ var (
 // A delivery is one record of a batch and everything that is known about it.
 type delivery struct {
 	message   events.SQSMessage
-	receives  int       // number of receives by SQS's count, this one included
-	sent      time.Time // when the message arrived in the queue; zero if unknown
-	firstSeen time.Time // when the event arrived on the bus or, if that is unknown, in the queue
+	receives  int           // number of receives by SQS's count, this one included
+	age       time.Duration // how long the message has been in the queue; 0 if unknown
+	firstSeen time.Time     // when the event arrived on the bus or, if that is unknown, in the queue
 
 	thin     *v2events.ThinEvent // nil if malformed
 	partial  partialEvent        // the readable part of a malformed event
@@ -39,23 +39,15 @@ type delivery struct {
 	verdict  verdict                    // set by settle
 }
 
-// age returns how long the message has been in the queue, or 0 if that is unknown.
-func (d *delivery) age(now time.Time) time.Duration {
-	if d.sent.IsZero() {
-		return 0
-	}
-	return now.Sub(d.sent)
-}
-
-// open reads a record. A fault is kept in err.
-func open(message events.SQSMessage) *delivery {
+// open reads a record, at the start of the invocation. A fault is kept in err.
+func open(message events.SQSMessage, now time.Time) *delivery {
 	d := &delivery{message: message, receives: 1}
 	if n, err := strconv.Atoi(message.Attributes["ApproximateReceiveCount"]); err == nil {
 		d.receives = n
 	}
 	if ms, err := strconv.ParseInt(message.Attributes["SentTimestamp"], 10, 64); err == nil {
-		d.sent = time.UnixMilli(ms).UTC()
-		d.firstSeen = d.sent
+		d.firstSeen = time.UnixMilli(ms).UTC()
+		d.age = now.Sub(d.firstSeen)
 	}
 	e, err := v2events.UnwrapEnvelope([]byte(message.Body))
 	if err != nil {

@@ -78,7 +78,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	}
 	deliveries := make([]*delivery, len(batch.Records))
 	for i, message := range batch.Records {
-		deliveries[i] = open(message)
+		deliveries[i] = open(message, h.parts.Now())
 	}
 	share, lease := h.share(ctx), h.lease(ctx)
 	forEach(ctx, 2*share, deliveries, func(ctx context.Context, d *delivery) { d.err = h.fetch(ctx, d, share, lease) })
@@ -183,7 +183,7 @@ func (h *Handler) publish(ctx context.Context, share time.Duration, deliveries [
 // before that, the redelivery of the message does the rest, which the ledger would otherwise refuse
 // as a duplicate.
 func (h *Handler) settle(ctx context.Context, d *delivery) {
-	d.verdict = judge(d.err, d.tries(), d.age(h.parts.Now()))
+	d.verdict = judge(d.err, d.tries(), d.age)
 	if d.verdict.outcome == parked {
 		if reason, err := h.giveUp(ctx, d); err != nil {
 			d.verdict, d.err = verdict{deferred, reason}, errors.Join(d.err, err)

@@ -96,12 +96,12 @@ func TestParkedEventCanBeSentAgain(t *testing.T) {
 		known(w, r)
 	})
 	event := thin("evt_1", meterType)
-	for receives := range maxDoubtfulTries {
+	for receives := range doubtfulLimit.tries {
 		b.run(t, received(receives+1, record("first", event)))
 	}
-	b.run(t, received(maxDoubtfulTries+1, record("first", event)))
-	if len(b.Letters(t)) != 1 || len(b.Requests()) != maxDoubtfulTries {
-		t.Fatalf("%d dead letters after %d requests, want 1 after %d", len(b.Letters(t)), len(b.Requests()), maxDoubtfulTries)
+	b.run(t, received(doubtfulLimit.tries+1, record("first", event)))
+	if len(b.Letters(t)) != 1 || len(b.Requests()) != doubtfulLimit.tries {
+		t.Fatalf("%d dead letters after %d requests, want 1 after %d", len(b.Letters(t)), len(b.Requests()), doubtfulLimit.tries)
 	}
 	if got := b.run(t, record("redriven too early", event)); len(got) != 1 || len(b.Letters(t)) != 1 {
 		t.Errorf("failed items %v and %d dead letters, want all the tries there are for the new message", got, len(b.Letters(t)))
@@ -123,7 +123,7 @@ func TestDeadLetterCountsEveryAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.run(t, received(maxDoubtfulTries, record("second", event))) // held: not an attempt
+	b.run(t, received(doubtfulLimit.tries, record("second", event))) // held: not an attempt
 	if err := b.ledger.Settle(t.Context(), claim, ledger.Settlement{Phase: ledger.Deferred}); err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func (f *failure) entry() (bus.Entry, error) {
 func (h *Handler) giveUp(ctx context.Context, d *delivery) (reason string, err error) {
 	switch err := h.announce(ctx, d); {
 	case err == nil:
-	case errors.Is(err, bus.ErrTooLarge), errors.Is(err, bus.ErrInvalid), d.age(h.parts.Now()) >= maxAge:
+	case errors.Is(err, bus.ErrTooLarge), errors.Is(err, bus.ErrInvalid), d.age >= maxAge:
 		h.sideEffect(ctx, d, "announce", err) // waiting would not help, or the queue would delete the message
 	default:
 		return "not_announced", err

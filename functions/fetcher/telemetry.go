@@ -31,8 +31,8 @@ func (h *Handler) log(ctx context.Context, d *delivery) {
 		}
 		attrs = append(attrs, slog.String("reason", d.verdict.reason), slog.String("error", clip(d.err.Error(), maxLastError)))
 	}
-	if _, limit := classify(d.err); d.verdict.outcome == deferred && limit > 0 {
-		attrs = append(attrs, slog.Int("tries", d.tries()), slog.Int("max_tries", limit))
+	if _, limit := classify(d.err); d.verdict.outcome == deferred && limit.tries > 0 {
+		attrs = append(attrs, slog.Int("tries", d.tries()), slog.Int("max_tries", limit.tries))
 	}
 	if d.verdict.outcome == parked {
 		level = slog.LevelError

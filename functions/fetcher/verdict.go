@@ -86,12 +86,27 @@ var rules = [...]struct {
 	{errNotStored, verdict{deferred, "not_stored"}},
 }
 
-// The number of tries before a message is parked. The queue's own limit is far higher: SQS gives up
-// only if every fetcher crashed before parking; no reason is recorded then.
-const (
-	maxDoubtfulTries = 5
-	maxTries         = 50
+// A limit is how long a failure is borne: a message is parked after this many tries if it has this
+// age, and after twice as many at any age. The zero limit is never reached.
+type limit struct {
+	tries int
+	age   time.Duration
+}
+
+// The queue's own limit is far higher than these: SQS gives up only if every fetcher crashed before
+// parking; no reason is recorded then.
+var (
+	// Five tries take six minutes, but less if SQS delivers a message twice and the second receive
+	// shortens a wait. Because of the age, an event is found that Stripe finds within five minutes.
+	doubtfulLimit = limit{tries: 5, age: 5 * time.Minute}
+
+	usualLimit = limit{tries: 50}
 )
+
+// reached reports whether a message has reached the limit. An age of 0 is unknown, and does not count.
+func (l limit) reached(tries int, age time.Duration) bool {
+	return l.tries > 0 && (tries >= l.tries && (age == 0 || age >= l.age) || tries >= 2*l.tries)
+}
 
 // maxAge is the age at which a message is parked whatever the failure, even one that does not count
 // as a try. The queue deletes a message after 14 days, without a trace. A letter that the fetcher
@@ -105,18 +120,18 @@ func judge(err error, tries int, age time.Duration) verdict {
 	if err == nil {
 		return verdict{emitted, ""}
 	}
-	v, limit := classify(err)
+	v, most := classify(err)
 	expires := age >= maxAge && v.reason != reasonHeld // another delivery is working on a held event
-	if v.outcome == deferred && (expires || limit > 0 && tries >= limit) {
+	if v.outcome == deferred && (expires || most.reached(tries, age)) {
 		v.outcome = parked
 	}
 	return v
 }
 
-// classify returns the verdict on a failure by itself, and the number of tries after which a
-// deferred delivery is parked. Zero: tries do not count, because Stripe was not asked.
-func classify(err error) (v verdict, limit int) {
-	v = verdict{deferred, "unavailable"}
+// classify returns the verdict on a failure by itself, and the limit at which a deferred delivery is
+// parked. It is zero if tries do not count, because Stripe was not asked.
+func classify(err error) (verdict, limit) {
+	v := verdict{deferred, "unavailable"}
 	for _, rule := range rules {
 		if errors.Is(err, rule.err) {
 			v = rule.verdict
@@ -125,11 +140,11 @@ func classify(err error) (v verdict, limit int) {
 	}
 	switch {
 	case v.outcome == doubtful:
-		return verdict{deferred, v.reason}, maxDoubtfulTries
+		return verdict{deferred, v.reason}, doubtfulLimit
 	case v.reason == reasonHeld, v.reason == reasonNoTime, v.reason == reasonLedger:
-		return v, 0
+		return v, limit{}
 	}
-	return v, maxTries
+	return v, usualLimit
 }
 
 // The first and the longest wait before a deferred message is redelivered.

@@ -68,6 +68,30 @@ func TestEachErrorHasItsVerdict(t *testing.T) {
 	}
 }
 
+// An event that Stripe finds within five minutes is not given up, even if SQS delivers its message so
+// often that five tries take less.
+func TestDoubtfulEventIsTriedForFiveMinutes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		tries int
+		age   time.Duration
+		want  outcome
+	}{
+		{5, 5*time.Minute - time.Nanosecond, deferred},
+		{5, 5 * time.Minute, parked},
+		{9, time.Minute, deferred},
+		{10, time.Minute, parked},
+		{4, time.Hour, deferred},
+		{5, 0, parked}, // the age is unknown
+	} {
+		for _, err := range []error{stripeapi.ErrNotFound, stripeapi.ErrInvalid, v2events.ErrSyntax} {
+			if got := judge(err, tt.tries, tt.age); got.outcome != tt.want {
+				t.Errorf("judge(%v, %d, %v) = %v, want it %s", err, tt.tries, tt.age, got, tt.want)
+			}
+		}
+	}
+}
+
 // No message is left to expire in the queue, where it would be deleted without a letter.
 func TestMessagesAreParkedBeforeTheQueueDeletesThem(t *testing.T) {
 	t.Parallel()
@@ -178,8 +202,8 @@ func TestDeferredMessagesFitIntoTheQueue(t *testing.T) {
 // tries.
 func TestFetcherGivesUpBeforeTheQueue(t *testing.T) {
 	t.Parallel()
-	if got := maxReceives(t); got < 10*maxTries {
-		t.Errorf("SQS gives up after %d receives, want at least ten times the fetcher's %d tries", got, maxTries)
+	if got := maxReceives(t); got < 10*usualLimit.tries {
+		t.Errorf("SQS gives up after %d receives, want at least ten times the fetcher's %d tries", got, usualLimit.tries)
 	}
 }
 
@@ -226,7 +250,7 @@ func queueSetting(t *testing.T, queue, property string) time.Duration {
 // All tries together take at least a day, whatever the reason and however short the waits.
 func TestAllTriesTakeAtLeastADay(t *testing.T) {
 	t.Parallel()
-	f, limit := New(Parts{Random: func() float64 { return almostOne }}), maxTries
+	f, limit := New(Parts{Random: func() float64 { return almostOne }}), usualLimit.tries
 	for _, reason := range []string{reasonAuth, reasonRateLimited, reasonNoTime, reasonHeld, "ledger", "not_stored", "unavailable"} {
 		var total time.Duration
 		for receives := 1; receives < limit; receives++ {
@@ -254,7 +278,7 @@ func (o outage) Fetch(ctx context.Context, thin *v2events.ThinEvent) (*v2events.
 // An outage loses no event and needs no operator.
 func TestOutageOfSixHoursParksNothing(t *testing.T) {
 	t.Parallel()
-	limit := maxTries
+	limit := usualLimit.tries
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
 		parts, began := memoryParts(m, 5), time.Now()
@@ -286,7 +310,7 @@ func TestOperationsPageListsTheWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := maxTries
+	limit := usualLimit.tries
 	var least, most time.Duration
 	for receives := 1; receives < limit; receives++ {
 		longest := backoff(receives, 0)
