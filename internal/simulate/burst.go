@@ -9,6 +9,7 @@ type Burst struct {
 	Samples []Sample      // set by Run; the last is the first after the end
 	End     time.Duration // set by Run: when the last event was emitted
 
+	webhooks  int     // instances at most; 0 means enough to store everything within seconds
 	fetchers  int     // instead of the template's default; 0 means that
 	rateLimit float64 // the same
 }
@@ -28,6 +29,9 @@ func (b *Burst) settings() *settings {
 	s := &settings{
 		types: c.types[:3], modes: 1, latency: 1, webhooks: 400, fetchers: 4, rateLimit: 5,
 		tolerance: c.tolerance, previousFor: 24 * time.Hour, lookback: 72 * time.Hour,
+	}
+	if b.webhooks > 0 {
+		s.webhooks = b.webhooks
 	}
 	if b.fetchers > 0 {
 		s.fetchers = b.fetchers

@@ -20,18 +20,20 @@ func TestBurst(t *testing.T) {
 	}
 	t.Parallel()
 	tests := []struct {
-		events, fetchers int
-		rateLimit        float64
+		events, webhooks, fetchers int
+		rateLimit                  float64
 	}{
-		{5_000, 4, 5}, // the template's defaults
-		{1_500, 1, 5},
-		{1_500, 8, 2},
-		{1_500, 2, 8},
+		{5_000, 400, 4, 5}, // the template's defaults
+		{1_500, 400, 1, 5},
+		{1_500, 400, 8, 2},
+		{1_500, 400, 2, 8},
+		{3_000, 2, 4, 5}, // the webhook needs almost as long as the fetchers, so that the oldest message is young
+		{3_000, 1, 4, 5},
 	}
 	for _, tt := range tests {
-		t.Run(fmt.Sprintf("%d events, %d instances, %v a second", tt.events, tt.fetchers, tt.rateLimit), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d events, %d and %d instances, %v a second", tt.events, tt.webhooks, tt.fetchers, tt.rateLimit), func(t *testing.T) {
 			t.Parallel()
-			runBurst(t, tt.events, &Burst{Every: time.Minute, fetchers: tt.fetchers, rateLimit: tt.rateLimit})
+			runBurst(t, tt.events, &Burst{Every: 15 * time.Second, webhooks: tt.webhooks, fetchers: tt.fetchers, rateLimit: tt.rateLimit})
 		})
 	}
 }

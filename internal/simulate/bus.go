@@ -62,7 +62,7 @@ func (b busClient) PutEvents(ctx context.Context, in *eventbridge.PutEventsInput
 	c.told = func() {
 		for i, answer := range out.Entries {
 			if v := b.from.current.Load(); v != nil && answer.EventId != nil {
-				v.confirmed(numbers[i], *in.Entries[i].Source)
+				v.confirmed(numbers[i], &in.Entries[i])
 			}
 		}
 	}
@@ -105,6 +105,7 @@ func (w *world) store(from *instance, i uint32, entry *types.PutEventsRequestEnt
 	case source == bus.SourceEvent && from.kind == fetcherKind:
 		w.emit(from, i, e, &p, detail)
 	case source == bus.SourceFailure && from.kind == fetcherKind:
+		w.checkAnnounced(from.current.Load(), i, &p, detail)
 	case source == bus.SourceSnapshot && from.kind == webhookKind && p.kind == oddSnapshot,
 		source == bus.SourceThin && from.kind != fetcherKind && p.kind != oddSnapshot:
 		w.receive(from, i, e, &p, detail)
@@ -148,9 +149,10 @@ func (w *world) target(i uint32, e *event) {
 	for range copies {
 		n := e.messages
 		e.messages++
+		e.waiting++
 		delay := between(w.seed.at(placeQueue, uint64(i), uint64(n)), 5*time.Millisecond, 500*time.Millisecond)
 		if w.strikes(ruleLate, i, n) {
-			delay = spread(w.seed.at(placeQueue+100, uint64(i), uint64(n)), time.Second, 30*time.Minute)
+			delay = spread(w.seed.at(placeRuleLate, uint64(i), uint64(n)), time.Second, 30*time.Minute)
 		}
 		w.queue.coming++
 		w.schedule.after(delay, func() {

@@ -1,9 +1,6 @@
 package simulate
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // An op is an operation of an adapter: what a pending call is about to do.
 type op uint8
@@ -142,10 +139,16 @@ func between(bits uint64, low, high time.Duration) time.Duration {
 	return low + time.Duration(unit(bits)*float64(high-low))
 }
 
-// spread returns a duration between low and high whose magnitude is uniform: as often between one
-// and two seconds as between one and two hours.
+// spread returns a duration in [low, high) whose magnitude is uniform: as often between one and two
+// seconds as between one and two hours. It does without the functions of package math, whose results
+// differ between processors.
 func spread(bits uint64, low, high time.Duration) time.Duration {
-	return time.Duration(float64(low) * math.Pow(float64(high)/float64(low), unit(bits)))
+	var doublings uint64
+	for low<<doublings < high {
+		doublings++
+	}
+	from := low << (mix(bits) % max(doublings, 1))
+	return between(bits, from, min(2*from, high))
 }
 
 // The places at which decisions are drawn, besides the faults.
@@ -158,6 +161,11 @@ const (
 	placeLateness
 	placeRandom
 	placeDelivery
+	placeRetry
+	placeForgery
 	placeBatch
 	placeQueue
+	placeRuleLate
+	placeHidden
+	placeStaleness
 )

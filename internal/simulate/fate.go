@@ -24,7 +24,21 @@ func (w *world) allowed(s strike) bool {
 		w.struck = append(w.struck, s)
 	}
 	w.happened.Faults++
+	w.tally.add(s)
 	return true
+}
+
+// A tally is how often each fault has struck, and each outage.
+type tally struct {
+	faults  [faults]int
+	outages [windowKinds]int
+}
+
+func (t *tally) add(s strike) {
+	t.faults[s.fault]++
+	if s.fault == windowed {
+		t.outages[s.id]++
+	}
 }
 
 // aboutEvents are the ops whose calls are about an event.

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
 // An item is a message in a fetcher's batch, and what the invocation has been told about it.
@@ -17,15 +18,16 @@ type item struct {
 	receipt   string
 	event     uint32
 	receives  int
-	claim     uint64 // its holder; 0 if there is none
-	emissions int    // on the bus
-	confirmed bool   // an emission, by the bus
-	announced bool   // confirmed by the bus
-	letters   int    // in the dead-letter queue
-	parked    bool   // confirmed by the dead-letter queue
-	over      bool   // the ledger says that the event was done before
-	settling  bool   // the ledger was asked to record the outcome
-	recorded  bool   // and has done so
+	claim     uint64       // its holder; 0 if there is none
+	claimed   bool         // the process knows that it has the claim
+	emissions int          // on the bus
+	confirmed bool         // an emission, by the bus
+	announced string       // the reason for giving up that the bus has confirmed; "" if there is none
+	letters   int          // in the dead-letter queue
+	parked    bool         // confirmed by the dead-letter queue
+	over      bool         // the ledger says that the event was done before
+	recorded  ledger.Phase // the outcome that the ledger has recorded
+	failed    bool         // the ledger did not answer when it was asked to record one
 }
 
 // claimed returns the item that claimed an event.

@@ -42,8 +42,9 @@ type instance struct {
 	// they must not draw different ones.
 	random float64
 
-	asked []time.Duration // when it sent its last requests to Stripe
-	waits atomic.Uint32   // see inOrder
+	asked   []time.Duration // when it sent its last requests to Stripe
+	signing read            // of a webhook
+	waits   atomic.Uint32   // see inOrder
 }
 
 // A task is what an invocation is for.

@@ -44,12 +44,15 @@ func (l ledgerTable) Claim(ctx context.Context, id ledger.Event, delivery string
 		if refusal = err; err != nil {
 			return err.Error()
 		}
+		if e.cell.Delivery != uint64(item.message.n) && item.message.letters > 0 {
+			item.message.reparked++ // another message of the event was worked on since
+		}
 		e.before, e.written, e.cell = e.cell, w.schedule.now, next
 		claim = ledger.Claim{Attempts: next.Attempts, Event: id, Holder: strconv.FormatUint(w.holders, 10)}
 		item.claim = w.holders
 		return "claimed"
 	}
-	c.told = func() { item.over = refusal == ledger.ErrDone }
+	c.told = func() { item.over, item.claimed = refusal == ledger.ErrDone, refusal == nil }
 	if err := w.schedule.await(c); err != nil {
 		return ledger.Claim{}, err
 	}
@@ -67,9 +70,6 @@ func (l ledgerTable) Settle(ctx context.Context, claim ledger.Claim, s ledger.Se
 	holder, _ := strconv.ParseUint(claim.Holder, 10, 64)
 	item := v.holding(holder)
 	c := &call{op: opSettle, id: i, name: eventID(i) + " " + string(s.Phase), from: l.from, ctx: ctx}
-	if item != nil && s.Phase == ledger.Emitted {
-		item.settling = true
-	}
 	c.do = func() string {
 		var next = e.cell
 		next, refusal = e.cell.Settle(holder, s.Phase, w.ns(s.Until), w.ns(time.Now().Add(ledger.Retention)), s.Attempted)
@@ -77,12 +77,15 @@ func (l ledgerTable) Settle(ctx context.Context, claim ledger.Claim, s ledger.Se
 			return refusal.Error()
 		}
 		e.before, e.written, e.cell = e.cell, w.schedule.now, next
-		if item != nil && s.Phase == ledger.Emitted {
-			item.recorded = true
+		if item != nil {
+			item.recorded = s.Phase
 		}
 		return "recorded " + s.Reason
 	}
 	if err := w.schedule.await(c); err != nil {
+		if item != nil {
+			item.failed = true
+		}
 		return err
 	}
 	return refusal
@@ -98,8 +101,10 @@ func (v *invocation) holding(holder uint64) *item {
 	return nil
 }
 
-// staleness is how long an eventually consistent read may return an old record.
-const staleness = time.Second
+// longestStaleness is how long an eventually consistent read may return an old record. DynamoDB is
+// usually consistent within a second, and promises no bound:
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html
+const longestStaleness = 5 * time.Minute
 
 // Known implements [reconcile.Ledger].
 func (l ledgerTable) Known(ctx context.Context, id ledger.Event) (known, done bool, err error) {
@@ -112,6 +117,7 @@ func (l ledgerTable) Known(ctx context.Context, id ledger.Event) (known, done bo
 	c := &call{op: opKnown, id: i, name: eventID(i), from: l.from, ctx: ctx}
 	c.do = func() string {
 		cell := e.cell
+		staleness := spread(w.seed.at(placeStaleness, uint64(i), uint64(c.n)), 100*time.Millisecond, longestStaleness)
 		if w.schedule.now < e.written+staleness && w.strikes(knownStale, i, c.n) {
 			cell = e.before
 		}

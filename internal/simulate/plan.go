@@ -40,8 +40,8 @@ type plan struct {
 
 const ordinary = oddities
 
-// The longest lags that Meterbridge promises to bear: five tries take more than six minutes, and an
-// event listed within twenty minutes is in the overlap of two runs.
+// The longest lags that Meterbridge promises to bear: an event is not given up as unknown within five
+// minutes, and one listed within twenty minutes is in the overlap of two runs.
 const (
 	longestLag     = 5 * time.Minute
 	longestListLag = 19 * time.Minute

@@ -1,20 +1,29 @@
 package simulate
 
 import (
+	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
 	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/ledger"
 )
 
 // confirmed records that the bus has confirmed an entry to an invocation.
-func (v *invocation) confirmed(i uint32, source string) {
+func (v *invocation) confirmed(i uint32, entry *types.PutEventsRequestEntry) {
+	var announced failure
+	if *entry.Source == bus.SourceFailure {
+		_ = json.Unmarshal([]byte(*entry.Detail), &announced) // checkAnnounced reports what is not JSON
+	}
 	for n := range v.items {
 		item := &v.items[n]
 		switch {
 		case item.event != i:
-		case source == bus.SourceFailure:
-			item.announced = true
+		case *entry.Source == bus.SourceFailure:
+			item.announced = announced.Reason
 		case item.claim != 0:
 			item.confirmed = true
 		}
@@ -24,19 +33,17 @@ func (v *invocation) confirmed(i uint32, source string) {
 	}
 }
 
-// explain looks at the emissions of an invocation that has ended. One that could not be recorded,
-// because the process died, an answer was lost or the ledger failed, explains one more.
+// explain looks at the emissions and letters of an invocation that has ended. One that could not be
+// recorded, because the process died, an answer was lost or the ledger failed, explains one more. So
+// does the letter of an event that was parked without a claim, since the ledger knows nothing of it.
 func (w *world) explain(v *invocation, alive bool) {
 	for n := range v.items {
 		item := &v.items[n]
-		e := w.event(item.event)
-		switch {
-		case item.emissions == 0 || item.recorded:
-		case !alive, !item.confirmed, item.settling:
-			e.excused += uint16(item.emissions)
+		if item.recorded != ledger.Emitted && (!alive || !item.confirmed || item.failed) {
+			w.event(item.event).excused += uint16(item.emissions)
 		}
-		if item.letters > 0 && (!alive || !item.parked || !item.recorded) {
-			e.reparked += uint16(item.letters)
+		if item.recorded != ledger.Parked && (!alive || !item.parked || !item.claimed || item.failed) {
+			item.message.reparked += item.letters
 		}
 	}
 }
@@ -50,24 +57,24 @@ func (w *world) checkAnswer(d *delivery, v *invocation, status int) {
 	case !v.stored:
 		w.wrong(lost, d.event, "answered "+strconv.Itoa(status)+" before the bus had confirmed it")
 	}
-	if status/100 == 4 && d.forgery == genuine && w.knowsSecret() {
+	if status/100 == 4 && d.forgery == genuine && !w.mayRefuse(v) {
 		w.wrong(broken, d.event, "answered "+strconv.Itoa(status)+" to a genuine delivery")
 	}
 }
 
-// newSecretKnown is how long after a new signing secret is stored the webhook may not know it: 30 s
-// may pass between two reads, which themselves take time.
-const newSecretKnown = 40 * time.Second
+// pauseBetweenReads is how long the webhook waits after a read of its secret before it reads it again
+// because no signature matches.
+const pauseBetweenReads = 30 * time.Second
 
-// knowsSecret reports whether the webhook has no excuse for not knowing the signing secret.
-func (w *world) knowsSecret() bool {
-	for m := fails; m < modes; m++ {
-		if w.settings.rates[faultOf(opSecret, m)] > 0 {
-			return false
-		}
+// mayRefuse reports whether an invocation of the webhook may refuse a delivery that Stripe has signed
+// as it began: it knows another secret, and has no means to learn the right one now.
+func (w *world) mayRefuse(v *invocation) bool {
+	of, known := w.secrets.signing, v.from.signing
+	signedWithOld, signedWithNew := v.began < of.ended, v.began >= of.rolled
+	if known.version == 0 {
+		return !signedWithOld && known.began >= v.began-pauseBetweenReads
 	}
-	now, of := w.schedule.now, w.secrets.signing
-	return !w.hasWindow(secretsDown) && (now < of.rolled || now > of.stored+newSecretKnown)
+	return !signedWithNew && w.settings.previousFor == 0
 }
 
 // checkFinished checks a message that the fetcher does not report as failed.
@@ -88,39 +95,87 @@ func (w *world) checkKept(i *item) {
 // the age at which it gives up.
 const (
 	doubtfulTries = 5
+	doubtfulAge   = 5 * time.Minute
 	mostTries     = 50
 	mostAge       = 13 * 24 * time.Hour
 	firstWait     = 30 * time.Second
 	longestWait   = time.Hour
 )
 
-// checkParked checks that there was a reason to give up an event, and that its letter is complete.
+// mayGiveUp reports whether a reason to give up an event is true.
+func (w *world) mayGiveUp(i *item, p *plan, reason string) bool {
+	if w.schedule.now-i.message.sent >= mostAge {
+		return true
+	}
+	doubtful := i.receives >= 2*doubtfulTries || i.receives >= doubtfulTries && w.schedule.now-i.message.sent >= doubtfulAge
+	switch reason {
+	case "not_found":
+		return (w.forgotten(p) || w.schedule.now < w.redriven+time.Minute) && p.kind == oddForgotten && doubtful
+	case "mismatch":
+		return p.kind == oddMistaken || p.kind == oddRetyped
+	case "no_event":
+		return p.kind == oddUnreadable && doubtful
+	case "malformed":
+		return p.kind == oddJunk
+	}
+	return i.receives >= mostTries
+}
+
+// A failure is what an announcement and a letter say about an event.
+type failure struct {
+	EventID string `json:"event_id"`
+	Type    string `json:"type"`
+	Context string `json:"context"`
+	Reason  string `json:"reason"`
+}
+
+// failureOf returns the account that is right for an event.
+func failureOf(i uint32, p *plan, reason string) failure {
+	f := failure{EventID: eventID(i), Type: p.typ, Reason: reason}
+	if p.account {
+		f.Context = account
+	}
+	if p.kind == oddJunk { // its detail has nothing but the id
+		f.Type, f.Context = "", ""
+	}
+	return f
+}
+
+// checkAnnounced checks that there was a reason to give up an event, and that the announcement is
+// right.
+func (w *world) checkAnnounced(v *invocation, i uint32, p *plan, detail []byte) {
+	var f failure
+	if err := json.Unmarshal(detail, &f); err != nil || f != failureOf(i, p, f.Reason) {
+		w.wrong(broken, i, "is announced wrongly: "+string(detail))
+	}
+	if v == nil || !slices.ContainsFunc(v.items, func(item item) bool { return item.event == i && w.mayGiveUp(&item, p, f.Reason) }) {
+		w.wrong(broken, i, "is announced as "+f.Reason+", without a cause")
+	}
+}
+
+// checkParked checks that there was a reason to give up an event, and that its letter is complete,
+// and its only one.
 func (w *world) checkParked(i *item, attributes map[string]string) {
 	p := w.plan(i.event)
 	reason := attributes["reason"]
-	var fair bool
-	switch reason {
-	case "not_found":
-		fair = (w.forgotten(&p) || w.schedule.now < w.redriven+time.Minute) && p.kind == oddForgotten && i.receives >= doubtfulTries
-	case "mismatch":
-		fair = p.kind == oddMistaken || p.kind == oddRetyped
-	case "no_event":
-		fair = p.kind == oddUnreadable && i.receives >= doubtfulTries
-	case "malformed":
-		fair = p.kind == oddJunk
-	default:
-		fair = i.receives >= mostTries
-	}
-	if !fair && w.schedule.now-i.message.sent < mostAge {
+	if !w.mayGiveUp(i, &p, reason) {
 		w.wrong(lost, i.event, "is parked as "+reason+" after "+strconv.Itoa(i.receives)+" receives, without a cause")
 	}
-	if !i.announced {
+	switch i.announced {
+	case reason:
+	case "":
 		w.wrong(broken, i.event, "is parked without an announcement")
+	default:
+		w.wrong(broken, i.event, "is announced as "+i.announced+" and parked as "+reason)
 	}
-	if attributes["event_id"] != eventID(i.event) || p.kind != oddJunk && attributes["type"] != p.typ {
+	if (failure{attributes["event_id"], attributes["type"], attributes["context"], reason}) != failureOf(i.event, &p, reason) {
 		w.wrong(broken, i.event, "is parked with other attributes than its own")
 	}
 	i.letters++
+	if m := i.message; m.letters > m.reparked {
+		w.wrong(doubled, i.event, "is parked again, and no fault explains it")
+	}
+	i.message.letters++
 }
 
 // checkDelay checks how long a message is deferred: the wait doubles with each receive, or with
@@ -168,7 +223,8 @@ func (w *world) lookBack(stream string, s *streamState) {
 	for n := range w.indexAt(s.since) {
 		e := &w.events[n]
 		p := w.plan(uint32(n))
-		if w.streamOf(&p) == stream && e.messages == 0 && (e.stored || !p.delivered && p.kind != oddPartner && p.kind != oddJunk) {
+		coming := e.waiting > 0 || e.messages == 0 && !e.stored && (p.delivered || p.kind == oddPartner || p.kind == oddJunk)
+		if w.streamOf(&p) == stream && !coming {
 			w.settle(e)
 		}
 	}
@@ -181,10 +237,14 @@ func (w *world) tooOld(p *plan) bool {
 	return since != never && p.created < since
 }
 
+// longestStart is how long after the start of its invocation the reconciler looks at its clock. It
+// reads a secret before.
+const longestStart = time.Minute
+
 // checkAdvance checks that every event that a checkpoint passes was looked up, and is on the bus if
 // the ledger did not know it. Stripe listed those that it could list when the run began.
 func (w *world) checkAdvance(v *invocation, stream string, s *streamState, reached time.Time) {
-	from := v.began - w.settings.lookback + time.Second
+	from := v.began + longestStart - w.settings.lookback
 	if !s.reached.IsZero() {
 		from = s.reached.Sub(w.schedule.start)
 	}

@@ -21,6 +21,8 @@ type message struct {
 	sent     time.Duration
 	receives int
 	turn     int // of the entry in the queue that counts
+	letters  int // in the dead-letter queue
+	reparked int // letters that may have been repeated: see explain
 	gone     bool
 }
 
@@ -119,7 +121,7 @@ func (w *world) receiveBatch() (batch []*message) {
 		m.receives++
 		hidden := visibility
 		if e := w.event(m.event); w.strikes(receivedAgain, m.event, e.receives) {
-			hidden = spread(w.seed.at(placeQueue+1, uint64(m.event), uint64(e.receives)), 10*time.Millisecond, visibility)
+			hidden = spread(w.seed.at(placeHidden, uint64(m.event), uint64(e.receives)), 10*time.Millisecond, visibility)
 		}
 		w.events[m.event].receives++
 		w.show(m, hidden)
@@ -132,17 +134,19 @@ func (w *world) receiveBatch() (batch []*message) {
 func (w *world) delete(m *message) {
 	if !m.gone {
 		m.gone = true
+		w.event(m.event).waiting--
 		w.queue.size--
 	}
 }
 
-// purge removes every message. Only those events are owed further that Stripe lists.
+// purge removes every message. Only those events are owed further that Stripe lists and for which
+// the reconciler will look.
 func (w *world) purge() {
 	w.say("queue is purged")
 	for _, turn := range w.queue.ready.items {
 		if m := turn.message; !m.gone {
 			w.delete(m)
-			if p := w.plan(m.event); !p.listed {
+			if p := w.plan(m.event); !p.listed || w.tooOld(&p) {
 				w.settle(w.event(m.event))
 			}
 		}
@@ -195,12 +199,10 @@ func (q deadLetters) Park(ctx context.Context, body string, attributes map[strin
 	}
 	c := &call{op: opPark, id: i.event, name: i.receipt, from: q.from, ctx: ctx}
 	c.do = func() string {
-		e := w.event(i.event)
 		w.checkParked(i, attributes)
 		w.happened.Parked++
 		w.letters = append(w.letters, i.event)
-		e.letters++
-		w.settle(e)
+		w.settle(w.event(i.event))
 		return "parked as " + attributes["reason"]
 	}
 	c.told = func() { i.parked = true }
@@ -230,6 +232,7 @@ func (w *world) redrive() {
 			w.owe(e)
 		}
 		e.messages++
+		e.waiting++
 		w.send(i)
 	}
 }

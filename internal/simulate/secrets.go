@@ -46,8 +46,15 @@ func (w *world) newSecrets() secrets {
 	return s
 }
 
-// version returns the number of the version that is current at a time.
-func version(now, since time.Duration) int {
+// A read is what a webhook has learned of its signing secret.
+type read struct {
+	began   time.Duration // the last read, successful or not
+	current int           // the current version by the last read, which may not be over
+	version int           // the current version by the last read that was successful
+}
+
+// versionAt returns the number of the version that is current at a time.
+func versionAt(now, since time.Duration) int {
 	if now >= since {
 		return 1
 	}
@@ -72,13 +79,14 @@ type secretsClient struct {
 func (s secretsClient) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
 	w, name := s.w, *in.SecretId+" "+*in.VersionStage
 	var out *secretsmanager.GetSecretValueOutput
+	version := 0
 	c := &call{op: opSecret, id: streamNumber(name), name: name, from: s.from, ctx: ctx}
 	c.do = func() string {
 		of := w.secrets.key
 		if *in.SecretId == signingSecretID {
 			of = w.secrets.signing
 		}
-		n, since := version(w.schedule.now, of.stored), time.Duration(0)
+		n, since := versionAt(w.schedule.now, of.stored), time.Duration(0)
 		if n == 1 {
 			since = of.stored
 		}
@@ -89,10 +97,23 @@ func (s secretsClient) GetSecretValue(ctx context.Context, in *secretsmanager.Ge
 			}
 			since = 0
 		}
+		version = n
 		out = &secretsmanager.GetSecretValueOutput{SecretString: aws.String(w.text(*in.SecretId, n)), CreatedDate: aws.Time(w.schedule.start.Add(since))}
 		return fmt.Sprintf("version %d", n)
 	}
-	if err := w.schedule.await(c); err != nil {
+	if *in.SecretId == signingSecretID && *in.VersionStage == "AWSCURRENT" {
+		s.from.signing.began = time.Since(w.schedule.start)
+	}
+	err := w.schedule.await(c)
+	_, none := err.(*types.ResourceNotFoundException)
+	switch {
+	case *in.SecretId != signingSecretID:
+	case *in.VersionStage == "AWSCURRENT":
+		s.from.signing.current = version
+	case err == nil, none: // the second half of the read
+		s.from.signing.version = s.from.signing.current
+	}
+	if err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -131,7 +152,7 @@ func (w *world) authorized(authorization string) (live, ok bool) {
 // one before until that ends.
 func (w *world) sign(body []byte, at time.Time) string {
 	now, of := w.schedule.now, w.secrets.signing
-	header := signingSecret(version(now, of.rolled)).Sign(body, at)
+	header := signingSecret(versionAt(now, of.rolled)).Sign(body, at)
 	if now >= of.rolled && now < of.ended {
 		_, old, _ := strings.Cut(signingSecret(0).Sign(body, at), ",")
 		header += "," + old

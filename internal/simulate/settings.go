@@ -83,7 +83,7 @@ func (f fault) weight() float64 {
 	switch m := mode(int(f)%int(modes-1) + 1); {
 	case f == runSkipped:
 		return 4 // there are few runs
-	case f == runTwice:
+	case f == runTwice, f == knownStale:
 		return 20
 	case f >= putThrottled:
 		return 1

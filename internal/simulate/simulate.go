@@ -52,6 +52,7 @@ type Result struct {
 
 	wrongs []wrong  // empty if nothing is wrong
 	struck []strike // if the options ask for them
+	tally  tally
 }
 
 // OK reports whether every promise was kept.
@@ -73,7 +74,7 @@ func (w *world) result() Result {
 	r := Result{
 		History: w.history.sum(), Text: w.history.text, Happened: w.happened,
 		Lost: w.verdict.counts[lost], Forged: w.verdict.counts[forged],
-		wrongs: w.verdict.wrongs, struck: w.struck,
+		wrongs: w.verdict.wrongs, struck: w.struck, tally: w.tally,
 	}
 	for i := range w.events {
 		if w.events[i].emitted > 1 {

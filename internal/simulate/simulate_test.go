@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -40,22 +41,59 @@ const (
 	worldEvents = 100
 )
 
-// TestWorlds: no promise is broken in two hundred worlds, or in those of the flags.
+// TestWorlds: no promise is broken in two hundred worlds, or in those of the flags. Every fault and
+// every outage happens in some of them.
 func TestWorlds(t *testing.T) {
 	if flags.events > 0 {
 		runWorlds(t)
 		return
 	}
 	t.Parallel()
-	for seed := range uint64(worldSeeds) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			opts := Options{Events: worldEvents, Seed: seed}
-			if r := Run(t, opts); !r.OK() {
-				t.Error(strings.Join(report(t, opts), "\n"))
-			}
-		})
+	var all struct {
+		sync.Mutex
+		tally
 	}
+	t.Run("seed", func(t *testing.T) {
+		for seed := range uint64(worldSeeds) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				opts := Options{Events: worldEvents, Seed: seed}
+				r := Run(t, opts)
+				if !r.OK() {
+					t.Error(strings.Join(report(t, opts), "\n"))
+				}
+				all.Lock()
+				defer all.Unlock()
+				all.merge(&r.tally)
+			})
+		}
+	})
+	for f, n := range all.faults {
+		if n == 0 && fault(f).possible() {
+			t.Errorf("the fault %q has not struck once", fault(f))
+		}
+	}
+	for kind, n := range all.outages {
+		if n == 0 {
+			t.Errorf("the outage %q has not happened once", windowNames[kind])
+		}
+	}
+}
+
+func (t *tally) merge(other *tally) {
+	for f, n := range other.faults {
+		t.faults[f] += n
+	}
+	for kind, n := range other.outages {
+		t.outages[kind] += n
+	}
+}
+
+// possible reports whether there is such a fault: a process can only crash as it returns, and nothing
+// befalls a mere wait.
+func (f fault) possible() bool {
+	first := faultOf(opReturn, fails)
+	return f < first || f >= putThrottled || f == faultOf(opReturn, crashBefore)
 }
 
 // report shrinks a world in which something is wrong, and describes it.
@@ -78,11 +116,11 @@ func runWorlds(t *testing.T) {
 	}
 	var lines []string
 	all, total, start := sha256.New(), Result{}, time.Now()
-	worlds := 0
+	worlds, took := 0, time.Duration(0)
 	for seed := first; seed <= last && len(lines) == 0; seed++ {
 		opts := Options{Events: flags.events, Seed: seed}
 		r := Run(t, opts)
-		worlds++
+		worlds, took = worlds+1, time.Since(start)
 		all.Write(r.History[:])
 		total.History = r.History
 		total.Lost, total.Forged, total.Doubled = total.Lost+r.Lost, total.Forged+r.Forged, total.Doubled+r.Doubled
@@ -101,7 +139,7 @@ func runWorlds(t *testing.T) {
 		all.Sum(total.History[:0]) // of the histories
 	}
 	if !flags.brief {
-		took, events := time.Since(start), worlds*flags.events
+		events := worlds * flags.events
 		lines = append(lines, fmt.Sprintf("%d events in %.1f s, %.0f a second", events, took.Seconds(), float64(events)/took.Seconds()))
 	}
 	writeOutcome(t, append(lines, fmt.Sprintf("simulate events=%d seed=%s history=sha256:%x lost=%d forged=%d doubled=%d",

@@ -168,7 +168,7 @@ func (w *world) answered(d *delivery, v *invocation, status int, n uint16) {
 func (w *world) again(d *delivery) {
 	w.stripe.outstanding--
 	wait := min(time.Minute<<min(2*(d.tries-1), 20), 12*time.Hour)
-	wait += between(w.seed.at(placeDelivery+100, uint64(d.event), uint64(d.tries)), 0, wait/8)
+	wait += between(w.seed.at(placeRetry, uint64(d.event), uint64(d.tries)), 0, wait/8)
 	if w.schedule.now+wait > d.since+72*time.Hour {
 		w.say("stripe gives up", eventID(d.event))
 		if p := w.plan(d.event); !p.listed && !w.event(d.event).stored {
@@ -209,8 +209,8 @@ func quote(text string) []byte {
 
 // forge returns the header of a forgery.
 func (w *world) forge(d *delivery, body []byte, now time.Time) string {
-	draw := w.seed.at(placeDelivery+200, uint64(d.event), 0)
-	current := signingSecret(version(w.schedule.now, w.secrets.signing.stored))
+	draw := w.seed.at(placeForgery, uint64(d.event), 0)
+	current := signingSecret(versionAt(w.schedule.now, w.secrets.signing.stored))
 	switch d.forgery {
 	case otherSecret:
 		return stripesig.Secret("whsec_forged_0123456789abcdef0123").Sign(body, now)

@@ -98,8 +98,5 @@ func (w *world) judge() {
 		if e.emitted > 1+e.excused {
 			w.wrong(doubled, i, "is emitted "+strconv.Itoa(int(e.emitted))+" times, "+strconv.Itoa(int(e.excused))+" of which are explained")
 		}
-		if e.letters > e.messages+e.reparked {
-			w.wrong(doubled, i, "is parked "+strconv.Itoa(int(e.letters))+" times")
-		}
 	}
 }

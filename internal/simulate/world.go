@@ -39,6 +39,7 @@ type world struct {
 	letters  []uint32      // events in the dead-letter queue
 	redriven time.Duration // when an operator sent them back; 0 if that has not happened
 	happened Happened
+	tally    tally
 }
 
 // Happened counts what happened in a world.
@@ -56,18 +57,17 @@ type event struct {
 	counts       [ops]uint16   // of calls about it
 	deliveries   uint16
 	messages     uint16
+	waiting      uint16 // messages that are not gone, or are on their way from the rule
 	receives     uint16
 
 	lookup      uint32 // the invocation that was last told whether the ledger knows it; 0 if none was
 	lookupKnown bool   // and what it was told
 
-	dropped  bool // it does not happen
-	stored   bool // on the bus, as a thin event or a snapshot
-	pending  bool
-	emitted  uint16
-	excused  uint16 // emissions that may have been repeated: see explain
-	letters  uint16
-	reparked uint16 // letters that may have been repeated
+	dropped bool // it does not happen
+	stored  bool // on the bus, as a thin event or a snapshot
+	pending bool
+	emitted uint16
+	excused uint16 // emissions that may have been repeated: see explain
 }
 
 // noEvent is the number of something that is not about an event.
