@@ -54,11 +54,12 @@ const (
 
 	// overlap is the time before the checkpoint that is compared again, for events that Stripe
 	// listed late. It is short, because an event that waits in the queue, unknown to the ledger, is
-	// republished by every run that compares it.
+	// republished by every run that compares it. An event is not compared again if it was older than
+	// settling and overlap together.
 	overlap = 15 * time.Minute
 
 	// margin is the part of the invocation's time that is kept for the report, and for storing the
-	// state of rechecks, which takes at most storeTime.
+	// state of the last stream, which takes at most storeTime.
 	margin    = 5 * time.Second
 	storeTime = 3 * time.Second
 )
@@ -144,14 +145,19 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 	if err != nil {
 		return result{err: err}
 	}
-	w := h.window(s, q, checkpoint)
-	reached, keep := w.From, q == Request{} // a window chosen by hand may leave a gap before it
-	var state reconcile.State
+	now := h.parts.Now()
+	w := h.window(s, q, checkpoint, now)
+	keep := q == Request{} // a window chosen by hand may leave a gap before it
+	var state state
 	if keep {
 		if state, err = h.state(ctx, s, w); err != nil {
-			return result{reached, err}
+			return result{w.From, err}
+		}
+		if compared := earlier(state.Compared, checkpoint); w.From.Before(compared) && !checkpoint.After(now) {
+			w.From = compared
 		}
 	}
+	reached := w.From
 	var again repeated
 	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, &reconcile.Options{
 		DryRun: q.DryRun, Report: h.missing(ctx, func(event *v2events.Event) { again.add(event, checkpoint) }),
@@ -163,6 +169,7 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 		}
 		return h.parts.Ledger.Advance(ctx, s.name(), at)
 	})
+	state.Compared = earlier(reached, now.Add(-settling-overlap))
 	done.Add(counts)
 	h.compared(ctx, s, w, reached, counts)
 	if !keep {
@@ -172,6 +179,9 @@ func (h *Handler) compare(ctx context.Context, s stream, q Request, done *totals
 	case errors.Is(err, reconcile.ErrUnfinished):
 		done.unfinished++
 		err = nil
+		if keep {
+			err = h.setState(ctx, s, state)
+		}
 	case err == nil && keep:
 		err = h.recheck(ctx, s, w, state, &again, done)
 	}
@@ -195,15 +205,25 @@ func (r *repeated) add(event *v2events.Event, checkpoint time.Time) {
 // the next run continues.
 const recheckTime = time.Minute
 
-// state returns the state of a stream's rechecks. A new stream's is stored before its window is
-// compared: what this run puts on the bus must be rechecked even if the run ends early, and a later
-// run starts later.
-func (h *Handler) state(ctx context.Context, s stream, w reconcile.Window) (reconcile.State, error) {
+// A state is what the ledger keeps of a stream between runs, besides its checkpoint.
+type state struct {
+	reconcile.State // of its rechecks
+
+	// Compared is the time up to which every event was compared when it was older than settling and
+	// overlap together. If a run ends before the checkpoint, because there are more events in the
+	// overlap than it can compare, the next one goes on from here. Zero if it is not known.
+	Compared time.Time `json:"compared,omitzero"`
+}
+
+// state returns the state of a stream. A new stream's is stored before its window is compared: what
+// this run puts on the bus must be rechecked even if the run ends early, and a later run starts
+// later.
+func (h *Handler) state(ctx context.Context, s stream, w reconcile.Window) (state, error) {
 	note, err := h.parts.Ledger.Note(ctx, s.name())
 	if err != nil {
-		return reconcile.State{}, err
+		return state{}, err
 	}
-	var state reconcile.State
+	var state state
 	_ = json.Unmarshal([]byte(note), &state) // an unreadable note is treated as none
 	now := h.parts.Now()
 	isNew := state.Settled.IsZero() || state.Settled.After(now)
@@ -219,7 +239,10 @@ func (h *Handler) state(ctx context.Context, s stream, w reconcile.Window) (reco
 	return state, err
 }
 
-func (h *Handler) setState(ctx context.Context, s stream, state reconcile.State) error {
+// setState stores the state of a stream, even if its share of the time is over.
+func (h *Handler) setState(ctx context.Context, s stream, state state) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
 	note, err := json.Marshal(state)
 	if err != nil {
 		return err
@@ -229,22 +252,20 @@ func (h *Handler) setState(ctx context.Context, s stream, state reconcile.State)
 
 // recheck rechecks the events before a window, which earlier runs have compared, and counts those
 // that do not reach the fetcher, including the window's repeated ones.
-func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, before reconcile.State, again *repeated, done *totals) error {
+func (h *Handler) recheck(ctx context.Context, s stream, w reconcile.Window, before state, again *repeated, done *totals) error {
 	ctx, cancel := context.WithTimeout(ctx, recheckTime)
 	defer cancel()
 	w.From, w.To = before.Settled, w.From
 	work := reconcile.New(s.source, h.parts.Ledger, h.parts.Bus, nil)
-	state, counts, err := work.Recheck(ctx, w, before, &again.sample)
+	after, counts, err := work.Recheck(ctx, w, before.State, &again.sample)
 	done.Refused += counts.Refused
 	done.republished += counts.Put
-	if counts.Missing += again.earlier; counts.Missing > 0 && !state.Reaching {
+	if counts.Missing += again.earlier; counts.Missing > 0 && !after.Reaching {
 		done.unfetched += counts.Missing
-		h.unfetched(ctx, s, w, state, counts)
+		h.unfetched(ctx, s, w, after, counts)
 	}
-	// Even with an error or out of time the state is valid, and counts what was put on the bus.
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), storeTime)
-	defer cancel()
-	return errors.Join(err, h.setState(ctx, s, state))
+	before.State = after // valid even with an error or out of time, and counts what was put on the bus
+	return errors.Join(err, h.setState(ctx, s, before))
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -255,8 +276,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // window returns the part of a stream to compare.
-func (h *Handler) window(s stream, q Request, checkpoint time.Time) reconcile.Window {
-	now := h.parts.Now()
+func (h *Handler) window(s stream, q Request, checkpoint, now time.Time) reconcile.Window {
 	w := reconcile.Window{Types: s.types, Context: s.context, From: q.Since, To: q.Until}
 	if w.To.IsZero() {
 		w.To = now.Add(-settling)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ import (
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/testbed"
 	"github.com/meterbridge/meterbridge/pkg/stripeapi"
+	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
 // The bed fails a test whose logs contain one of these.
@@ -377,6 +379,79 @@ func TestRunningOutOfTimeIsReported(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A dense source lists an event in a second, so that one run cannot compare all of them.
+type denseSource []*v2events.Event
+
+// List implements [reconcile.Source].
+func (events denseSource) List(ctx context.Context, p v2events.EventListParams) iter.Seq2[*v2events.Event, error] {
+	return func(yield func(*v2events.Event, error) bool) {
+		for _, e := range events {
+			if e.Created.Before(p.Created.GTE) || !e.Created.Before(p.Created.LT) {
+				continue
+			}
+			select {
+			case <-ctx.Done():
+				yield(nil, ctx.Err())
+				return
+			case <-time.After(time.Second):
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+type keyring []Client
+
+// Get implements [Keyring].
+func (k keyring) Get(context.Context) ([]Client, error) { return k, nil }
+
+// Refresh implements [Keyring].
+func (k keyring) Refresh(context.Context) ([]Client, bool) { return nil, false }
+
+// A quarter of an hour may have more events than a run can compare. The next run does not start with
+// all of them again.
+func TestCheckpointAdvancesThroughADenseQuarterOfAnHour(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil)
+	synctest.Test(t, func(t *testing.T) {
+		var source denseSource
+		from := time.Now().Add(-time.Hour)
+		for n := range 600 { // in ten minutes, and a run has 100 s
+			source = append(source, event(t, fmt.Sprint("evt_", n), from.Add(time.Duration(n)*time.Second)))
+		}
+		b.parts.Now, b.parts.Keyring = time.Now, keyring{{Mode: Test, Source: source}}
+		handler, runs := New(b.parts), 0
+		for unfinished := 1; unfinished > 0; runs++ {
+			if runs == 20 { // of which 8 would do if they compared nothing twice
+				t.Fatalf("after %d runs the events of ten minutes are not compared", runs)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+			report, err := handler.Handle(ctx, Request{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			unfinished = report.Unfinished
+			cancel()
+			time.Sleep(15 * time.Minute)
+		}
+		if got := len(b.TakeIDs()); got < len(source) {
+			t.Errorf("%d events are on the bus after %d runs, want at least %d", got, runs, len(source))
+		}
+	})
+}
+
+func event(t *testing.T, id string, created time.Time) *v2events.Event {
+	t.Helper()
+	e, err := v2events.ParseEvent(fmt.Appendf(nil, `{"id":%q,"object":"v2.core.event","type":"t","created":%q,"livemode":false,"data":{}}`,
+		id, created.Format(time.RFC3339Nano)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func TestModeIsReadFromTheKey(t *testing.T) {

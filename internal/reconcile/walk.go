@@ -17,6 +17,7 @@ const (
 	widest   = time.Hour
 	shares   = 8           // a part may take this fraction of the time left
 	narrowed = 4           // a part that takes longer is divided by this
+	slack    = 2           // a wider part is tried if it should take this fraction of its time
 	least    = time.Second // smallest part, and least time left to start one
 )
 
@@ -26,8 +27,9 @@ const (
 //
 // If ctx has a deadline, a part may take an eighth of the time left. A part that takes longer is
 // abandoned and retried at a quarter of its width: the part shrinks faster than the time left, so
-// the walk advances even through an hour with far more events than there is time for. Events found
-// in an abandoned part may be found again.
+// the walk advances even through an hour with far more events than there is time for. A part of a
+// second, which is not divided, may take all the time left. After a part that was quick the next one
+// is wider. Events found in an abandoned part may be found again.
 func (r *Reconciler) Walk(ctx context.Context, w Window, reached func(time.Time) error) (Counts, error) {
 	return r.walk(ctx, w, r.republish, reached)
 }
@@ -39,6 +41,7 @@ func (r *Reconciler) walk(ctx context.Context, w Window, handle handling, reache
 		if end := w.From.Add(width); end.Before(w.To) {
 			part.To = end
 		}
+		began := time.Now()
 		count, err := r.part(ctx, part, handle)
 		total.Add(count)
 		switch {
@@ -52,8 +55,17 @@ func (r *Reconciler) walk(ctx context.Context, w Window, handle handling, reache
 			return total, err
 		}
 		w.From = part.To
+		if left, ok := timeLeft(ctx); !ok || time.Since(began)*narrowed*slack < left/shares {
+			width = min(width*narrowed, widest)
+		}
 	}
 	return total, nil
+}
+
+// timeLeft returns the time until the deadline of ctx, if it has one.
+func timeLeft(ctx context.Context) (left time.Duration, ok bool) {
+	deadline, ok := ctx.Deadline()
+	return time.Until(deadline), ok
 }
 
 // errSlow means that a part has used up its share of the time, but the walk has not.
@@ -62,13 +74,15 @@ var errSlow = errors.New("part takes too long")
 // part sweeps a part of a window in its share of the time.
 func (r *Reconciler) part(ctx context.Context, w Window, handle handling) (Counts, error) {
 	share := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		left := time.Until(deadline)
+	if left, ok := timeLeft(ctx); ok {
 		if left < least {
 			return Counts{}, ErrUnfinished
 		}
+		if w.To.Sub(w.From) > least {
+			left /= shares
+		}
 		var cancel context.CancelFunc
-		share, cancel = context.WithTimeout(ctx, left/shares)
+		share, cancel = context.WithTimeout(ctx, left)
 		defer cancel()
 	}
 	count, err := r.sweep(share, w, handle)

@@ -93,6 +93,43 @@ func TestWalkAdvancesThroughAnyNumberOfEvents(t *testing.T) {
 	}
 }
 
+// After a dense minute, a walk is as fast as before: three days without an event take a few lists.
+func TestWalkIsFastAgainAfterADensePart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &account{pageTime: time.Second}
+		for i := range 60 {
+			a.events = append(a.events, full(t, fmt.Sprint("evt_", i), start.Add(time.Duration(i)*time.Second)))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		count, err := reconcile.New(a, a, a, nil).Walk(ctx, reconcile.Window{From: hour(0), To: hour(72)}, func(time.Time) error { return nil })
+		if err != nil || count.Put < 60 {
+			t.Fatalf("Walk = %+v, %v", count, err)
+		}
+		if n := len(a.windows); n > 100 {
+			t.Errorf("%d lists, want few more than one for each of 72 hours", n)
+		}
+	})
+}
+
+// A part that cannot be divided may take all the time that is left.
+func TestWalkPassesASecondWithManyEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &account{pageTime: time.Second}
+		for i := range 60 {
+			a.events = append(a.events, full(t, fmt.Sprint("evt_", i), start))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		_, err := reconcile.New(a, a, a, nil).Walk(ctx, reconcile.Window{From: hour(0), To: hour(1)}, func(time.Time) error { return nil })
+		if err != nil {
+			t.Errorf("Walk = %v with a second of 60 events, each of which takes a second", err)
+		}
+	})
+}
+
 func TestCancelledWalkReturnsItsError(t *testing.T) {
 	t.Parallel()
 	a := &account{events: []*v2events.Event{full(t, "evt_1", hour(0))}}

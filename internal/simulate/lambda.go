@@ -64,7 +64,8 @@ type invocation struct {
 	cancel   context.CancelFunc
 	began    time.Duration
 	deadline time.Duration
-	stored   bool // of a webhook: the bus has confirmed the event
+	stored   bool                     // of a webhook: the bus has confirmed the event
+	reached  map[string]time.Duration // of a reconciler: when it came to a stream
 }
 
 // A pool is the instances of one function.
@@ -103,6 +104,9 @@ func (w *world) invoke(k kind, t task) {
 	deadline := w.schedule.now + timeouts[k]
 	ctx, cancel := context.WithDeadline(context.Background(), w.schedule.start.Add(deadline))
 	v := &invocation{task: t, n: w.invocations, from: from, cancel: cancel, began: w.schedule.now, deadline: deadline}
+	if k == reconcilerKind {
+		v.reached = map[string]time.Duration{}
+	}
 	w.underway[v] = true
 	from.current.Store(v)
 	from.random = unit(w.seed.at(placeRandom, uint64(k)<<32|uint64(t.key), uint64(w.counted(opReturn, t.key))))

@@ -198,6 +198,9 @@ func (l ledgerTable) Checkpoint(ctx context.Context, stream string) (reached tim
 	if err != nil {
 		return time.Time{}, err
 	}
+	if v := l.from.current.Load(); v != nil {
+		v.reached[stream] = time.Since(l.w.schedule.start)
+	}
 	return reached, nil
 }
 

@@ -237,14 +237,11 @@ func (w *world) tooOld(p *plan) bool {
 	return since != never && p.created < since
 }
 
-// longestStart is how long after the start of its invocation the reconciler looks at its clock. It
-// reads a secret before.
-const longestStart = time.Minute
-
 // checkAdvance checks that every event that a checkpoint passes was looked up, and is on the bus if
-// the ledger did not know it. Stripe listed those that it could list when the run began.
+// the ledger did not know it. Stripe listed those that it could list when the run began. The first
+// run for a stream looks back from the time at which it has read that there is no checkpoint.
 func (w *world) checkAdvance(v *invocation, stream string, s *streamState, reached time.Time) {
-	from := v.began + longestStart - w.settings.lookback
+	from := v.reached[stream] - w.settings.lookback
 	if !s.reached.IsZero() {
 		from = s.reached.Sub(w.schedule.start)
 	}
