@@ -42,7 +42,11 @@ func (w *world) newWindows() {
 	end := last
 	for kind := range windowKinds {
 		draw := func(n uint64) uint64 { return w.seed.at(placeWindow, uint64(kind), n) }
-		if w.settings.calm() || unit(draw(0)) > 0.2 {
+		likely := 0.2
+		if kind == queuePurged { // much else has to happen for it to matter
+			likely = 0.6
+		}
+		if w.settings.calm() || unit(draw(0)) > likely {
 			continue
 		}
 		from := between(draw(1), 0, last+time.Minute)
