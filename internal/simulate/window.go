@@ -1,9 +1,6 @@
 package simulate
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // A window is an outage that lasts for a while, or a thing that happens once.
 type window struct {
@@ -69,11 +66,6 @@ func (w *world) outage(k windowKind) bool {
 		}
 	}
 	return false
-}
-
-// hasWindow reports whether a kind of outage happens at all.
-func (w *world) hasWindow(k windowKind) bool {
-	return slices.ContainsFunc(w.windows, func(window window) bool { return window.kind == k })
 }
 
 // fails reports whether a window makes an op fail.
