@@ -75,6 +75,7 @@ func (w *workspace) operate(ctx context.Context) (string, error) {
 	o.expect("enabled  sends to this stack", "1 destination in test mode")
 	o.run(ctx, "", "events", "list", "--stack", ministackName, "--since", "1h")
 	o.expect("emitted  evt_test_")
+	o.countMetrics(ctx)
 	o.run(ctx, "", "redrive", "--stack", ministackName)
 	o.expect("There are no dead letters.")
 	o.run(ctx, "", "replay", "--stack", ministackName, "--since", "1h", "--until", "0s", "--dry-run", "--type", "v1.billing.meter.no_meter_found")
@@ -120,6 +121,24 @@ func (o *operation) run(ctx context.Context, stdin string, args ...string) strin
 		}
 	}
 	return o.out
+}
+
+// countMetrics runs stats. MiniStack does not extract metrics from the functions' logs, so some are
+// put there first.
+func (o *operation) countMetrics(ctx context.Context) {
+	for _, m := range []struct{ name, value, dimensions string }{
+		{"Stored", "5", ",Service=webhook"},
+		{"Parked", "2", ",Service=fetcher,Reason=not_found"},
+		{"Parked", "2", ",Service=fetcher"},
+	} {
+		if o.err == nil {
+			_, o.err = o.stack.command().output(ctx, "aws", "cloudwatch", "put-metric-data", "--namespace", "Meterbridge", "--unit", "Count",
+				"--metric-name", m.name, "--value", m.value, "--dimensions", "Bus="+o.stack.state.outputs["EventBusName"]+m.dimensions)
+		}
+	}
+	o.run(ctx, "", "stats", "--stack", ministackName, "--since", "1h")
+	o.expect(fmt.Sprintf("%-12s%-33s%9d", "webhook", "deliveries stored", 5),
+		fmt.Sprintf("%-12s%-33s%9d  not_found", "fetcher", "events parked", 2), "dead letters")
 }
 
 // examine runs doctor. The URL of the webhook has a name of AWS's, which nobody can look up here, so
