@@ -140,13 +140,20 @@ func tailEvents(ctx context.Context, p process, flags tailFlags) error {
 	if !flags.json {
 		fmt.Fprintf(p.stderr, "Following %s. Press Ctrl-C to end.\n", where(stack))
 	}
-	for line, err := range stack.Follow(ctx, from, flags.interval, words...) {
+	for line, err := range stack.Follow(ctx, from, flags.interval, interrupted(p), words...) {
 		if err != nil {
 			return err
 		}
 		showDelivery(p, screen, line, flags.json)
 	}
 	return nil
+}
+
+// interrupted returns a function that tells that lines are missing for now.
+func interrupted(p process) func(error) {
+	return func(err error) {
+		fmt.Fprintf(p.stderr, "CloudWatch does not answer, and is asked again: %v\n", err)
+	}
 }
 
 // showDelivery shows a line about a delivery, and no other.

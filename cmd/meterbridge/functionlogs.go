@@ -74,7 +74,7 @@ func showLogs(ctx context.Context, p process, flags logsFlags, functions []strin
 	}
 	from := time.Now().Add(-flags.since)
 	if flags.follow {
-		for line, err := range stack.Follow(ctx, from, flags.interval, flags.match...) {
+		for line, err := range stack.Follow(ctx, from, flags.interval, interrupted(p), flags.match...) {
 			if err != nil {
 				return err
 			}

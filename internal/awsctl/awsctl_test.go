@@ -137,7 +137,7 @@ func TestFollowReturnsEachLineOnce(t *testing.T) {
 	}
 	say(1)
 	var got []string
-	for line, err := range stack.Follow(t.Context(), start, 5*time.Millisecond) {
+	for line, err := range stack.Follow(t.Context(), start, 5*time.Millisecond, func(err error) { t.Error(err) }) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package awsctl_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	formation "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	watch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -62,6 +65,7 @@ func stackAnswers(others func(input any) (any, error)) func(any) (any, error) {
 			}
 			return &cloudformation.ListStackResourcesOutput{StackResourceSummaries: []formation.StackResourceSummary{
 				resource("FetchRule", "bus|fetch"), resource("AAlarm", "a"), resource("BAlarm", "b"), resource("LedgerTable", "ledger"),
+				resource("WebhookLogs", "webhook-logs"),
 			}}, nil
 		}
 		return others(input)
@@ -246,5 +250,55 @@ func TestLoggedTotals(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
+	}
+}
+
+// TestFollowOutlivesAFailure: an error that may pass does not end it, unless nothing was ever read.
+func TestFollowOutlivesAFailure(t *testing.T) {
+	t.Parallel()
+	throttled := &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
+	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized"}
+	line := &cloudwatchlogs.FilterLogEventsOutput{Events: []logs.FilteredLogEvent{{
+		EventId: aws.String("1"), Timestamp: aws.Int64(time.Now().UnixMilli()), Message: aws.String("a line"),
+	}}}
+	empty := &cloudwatchlogs.FilterLogEventsOutput{}
+	tests := map[string]struct {
+		answers     []any // of the first function's log group; the last is repeated
+		lines       int
+		interrupted int
+		want        error
+	}{
+		"throttled between answers": {[]any{empty, throttled, throttled, line, denied}, 1, 2, denied},
+		"throttled at once":         {[]any{throttled}, 0, 0, throttled},
+		"denied":                    {[]any{line, denied}, 1, 0, denied},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			stack := deployed(t, stackAnswers(func(input any) (any, error) {
+				if group := aws.ToString(input.(*cloudwatchlogs.FilterLogEventsInput).LogGroupName); !strings.Contains(group, "webhook") {
+					return empty, nil
+				}
+				answer := tt.answers[min(asked, len(tt.answers)-1)]
+				asked++
+				if err, ok := answer.(error); ok {
+					return nil, err
+				}
+				return answer, nil
+			}))
+			lines, interrupted := 0, 0
+			var got error
+			for _, err := range stack.Follow(t.Context(), time.Now().Add(-time.Minute), time.Millisecond, func(error) { interrupted++ }) {
+				if err != nil {
+					got = err
+					continue
+				}
+				lines++
+			}
+			if !errors.Is(got, tt.want) || lines != tt.lines || interrupted != tt.interrupted {
+				t.Errorf("%d lines, interrupted %d times, then %v, want %d, %d and %v", lines, interrupted, got, tt.lines, tt.interrupted, tt.want)
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 )
@@ -104,17 +105,25 @@ func pattern(words []string) string {
 
 // Follow returns the lines from a time on as they arrive, until ctx ends. It asks every interval
 // for what is new, and again for the half minute before that, because lines arrive late and out of
-// order.
-func (s *Stack) Follow(ctx context.Context, from time.Time, interval time.Duration, words ...string) iter.Seq2[Line, error] {
+// order. An error ends it, except one that may pass, such as throttling or a lost connection, after
+// CloudWatch has answered once: that is passed to interrupted, and it asks again. A local stack that
+// does not answer has ended.
+func (s *Stack) Follow(ctx context.Context, from time.Time, interval time.Duration, interrupted func(error), words ...string) iter.Seq2[Line, error] {
 	const late = 30 * time.Second
+	mayPass := retry.NewStandard().IsErrorRetryable
 	return func(yield func(Line, error) bool) {
-		seen := map[string]time.Time{} // by id
+		seen, answered := map[string]time.Time{}, false // seen has times by id
 		for {
 			lines, err := s.Lines(ctx, from, time.Now().Add(time.Minute), words...)
-			if err != nil {
-				if ctx.Err() == nil {
-					yield(Line{}, err)
-				}
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err == nil:
+				answered = true
+			case answered && !s.IsLocal() && mayPass(err):
+				interrupted(err)
+			default:
+				yield(Line{}, err)
 				return
 			}
 			for _, line := range lines {
