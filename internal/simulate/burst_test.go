@@ -27,8 +27,8 @@ func TestBurst(t *testing.T) {
 		{1_500, 400, 1, 5},
 		{1_500, 400, 8, 2},
 		{1_500, 400, 2, 8},
-		{3_000, 2, 4, 5}, // the webhook needs almost as long as the fetchers, so that the oldest message is young
-		{3_000, 1, 4, 5},
+		{1_500, 2, 4, 5}, // the webhook needs almost as long as the fetchers, so that the oldest message is young
+		{1_500, 1, 4, 5},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%d events, %d and %d instances, %v a second", tt.events, tt.webhooks, tt.fetchers, tt.rateLimit), func(t *testing.T) {
