@@ -70,11 +70,24 @@ func (h *Handler) count(deliveries []*delivery) {
 	failed := func(reason string) int {
 		return verdicts[verdict{deferred, reason}] + verdicts[verdict{parked, reason}]
 	}
+	h.parts.Metrics.Count(telemetry.DeferredReceives, failing(deliveries))
 	h.parts.Metrics.Count(telemetry.StripeRateLimited, failed(reasonRateLimited))
 	h.parts.Metrics.Count(telemetry.StripeAuthError, failed(reasonAuth))
 	for code, n := range refusals(deliveries) {
 		h.parts.Metrics.CountCode(telemetry.MeterErrors, string(code), n)
 	}
+}
+
+// failing returns how often the message was received that has failed most often among those that are
+// deferred now. It leaves out messages that wait for another delivery or for time.
+func failing(deliveries []*delivery) int {
+	most := 0
+	for _, d := range deliveries {
+		if v := d.verdict; v.outcome == deferred && v.reason != reasonHeld && v.reason != reasonNoTime {
+			most = max(most, d.receives)
+		}
+	}
+	return most
 }
 
 // otherCode replaces every code that this version does not know: Stripe may add codes, but each

@@ -88,8 +88,8 @@ func (s *Stack) Totals(ctx context.Context, from, to time.Time) ([]Total, error)
 	return totals, err
 }
 
-// durations are the metrics that observe values instead of counting.
-var durations = []telemetry.Metric{telemetry.StripeLatency, telemetry.ReconcileLag}
+// durations are the metrics that observe values instead of counting; one of them is no duration.
+var durations = []telemetry.Metric{telemetry.StripeLatency, telemetry.ReconcileLag, telemetry.DeferredReceives}
 
 // storedTotals reads the metrics from CloudWatch: first which there are, then their values.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html

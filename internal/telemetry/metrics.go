@@ -41,6 +41,7 @@ const (
 	Duplicate         Metric = "Duplicate"         // deliveries of events that were emitted or parked before
 	Parked            Metric = "Parked"            // events given up, by reason
 	Deferred          Metric = "Deferred"          // deliveries to be retried later, by reason
+	DeferredReceives  Metric = "DeferredReceives"  // of a batch: the most receives of a deferred message, unless it only waits for its turn
 	StripeLatency     Metric = "StripeLatency"     // milliseconds of each request to Stripe
 	StripeRateLimited Metric = "StripeRateLimited" // requests that Stripe refused with 429
 	StripeAuthError   Metric = "StripeAuthError"   // requests that Stripe refused with 401 or 403, or that had no key
