@@ -6,7 +6,7 @@
 // formats.
 //
 // Anyone can send a request, so an event is read with as little work as possible: [Parse] decodes
-// nothing but the method, and stops reading a body that is too large. The body stays as API Gateway
+// nothing but the method and the address, and stops reading a body that is too large. The body stays as API Gateway
 // encoded it until [Request.Body] is called. Base64 is decoded there and nowhere else, because a
 // signature covers the bytes that the sender sent.
 //
@@ -38,7 +38,8 @@ var (
 // A Request is an HTTP request from either format. It is immutable, safe for concurrent use, and
 // valid as long as the event that it was parsed from is not changed.
 type Request struct {
-	Method string // as sent; upper case from every real client
+	Method   string // as sent; upper case from every real client
+	SourceIP string // the sender's address, as the gateway saw it; "" if unknown
 
 	headers  []byte // a JSON object whose values are strings or null
 	lists    []byte // the same, but the values are lists of strings; nil if absent
@@ -74,20 +75,15 @@ type parser struct {
 // member reads a member of the event. If there are two of a name, the last one counts.
 func (p *parser) member(name []byte) (err error) {
 	switch string(name) {
-	case "requestContext": // in format 2.0 it has the method
+	case "requestContext":
 		return p.s.members(func(name []byte) error {
-			if string(name) != "http" {
+			if string(name) != "http" && string(name) != "identity" { // in format 2.0, and in 1.0
 				return p.s.skip()
 			}
-			return p.s.members(func(name []byte) error {
-				if string(name) != "method" {
-					return p.s.skip()
-				}
-				return p.method()
-			})
+			return p.s.members(p.contextMember)
 		})
 	case "httpMethod": // in format 1.0
-		return p.method()
+		return p.into(&p.Method)
 	case "headers":
 		p.headers, err = p.span(func([]byte) error { return p.text() })
 		return err
@@ -102,10 +98,21 @@ func (p *parser) member(name []byte) (err error) {
 	return p.s.skip()
 }
 
-func (p *parser) method() error {
-	method, err := p.s.quoted(len(p.s.text))
-	if text, ok := method.text(); err == nil && ok && len(text) > 0 {
-		p.Method = string(text)
+func (p *parser) contextMember(name []byte) error {
+	switch string(name) {
+	case "method": // in format 2.0
+		return p.into(&p.Method)
+	case "sourceIp":
+		return p.into(&p.SourceIP)
+	}
+	return p.s.skip()
+}
+
+// into reads a string; an empty one changes nothing.
+func (p *parser) into(value *string) error {
+	quoted, err := p.s.quoted(len(p.s.text))
+	if text, ok := quoted.text(); err == nil && ok && len(text) > 0 {
+		*value = string(text)
 	}
 	return err
 }
