@@ -27,7 +27,7 @@ type Sample struct {
 func (b *Burst) settings() *settings {
 	c := newSettings(0, 0)
 	s := &settings{
-		types: c.types[:3], modes: 1, latency: 1, webhooks: 400, fetchers: 4, rateLimit: 5,
+		types: c.types[:3], modes: 1, latency: 1, webhooks: 400, fetchers: 2, rateLimit: 10, listLimit: 4,
 		tolerance: c.tolerance, previousFor: 24 * time.Hour, lookback: 72 * time.Hour,
 	}
 	if b.webhooks > 0 {

@@ -104,7 +104,7 @@ func (w *world) buildListers(from *instance) secret.Build[[]reconciler.Client] {
 		if err != nil {
 			return nil, err
 		}
-		transport := pace.Transport(stripeTransport{w, from}, w.settings.rateLimit)
+		transport := pace.Transport(stripeTransport{w, from}, w.settings.listLimit)
 		var clients []reconciler.Client
 		for _, c := range []struct {
 			mode reconciler.Mode
