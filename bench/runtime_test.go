@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // instance is a running function with its own Lambda Runtime API:
@@ -80,12 +81,14 @@ func (i *instance) invoke(event []byte) (string, error) {
 	}
 }
 
-// stop kills the function and waits until it has exited.
-func (i *instance) stop(b *testing.B) {
+// stop kills the function and waits until it has exited. It returns the processor time that it has
+// used.
+func (i *instance) stop(b *testing.B) time.Duration {
 	b.Helper()
 	if err := i.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		b.Error(err)
 	}
 	<-i.exited
 	i.api.Close()
+	return i.cmd.ProcessState.UserTime() + i.cmd.ProcessState.SystemTime()
 }

@@ -113,24 +113,25 @@ func (s *scanner) quoted(most int) (quoted, error) {
 	if !s.take('"') {
 		return quoted{}, errSyntax
 	}
-	q, start := quoted{}, s.at
-	for at := start; at < len(s.text); at++ {
-		switch c := s.text[at]; {
+	q, text := quoted{}, s.text[s.at:]
+	saved := 0 // bytes that escapes are longer than their characters
+	for at := 0; at < len(text); at++ {
+		switch c := text[at]; {
 		case c == '"':
-			q.raw, s.at = s.text[start:at], at+1
+			q.raw, q.size, q.escaped = text[:at], at-saved, saved > 0
+			s.at += at + 1
 			return q, nil
 		case c < ' ':
 			return quoted{}, errSyntax
-		case c == '\\':
-			q.escaped = true
-			at++
-			if at < len(s.text) && s.text[at] == 'u' {
-				q.size += sizeOfUnit(s.text[at:]) - 1
-				at += 4
-			}
-		}
-		if q.size++; q.size > most {
+		case at-saved >= most:
 			return quoted{}, errEnough
+		case c != '\\':
+		case at+1 < len(text) && text[at+1] == 'u':
+			saved += 6 - sizeOfUnit(text[at+1:])
+			at += 5
+		default:
+			saved++
+			at++
 		}
 	}
 	return quoted{}, errSyntax
