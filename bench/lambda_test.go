@@ -20,7 +20,8 @@ import (
 // answer at once. "first" starts a process and waits for its first answer; "each" is a further
 // invocation of a running process. Besides the time, each reports the processor time of the function
 // alone (cpu-ns/op), which other work on the machine disturbs less and Lambda divides by the share of
-// a processor that a memory size has.
+// a processor that a memory size has. The processes join the control group whose folder is in
+// $CGROUP, if that is set, which can limit them to such a share.
 //
 // The functions do different work. The hand-written one does everything before it answers Stripe:
 // it verifies the request, fetches the event and puts it on the bus. The webhook only verifies and
@@ -42,7 +43,7 @@ func BenchmarkLambda(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			binary, size := build(b, c.build)
-			env := environment(startCloud(b).URL)
+			env := environment(b, startCloud(b))
 			if c.name == "handwritten-store" {
 				env = append(env, "STORE_ONLY=1")
 			}
@@ -66,6 +67,7 @@ func BenchmarkLambda(b *testing.B) {
 					mustAnswer(b, function, c.event(n), c.want)
 				}
 				b.ReportMetric(float64(function.stop(b)-first)/float64(n-1), "cpu-ns/op")
+				b.ReportMetric(function.peak(), "peak-MB")
 			})
 		})
 	}

@@ -8,7 +8,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -40,6 +43,11 @@ func startInstance(b *testing.B, binary string, env []string) *instance {
 	}
 	if err := i.cmd.Start(); err != nil {
 		b.Fatal(err)
+	}
+	if group := os.Getenv("CGROUP"); group != "" {
+		if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(i.cmd.Process.Pid)), 0); err != nil {
+			b.Fatal(err)
+		}
 	}
 	go func() { i.exited <- i.cmd.Wait() }()
 	return i
@@ -91,4 +99,13 @@ func (i *instance) stop(b *testing.B) time.Duration {
 	<-i.exited
 	i.api.Close()
 	return i.cmd.ProcessState.UserTime() + i.cmd.ProcessState.SystemTime()
+}
+
+// peak returns the largest resident memory of a function that has been stopped, in MB.
+func (i *instance) peak() float64 {
+	usage, ok := i.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	return float64(usage.Maxrss) / 1024 // Linux counts in KiB
 }
