@@ -36,8 +36,10 @@ func BenchmarkLambda(b *testing.B) {
 		{"handwritten", `"statusCode":200`, handwritten, delivery},
 		{"handwritten-store", `"statusCode":200`, handwritten, delivery},
 		{"webhook", `"statusCode":200`, product("WebhookFunction"), delivery},
-		{"handwritten-forged-4MB", `"statusCode":400`, handwritten, forgery},
-		{"webhook-forged-4MB", `"statusCode":413`, product("WebhookFunction"), forgery},
+		{"handwritten-forged-500B", `"statusCode":400`, handwritten, func(int) []byte { return forgery(500) }},
+		{"webhook-forged-500B", `"statusCode":400`, product("WebhookFunction"), func(int) []byte { return forgery(500) }},
+		{"handwritten-forged-4MB", `"statusCode":400`, handwritten, func(int) []byte { return forgery(4 << 20) }},
+		{"webhook-forged-4MB", `"statusCode":413`, product("WebhookFunction"), func(int) []byte { return forgery(4 << 20) }},
 		{"fetcher-1", `"batchItemFailures":[]`, product("FetcherFunction"), func(n int) []byte { return batch(n, 1) }},
 		{"fetcher-10", `"batchItemFailures":[]`, product("FetcherFunction"), func(n int) []byte { return batch(n, 10) }},
 	} {
@@ -118,10 +120,10 @@ func delivery(int) []byte {
 	return mustMarshal(r)
 }
 
-// forgery returns a request of 4 MB that is not from Stripe but looks like it.
-func forgery(int) []byte {
+// forgery returns a request of about that size that is not from Stripe but looks like it.
+func forgery(size int) []byte {
 	var r events.APIGatewayV2HTTPRequest
-	r.Version, r.RouteKey, r.RawPath, r.Body = "2.0", "POST /webhook", "/webhook", strings.Repeat(string(payload), 4<<20/len(payload))
+	r.Version, r.RouteKey, r.RawPath, r.Body = "2.0", "POST /webhook", "/webhook", strings.Repeat(string(payload), size/len(payload))
 	r.RequestContext.HTTP.Method, r.RequestContext.HTTP.Path = "POST", "/webhook"
 	r.Headers = map[string]string{
 		"content-type":     "application/json",
