@@ -68,8 +68,8 @@ func BenchmarkLambda(b *testing.B) {
 				for ; b.Loop(); n++ {
 					mustAnswer(b, function, c.event(n), c.want)
 				}
-				b.ReportMetric(float64(function.stop(b)-first)/float64(n-1), "cpu-ns/op")
 				b.ReportMetric(function.peak(), "peak-MB")
+				b.ReportMetric(float64(function.stop(b)-first)/float64(n-1), "cpu-ns/op")
 			})
 		})
 	}

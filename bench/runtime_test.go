@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -101,11 +100,11 @@ func (i *instance) stop(b *testing.B) time.Duration {
 	return i.cmd.ProcessState.UserTime() + i.cmd.ProcessState.SystemTime()
 }
 
-// peak returns the largest resident memory of a function that has been stopped, in MB.
-func (i *instance) peak() float64 {
-	usage, ok := i.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return 0
-	}
-	return float64(usage.Maxrss) / 1024 // Linux counts in KiB
+// peak returns the largest resident memory of a running function so far, in MB, or 0 where there is
+// no /proc.
+func (i *instance) peak() (mb float64) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.cmd.Process.Pid))
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, _ = fmt.Sscan(after, &mb)
+	return mb / 1024
 }
