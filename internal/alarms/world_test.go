@@ -29,7 +29,6 @@ import (
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
-	"github.com/meterbridge/meterbridge/internal/lambdahttp"
 	"github.com/meterbridge/meterbridge/internal/ledger"
 	"github.com/meterbridge/meterbridge/internal/queue"
 	"github.com/meterbridge/meterbridge/internal/secret"
@@ -282,7 +281,9 @@ func (w *world) invokeWebhook(body, signature string) int {
 			w.measure("AWS/Lambda", "Errors", "FunctionName", "WebhookFunction", 1)
 			return http.StatusInternalServerError
 		}
-		w.webhook = lambdahttp.Handler(webhook.New(webhook.Parts{Verifiers: verifiers, Bus: w.bus(), Log: w.log("webhook"), Metrics: w.metrics("webhook")}).Handle).Invoke
+		w.webhook = webhook.New(webhook.Parts{
+			Verifiers: verifiers, Bus: w.bus(), Now: time.Now, Log: w.log("webhook"), Metrics: w.metrics("webhook"),
+		}).Invoke
 	}
 	var request events.APIGatewayV2HTTPRequest
 	request.RequestContext.HTTP.Method = http.MethodPost

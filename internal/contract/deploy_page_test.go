@@ -50,39 +50,6 @@ func TestCommandsOnPagesNameOutputsAndParameters(t *testing.T) {
 	}
 }
 
-// The page that gives the cost of a stack counts the alarms correctly; they are billed per metric.
-func TestDeployPageGivesTheCostOfAlarms(t *testing.T) {
-	t.Parallel()
-	alarms, metrics := 0, 0
-	for _, r := range readTemplate(t, nil).Resources {
-		if r.Type != "AWS::CloudWatch::Alarm" {
-			continue
-		}
-		alarms++
-		queries, ok := r.Properties["Metrics"].([]any)
-		if !ok {
-			metrics++
-		}
-		for _, query := range queries {
-			if _, ok := query.(map[string]any)["MetricStat"]; ok {
-				metrics++
-			}
-		}
-	}
-	if metrics > 25 {
-		t.Errorf("the alarms read %d metrics: with more than 25 an idle stack costs over $4.00 a month", metrics)
-	}
-	page := read(t, "docs/deploy.md")
-	for _, want := range []string{
-		fmt.Sprintf("| alarms | %d |", alarms),
-		fmt.Sprintf("%d alarms on %d metrics; %d × $0.10 (the first ten are free) | $%.2f |", alarms, metrics, metrics, float64(metrics)*0.1),
-	} {
-		if !strings.Contains(page, want) {
-			t.Errorf("deploy.md does not say %q", want)
-		}
-	}
-}
-
 // The page describes the environments as samconfig.toml sets them.
 func TestDeployPageListsTheEnvironments(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func TestTemplateFollowsThePartition(t *testing.T) {
 // and an account can have only ten policies for log delivery.
 func TestStacksDoNotUseUpLogPolicies(t *testing.T) {
 	t.Parallel()
-	parsed := readTemplate(t, nil)
+	parsed := readTemplate(t, map[string]string{"AccessLogs": "yes"})
 	for _, id := range []string{"ApiLogs", "BusLogs"} {
 		name, _ := resource(t, parsed, id).Properties["LogGroupName"].(string)
 		if !strings.HasPrefix(name, "/aws/vendedlogs/") || !strings.HasSuffix(name, "/meterbridge") {

@@ -20,7 +20,6 @@ var runbookAnswers = map[string]string{
 	"aws events list-rules":                "FetchRule",
 	"aws events list-rule-names-by-target": "FetchRule",
 	"aws lambda invoke":                    `"StatusCode": 200`,
-	"aws logs filter-log-events":           "",
 	"aws events enable-rule":               "",
 	"aws events disable-rule":              "",
 }
