@@ -2,9 +2,12 @@ package bench
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,7 +16,7 @@ import (
 )
 
 // startCloud starts a server for AWS and Stripe that answers at once, so that only the functions'
-// own time is measured. The ledger's table is the emulator's, because the functions depend on its
+// own time is measured, with that for TLS. The ledger's table is the emulator's, because the functions depend on its
 // answers.
 func startCloud(b *testing.B) *httptest.Server {
 	tables := dynamodb.New(nil)
@@ -34,7 +37,7 @@ func startCloud(b *testing.B) *httptest.Server {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(strings.Replace(fullEvent, eventID, r.PathValue("id"), 1)))
 	})
-	cloud := httptest.NewServer(mux)
+	cloud := httptest.NewTLSServer(mux)
 	b.Cleanup(cloud.Close)
 	return cloud
 }
@@ -66,8 +69,15 @@ func answerAWS(w http.ResponseWriter, r *http.Request) {
 }
 
 // environment returns the variables that any of the functions reads.
-func environment(cloud string) []string {
+func environment(b *testing.B, server *httptest.Server) []string {
+	b.Helper()
+	cloud, certificate := server.URL, filepath.Join(b.TempDir(), "cert.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(certificate, block, 0o600); err != nil {
+		b.Fatal(err)
+	}
 	return []string{
+		"SSL_CERT_FILE=" + certificate,
 		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_REGION=us-east-1",
 		"AWS_ENDPOINT_URL=" + cloud, "AWS_LAMBDA_FUNCTION_NAME=bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 		"EVENT_BUS_NAME=bench", "SIGNING_SECRET_ID=signing", "API_KEY_SECRET_ID=key", "LEDGER_TABLE=ledger",

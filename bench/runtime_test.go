@@ -8,8 +8,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // instance is a running function with its own Lambda Runtime API:
@@ -39,6 +42,11 @@ func startInstance(b *testing.B, binary string, env []string) *instance {
 	}
 	if err := i.cmd.Start(); err != nil {
 		b.Fatal(err)
+	}
+	if group := os.Getenv("CGROUP"); group != "" {
+		if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(i.cmd.Process.Pid)), 0); err != nil {
+			b.Fatal(err)
+		}
 	}
 	go func() { i.exited <- i.cmd.Wait() }()
 	return i
@@ -80,12 +88,23 @@ func (i *instance) invoke(event []byte) (string, error) {
 	}
 }
 
-// stop kills the function and waits until it has exited.
-func (i *instance) stop(b *testing.B) {
+// stop kills the function and waits until it has exited. It returns the processor time that it has
+// used.
+func (i *instance) stop(b *testing.B) time.Duration {
 	b.Helper()
 	if err := i.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		b.Error(err)
 	}
 	<-i.exited
 	i.api.Close()
+	return i.cmd.ProcessState.UserTime() + i.cmd.ProcessState.SystemTime()
+}
+
+// peak returns the largest resident memory of a running function so far, in MB, or 0 where there is
+// no /proc.
+func (i *instance) peak() (mb float64) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.cmd.Process.Pid))
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, _ = fmt.Sscan(after, &mb)
+	return mb / 1024
 }

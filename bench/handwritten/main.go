@@ -1,7 +1,8 @@
 // Command handwritten is the function that one would write with stripe-go instead of using
 // Meterbridge: a single Lambda function that verifies Stripe's notification, fetches the event
 // while Stripe waits for the answer, and puts it on a bus. It has no buffer, no ledger and only one
-// secret. It exists only for the benchmark.
+// secret, and it logs nothing. With STORE_ONLY it puts the notification itself on the bus, and
+// fetches nothing, as Meterbridge's webhook does. It exists only for the benchmark.
 package main
 
 import (
@@ -37,6 +38,7 @@ type function struct {
 	bridge        *eventbridge.Client
 	bus           string
 	signingSecret string
+	storeOnly     bool
 }
 
 func newFunction(ctx context.Context) (*function, error) {
@@ -62,6 +64,7 @@ func newFunction(ctx context.Context) (*function, error) {
 		bridge:        eventbridge.NewFromConfig(cfg),
 		bus:           os.Getenv("EVENT_BUS_NAME"),
 		signingSecret: signingSecret,
+		storeOnly:     os.Getenv("STORE_ONLY") != "",
 	}, nil
 }
 
@@ -83,6 +86,12 @@ func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest)
 	notification, err := f.stripe.ParseEventNotification(body, r.Headers["stripe-signature"], f.signingSecret)
 	if err != nil {
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusBadRequest}, nil
+	}
+	if f.storeOnly {
+		if err := f.put(ctx, notification.GetEventNotification().Type, json.RawMessage(body)); err != nil {
+			return events.APIGatewayV2HTTPResponse{}, err
+		}
+		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusOK}, nil
 	}
 	event, err := fetch(ctx, notification)
 	if err != nil {

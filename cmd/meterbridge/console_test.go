@@ -144,7 +144,8 @@ func TestJSONHasAnObjectForEachStep(t *testing.T) {
 func TestLogsAreRendered(t *testing.T) {
 	t.Parallel()
 	lines := []activity.Step{
-		logged("FetcherFunction", `{"timestamp":"2026-11-22T09:00:00Z","level":"WARN","message":"delivery","outcome":"deferred","attempt":2,"error":"a \"b\" = c","empty":"","nested":{"a":[1]},"requestId":"r"}`),
+		logged("FetcherFunction", `{"timestamp":"2026-11-22T09:00:00Z","level":"WARN","message":"delivery","outcome":"deferred","attempt":2,"error":"a \"b\" = c","empty":"","nested":{"a":[1]},`+
+			`"Bus":"b","Service":"fetcher","Deferred":1,"Reason":"auth","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Bus","Service"],["Bus","Service","Reason"]],"Metrics":[{"Name":"Deferred"}]}]},"requestId":"r"}`),
 		logged("FetcherFunction", `{"_aws":{"Timestamp":1},"Emitted":1}`),
 		logged("FetcherFunction", `[1, 2]`),
 		logged("OtherFunction", "Traceback (most recent call last):"),

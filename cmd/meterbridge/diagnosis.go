@@ -298,7 +298,7 @@ func (d *diagnosis) reconciler(ctx context.Context) []finding {
 	late := time.Duration(lag) * time.Millisecond
 	switch {
 	case values["failed"] > 0:
-		return []finding{wrong(d.on("events tail")+"; docs/operations.md, ReconcileFailedAlarm", "%d comparisons have failed in the last hour", int(values["failed"]))}
+		return []finding{wrong(d.on("events tail")+"; docs/operations.md, ReconcileLagAlarm", "%d comparisons have failed in the last hour", int(values["failed"]))}
 	case !known:
 		return []finding{warning("", "it has not reported how far it is in the last hour; a new stack's first run is within 15 minutes")}
 	case late > time.Hour:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -95,10 +96,19 @@ func showLogs(ctx context.Context, p process, flags logsFlags, functions []strin
 	return nil
 }
 
-// isTrouble reports whether a line is a warning or an error of a function, or the Lambda runtime's about a
-// function that crashed or was stopped.
-// https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+// isTrouble reports whether a line is a warning or an error of a function, or Lambda's about one that
+// crashed, was stopped or did not start. With logs in JSON, which the template sets, Lambda reports
+// that in lines of its own:
+// https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 func isTrouble(text string) bool {
+	var line struct {
+		Type   string
+		Record struct{ Status string }
+	}
+	if json.Unmarshal([]byte(text), &line) == nil && strings.HasPrefix(line.Type, "platform.") {
+		status := line.Record.Status
+		return line.Type == "platform.logsDropped" || status != "" && status != "success"
+	}
 	return slices.ContainsFunc([]string{
 		`"level":"WARN"`, `"level":"ERROR"`, "Task timed out", "Runtime exited", "panic:", "signal: killed",
 	}, func(part string) bool { return strings.Contains(text, part) })

@@ -5,19 +5,46 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// isMetric reports whether a line of a log is CloudWatch's embedded metric format.
+// isMetric reports whether a line of a log has only metrics, in CloudWatch's embedded metric format.
+// A line with a message is for people too.
 func isMetric(text string) bool {
 	if !strings.Contains(text, `"_aws"`) {
 		return false
 	}
 	var line struct {
-		AWS *json.RawMessage `json:"_aws"`
+		AWS     *json.RawMessage `json:"_aws"`
+		Message *json.RawMessage `json:"message"`
 	}
-	return json.Unmarshal([]byte(text), &line) == nil && line.AWS != nil
+	return json.Unmarshal([]byte(text), &line) == nil && line.AWS != nil && line.Message == nil
+}
+
+// metricMembers returns the names of the members that make a line one of metrics, if it is.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+func metricMembers(members []member) []string {
+	i := slices.IndexFunc(members, func(m member) bool { return m.name == "_aws" })
+	if i < 0 {
+		return nil
+	}
+	var metadata struct {
+		CloudWatchMetrics []struct {
+			Dimensions [][]string
+			Metrics    []struct{ Name string }
+		}
+	}
+	_ = json.Unmarshal(members[i].value, &metadata) // of what cannot be read nothing is left out
+	names := []string{"_aws"}
+	for _, directive := range metadata.CloudWatchMetrics {
+		names = slices.Concat(names, slices.Concat(directive.Dimensions...))
+		for _, metric := range directive.Metrics {
+			names = append(names, metric.Name)
+		}
+	}
+	return names
 }
 
 // log prints a line of a function's log: a JSON one as its level, message and other members.
@@ -26,7 +53,8 @@ func (c *console) log(e entry) {
 	c.timed(e.Time, m, "log", short(e.Name)+": "+text)
 }
 
-// readLog returns a log line for people. A line that is not a JSON object is left as it is.
+// readLog returns a log line for people, without its metrics. A line that is not a JSON object is
+// left as it is.
 func readLog(line string) (meaning, string) {
 	members, err := orderedMembers(line)
 	if err != nil {
@@ -46,7 +74,11 @@ func readLog(line string) (meaning, string) {
 	take("time")
 	parts := []string{strings.ToLower(level), take("message")}
 	take("requestId")
+	metrics := metricMembers(members)
 	for _, m := range members {
+		if slices.Contains(metrics, m.name) {
+			continue
+		}
 		parts = append(parts, m.name+"="+m.quoted())
 	}
 	colors := map[string]meaning{"ERROR": bad, "FATAL": bad, "WARN": notice, "WARNING": notice}

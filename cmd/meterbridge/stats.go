@@ -28,6 +28,7 @@ var metricWords = []struct {
 	{telemetry.Emitted, "events emitted in full"},
 	{telemetry.Duplicate, "deliveries of known events"},
 	{telemetry.Deferred, "attempts to be repeated"},
+	{telemetry.DeferredReceives, "batches with such attempts"},
 	{telemetry.Parked, "events parked"},
 	{telemetry.MeterErrors, "usage events refused by Stripe"},
 	{telemetry.SchemaMismatch, "schema mismatches"},
@@ -186,6 +187,8 @@ func (m metricOf) words() string {
 func (m metricOf) note() string {
 	milliseconds := func(n float64) string { return duration(time.Duration(n * float64(time.Millisecond))) }
 	switch {
+	case m.Name == string(telemetry.DeferredReceives):
+		return fmt.Sprintf("a message was received up to %d times", int(m.Max))
 	case m.Name == string(telemetry.ReconcileLag):
 		return "at most " + milliseconds(m.Max) + " behind"
 	case m.Max > 0:

@@ -84,7 +84,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	forEach(ctx, 2*share, deliveries, func(ctx context.Context, d *delivery) { d.err = h.fetch(ctx, d, share, lease) })
 	h.publish(ctx, share, deliveries)
 	forEach(ctx, share/10, deliveries, h.settle)
-	h.count(deliveries)
+	h.record(ctx, deliveries)
 	h.notice(ctx, deliveries)
 	return report(deliveries), nil
 }
@@ -194,9 +194,8 @@ func (h *Handler) settle(ctx context.Context, d *delivery) {
 		h.sideEffect(ctx, d, "defer", h.parts.Queue.Defer(ctx, d.message.ReceiptHandle, delay))
 	}
 	if d.claim != nil {
-		h.sideEffect(ctx, d, "ledger", h.record(ctx, d, delay))
+		h.sideEffect(ctx, d, "ledger", h.settleClaim(ctx, d, delay))
 	}
-	h.log(ctx, d)
 }
 
 // delay returns how long a delivery waits if it is deferred.

@@ -52,9 +52,9 @@ func (h *Handler) claim(ctx context.Context, d *delivery, share time.Duration, l
 
 var phases = map[outcome]ledger.Phase{emitted: ledger.Emitted, deferred: ledger.Deferred, parked: ledger.Parked}
 
-// record settles the claim of a delivery. If that fails the event stays claimed until the lease
+// settleClaim settles the claim of a delivery. If that fails the event stays claimed until the lease
 // ends; an emitted event can then be emitted again if it is redelivered.
-func (h *Handler) record(ctx context.Context, d *delivery, delay time.Duration) error {
+func (h *Handler) settleClaim(ctx context.Context, d *delivery, delay time.Duration) error {
 	s := ledger.Settlement{Phase: phases[d.verdict.outcome], Reason: d.verdict.reason, Attempted: d.attempted()}
 	if d.err != nil {
 		s.LastError = clip(d.err.Error(), maxLastError)

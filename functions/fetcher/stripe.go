@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/transport"
@@ -63,10 +64,11 @@ func NewTransport() http.RoundTripper {
 }
 
 // BuildClients returns the [secret.Build] of a cache of the API keys. The clients leave retries to
-// the queue: a second request would bypass the rate limit.
+// the queue: a second request would bypass the rate limit. They read no event that is larger than
+// the bus accepts, so that a batch of them fits into the function's memory.
 func BuildClients(c config.Fetcher, transport http.RoundTripper) secret.Build[Clients] {
 	opts := &stripeapi.Options{
-		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: maxShare,
+		BaseURL: c.StripeAPIBase, APIVersion: c.StripeAPIVersion, MaxRetries: -1, Budget: maxShare, MaxBody: bus.DefaultMaxBytes,
 		HTTPClient: &http.Client{Transport: transport},
 	}
 	return func(value secret.Value) (Clients, error) {

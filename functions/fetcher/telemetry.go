@@ -3,6 +3,8 @@ package fetcher
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,16 +12,40 @@ import (
 	"github.com/meterbridge/meterbridge/pkg/v2events"
 )
 
-// log writes one line about a delivery.
-func (h *Handler) log(ctx context.Context, d *delivery) {
+// record writes one line about each delivery. The last one with a verdict also has the metrics of
+// the batch for this verdict, and the last one of all those for no verdict in particular.
+func (h *Handler) record(ctx context.Context, deliveries []*delivery) {
+	lasts := make(map[verdict]int)
+	counts := make(map[verdict]int)
+	for i, d := range deliveries {
+		lasts[d.verdict] = i
+		counts[d.verdict]++
+	}
+	for i, d := range deliveries {
+		var samples []telemetry.Sample
+		if v := d.verdict; lasts[v] == i {
+			samples = append(samples, telemetry.CountReason(v.outcome.metric(), v.reason, counts[v]))
+		}
+		if i == len(deliveries)-1 {
+			samples = append(samples, batchSamples(deliveries, counts)...)
+		}
+		h.log(ctx, d, samples)
+	}
+}
+
+// log writes one line about a delivery, with samples.
+func (h *Handler) log(ctx context.Context, d *delivery, samples []telemetry.Sample) {
 	thin := d.event()
 	attrs := []slog.Attr{
 		slog.String("outcome", string(d.verdict.outcome)),
-		slog.String("message_id", d.message.MessageId),
-		slog.Int("attempt", d.receives),
 		telemetry.ID("event_id", thin.ID),
 		telemetry.ID("event_type", thin.Type),
-		telemetry.ID("context", thin.Context),
+	}
+	if thin.Context != "" {
+		attrs = append(attrs, telemetry.ID("context", thin.Context))
+	}
+	if d.verdict.outcome != emitted || d.receives > 1 {
+		attrs = append(attrs, slog.String("message_id", d.message.MessageId), slog.Int("attempt", d.receives))
 	}
 	if d.latency != 0 {
 		attrs = append(attrs, slog.Int64("latency_ms", d.latency.Milliseconds()))
@@ -37,7 +63,7 @@ func (h *Handler) log(ctx context.Context, d *delivery) {
 	if d.verdict.outcome == parked {
 		level = slog.LevelError
 	}
-	h.parts.Log.LogAttrs(ctx, level, "delivery", attrs...)
+	h.parts.Metrics.Log(ctx, h.parts.Log, level, "delivery", attrs, samples...)
 }
 
 // sideEffect logs and counts a failure that does not change the verdict: a message that could not
@@ -48,33 +74,43 @@ func (h *Handler) sideEffect(ctx context.Context, d *delivery, what string, err 
 	if err == nil {
 		return
 	}
-	h.parts.Log.LogAttrs(ctx, slog.LevelWarn, "side effect failed", slog.String("reason", what),
-		telemetry.ID("event_id", d.event().ID), slog.String("error", clip(err.Error(), maxLastError)))
-	h.parts.Metrics.CountReason(telemetry.SideEffectFailed, what, 1)
+	h.parts.Metrics.Log(ctx, h.parts.Log, slog.LevelWarn, "side effect failed", []slog.Attr{
+		slog.String("reason", what), telemetry.ID("event_id", d.event().ID), slog.String("error", clip(err.Error(), maxLastError)),
+	}, telemetry.CountReason(telemetry.SideEffectFailed, what, 1))
 }
 
-// count writes the metrics of a batch.
-func (h *Handler) count(deliveries []*delivery) {
-	verdicts := make(map[verdict]int)
+// batchSamples are the metrics of a batch that do not depend on one verdict.
+func batchSamples(deliveries []*delivery, verdicts map[verdict]int) []telemetry.Sample {
 	var latencies []time.Duration
 	for _, d := range deliveries {
-		verdicts[d.verdict]++
 		if d.latency != 0 {
 			latencies = append(latencies, d.latency)
 		}
 	}
-	for v, n := range verdicts {
-		h.parts.Metrics.CountReason(v.outcome.metric(), v.reason, n)
-	}
-	h.parts.Metrics.Observe(telemetry.StripeLatency, latencies)
 	failed := func(reason string) int {
 		return verdicts[verdict{deferred, reason}] + verdicts[verdict{parked, reason}]
 	}
-	h.parts.Metrics.Count(telemetry.StripeRateLimited, failed(reasonRateLimited))
-	h.parts.Metrics.Count(telemetry.StripeAuthError, failed(reasonAuth))
-	for code, n := range refusals(deliveries) {
-		h.parts.Metrics.CountCode(telemetry.MeterErrors, string(code), n)
+	samples := append(telemetry.Durations(telemetry.StripeLatency, latencies...),
+		telemetry.Count(telemetry.DeferredReceives, failing(deliveries)),
+		telemetry.Count(telemetry.StripeRateLimited, failed(reasonRateLimited)),
+		telemetry.Count(telemetry.StripeAuthError, failed(reasonAuth)))
+	refused := refusals(deliveries)
+	for _, code := range slices.Sorted(maps.Keys(refused)) {
+		samples = append(samples, telemetry.CountCode(telemetry.MeterErrors, string(code), refused[code]))
 	}
+	return samples
+}
+
+// failing returns how often the message was received that has failed most often among those that are
+// deferred now. It leaves out messages that wait for another delivery or for time.
+func failing(deliveries []*delivery) int {
+	most := 0
+	for _, d := range deliveries {
+		if v := d.verdict; v.outcome == deferred && v.reason != reasonHeld && v.reason != reasonNoTime {
+			most = max(most, d.receives)
+		}
+	}
+	return most
 }
 
 // otherCode replaces every code that this version does not know: Stripe may add codes, but each
@@ -106,10 +142,10 @@ func (h *Handler) notice(ctx context.Context, deliveries []*delivery) {
 		if d.verdict.outcome != emitted || d.mismatch == nil || !h.notices.first(d.full.Type, h.parts.Now()) {
 			continue
 		}
-		h.parts.Log.LogAttrs(ctx, slog.LevelWarn, "schema mismatch",
+		h.parts.Metrics.Log(ctx, h.parts.Log, slog.LevelWarn, "schema mismatch", []slog.Attr{
 			telemetry.ID("event_id", d.full.ID), telemetry.ID("event_type", d.full.Type),
-			slog.String("error", clip(d.mismatch.Error(), maxLastError)))
-		h.parts.Metrics.Count(telemetry.SchemaMismatch, 1)
+			slog.String("error", clip(d.mismatch.Error(), maxLastError)),
+		}, telemetry.Count(telemetry.SchemaMismatch, 1))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -39,6 +40,46 @@ func TestMeterErrorsAreCountedByKnownCode(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[any]float64{"no_meter": 5, "other": 9}, got); diff != "" {
 		t.Errorf("MeterErrors by code: -want +got:\n%s", diff)
+	}
+}
+
+// A batch has a line for each delivery, and its metrics are in these: nothing else is written, and
+// paid for.
+func TestBatchHasOneLineForEachDelivery(t *testing.T) {
+	const unknownType = "v2.core.account.updated"
+	t.Parallel()
+	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
+		id := path.Base(r.URL.Path)
+		if id == "evt_limited" {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		_, _ = io.WriteString(w, full(id, unknownType))
+	})
+	ids := []string{"evt_1", "evt_2", "evt_limited", "evt_3"}
+	var records []events.SQSMessage
+	for _, id := range ids {
+		records = append(records, record(id, thin(id, unknownType)))
+	}
+	b.run(t, records...)
+	logs, metrics := b.Output(t)
+	var about []any
+	for _, line := range logs {
+		about = append(about, line["event_id"])
+	}
+	if want := []any{"evt_1", "evt_2", "evt_limited", "evt_3"}; !slices.Equal(about, want) {
+		t.Errorf("lines about %v, want %v", about, want)
+	}
+	if len(metrics) != 2 {
+		t.Errorf("%d lines have metrics, want the last of each verdict: %v", len(metrics), metrics)
+	}
+	for name, want := range map[string]float64{"Emitted": 3, "Deferred": 1, "StripeRateLimited": 1} {
+		if got := metrics.Sum(name, ""); got != want {
+			t.Errorf("metric %s = %v, want %v", name, got, want)
+		}
+	}
+	if metrics.Sum("Deferred", "rate_limited") != 1 || len(metrics[len(metrics)-1]["StripeLatency"].([]any)) != 4 {
+		t.Errorf("metrics %v, want one Deferred by rate_limited, and four latencies in the last line", metrics)
 	}
 }
 

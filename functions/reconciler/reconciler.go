@@ -102,7 +102,7 @@ func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 	defer cancel()
 	streams, err := h.streams(ctx)
 	if err != nil {
-		h.parts.Metrics.CountReason(telemetry.ReconcileFailed, reason(err), 1)
+		h.parts.Metrics.Add(telemetry.CountReason(telemetry.ReconcileFailed, reason(err), 1))
 		return Report{}, fmt.Errorf("read API key: %w", err)
 	}
 	var done totals
@@ -113,6 +113,7 @@ func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 		cancel()
 	}
 	var failures []error
+	var lags []time.Duration
 	for i, s := range streams {
 		switch err := results[i].err; {
 		case err != nil && hasNoOwnAccount(streams, results, i):
@@ -123,12 +124,14 @@ func (h *Handler) Handle(ctx context.Context, request Request) (Report, error) {
 			h.failed(ctx, s, err)
 		}
 		if !results[i].reached.IsZero() {
-			h.parts.Metrics.Observe(telemetry.ReconcileLag, []time.Duration{h.parts.Now().Sub(results[i].reached)})
+			lags = append(lags, h.parts.Now().Sub(results[i].reached))
 		}
 	}
+	samples := telemetry.Durations(telemetry.ReconcileLag, lags...)
 	if !request.DryRun { // a dry run must not trigger the alarms
-		h.count(done)
+		samples = append(samples, done.samples()...)
 	}
+	h.parts.Metrics.Add(samples...)
 	return done.report(), errors.Join(failures...)
 }
 

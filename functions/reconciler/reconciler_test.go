@@ -287,6 +287,27 @@ func TestRequestWithAWindowKeepsNoCheckpoint(t *testing.T) {
 	}
 }
 
+// While nothing happens one metric is paid for: each name with data is billed by the month.
+func TestQuietRunWritesOneMetric(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil)
+	if _, err := b.handler.Handle(t.Context(), Request{}); err != nil {
+		t.Fatal(err)
+	}
+	_, metrics := b.Output(t)
+	names := map[string]bool{}
+	for _, line := range metrics {
+		for _, directive := range line["_aws"].(map[string]any)["CloudWatchMetrics"].([]any) {
+			for _, metric := range directive.(map[string]any)["Metrics"].([]any) {
+				names[metric.(map[string]any)["Name"].(string)] = true
+			}
+		}
+	}
+	if len(names) != 1 || !names["ReconcileLag"] {
+		t.Errorf("metrics %v, want only ReconcileLag", names)
+	}
+}
+
 // The event that EventBridge Scheduler sends decodes to the zero Request.
 func TestScheduledEventComparesSinceTheCheckpoint(t *testing.T) {
 	t.Parallel()

@@ -69,20 +69,22 @@ func (h *Handler) failed(ctx context.Context, s stream, err error) {
 	if why == reasonAuth {
 		h.parts.Keyring.Refresh(ctx) // for the next run: the key may have been replaced
 	}
-	h.parts.Log.LogAttrs(ctx, slog.LevelError, "comparison failed",
+	h.parts.Metrics.Log(ctx, h.parts.Log, slog.LevelError, "comparison failed", []slog.Attr{
 		slog.String("mode", string(s.mode)), telemetry.ID("context", s.context),
-		slog.String("reason", why), slog.String("error", err.Error()))
-	h.parts.Metrics.CountReason(telemetry.ReconcileFailed, why, 1)
+		slog.String("reason", why), slog.String("error", err.Error()),
+	}, telemetry.CountReason(telemetry.ReconcileFailed, why, 1))
 }
 
-// count writes the metrics of a run.
-func (h *Handler) count(done totals) {
-	h.parts.Metrics.Count(telemetry.Listed, done.Listed)
-	h.parts.Metrics.Count(telemetry.Missing, done.Missing)
-	h.parts.Metrics.Count(telemetry.ReconcileRefused, done.Refused)
-	h.parts.Metrics.Count(telemetry.ReconcileUnfinished, done.unfinished)
-	h.parts.Metrics.Count(telemetry.Unfetched, done.unfetched)
-	h.parts.Metrics.Count(telemetry.Republished, done.republished)
+// samples are the metrics of a run.
+func (t totals) samples() []telemetry.Sample {
+	return []telemetry.Sample{
+		telemetry.Count(telemetry.Listed, t.Listed),
+		telemetry.Count(telemetry.Missing, t.Missing),
+		telemetry.Count(telemetry.ReconcileRefused, t.Refused),
+		telemetry.Count(telemetry.ReconcileUnfinished, t.unfinished),
+		telemetry.Count(telemetry.Unfetched, t.unfetched),
+		telemetry.Count(telemetry.Republished, t.republished),
+	}
 }
 
 const reasonAuth = "auth"

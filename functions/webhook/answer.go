@@ -75,13 +75,29 @@ func (a answer) response() lambdahttp.Response {
 // A decision is an answer, the event it is about and the error behind it. The event is zero unless
 // the body is an authentic event.
 type decision struct {
-	answer answer
-	event  event
-	err    error
+	answer     answer
+	event      event
+	err        error
+	byPrevious bool // whether the body is authentic only under the previous secret
 }
 
-// record logs and counts a decision.
-func (h *Handler) record(ctx context.Context, d decision) {
+// isForeign reports whether the request may be from anyone, in any number.
+func (a answer) isForeign() bool {
+	return a.metric == telemetry.SignatureInvalid || a.metric == telemetry.RequestRefused
+}
+
+// record logs and counts a decision in one line. The request is not from Stripe if it was refused
+// before its body was verified; not each of those has a line.
+func (h *Handler) record(ctx context.Context, r *lambdahttp.Request, d decision) {
+	now, n := h.parts.Now(), 1
+	if d.answer.isForeign() {
+		n = h.refusals.add(d.answer, now)
+	}
+	samples := h.refusals.due(now)
+	if n == 0 {
+		h.parts.Metrics.Add(samples...)
+		return
+	}
 	attrs := []slog.Attr{slog.Int("status", d.answer.status), slog.String("outcome", d.answer.code)}
 	if d.answer.reason != "" {
 		attrs = append(attrs, slog.String("reason", d.answer.reason))
@@ -92,6 +108,12 @@ func (h *Handler) record(ctx context.Context, d decision) {
 	if d.err != nil {
 		attrs = append(attrs, slog.String("error", d.err.Error()))
 	}
-	h.parts.Log.LogAttrs(ctx, d.answer.level, "delivery", attrs...)
-	h.parts.Metrics.CountReason(d.answer.metric, d.answer.reason, 1)
+	if d.answer.isForeign() {
+		attrs = append(attrs, telemetry.ID("source_ip", r.SourceIP), slog.Int("requests", n))
+	}
+	samples = append([]telemetry.Sample{telemetry.CountReason(d.answer.metric, d.answer.reason, n)}, samples...)
+	if d.byPrevious {
+		samples = append(samples, telemetry.Count(telemetry.PreviousSecretUsed, 1))
+	}
+	h.parts.Metrics.Log(ctx, h.parts.Log, d.answer.level, "delivery", attrs, samples...)
 }

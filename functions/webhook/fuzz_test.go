@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
-	"github.com/meterbridge/meterbridge/internal/lambdahttp"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
@@ -33,7 +32,7 @@ type fixed struct{ *Verifier }
 func (f fixed) Get(context.Context) (*Verifier, error)    { return f.Verifier, nil }
 func (f fixed) Refresh(context.Context) (*Verifier, bool) { return f.Verifier, true }
 
-func newMemoryHandler(tb testing.TB, s stripesig.Secret) (lambdahttp.Handler, *memory) {
+func newMemoryHandler(tb testing.TB, s stripesig.Secret) (*Handler, *memory) {
 	tb.Helper()
 	clock := func() time.Time { return start }
 	verifier, err := stripesig.NewVerifier([]stripesig.Secret{s}, &stripesig.Options{Now: clock})
@@ -42,13 +41,13 @@ func newMemoryHandler(tb testing.TB, s stripesig.Secret) (lambdahttp.Handler, *m
 	}
 	stored := new(memory)
 	h := New(Parts{
-		Verifiers: fixed{&Verifier{current: verifier, now: clock}}, Bus: stored,
+		Verifiers: fixed{&Verifier{current: verifier, now: clock}}, Bus: stored, Now: clock,
 		Log: telemetry.NewLogger(io.Discard, slog.LevelInfo), Metrics: telemetry.NewMetrics(io.Discard, "bus", "webhook", slog.LevelInfo, clock),
 	})
-	return h.Handle, stored
+	return h, stored
 }
 
-func invoke(t *testing.T, h lambdahttp.Handler, payload []byte) (events.APIGatewayV2HTTPResponse, bool) {
+func invoke(t *testing.T, h *Handler, payload []byte) (events.APIGatewayV2HTTPResponse, bool) {
 	t.Helper()
 	out, err := h.Invoke(t.Context(), payload)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/lambdahttp"
@@ -25,6 +26,7 @@ const maxBody = bus.DefaultMaxBytes
 type Parts struct {
 	Verifiers Verifiers
 	Bus       Bus
+	Now       func() time.Time
 	Log       *slog.Logger
 	Metrics   *telemetry.Metrics
 }
@@ -34,39 +36,57 @@ type Bus interface {
 	Put(context.Context, []bus.Entry) []error
 }
 
-// A Handler answers deliveries. It keeps no state between requests and is safe for concurrent use.
-type Handler struct{ parts Parts }
+// A Handler answers deliveries. Between requests it keeps only the number of refusals that it has not
+// counted yet. It is safe for concurrent use.
+type Handler struct {
+	parts    Parts
+	refusals refusals
+}
 
 // New returns a Handler.
-func New(parts Parts) *Handler { return &Handler{parts} }
+func New(parts Parts) *Handler { return &Handler{parts: parts} }
 
-// Handle answers one request, and logs and counts the answer.
-func (h *Handler) Handle(ctx context.Context, r *lambdahttp.Request) lambdahttp.Response {
+// Invoke answers one HTTP event of Lambda, and logs and counts the answer. Its only error is
+// [lambdahttp.ErrShape].
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return lambdahttp.Invoke(ctx, payload, maxBody, h.answer)
+}
+
+func (h *Handler) answer(ctx context.Context, r *lambdahttp.Request) lambdahttp.Response {
 	d := h.decide(ctx, r)
-	h.record(ctx, d)
+	h.record(ctx, r, d)
 	return d.answer.response()
 }
 
-// decide runs the checks from the cheapest to the most expensive. Nothing is parsed before its
-// bytes are verified, and the answer is 200 only after EventBridge has confirmed the event.
+// decide runs the checks from the cheapest to the most expensive: the size and the form of the
+// header are known before the body is decoded. Nothing is parsed before its bytes are verified, and
+// the answer is 200 only after EventBridge has confirmed the event.
 func (h *Handler) decide(ctx context.Context, r *lambdahttp.Request) decision {
 	if r.Method != http.MethodPost {
 		return decision{answer: methodNotAllowed}
 	}
-	if r.Size() > maxBody {
+	if r.TooLarge() {
 		return decision{answer: tooLarge}
+	}
+	header := r.Header(stripesig.Header)
+	if err := stripesig.CheckHeader(header); err != nil {
+		return decision{answer: unverified(err), err: err}
 	}
 	body, err := r.Body()
 	if err != nil {
 		return decision{answer: badEncoding, err: err}
 	}
-	byPrevious, err := h.verify(ctx, body, r.Header(stripesig.Header))
+	byPrevious, err := h.verify(ctx, body, header)
 	if err != nil {
 		return decision{answer: unverified(err), err: err}
 	}
-	if byPrevious {
-		h.parts.Metrics.Count(telemetry.PreviousSecretUsed, 1)
-	}
+	d := h.store(ctx, body)
+	d.byPrevious = byPrevious
+	return d
+}
+
+// store puts an authentic body on the bus if it is an event.
+func (h *Handler) store(ctx context.Context, body []byte) decision {
 	event, err := classify(body)
 	if err != nil {
 		return decision{answer: notAnEvent, err: err}

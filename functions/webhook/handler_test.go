@@ -59,9 +59,9 @@ func newWebhook(t testing.TB) webhook {
 		t.Fatal(err)
 	}
 	h := New(Parts{
-		Verifiers: verifiers, Bus: bus.New(awsbus.NewFromConfig(b.AWS), testbed.BusName, nil), Log: b.Log(), Metrics: metrics,
+		Verifiers: verifiers, Bus: bus.New(awsbus.NewFromConfig(b.AWS), testbed.BusName, nil), Now: b.Now, Log: b.Log(), Metrics: metrics,
 	})
-	return webhook{b, lambda.NewHandler(lambdahttp.Handler(h.Handle))}
+	return webhook{b, lambda.NewHandler(h)}
 }
 
 // delivery returns an HTTP API event with a genuine signature.
@@ -318,6 +318,71 @@ func TestSecretsManagerDownKeepsTheSecret(t *testing.T) {
 	_, metrics := w.Output(t)
 	if len(metrics) != 3 || metrics[1]["SecretStale"] != 1.0 {
 		t.Errorf("metrics %v, want SecretStale between two Stored", metrics)
+	}
+}
+
+// flood sends n forged requests in a second.
+func (w webhook) flood(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		w.deliver(t, signedWith(rolledSecret.Sign([]byte(thinBody), start), thinBody))
+	}
+}
+
+// A flood of forgeries is counted to the last one, with few lines: those of a flood's start and one
+// a minute. Another reason has lines of its own, so that a flood does not hide it.
+func TestFloodIsCountedWithFewLines(t *testing.T) {
+	t.Parallel()
+	w := newWebhook(t)
+	w.flood(t, 1000)
+	logs, metrics := w.Output(t)
+	if len(logs) != 10 || len(metrics) != 10 || metrics.Sum("SignatureInvalid", "mismatch") != 10 {
+		t.Errorf("the start of a flood of 1000: %d log lines and %d with metrics, want 10 that are both", len(logs), len(metrics))
+	}
+	unsigned := delivery(thinBody)
+	unsigned.Headers = nil
+	unsigned.RequestContext.HTTP.SourceIP = "192.0.2.1"
+	w.deliver(t, unsigned)
+	logs, _ = w.Output(t)
+	if len(logs) != 1 || logs[0]["reason"] != "missing" || logs[0]["source_ip"] != "192.0.2.1" || logs[0]["requests"] != 1.0 {
+		t.Errorf("log %v, want one line with the reason missing and the sender's address", logs)
+	}
+	for minute := 1; minute <= 3; minute++ {
+		w.SetNow(start.Add(time.Duration(minute) * time.Minute))
+		w.flood(t, 1000)
+		logs, metrics := w.Output(t)
+		want := 1000.0 // those of the minute before, but for its line, and this one
+		if minute == 1 {
+			want = 991
+		}
+		if len(logs) != 1 || metrics.Sum("SignatureInvalid", "mismatch") != want || logs[0]["requests"] != want {
+			t.Errorf("minute %d: log %v and metrics %v, want one line that counts %v", minute, logs, metrics, want)
+		}
+	}
+	w.SetNow(start.Add(4 * time.Minute))
+	if status, _ := w.deliver(t, delivery(thinBody)); status != 200 {
+		t.Errorf("a delivery after the flood was answered %d, want 200", status)
+	}
+	logs, metrics = w.Output(t)
+	if len(logs) != 1 || logs[0]["outcome"] != "stored" || metrics.Sum("SignatureInvalid", "mismatch") != 999 || metrics.Sum("Stored", "") != 1 {
+		t.Errorf("log %v and metrics %v, want the line of the delivery and the rest of the flood", logs, metrics)
+	}
+}
+
+// Nothing is decoded of a request whose header cannot be Stripe's: this body is not base64.
+func TestHeaderIsCheckedBeforeTheBodyIsDecoded(t *testing.T) {
+	t.Parallel()
+	for header, reason := range map[string]string{
+		"": "missing", "t=1": "no_signature", "v1=ab": "malformed", strings.Repeat("v1=ab,", 2000): "malformed", strings.Repeat("v1=ab,", 40) + "t=1": "malformed",
+	} {
+		w := newWebhook(t)
+		event := signedWith(header, "not base64")
+		event.IsBase64Encoded = true
+		status, code := w.deliver(t, event)
+		logs, _ := w.Output(t)
+		if status != 400 || code != "invalid_signature" || len(logs) != 1 || logs[0]["reason"] != reason {
+			t.Errorf("header of %d bytes: answer %d %s with log %v, want 400 invalid_signature with reason %s", len(header), status, code, logs, reason)
+		}
 	}
 }
 

@@ -228,8 +228,12 @@ func TestLoggedTotals(t *testing.T) {
 	log := func(text string) {
 		lines.Observe(activity.Step{Kind: activity.Logged, Name: "WebhookFunction", Time: time.Now(), Text: text})
 	}
-	logged := func(members map[string]any, name string) {
-		members["_aws"] = map[string]any{"CloudWatchMetrics": []any{map[string]any{"Metrics": []any{map[string]any{"Name": name}}}}}
+	logged := func(members map[string]any, name string, dimensions ...string) {
+		members["_aws"] = map[string]any{"CloudWatchMetrics": []any{
+			map[string]any{"Dimensions": [][]string{{"Bus", "Service"}, dimensions}, "Metrics": []any{map[string]any{"Name": name}}},
+			map[string]any{"Dimensions": [][]string{{"Bus", "Service"}}, "Metrics": []any{map[string]any{"Name": "PreviousSecretUsed"}}},
+		}}
+		members["PreviousSecretUsed"] = 1
 		members["Service"] = "webhook"
 		text, err := json.Marshal(members)
 		if err != nil {
@@ -239,11 +243,12 @@ func TestLoggedTotals(t *testing.T) {
 	}
 	logged(map[string]any{"Stored": 2}, "Stored")
 	logged(map[string]any{"Stored": 1}, "Stored")
-	logged(map[string]any{"SignatureInvalid": 1, "Reason": "expired"}, "SignatureInvalid")
+	logged(map[string]any{"SignatureInvalid": 1, "Reason": "expired", "Code": "of another directive"}, "SignatureInvalid", "Bus", "Service", "Reason")
 	logged(map[string]any{"StripeLatency": []float64{1, 3}}, "StripeLatency")
 	log(`not JSON, with "_aws" in it`)
 	got, err := stack.Totals(t.Context(), time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	want := []awsctl.Total{
+		{Service: "webhook", Metric: telemetry.PreviousSecretUsed, Count: 4, Sum: 4},
 		{Service: "webhook", Metric: telemetry.SignatureInvalid, Reason: "expired", Count: 1, Sum: 1},
 		{Service: "webhook", Metric: telemetry.Stored, Count: 3, Sum: 3},
 		{Service: "webhook", Metric: telemetry.StripeLatency, Count: 2, Sum: 4, Max: 3},

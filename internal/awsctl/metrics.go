@@ -88,8 +88,8 @@ func (s *Stack) Totals(ctx context.Context, from, to time.Time) ([]Total, error)
 	return totals, err
 }
 
-// durations are the metrics that observe values instead of counting.
-var durations = []telemetry.Metric{telemetry.StripeLatency, telemetry.ReconcileLag}
+// durations are the metrics that observe values instead of counting; one of them is no duration.
+var durations = []telemetry.Metric{telemetry.StripeLatency, telemetry.ReconcileLag, telemetry.DeferredReceives}
 
 // storedTotals reads the metrics from CloudWatch: first which there are, then their values.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
@@ -173,7 +173,8 @@ func (s *Stack) loggedTotals(ctx context.Context, from, to time.Time) ([]Total, 
 		var members map[string]json.RawMessage
 		var metadata struct {
 			CloudWatchMetrics []struct {
-				Metrics []struct{ Name telemetry.Metric }
+				Dimensions [][]string
+				Metrics    []struct{ Name telemetry.Metric }
 			}
 		}
 		if json.Unmarshal([]byte(line.Text), &members) != nil || json.Unmarshal(members["_aws"], &metadata) != nil {
@@ -181,11 +182,14 @@ func (s *Stack) loggedTotals(ctx context.Context, from, to time.Time) ([]Total, 
 		}
 		text := func(name string) (value string) { _ = json.Unmarshal(members[name], &value); return value }
 		for _, directive := range metadata.CloudWatchMetrics {
-			for _, m := range directive.Metrics {
-				t := Total{
-					Service: text(telemetry.DimensionService), Metric: m.Name,
-					Reason: cmp.Or(text(telemetry.DimensionReason), text(telemetry.DimensionCode)),
+			reason := ""
+			for _, name := range slices.Concat(directive.Dimensions...) {
+				if name == telemetry.DimensionReason || name == telemetry.DimensionCode {
+					reason = text(name)
 				}
+			}
+			for _, m := range directive.Metrics {
+				t := Total{Service: text(telemetry.DimensionService), Metric: m.Name, Reason: reason}
 				if byKey[t.key("")] == nil {
 					byKey[t.key("")] = &t
 				}

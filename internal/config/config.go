@@ -37,11 +37,13 @@ const (
 // The values for variables that are absent or empty. Stripe's own defaults are in [stripeapi] and
 // [stripesig].
 const (
-	// DefaultStripeRateLimit is in requests a second. Stripe allows about 25 a second for one
-	// endpoint (https://docs.stripe.com/rate-limits), and retrieving an event is one endpoint. The
-	// number of instances times this value must stay below 25: the template runs at most four
-	// fetchers.
-	DefaultStripeRateLimit = 5
+	// DefaultStripeRateLimit is in requests a second of one fetcher. Stripe allows about 25 a second
+	// for one endpoint, and in a sandbox in total (https://docs.stripe.com/rate-limits). The template
+	// runs at most two fetchers beside the reconciler.
+	DefaultStripeRateLimit = 10
+
+	// DefaultReconcileRateLimit is what two fetchers leave of that.
+	DefaultReconcileRateLimit = 4
 
 	// DefaultPreviousSecretFor is the longest time for which Stripe also signs with the old secret
 	// after a secret is rolled (https://docs.stripe.com/webhooks/signature).
@@ -140,7 +142,7 @@ func LoadReconciler(lookup Lookup) (Reconciler, error) {
 		ReconcileLookback: r.lookback(ReconcileLookback),
 		StripeAPIBase:     r.origin(StripeAPIBase, stripeapi.DefaultBaseURL),
 		StripeAPIVersion:  r.version(StripeAPIVersion, stripeapi.DefaultAPIVersion),
-		StripeRateLimit:   r.rate(StripeRateLimit, DefaultStripeRateLimit),
+		StripeRateLimit:   r.rate(StripeRateLimit, DefaultReconcileRateLimit),
 		LogLevel:          r.level(LogLevel),
 	}
 	switch {

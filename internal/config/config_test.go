@@ -50,10 +50,14 @@ func TestAbsentVariablesHaveDefaults(t *testing.T) {
 	want := config.Fetcher{
 		EventBusName: "bus", APIKeySecretID: "key",
 		FetchQueueURL: "https://sqs.test/1/fetch", DeadLetterQueueURL: "http://127.0.0.1:9/1/dead", LedgerTable: "ledger",
-		StripeAPIBase: "https://api.stripe.com", StripeAPIVersion: "2026-10-28.endive", StripeRateLimit: 5,
+		StripeAPIBase: "https://api.stripe.com", StripeAPIVersion: "2026-10-28.endive", StripeRateLimit: 10,
 	}
 	if diff := cmp.Diff(want, fetcher); diff != "" {
 		t.Errorf("fetcher: -want +got:\n%s", diff)
+	}
+	env["RECONCILE_TYPES"] = "t"
+	if reconciler, err := config.LoadReconciler(lookup(env)); err != nil || reconciler.StripeRateLimit != 4 {
+		t.Errorf("reconciler = %+v, %v, want a limit of 4 requests a second", reconciler, err)
 	}
 	webhook, err := config.LoadWebhook(lookup(env))
 	if err != nil || webhook.SignatureTolerance != 5*time.Minute || webhook.PreviousSecretFor != 24*time.Hour || webhook.LogLevel != slog.LevelInfo {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
@@ -13,16 +14,28 @@ import (
 // stripesLimit is the number of requests a second that Stripe allows for one endpoint: https://docs.stripe.com/rate-limits.
 const stripesLimit = 25
 
-// With the defaults, all fetchers together at their full rate stay below Stripe's limit.
-func TestFetchersStayBelowStripesLimit(t *testing.T) {
+// With the defaults, all fetchers and the reconciler together at their full rates stay below
+// Stripe's limit, which in a sandbox is for all requests.
+func TestFunctionsStayBelowStripesLimit(t *testing.T) {
 	t.Parallel()
-	parameters := readTemplate(t, nil).Parameters
-	var instances, rate float64
-	if _, err := fmt.Sscan(parameters["FetcherConcurrency"]+" "+parameters["StripeRateLimit"], &instances, &rate); err != nil {
+	parsed := readTemplate(t, nil)
+	limit := func(function string) (rate float64) {
+		var f struct {
+			Environment struct{ Variables map[string]any }
+		}
+		properties(t, parsed, function, &f)
+		if _, err := fmt.Sscan(fmt.Sprint(f.Environment.Variables[config.StripeRateLimit]), &rate); err != nil || rate <= 0 {
+			t.Fatalf("%s has the limit %v: %v", function, rate, err)
+		}
+		return rate
+	}
+	var instances float64
+	if _, err := fmt.Sscan(parsed.Parameters["FetcherConcurrency"], &instances); err != nil {
 		t.Fatal(err)
 	}
-	if rate <= 0 || instances*rate >= stripesLimit {
-		t.Errorf("%v fetchers at %v requests/s, want fewer than %d a second in all", instances, rate, stripesLimit)
+	fetchers, reconciler := instances*limit("FetcherFunction"), limit("ReconcilerFunction")
+	if reconciler > 4 || fetchers+reconciler >= stripesLimit {
+		t.Errorf("%v requests/s by the fetchers and %v by the reconciler, want at most 4 by the latter and fewer than %d in all", fetchers, reconciler, stripesLimit)
 	}
 }
 

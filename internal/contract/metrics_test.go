@@ -26,7 +26,7 @@ type series struct{ service, metric string }
 func TestTemplateUsesExactlyTheMetricsOfTheCode(t *testing.T) {
 	t.Parallel()
 	written := written(t)
-	parsed := readTemplate(t, map[string]string{"SilenceAlarmHours": "6"})
+	parsed := readTemplate(t, map[string]string{"SilenceAlarmHours": "6", "DashboardEnabled": "yes"})
 	watched := map[series]bool{}
 	for _, reference := range append(inAlarms(t, parsed), onDashboard(t, parsed)...) {
 		watched[reference] = true

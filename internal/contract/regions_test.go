@@ -51,7 +51,7 @@ func TestTemplateFollowsThePartition(t *testing.T) {
 		"cn-north-1":    {"aws-cn", "https://cn-north-1.console.amazonaws.cn/cloudwatch/home?region=cn-north-1#dashboards/dashboard/meterbridge-cn-north-1", ".execute-api.cn-north-1.amazonaws.com.cn/webhook"},
 		"us-gov-west-1": {"aws-us-gov", "https://us-gov-west-1.console.amazonaws-us-gov.com/cloudwatch/home?region=us-gov-west-1#dashboards/dashboard/meterbridge-us-gov-west-1", ".execute-api.us-gov-west-1.amazonaws.com/webhook"},
 	} {
-		parsed := readTemplateIn(t, region, map[string]string{"AlarmTopic": "yes", "Tracing": "Active"})
+		parsed := readTemplateIn(t, region, map[string]string{"AlarmTopic": "yes", "DashboardEnabled": "yes", "Tracing": "Active"})
 		outputs := map[string]string{}
 		for _, output := range parsed.Outputs {
 			outputs[output.Name] = output.Value
@@ -78,7 +78,7 @@ func TestTemplateFollowsThePartition(t *testing.T) {
 // and an account can have only ten policies for log delivery.
 func TestStacksDoNotUseUpLogPolicies(t *testing.T) {
 	t.Parallel()
-	parsed := readTemplate(t, nil)
+	parsed := readTemplate(t, map[string]string{"AccessLogs": "yes"})
 	for _, id := range []string{"ApiLogs", "BusLogs"} {
 		name, _ := resource(t, parsed, id).Properties["LogGroupName"].(string)
 		if !strings.HasPrefix(name, "/aws/vendedlogs/") || !strings.HasSuffix(name, "/meterbridge") {

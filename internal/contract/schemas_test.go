@@ -18,7 +18,7 @@ import (
 	"github.com/meterbridge/meterbridge/schemas/openapi"
 )
 
-var update = flag.Bool("update", false, "rewrite the schemas in template.yaml from schemas/")
+var update = flag.Bool("update", false, "rewrite the schemas in template.yaml and the tables of costs in docs/")
 
 const (
 	schemasBegin = "  # ---- Schemas, written from schemas/ by: go test ./internal/contract -run Schemas -update -----------------------------\n"

@@ -16,37 +16,62 @@ import (
 	"github.com/meterbridge/meterbridge/internal/stack"
 )
 
-// With a topic every alarm notifies it when it starts and when it ends; without a topic no alarm
-// has an action.
-func TestEveryAlarmNotifiesTheTopic(t *testing.T) {
+// Alarms that say that they are a page notify one topic and those that are a notice another, whose
+// mail goes to the page's address unless it has its own. Without topics no alarm has an action.
+func TestAlarmsNotifyTheTopicOfTheirKind(t *testing.T) {
 	t.Parallel()
-	for parameter, value := range map[string]string{"AlarmTopic": "yes", "AlarmEmail": "ops@example.com", "SilenceAlarmHours": "6"} {
-		parsed := readTemplate(t, map[string]string{parameter: value})
-		topic, exists := parsed.Resource("Alarms")
-		if _, mailed := parsed.Resource("AlarmMail"); mailed != (parameter == "AlarmEmail") || exists != (parameter != "SilenceAlarmHours") {
-			t.Errorf("%s=%s: topic %v, mail %v", parameter, value, exists, mailed)
+	for _, test := range []struct {
+		parameters           map[string]string
+		pageMail, noticeMail any // the addresses; nil for no subscription
+		topics               bool
+	}{
+		{map[string]string{"AlarmTopic": "yes"}, nil, nil, true},
+		{map[string]string{"AlarmEmail": "ops@example.com"}, "ops@example.com", "ops@example.com", true},
+		{map[string]string{"NoticeEmail": "team@example.com"}, nil, "team@example.com", true},
+		{map[string]string{"AlarmEmail": "ops@example.com", "NoticeEmail": "team@example.com"}, "ops@example.com", "team@example.com", true},
+		{map[string]string{"SilenceAlarmHours": "6"}, nil, nil, false},
+	} {
+		parsed := readTemplate(t, test.parameters)
+		for subscription, want := range map[string]any{"AlarmMail": test.pageMail, "NoticeMail": test.noticeMail} {
+			if r, _ := parsed.Resource(subscription); r.Properties["Endpoint"] != want {
+				t.Errorf("%v: %s to %v, want %v", test.parameters, subscription, r.Properties["Endpoint"], want)
+			}
 		}
-		var want any
-		if exists {
-			want = []any{topic.ARN}
+		topics := map[string]any{"A page: ": nil, "A notice: ": nil}
+		for kind, id := range map[string]string{"A page: ": "Alarms", "A notice: ": "Notices"} {
+			topic, exists := parsed.Resource(id)
+			if exists != test.topics {
+				t.Errorf("%v: %s exists: %v", test.parameters, id, exists)
+			}
+			if exists {
+				topics[kind] = []any{topic.ARN}
+			}
 		}
-		alarms := 0
+		alarms := map[string]int{}
 		for _, r := range parsed.Resources {
 			if r.Type != "AWS::CloudWatch::Alarm" {
 				continue
 			}
-			alarms++
-			for _, action := range []string{"AlarmActions", "OKActions"} {
-				if diff := cmp.Diff(want, r.Properties[action]); diff != "" {
-					t.Errorf("%s=%s: %s of %s: -want +got:\n%s", parameter, value, action, r.LogicalID, diff)
+			description, _ := r.Properties["AlarmDescription"].(string)
+			kind := description[:strings.Index(description, ": ")+2]
+			alarms[kind]++
+			want, known := topics[kind]
+			if !known || r.Properties["TreatMissingData"] == nil {
+				t.Errorf("%s is neither a page nor a notice, or lacks TreatMissingData: %s", r.LogicalID, description)
+			}
+			for _, action := range []string{"AlarmActions", "OKActions", "InsufficientDataActions"} {
+				got := r.Properties[action]
+				mayLack := action != "AlarmActions" && got == nil
+				if diff := cmp.Diff(want, got); diff != "" && !mayLack {
+					t.Errorf("%v: %s of %s: -want +got:\n%s", test.parameters, action, r.LogicalID, diff)
+				}
+				if action == "OKActions" && got != nil && kind == "A notice: " {
+					t.Errorf("%s reports that it has ended", r.LogicalID)
 				}
 			}
-			if r.Properties["TreatMissingData"] == nil || r.Properties["AlarmDescription"] == nil {
-				t.Errorf("%s lacks a description or TreatMissingData", r.LogicalID)
-			}
 		}
-		if alarms < 12 {
-			t.Errorf("found %d alarms, want at least 12", alarms)
+		if alarms["A page: "] < 10 || alarms["A notice: "] < 2 {
+			t.Errorf("%v: alarms %v", test.parameters, alarms)
 		}
 	}
 }
@@ -74,7 +99,7 @@ func TestResourcesWithDataOutliveTheStack(t *testing.T) {
 // The stack outputs every address that the commands need and every name that the pages use.
 func TestStackHasTheOutputsThatCommandsAndPagesUse(t *testing.T) {
 	t.Parallel()
-	parsed := readTemplate(t, map[string]string{"AlarmTopic": "yes"})
+	parsed := readTemplate(t, map[string]string{"AlarmTopic": "yes", "DashboardEnabled": "yes"})
 	var names []string
 	var outputs []map[string]string
 	for _, output := range parsed.Outputs {
@@ -87,7 +112,7 @@ func TestStackHasTheOutputsThatCommandsAndPagesUse(t *testing.T) {
 	slices.Sort(names)
 	want := []string{
 		"AlarmTopicArn", "ApiKeySecretArn", "ArchiveName", "DashboardUrl", "DeadLettersUrl", "EventBusArn", "EventBusName", "FetchQueueArn",
-		"FetchQueueUrl", "LedgerTableName", "ReconcilerFunctionName", "RuleDeadLettersUrl", "SchemaRegistryName", "SigningSecretArn", "WebhookUrl",
+		"FetchQueueUrl", "LedgerTableName", "NoticeTopicArn", "ReconcilerFunctionName", "RuleDeadLettersUrl", "SchemaRegistryName", "SigningSecretArn", "WebhookUrl",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("outputs: -want +got:\n%s", diff)

@@ -140,7 +140,7 @@ var (
 )
 
 // fractional lists the parameters of type Number that can be fractions.
-var fractional = []string{"StripeRateLimit", "WebhookThrottleRate"}
+var fractional = []string{"StripeRateLimit", "ReconcileRateLimit", "WebhookThrottleRate"}
 
 // checkNumbers checks the notation of the given numbers.
 func (d *Deployment) checkNumbers(given Parameters) error {

@@ -293,7 +293,8 @@ func TestEveryNameThatCanBeTakenIsChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := sam.Parse(template, nil)
+	all := deploy.Parameters{"DashboardEnabled": "yes", "AccessLogs": "yes"}
+	parsed, err := sam.Parse(template, &sam.Options{Parameters: all})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +306,7 @@ func TestEveryNameThatCanBeTakenIsChecked(t *testing.T) {
 				continue
 			}
 			taken++
-			_, _, err := plan(t, &account{exists: []string{services[resource.Type] + " " + name}}, nil, nil)
+			_, _, err := plan(t, &account{exists: []string{services[resource.Type] + " " + name}}, nil, all)
 			if !errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s named %s exists: %v, want ErrBlocked with the name", resource.LogicalID, name, err)
 			}

@@ -1,11 +1,14 @@
 // Package lambdahttp turns Lambda's HTTP events into one small request type, and responses back
 // into Lambda's format.
 //
-// A [Handler] answers a [Request] with a [Response]. An HTTP API and a Function URL send payload
-// format 2.0; a REST API sends format 1.0, and an HTTP API can be configured to send it too. No
-// other package knows these formats. A body stays as API Gateway encoded it until [Request.Body] is
-// called, so that a size limit can be applied first. Base64 is decoded there and nowhere else,
-// because a signature covers the bytes that the sender sent.
+// [Invoke] answers one event. An HTTP API and a Function URL send payload format 2.0; a REST API
+// sends format 1.0, and an HTTP API can be configured to send it too. No other package knows these
+// formats.
+//
+// Anyone can send a request, so an event is read with as little work as possible: [Parse] decodes
+// nothing but the method and the address, and stops reading a body that is too large. The body stays as API Gateway
+// encoded it until [Request.Body] is called. Base64 is decoded there and nowhere else, because a
+// signature covers the bytes that the sender sent.
 //
 // The formats:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -14,13 +17,12 @@
 package lambdahttp
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -28,90 +30,189 @@ var (
 	// ErrShape means that an event is not an HTTP request in either format: the function was
 	// invoked by another kind of source.
 	ErrShape = errors.New("lambdahttp: not an HTTP event")
-	// ErrEncoding means that a body is marked as base64 but is not.
-	ErrEncoding = errors.New("lambdahttp: body is not base64")
+	// ErrEncoding means that a body is not encoded as its event says, for example that it is marked
+	// as base64 but is not.
+	ErrEncoding = errors.New("lambdahttp: body is not encoded as the event says")
 )
 
-// A Request is an HTTP request from either format. It is immutable and safe for concurrent use.
+// A Request is an HTTP request from either format. It is immutable, safe for concurrent use, and
+// valid as long as the event that it was parsed from is not changed.
 type Request struct {
-	Method string // as sent; upper case from every real client
+	Method   string // as sent; upper case from every real client
+	SourceIP string // the sender's address, as the gateway saw it; "" if unknown
 
-	header map[string][]string // names in the case of the sender or of the gateway
-	body   string
-	base64 bool
+	headers  []byte // a JSON object whose values are strings or null
+	lists    []byte // the same, but the values are lists of strings; nil if absent
+	body     quoted // zero if tooLarge
+	base64   bool
+	tooLarge bool
 }
 
-// event has the members of both formats that this package uses.
-type event struct {
-	RequestContext struct {
-		HTTP struct {
-			Method string `json:"method"`
-		} `json:"http"`
-	} `json:"requestContext"` // 2.0
-	HTTPMethod        string              `json:"httpMethod"` // 1.0
-	Headers           map[string]string   `json:"headers"`
-	MultiValueHeaders map[string][]string `json:"multiValueHeaders"` // 1.0
-	Body              string              `json:"body"`
-	IsBase64Encoded   bool                `json:"isBase64Encoded"`
-}
-
-// Parse reads a Lambda event. Its only error is [ErrShape], whose text contains no part of the
-// event.
-func Parse(payload []byte) (*Request, error) {
-	var e event
-	if err := json.Unmarshal(payload, &e); err != nil {
+// Parse reads a Lambda event whose body may have maxBody bytes. The body of a larger one is not
+// read to its end. The only error is [ErrShape], whose text contains no part of the event.
+func Parse(payload []byte, maxBody int) (*Request, error) {
+	r, s := new(Request), &scanner{text: payload}
+	p := parser{r, s, base64.StdEncoding.EncodedLen(maxBody)}
+	switch err := s.members(p.member); {
+	case errors.Is(err, errEnough):
+		return r, nil
+	case err != nil || !s.end():
 		return nil, ErrShape
-	}
-	method := e.RequestContext.HTTP.Method
-	if method == "" {
-		method = e.HTTPMethod
-	}
-	if method == "" {
+	case r.Method == "":
 		return nil, fmt.Errorf("%w: no method", ErrShape)
 	}
-	return &Request{Method: method, header: e.header(), body: e.Body, base64: e.IsBase64Encoded}, nil
+	r.tooLarge = r.tooLarge || r.size() > maxBody
+	return r, nil
 }
 
-// header returns the headers. It prefers the lists of format 1.0, whose plain map has only the last
-// of several values.
-func (e *event) header() map[string][]string {
-	if len(e.MultiValueHeaders) > 0 {
-		return e.MultiValueHeaders
+// A parser fills a request from the members of an event.
+type parser struct {
+	*Request
+	s       *scanner
+	longest int // the length of the longest body that can be small enough, which is in base64
+}
+
+// member reads a member of the event. If there are two of a name, the last one counts.
+func (p *parser) member(name []byte) (err error) {
+	switch string(name) {
+	case "requestContext":
+		return p.s.members(func(name []byte) error {
+			if string(name) != "http" && string(name) != "identity" { // in format 2.0, and in 1.0
+				return p.s.skip()
+			}
+			return p.s.members(p.contextMember)
+		})
+	case "httpMethod": // in format 1.0
+		return p.into(&p.Method)
+	case "headers":
+		p.headers, err = p.span(func([]byte) error { return p.text() })
+		return err
+	case "multiValueHeaders": // in format 1.0
+		p.lists, err = p.span(func([]byte) error { return p.s.each(p.text) })
+		return err
+	case "body":
+		return p.readBody()
+	case "isBase64Encoded":
+		return p.flag()
 	}
-	header := make(map[string][]string, len(e.Headers))
-	for name, value := range e.Headers {
-		header[name] = []string{value}
+	return p.s.skip()
+}
+
+func (p *parser) contextMember(name []byte) error {
+	switch string(name) {
+	case "method": // in format 2.0
+		return p.into(&p.Method)
+	case "sourceIp":
+		return p.into(&p.SourceIP)
 	}
-	return header
+	return p.s.skip()
+}
+
+// into reads a string; an empty one changes nothing.
+func (p *parser) into(value *string) error {
+	quoted, err := p.s.quoted(len(p.s.text))
+	if text, ok := quoted.text(); err == nil && ok && len(text) > 0 {
+		*value = string(text)
+	}
+	return err
+}
+
+// span returns the text of an object and checks each of its members with value, which must read
+// the member's value.
+func (p *parser) span(value func(name []byte) error) ([]byte, error) {
+	p.s.next()
+	start := p.s.at
+	err := p.s.members(value)
+	return p.s.text[start:p.s.at], err
+}
+
+func (p *parser) text() error {
+	_, err := p.s.quoted(len(p.s.text))
+	return err
+}
+
+// readBody stops within a body that is too large. Events have the method before the body; in any
+// other order the rest is needed.
+func (p *parser) readBody() (err error) {
+	start := p.s.at
+	p.body, err = p.s.quoted(p.longest)
+	if p.tooLarge = errors.Is(err, errEnough); p.tooLarge && p.Method == "" {
+		p.s.at = start
+		return p.s.skip()
+	}
+	return err
+}
+
+func (p *parser) flag() error {
+	p.base64 = p.s.word("true")
+	if !p.base64 && !p.s.word("false") && !p.s.word("null") {
+		return errSyntax
+	}
+	return nil
 }
 
 // Header returns the value of a header, or "" if there is none. Names are compared without regard
-// to case. Several values are joined with commas, as an HTTP API does and RFC 9110 allows.
+// to case. Several values are joined with commas in the order in which they are in the event, as an
+// HTTP API does and RFC 9110 allows. It prefers the lists of format 1.0, whose plain map has only
+// the last of several values.
 func (r *Request) Header(name string) string {
 	var values []string
-	for _, key := range slices.Sorted(maps.Keys(r.header)) { // a fixed order, in case two names differ only by case
-		if strings.EqualFold(key, name) {
-			values = append(values, r.header[key]...)
+	add := func(s *scanner) error {
+		value, err := s.quoted(len(s.text))
+		if text, ok := value.text(); err == nil && ok {
+			values = append(values, string(text))
 		}
+		return err
+	}
+	find := func(object []byte, read func(s *scanner) error) {
+		s := &scanner{text: object}
+		_ = s.members(func(key []byte) error { // Parse has checked the syntax
+			if !bytes.EqualFold(key, []byte(name)) {
+				return s.skip()
+			}
+			return read(s)
+		})
+	}
+	if isEmpty(r.lists) {
+		find(r.headers, add)
+	} else {
+		find(r.lists, func(s *scanner) error { return s.each(func() error { return add(s) }) })
 	}
 	return strings.Join(values, ",")
 }
 
-// Size returns the length of the body in bytes without decoding it. It is exact for a valid body.
-func (r *Request) Size() int {
+// isEmpty reports whether an object is absent, null or has no members.
+func isEmpty(object []byte) bool {
+	s := &scanner{text: object}
+	return s.end() || s.word("null") || s.take('{') && s.take('}')
+}
+
+// TooLarge reports whether the body has more bytes than [Parse] was told.
+func (r *Request) TooLarge() bool { return r.tooLarge }
+
+// size returns the length of the body in bytes. It is exact for a valid body.
+func (r *Request) size() int {
 	if !r.base64 {
-		return len(r.body)
+		return r.body.size
 	}
-	return base64.RawStdEncoding.DecodedLen(len(strings.TrimRight(r.body, "=")))
+	encoded := r.body.raw
+	if r.body.escaped {
+		encoded, _ = r.body.text()
+	}
+	return base64.RawStdEncoding.DecodedLen(len(bytes.TrimRight(encoded, "=")))
 }
 
 // Body returns the bytes that the sender sent, a new slice for each call. Its only error is
-// [ErrEncoding].
+// [ErrEncoding]; a body that is too large is one that cannot be decoded.
 func (r *Request) Body() ([]byte, error) {
-	if !r.base64 {
-		return []byte(r.body), nil
+	text, ok := r.body.text()
+	if !ok || r.tooLarge {
+		return nil, ErrEncoding
 	}
-	body, err := base64.StdEncoding.DecodeString(r.body)
+	if !r.base64 {
+		return text, nil
+	}
+	body, err := base64.StdEncoding.AppendDecode(nil, text)
 	if err != nil {
 		return nil, ErrEncoding
 	}
@@ -125,15 +226,11 @@ type Response struct {
 	Body   string            `json:"body"`
 }
 
-// A Handler answers one request.
-type Handler func(context.Context, *Request) Response
-
-// Invoke handles one Lambda invocation, so that aws-lambda-go accepts a Handler. Its only error is
-// [ErrShape].
-func (h Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	r, err := Parse(payload)
+// Invoke answers a Lambda event whose body may have maxBody bytes. Its only error is [ErrShape].
+func Invoke(ctx context.Context, payload []byte, maxBody int, handle func(context.Context, *Request) Response) ([]byte, error) {
+	r, err := Parse(payload, maxBody)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(h(ctx, r))
+	return json.Marshal(handle(ctx, r))
 }

@@ -27,7 +27,7 @@ type Sample struct {
 func (b *Burst) settings() *settings {
 	c := newSettings(0, 0)
 	s := &settings{
-		types: c.types[:3], modes: 1, latency: 1, webhooks: 400, fetchers: 4, rateLimit: 5,
+		types: c.types[:3], modes: 1, latency: 1, webhooks: 400, fetchers: 2, rateLimit: 10, listLimit: 4,
 		tolerance: c.tolerance, previousFor: 24 * time.Hour, lookback: 72 * time.Hour,
 	}
 	if b.webhooks > 0 {
@@ -69,12 +69,28 @@ type forecast struct {
 // the next batch is claimed; and in any case for another interval.
 func (c *settings) forecast() forecast {
 	interval := 1 / c.rateLimit
-	rest := mean(opGet) + mean(opPut) + mean(opSettle) + mean(opReturn) + mean(opClaim)
-	batch := (batchSize-1)*interval + max(rest.Seconds(), interval)
+	rest := last(opGet, interval) + mean(opPut).Seconds() + last(opSettle, 0) + mean(opReturn).Seconds() + mean(opClaim).Seconds()
+	batch := (batchSize-1)*interval + max(rest, interval)
 	return forecast{
 		stored:  float64(c.webhooks) / (mean(opPut) + mean(opReturn)).Seconds(),
 		emitted: float64(c.fetchers) * batchSize / batch,
 	}
+}
+
+// last returns how many seconds, on average, after the last request of a batch the last answer comes,
+// if the requests are sent one in each interval. It need not be the answer to the last request.
+func last(o op, interval float64) float64 {
+	least, most := usual[o].Seconds()/5, 2*usual[o].Seconds()
+	const steps = 1000
+	after := 0.0
+	for n := range steps { // the integral of the likelihood that an answer has not come yet
+		at, all := most*(float64(n)+0.5)/steps, 1.0
+		for sent := range batchSize {
+			all *= min(max((at+float64(sent)*interval-least)/(most-least), 0), 1)
+		}
+		after += (1 - all) * most / steps
+	}
+	return after
 }
 
 // waiting returns how many of some events wait at a time.

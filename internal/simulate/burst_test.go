@@ -23,7 +23,8 @@ func TestBurst(t *testing.T) {
 		events, webhooks, fetchers int
 		rateLimit                  float64
 	}{
-		{5_000, 400, 4, 5}, // the template's defaults
+		{5_000, 400, 2, 10}, // the template's defaults
+		{1_500, 400, 4, 5},
 		{1_500, 400, 1, 5},
 		{1_500, 400, 8, 2},
 		{1_500, 400, 2, 8},

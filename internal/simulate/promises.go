@@ -205,7 +205,11 @@ func (w *world) checkPace(c *call) {
 	if c.op != opGet && c.op != opList {
 		return
 	}
-	most := int(w.settings.rateLimit) + 1
+	limit := w.settings.rateLimit
+	if c.op == opList {
+		limit = w.settings.listLimit
+	}
+	most := int(limit) + 1
 	asked := append(c.from.asked, w.schedule.now)
 	if len(asked) > most {
 		if within := asked[most] - asked[0]; within < time.Second {

@@ -19,7 +19,8 @@ type settings struct {
 	latency  float64       // scale of the latency of all calls; 1 is usual
 
 	webhooks, fetchers int     // instances at most
-	rateLimit          float64 // requests to Stripe a second, of each instance
+	rateLimit          float64 // requests to Stripe a second, of each instance of the fetcher
+	listLimit          float64 // the same, of the reconciler
 
 	tolerance, previousFor, lookback time.Duration
 
@@ -47,7 +48,7 @@ func newSettings(s seed, events int) *settings {
 		latency:   []float64{0.001, 1, 1, 10}[draw(6)%4],
 		webhooks:  1 + int(draw(7)%8),
 		fetchers:  1 + int(draw(8)%4),
-		rateLimit: 5,
+		rateLimit: 5, listLimit: 5,
 		tolerance: 5 * time.Minute, previousFor: []time.Duration{0, time.Hour, 24 * time.Hour}[draw(9)%3],
 		lookback: spread(draw(10), time.Hour, 72*time.Hour),
 	}

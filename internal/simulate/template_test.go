@@ -69,6 +69,7 @@ func TestWorldIsAsTheTemplateSays(t *testing.T) {
 		"batching window":       {0, poller.MaximumBatchingWindowInSeconds},
 		"fetchers in a burst":   {burst.fetchers, poller.ScalingConfig.MaximumConcurrency},
 		"rate in a burst":       {burst.rateLimit, number(t, variables(fetcherKind)["STRIPE_RATE_LIMIT"])},
+		"reconciler's rate":     {burst.listLimit, number(t, variables(reconcilerKind)["STRIPE_RATE_LIMIT"])},
 		"tolerance":             {burst.tolerance, duration(t, variables(webhookKind)["SIGNATURE_TOLERANCE"])},
 		"previous secret":       {burst.previousFor.Hours(), number(t, variables(webhookKind)["PREVIOUS_SECRET_HOURS"])},
 		"look-back":             {burst.lookback, duration(t, variables(reconcilerKind)["RECONCILE_LOOKBACK"])},

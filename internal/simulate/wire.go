@@ -11,7 +11,6 @@ import (
 	"github.com/meterbridge/meterbridge/functions/webhook"
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/lambdahttp"
 	"github.com/meterbridge/meterbridge/internal/pace"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
@@ -21,7 +20,7 @@ import (
 
 // handlers are the handlers of the three functions; one is set.
 type handlers struct {
-	webhook    lambdahttp.Handler
+	webhook    *webhook.Handler
 	fetcher    *fetcher.Handler
 	reconciler *reconciler.Handler
 }
@@ -41,7 +40,7 @@ func (w *world) wire(from *instance) {
 	case webhookKind:
 		c := config.Webhook{SignatureTolerance: w.settings.tolerance, PreviousSecretFor: w.settings.previousFor}
 		verifiers := secret.New(secretsClient{w, from}, signingSecretID, webhook.BuildVerifier(c, time.Now, func(error) {}), nil)
-		from.handler.webhook = webhook.New(webhook.Parts{Verifiers: verifiers, Bus: events, Log: log, Metrics: metrics}).Handle
+		from.handler.webhook = webhook.New(webhook.Parts{Verifiers: verifiers, Bus: events, Now: time.Now, Log: log, Metrics: metrics})
 		from.start = func(ctx context.Context) error {
 			_, err := verifiers.Get(ctx)
 			return err
@@ -105,7 +104,7 @@ func (w *world) buildListers(from *instance) secret.Build[[]reconciler.Client] {
 		if err != nil {
 			return nil, err
 		}
-		transport := pace.Transport(stripeTransport{w, from}, w.settings.rateLimit)
+		transport := pace.Transport(stripeTransport{w, from}, w.settings.listLimit)
 		var clients []reconciler.Client
 		for _, c := range []struct {
 			mode reconciler.Mode

@@ -3,7 +3,7 @@
 //
 // [NewLogger] returns a logger whose lines have the members of Lambda's own JSON logs. [Metrics]
 // writes lines in CloudWatch's embedded metric format, which cost no API call and need no
-// permission. Callers pass only ids, codes and error texts, never a body, a header, a signature or
+// permission. One line can be both, because CloudWatch charges for what is written. Callers pass only ids, codes and error texts, never a body, a header, a signature or
 // a secret.
 package telemetry
 
@@ -11,6 +11,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
@@ -20,9 +21,19 @@ import (
 // would read it from the environment when the program is loaded. Lambda's own level filter applies
 // as well.
 func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level, ReplaceAttr: lambdacontext.ReplaceAttr}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: replaceAttr}
 	return slog.New(invocationHandler{slog.NewJSONHandler(w, options)})
 }
+
+// replaceAttr shortens the time to milliseconds, as in the lines of Lambda itself.
+func replaceAttr(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
+		a.Value = slog.StringValue(timestamp(a.Value.Time()))
+	}
+	return lambdacontext.ReplaceAttr(groups, a)
+}
+
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // An invocationHandler adds the id of the invocation.
 type invocationHandler struct{ slog.Handler }

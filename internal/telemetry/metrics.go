@@ -1,9 +1,11 @@
 package telemetry
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -41,6 +43,7 @@ const (
 	Duplicate         Metric = "Duplicate"         // deliveries of events that were emitted or parked before
 	Parked            Metric = "Parked"            // events given up, by reason
 	Deferred          Metric = "Deferred"          // deliveries to be retried later, by reason
+	DeferredReceives  Metric = "DeferredReceives"  // of a batch: the most receives of a deferred message, unless it only waits for its turn
 	StripeLatency     Metric = "StripeLatency"     // milliseconds of each request to Stripe
 	StripeRateLimited Metric = "StripeRateLimited" // requests that Stripe refused with 429
 	StripeAuthError   Metric = "StripeAuthError"   // requests that Stripe refused with 401 or 403, or that had no key
@@ -78,26 +81,79 @@ func NewMetrics(w io.Writer, bus, service string, level slog.Level, now func() t
 	return &Metrics{w: w, bus: bus, service: service, level: level.String(), now: now}
 }
 
-// Count adds n to a metric. If n is zero it writes nothing.
-func (m *Metrics) Count(metric Metric, n int) {
-	if n != 0 {
-		m.write(metric, "Count", n, "", "")
+// A Sample is what a line says of one metric. The zero value says nothing.
+type Sample struct {
+	metric           Metric
+	unit             string
+	value            any
+	dimension, label string // of the metric in part; empty if it is counted only in total
+}
+
+// Count returns a sample that adds n to a metric. If n is zero it says nothing.
+func Count(metric Metric, n int) Sample { return count(metric, int64(n), "", "") }
+
+// CountReason returns a sample that adds n to a metric, both in total and, unless reason is empty,
+// under the reason, which must be a constant. If n is zero it says nothing.
+func CountReason(metric Metric, reason string, n int) Sample {
+	return count(metric, int64(n), DimensionReason, reason)
+}
+
+// CountCode returns a sample that adds n to a metric, both in total and under a code, which must be
+// a constant. If n is zero it says nothing.
+func CountCode(metric Metric, code string, n int64) Sample {
+	return count(metric, n, DimensionCode, code)
+}
+
+func count(metric Metric, n int64, dimension, label string) Sample {
+	switch {
+	case n == 0:
+		return Sample{}
+	case label == "":
+		dimension = ""
+	}
+	return Sample{metric, "Count", n, dimension, label}
+}
+
+// maxValues is the largest number of values of a metric in one line.
+const maxValues = 100
+
+// Durations returns samples that add durations to a metric, in milliseconds.
+func Durations(metric Metric, durations ...time.Duration) []Sample {
+	var samples []Sample
+	for some := range slices.Chunk(durations, maxValues) {
+		values := make([]float64, 0, len(some))
+		for _, d := range some {
+			values = append(values, float64(d.Round(time.Microsecond))/float64(time.Millisecond))
+		}
+		samples = append(samples, Sample{metric: metric, unit: "Milliseconds", value: values})
+	}
+	return samples
+}
+
+// Add writes samples, in as few lines as possible.
+func (m *Metrics) Add(samples ...Sample) {
+	for _, line := range lines(samples) {
+		m.write(line)
 	}
 }
 
-// CountReason adds n to a metric, both in total and under a reason, which must be a constant. If n
-// is zero it writes nothing.
-func (m *Metrics) CountReason(metric Metric, reason string, n int) {
-	if n != 0 {
-		m.write(metric, "Count", n, DimensionReason, reason)
+// Log writes a log line that also contains samples: one line costs less than two. Samples that do
+// not fit into one line, or all if the logger does not log at this level, are written alone.
+func (m *Metrics) Log(ctx context.Context, log *slog.Logger, level slog.Level, message string, attrs []slog.Attr, samples ...Sample) {
+	if !log.Enabled(ctx, level) {
+		m.Add(samples...)
+		return
 	}
-}
-
-// CountCode adds n to a metric, both in total and under a code, which must be a constant. If n is
-// zero it writes nothing.
-func (m *Metrics) CountCode(metric Metric, code string, n int64) {
-	if n != 0 {
-		m.write(metric, "Count", n, DimensionCode, code)
+	rest := lines(samples)
+	if len(rest) > 0 {
+		for _, member := range m.members(rest[0]) {
+			attrs = append(attrs, slog.Any(member.name, member.value))
+		}
+		rest = rest[1:]
+	}
+	log.LogAttrs(ctx, level, message, attrs...)
+	for _, line := range rest {
+		m.write(line)
 	}
 }
 
@@ -105,25 +161,33 @@ func (m *Metrics) CountCode(metric Metric, code string, n int64) {
 // total and, unless reason is "", under the reason.
 func (m *Metrics) OnError(log *slog.Logger, metric Metric, reason, message string) func(error) {
 	return func(err error) {
-		log.Warn(message, slog.String("error", err.Error()))
-		m.CountReason(metric, reason, 1)
+		m.Log(context.Background(), log, slog.LevelWarn, message, []slog.Attr{slog.String("error", err.Error())}, CountReason(metric, reason, 1))
 	}
 }
 
-// maxValues is the largest number of values in one line.
-const maxValues = 100
-
-// Observe adds durations to a metric in milliseconds.
-func (m *Metrics) Observe(metric Metric, durations []time.Duration) {
-	for len(durations) > 0 {
-		n := min(len(durations), maxValues)
-		values := make([]float64, 0, n)
-		for _, d := range durations[:n] {
-			values = append(values, float64(d)/float64(time.Millisecond))
+// lines distributes samples over lines: a line has at most one sample of a metric, and one value for
+// each dimension.
+func lines(samples []Sample) [][]Sample {
+	var all [][]Sample
+next:
+	for _, s := range samples {
+		if s.metric == "" {
+			continue
 		}
-		m.write(metric, "Milliseconds", values, "", "")
-		durations = durations[n:]
+		for i, line := range all {
+			if !slices.ContainsFunc(line, s.excludes) {
+				all[i] = append(line, s)
+				continue next
+			}
+		}
+		all = append(all, []Sample{s})
 	}
+	return all
+}
+
+// excludes reports whether two samples cannot be in one line.
+func (s Sample) excludes(other Sample) bool {
+	return s.metric == other.metric || s.dimension != "" && s.dimension == other.dimension && s.label != other.label
 }
 
 // A directive names the members of a line that are metrics and dimensions.
@@ -134,26 +198,65 @@ type directive struct {
 	Metrics    []definition
 }
 
+// newDirective returns a directive for metrics that are counted in total and, unless dimension is
+// empty, also under it.
+func newDirective(dimension string) directive {
+	d := directive{Namespace: Namespace, Dimensions: [][]string{{DimensionBus, DimensionService}}}
+	if dimension != "" {
+		d.Dimensions = append(d.Dimensions, []string{DimensionBus, DimensionService, dimension})
+	}
+	return d
+}
+
+// dimension returns the dimension besides the total, or "".
+func (d directive) dimension() string {
+	if len(d.Dimensions) == 1 {
+		return ""
+	}
+	return d.Dimensions[1][2]
+}
+
+// metadata is the member that tells CloudWatch which members of a line are metrics.
+type metadata struct {
+	Timestamp         int64
+	CloudWatchMetrics []directive
+}
+
 type definition struct {
 	Name Metric
 	Unit string
 }
 
-// write writes a metric, in total and, if value is not empty, also under one more dimension.
-func (m *Metrics) write(metric Metric, unit string, values any, dimension, value string) {
-	now := m.now()
-	dimensions := [][]string{{DimensionBus, DimensionService}}
-	line := map[string]any{
-		"level": m.level, "timestamp": now.UTC().Format(time.RFC3339Nano),
-		DimensionBus: m.bus, DimensionService: m.service, string(metric): values,
+// A member of a line.
+type member struct {
+	name  string
+	value any
+}
+
+// members returns the members that make a line one of metrics.
+func (m *Metrics) members(samples []Sample) []member {
+	members := []member{{DimensionBus, m.bus}, {DimensionService, m.service}}
+	var directives []directive
+	for _, s := range samples {
+		members = append(members, member{string(s.metric), s.value})
+		if s.dimension != "" && !slices.ContainsFunc(members, func(m member) bool { return m.name == s.dimension }) {
+			members = append(members, member{s.dimension, s.label})
+		}
+		i := slices.IndexFunc(directives, func(d directive) bool { return d.dimension() == s.dimension })
+		if i < 0 {
+			i = len(directives)
+			directives = append(directives, newDirective(s.dimension))
+		}
+		directives[i].Metrics = append(directives[i].Metrics, definition{s.metric, s.unit})
 	}
-	if value != "" {
-		line[dimension] = value
-		dimensions = append(dimensions, []string{DimensionBus, DimensionService, dimension})
-	}
-	line["_aws"] = map[string]any{
-		"Timestamp":         now.UnixMilli(),
-		"CloudWatchMetrics": []directive{{Namespace, dimensions, []definition{{metric, unit}}}},
+	return append(members, member{"_aws", metadata{m.now().UnixMilli(), directives}})
+}
+
+// write writes a line that has only samples.
+func (m *Metrics) write(samples []Sample) {
+	line := map[string]any{"level": m.level, "timestamp": timestamp(m.now())}
+	for _, member := range m.members(samples) {
+		line[member.name] = member.value
 	}
 	// An event must not fail because a metric about it cannot be written.
 	_ = json.NewEncoder(m.w).Encode(line)

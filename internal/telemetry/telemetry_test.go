@@ -80,14 +80,13 @@ func TestMetricsAreInEmbeddedMetricFormat(t *testing.T) {
 	var out bytes.Buffer
 	at := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
 	m := telemetry.NewMetrics(&out, "bus", "fetcher", slog.LevelWarn, func() time.Time { return at })
-	m.Count(telemetry.Emitted, 7)
-	m.Count(telemetry.Emitted, 0)
-	m.CountReason(telemetry.Parked, "not_found", 2)
-	m.CountReason(telemetry.Parked, "not_found", 0)
-	m.CountCode(telemetry.MeterErrors, "no_meter", 3)
-	m.CountCode(telemetry.MeterErrors, "no_meter", 0)
-	m.Observe(telemetry.StripeLatency, []time.Duration{1500 * time.Microsecond, time.Second})
-	m.Observe(telemetry.StripeLatency, nil)
+	m.Add(telemetry.Count(telemetry.Emitted, 7))
+	m.Add(telemetry.CountReason(telemetry.Parked, "not_found", 2))
+	m.Add(telemetry.CountReason(telemetry.Deferred, "", 2))
+	m.Add(telemetry.CountCode(telemetry.MeterErrors, "no_meter", 3))
+	m.Add(telemetry.Durations(telemetry.StripeLatency, 1500*time.Microsecond+400, time.Second)...)
+	m.Add(telemetry.Count(telemetry.Emitted, 0), telemetry.CountReason(telemetry.Parked, "not_found", 0), telemetry.CountCode(telemetry.MeterErrors, "no_meter", 0))
+	m.Add(telemetry.Durations(telemetry.StripeLatency)...)
 	line := func(metric, unit string, value any, dimensions ...any) map[string]any {
 		return map[string]any{
 			"_aws": map[string]any{"Timestamp": float64(at.UnixMilli()), "CloudWatchMetrics": []any{map[string]any{
@@ -103,7 +102,7 @@ func TestMetricsAreInEmbeddedMetricFormat(t *testing.T) {
 	refused := line("MeterErrors", "Count", 3.0, service, []any{"Bus", "Service", "Code"})
 	refused["Code"] = "no_meter"
 	want := []map[string]any{
-		line("Emitted", "Count", 7.0, service), parked, refused,
+		line("Emitted", "Count", 7.0, service), parked, line("Deferred", "Count", 2.0, service), refused,
 		line("StripeLatency", "Milliseconds", []any{1.5, 1000.0}, service),
 	}
 	if diff := cmp.Diff(want, lines(t, &out)); diff != "" {
@@ -111,10 +110,80 @@ func TestMetricsAreInEmbeddedMetricFormat(t *testing.T) {
 	}
 }
 
-func TestObserveSplitsManyValuesIntoLines(t *testing.T) {
+// A line has each metric once and each dimension with one value; what does not fit is in another.
+func TestSamplesShareLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	telemetry.NewMetrics(&out, "bus", "fetcher", slog.LevelInfo, func() time.Time { return time.Time{} }).Observe(telemetry.StripeLatency, make([]time.Duration, 250))
+	m := telemetry.NewMetrics(&out, "bus", "fetcher", slog.LevelInfo, func() time.Time { return time.Time{} })
+	m.Add(telemetry.Count(telemetry.Emitted, 1), telemetry.CountReason(telemetry.Parked, "a", 2), telemetry.CountReason(telemetry.Deferred, "b", 3),
+		telemetry.CountReason(telemetry.SideEffectFailed, "a", 4), telemetry.CountCode(telemetry.MeterErrors, "c", 5), telemetry.CountCode(telemetry.MeterErrors, "d", 6))
+	var got []map[string]any
+	for _, line := range lines(t, &out) {
+		directives, _ := line["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)
+		for _, d := range directives {
+			d := d.(map[string]any)
+			dimensions := d["Dimensions"].([]any)
+			last := dimensions[len(dimensions)-1].([]any)
+			under := map[string]any{}
+			for _, metric := range d["Metrics"].([]any) {
+				name := metric.(map[string]any)["Name"].(string)
+				under[name] = line[name]
+			}
+			for _, dimension := range last[2:] {
+				under[dimension.(string)] = line[dimension.(string)]
+			}
+			got = append(got, under)
+		}
+	}
+	want := []map[string]any{
+		{"Emitted": 1.0}, {"Parked": 2.0, "SideEffectFailed": 4.0, "Reason": "a"}, {"MeterErrors": 5.0, "Code": "c"},
+		{"Deferred": 3.0, "Reason": "b"}, {"MeterErrors": 6.0, "Code": "d"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("metrics by directive: -want +got:\n%s", diff)
+	}
+}
+
+// A log line carries metrics. A logger that does not log at the level leaves them alone, at a level
+// that Lambda does not filter.
+func TestLogLineCarriesMetrics(t *testing.T) {
+	t.Parallel()
+	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelError} {
+		var out bytes.Buffer
+		m := telemetry.NewMetrics(&out, "bus", "webhook", level, func() time.Time { return time.Time{} })
+		ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "req-1"})
+		m.Log(ctx, telemetry.NewLogger(&out, level), slog.LevelWarn, "delivery", []slog.Attr{slog.Int("status", 400)}, telemetry.CountReason(telemetry.SignatureInvalid, "mismatch", 3))
+		got := lines(t, &out)
+		if len(got) != 1 || got[0]["SignatureInvalid"] != 3.0 || got[0]["Reason"] != "mismatch" || got[0]["Bus"] != "bus" || got[0]["_aws"] == nil {
+			t.Fatalf("level %s: lines %v, want one with the metric", level, got)
+		}
+		want := map[string]any{"level": "WARN", "message": "delivery", "status": 400.0, "requestId": "req-1"}
+		if level == slog.LevelError {
+			want = map[string]any{"level": "ERROR", "message": nil, "status": nil, "requestId": nil}
+		}
+		for name, value := range want {
+			if got[0][name] != value {
+				t.Errorf("level %s: %s is %v, want %v", level, name, got[0][name], value)
+			}
+		}
+	}
+}
+
+// A log line without metrics is an ordinary one.
+func TestLogLineWithoutMetrics(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	m := telemetry.NewMetrics(&out, "bus", "webhook", slog.LevelInfo, time.Now)
+	m.Log(t.Context(), telemetry.NewLogger(&out, slog.LevelInfo), slog.LevelInfo, "delivery", nil, telemetry.Sample{})
+	if got := lines(t, &out); len(got) != 1 || len(got[0]) != 3 {
+		t.Errorf("lines %v, want one with three members", got)
+	}
+}
+
+func TestManyValuesAreSplitIntoLines(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	telemetry.NewMetrics(&out, "bus", "fetcher", slog.LevelInfo, time.Now).Add(telemetry.Durations(telemetry.StripeLatency, make([]time.Duration, 250)...)...)
 	var sizes []int
 	for _, line := range lines(t, &out) {
 		sizes = append(sizes, len(line["StripeLatency"].([]any)))

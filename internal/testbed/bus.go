@@ -81,6 +81,15 @@ func (b *Bed) Events() []eventbridge.Entry {
 	return slices.Clone(b.events)
 }
 
+// Take removes all events from the bus and returns them, in order.
+func (b *Bed) Take() []eventbridge.Entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	events := b.events
+	b.events = nil
+	return events
+}
+
 // TakeIDs removes all events from the bus and returns their ids, sorted.
 func (b *Bed) TakeIDs() []string {
 	b.mu.Lock()

@@ -34,7 +34,8 @@ func (b *Bed) Out() io.Writer { return (*output)(b) }
 // Lines are the decoded lines of JSON.
 type Lines []map[string]any
 
-// Output returns the log lines and the lines of metrics since the last call. It fails the test if
+// Output returns the log lines and the lines of metrics since the last call; a line can be both. It
+// fails the test if
 // they, or the reports of failures on the bus, contain "marker_", which a test puts into its keys
 // and bodies, or a part of a signature or signing secret.
 func (b *Bed) Output(t testing.TB) (logs, metrics Lines) {
@@ -57,9 +58,10 @@ func (b *Bed) Output(t testing.TB) (logs, metrics Lines) {
 		if err := json.Unmarshal([]byte(line), &object); err != nil {
 			t.Fatalf("line %q: %v", line, err)
 		}
-		if object["_aws"] == nil {
+		if object["message"] != nil {
 			logs = append(logs, object)
-		} else {
+		}
+		if object["_aws"] != nil {
 			metrics = append(metrics, object)
 		}
 	}

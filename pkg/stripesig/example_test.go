@@ -125,3 +125,11 @@ func ExampleSignatureVerificationError() {
 	// true true
 	// stripesig: no v1 signature in the header
 }
+
+func ExampleCheckHeader() {
+	fmt.Println(stripesig.CheckHeader("")) // before the body is read
+	fmt.Println(stripesig.CheckHeader("t=1700000000,v1=00"))
+	// Output:
+	// stripesig: no Stripe-Signature header
+	// <nil>
+}

@@ -112,6 +112,18 @@ func NewVerifier(secrets []Secret, opts *Options) (*Verifier, error) {
 	return v, nil
 }
 
+// CheckHeader returns the error that [Verifier.Verify] returns for a header whatever the payload:
+// [ErrMissing], [ErrMalformed] or [ErrNoSignature], in a [*SignatureVerificationError] without a
+// payload. It returns nil for any other header, genuine or not. A server can call it before it reads
+// or decodes a body, which a forger may have made large.
+func CheckHeader(header string) error {
+	var h signatureHeader
+	if err := h.parse(header); err != nil {
+		return &SignatureVerificationError{Reason: err, Header: header}
+	}
+	return nil
+}
+
 // Verify checks that header is a genuine and recent signature of payload, the exact bytes of the
 // request's body. An empty payload verifies like any other if Stripe's secret signed it.
 //

@@ -33,6 +33,13 @@ func TestVerifyAgreesWithTheVectors(t *testing.T) {
 			if !errors.Is(err, want) {
 				t.Fatalf("Verify(%q) = %v, want %s", v.Header, err, v.Want)
 			}
+			var byHeader error
+			if want == ErrMissing || want == ErrMalformed || want == ErrNoSignature {
+				byHeader = want
+			}
+			if err := CheckHeader(v.Header); !errors.Is(err, byHeader) {
+				t.Errorf("CheckHeader(%q) = %v, want %v, because Verify says %s", v.Header, err, byHeader, v.Want)
+			}
 			if err != nil && got != (Match{}) {
 				t.Errorf("Verify(%q) = %+v beside an error, want the zero Match", v.Header, got)
 			}

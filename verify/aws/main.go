@@ -56,6 +56,7 @@ func checks(w *workspace) []check {
 		// the stack, deployed to MiniStack
 		{name: "deployed", tools: []string{"sam", "awscli", "ministack"}, run: w.deployToMinistack},
 		{name: "operate", tools: []string{"sam", "awscli", "ministack"}, after: []string{"deployed"}, run: w.operate},
+		{name: "runbook", tools: []string{"sam", "awscli", "ministack"}, after: []string{"deployed"}, run: w.runbook},
 		{name: "deliveries", tools: []string{"sam", "ministack"}, after: []string{"deployed"}, run: w.deliveries},
 		{name: "lifecycle", tools: []string{"sam", "awscli", "ministack"}, after: []string{"deployed", "deliveries"}, run: w.lifecycle},
 		{name: "upgrade", tools: []string{"sam", "ministack", "lint"}, after: []string{"sam-build"}, run: w.upgrade},

@@ -54,6 +54,18 @@ func (w *workspace) upgrade(ctx context.Context) (string, error) {
 			delete(happened, id)
 		}
 	}
+	current, err := resolvedResources(w.path("template.yaml"))
+	if err != nil {
+		return "", err
+	}
+	for id, what := range happened {
+		if _, exists := current[id]; exists && what == "deleted" {
+			w.say("%s: MiniStack has no such resource as it is now, so only AWS's schemas say what happens to it: %q", id, predicted[id])
+			if delete(happened, id); predicted[id] != "" {
+				happened[id] = predicted[id]
+			}
+		}
+	}
 	for _, id := range leftOutOf(documented, before, after) {
 		w.say("%s: MiniStack has no such resource, so only AWS's schemas say what happens to it: %q", id, predicted[id])
 		happened[id] = predicted[id]
@@ -195,9 +207,9 @@ func leftOutOf(documented map[string]string, before, after *stackState) (ids []s
 	return ids
 }
 
-// changedRow matches a row of the table with one resource: its logical id, and the first word of
-// its description.
-var changedRow = regexp.MustCompile("(?m)^\\| `([A-Za-z0-9]+)` \\| (\\w+)")
+// changedRow matches a row of the table with resources: their logical ids, and the first word of
+// their description.
+var changedRow = regexp.MustCompile("(?m)^\\| `([A-Za-z0-9]+(?:`, `[A-Za-z0-9]+)*)` \\| (\\w+)")
 
 // documentedChanges reads the table below the heading Upgrading.
 func documentedChanges(file string) (map[string]string, error) {
@@ -213,7 +225,9 @@ func documentedChanges(file string) (map[string]string, error) {
 	}
 	documented := map[string]string{}
 	for _, row := range rows {
-		documented[row[1]] = row[2]
+		for id := range strings.SplitSeq(row[1], "`, `") {
+			documented[id] = row[2]
+		}
 	}
 	return documented, nil
 }

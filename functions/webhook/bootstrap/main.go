@@ -18,7 +18,6 @@ import (
 	"github.com/meterbridge/meterbridge/functions/webhook"
 	"github.com/meterbridge/meterbridge/internal/bus"
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/lambdahttp"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/stack"
 	"github.com/meterbridge/meterbridge/internal/telemetry"
@@ -31,7 +30,7 @@ func main() {
 		telemetry.NewLogger(os.Stdout, slog.LevelError).Error("start", slog.String("error", err.Error()))
 		os.Exit(1)
 	}
-	lambda.Start(lambdahttp.Handler(h.Handle))
+	lambda.Start(h)
 }
 
 // wire makes the handler. It reads the signing secret at once, so that a function without a usable
@@ -59,6 +58,7 @@ func wire(ctx context.Context, lookup config.Lookup, service aws.Config, out io.
 	return webhook.New(webhook.Parts{
 		Verifiers: verifiers,
 		Bus:       bus.New(eventbridge.NewFromConfig(service), c.EventBusName, nil),
+		Now:       now,
 		Log:       log,
 		Metrics:   metrics,
 	}), nil

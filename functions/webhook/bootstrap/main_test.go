@@ -8,24 +8,20 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/meterbridge/meterbridge/functions/webhook"
 	"github.com/meterbridge/meterbridge/internal/config"
-	"github.com/meterbridge/meterbridge/internal/lambdahttp"
 	"github.com/meterbridge/meterbridge/internal/secret"
 	"github.com/meterbridge/meterbridge/internal/testbed"
 	"github.com/meterbridge/meterbridge/pkg/stripesig"
 )
 
 // start wires the webhook in an environment with changes and a signing secret, unless that is "".
-func start(t *testing.T, b *testbed.Bed, changes map[string]string, value string) (lambdahttp.Handler, error) {
+func start(t *testing.T, b *testbed.Bed, changes map[string]string, value string) (*webhook.Handler, error) {
 	t.Helper()
 	if value != "" {
 		b.PutSecret(t, testbed.SigningSecret, value)
 	}
-	h, err := wire(t.Context(), b.Env(t, changes), b.AWS, b.Out(), b.Now)
-	if err != nil {
-		return nil, err
-	}
-	return h.Handle, nil
+	return wire(t.Context(), b.Env(t, changes), b.AWS, b.Out(), b.Now)
 }
 
 func TestDeliveryReachesTheBus(t *testing.T) {

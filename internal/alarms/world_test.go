@@ -1,0 +1,543 @@
+package alarms_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/meterbridge/meterbridge/functions/fetcher"
+	"github.com/meterbridge/meterbridge/functions/reconciler"
+	"github.com/meterbridge/meterbridge/functions/webhook"
+	"github.com/meterbridge/meterbridge/internal/alarms"
+	"github.com/meterbridge/meterbridge/internal/bus"
+	"github.com/meterbridge/meterbridge/internal/config"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sqs"
+	"github.com/meterbridge/meterbridge/internal/ledger"
+	"github.com/meterbridge/meterbridge/internal/queue"
+	"github.com/meterbridge/meterbridge/internal/secret"
+	"github.com/meterbridge/meterbridge/internal/telemetry"
+	"github.com/meterbridge/meterbridge/internal/testbed"
+	"github.com/meterbridge/meterbridge/pkg/stripesig"
+)
+
+const (
+	signingSecret = stripesig.Secret("whsec_0123456789abcdef0123456789abcdef")
+	otherSecret   = stripesig.Secret("whsec_fedcba9876543210fedcba9876543210")
+	apiKey        = "rk_test_0123456789abcdef"
+	meterType     = testbed.MeterType
+)
+
+// A world is a stack that works: the three functions on emulated AWS and Stripe, with a clock that
+// skips. It collects the metrics that the functions write, and counts what AWS counts.
+type world struct {
+	*testbed.Bed
+	t        *testing.T
+	template *sam.Template
+	start    time.Time
+
+	mu       sync.Mutex
+	store    *alarms.Store
+	lines    map[string][]string  // log lines, by function
+	sent     map[string]time.Time // of the messages in FetchQueue, by id
+	received map[string]int       // how often, likewise
+	active   map[*sqs.Queue]time.Time
+	since    map[*sqs.Queue]time.Time
+	created  int // events of Stripe
+
+	// Faults, which a timeline sets.
+	ruleDisabled, ruleBroken, notPolled bool
+	fetcherCrashes                      bool
+	noSchedule, loops                   bool
+	signWith                            stripesig.Secret
+	undelivered                         bool // Stripe's destination is disabled
+	destinations                        int  // of the URL
+	stripeDown                          int  // status of all of Stripe's answers; 0 for none
+	full                                func(id, eventType string) string
+	perSecond                           float64 // of the fetcher's requests
+
+	webhook    func(context.Context, []byte) ([]byte, error) // nil before the first invocation
+	fetcher    *fetcher.Handler
+	reconciler *reconciler.Handler
+}
+
+// readTemplate resolves the repository's template.
+func readTemplate(t *testing.T, change func(string) string, parameters map[string]string) *sam.Template {
+	t.Helper()
+	text, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		text = []byte(change(string(text)))
+	}
+	parsed, err := sam.Parse(text, &sam.Options{Parameters: parameters})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// newWorld returns a stack that has just been deployed, without secrets.
+func newWorld(t *testing.T) *world {
+	w := &world{
+		Bed: testbed.New(t, &testbed.Options{Now: time.Now}), t: t, template: readTemplate(t, nil, nil), start: time.Now(),
+		store: alarms.NewStore(time.Now()), lines: map[string][]string{}, sent: map[string]time.Time{}, received: map[string]int{},
+		active: map[*sqs.Queue]time.Time{}, since: map[*sqs.Queue]time.Time{},
+		signWith: signingSecret, full: testbed.Full, perSecond: 20, destinations: 1,
+	}
+	w.Answer(func(out http.ResponseWriter, r *http.Request) {
+		if status := w.stripeDown; status != 0 {
+			out.WriteHeader(status)
+			fmt.Fprintf(out, `{"error":{"type":"api_error","message":"status %d"}}`, status)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "evt_mismatch") {
+			_, _ = io.WriteString(out, testbed.Full("evt_another", meterType))
+			return
+		}
+		w.Stripe.ServeHTTP(out, r)
+	})
+	return w
+}
+
+// connect stores the secrets.
+func (w *world) connect() {
+	w.PutSecret(w.t, testbed.SigningSecret, string(signingSecret))
+	w.PutSecret(w.t, testbed.APIKey, apiKey)
+}
+
+// output is the output of a function: metrics in embedded metric format, and log lines.
+type output struct {
+	*world
+	function string
+}
+
+// Write implements [io.Writer].
+func (o output) Write(line []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, err := o.store.AddLine(line); err != nil {
+		o.t.Errorf("line %s: %v", line, err)
+	}
+	o.lines[o.function] = append(o.lines[o.function], string(bytes.TrimSpace(line)))
+	return len(line), nil
+}
+
+// measure counts what a service of AWS counts by itself.
+func (w *world) measure(namespace, name, dimension, resource string, value float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.store.Add(w.metric(namespace, name, dimension, resource), value, now, now)
+}
+
+func (w *world) metric(namespace, name, dimension, resource string) alarms.Metric {
+	r, ok := w.template.Resource(resource)
+	if !ok {
+		w.t.Fatalf("the template has no %s", resource)
+	}
+	value := r.Name
+	if resource == "Api" {
+		value, _, _ = strings.Cut(strings.TrimPrefix(w.template.Outputs[0].Value, "https://"), ".") // of WebhookUrl
+	}
+	return alarms.NewMetric(namespace, name, map[string]string{dimension: value})
+}
+
+// run starts what runs by itself, and lets a timeline act. It returns when the timeline does.
+func (w *world) run(timeline func(*world)) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var group sync.WaitGroup
+	every := func(interval time.Duration, do func()) {
+		group.Go(func() {
+			for at := time.Now().Add(interval); ; at = at.Add(interval) {
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(time.Until(at)):
+				}
+				do()
+			}
+		})
+	}
+	every(time.Minute, w.sample)
+	every(15*time.Minute, func() { w.reconcile(ctx) })
+	for range 2 {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				w.poll(ctx)
+			}
+		})
+	}
+	timeline(w)
+	cancel()
+	group.Wait()
+}
+
+// sample records what SQS reports about its queues every minute. A queue that nobody used for six
+// hours is inactive; when it is used again its metrics are up to 15 minutes late.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/monitoring-using-cloudwatch.html
+func (w *world) sample() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now().Add(-time.Second) // the minute that ends
+	for resource, q := range map[string]*sqs.Queue{"FetchQueue": w.Queue, "DeadLetters": w.DeadLetters, "RuleDeadLetters": w.RuleDeadLetters} {
+		stats := q.Stats()
+		if resource == "FetchQueue" && !w.notPolled || stats.Visible+stats.InFlight > 0 {
+			if now.Sub(w.active[q]) > 6*time.Hour {
+				w.since[q] = now
+			}
+			w.active[q] = now
+		}
+		if now.Sub(w.active[q]) > 6*time.Hour {
+			continue
+		}
+		known := now
+		if late := w.since[q].Add(15 * time.Minute); resource != "FetchQueue" && now.Before(late) {
+			known = now.Add(15 * time.Minute)
+		}
+		add := func(name string, value float64) {
+			w.store.Add(w.metric("AWS/SQS", name, "QueueName", resource), value, now, known)
+		}
+		add("ApproximateNumberOfMessagesVisible", float64(stats.Visible))
+		add("ApproximateNumberOfMessagesNotVisible", float64(stats.InFlight))
+		if resource != "FetchQueue" {
+			continue
+		}
+		age := time.Duration(-1)
+		for id, at := range w.sent {
+			if w.received[id] < 3 { // SQS leaves out those that were received three times
+				age = max(age, now.Sub(at))
+			}
+		}
+		if age >= 0 {
+			add("ApproximateAgeOfOldestMessage", age.Seconds())
+		}
+	}
+}
+
+// metrics returns the metrics of a function.
+func (w *world) metrics(service string) *telemetry.Metrics {
+	return telemetry.NewMetrics(output{w, service}, testbed.BusName, service, slog.LevelInfo, time.Now)
+}
+
+func (w *world) log(service string) *slog.Logger {
+	return telemetry.NewLogger(output{w, service}, slog.LevelInfo)
+}
+
+func (w *world) secretOptions(service string) *secret.Options {
+	return &secret.Options{
+		Now: time.Now, OnStale: w.metrics(service).OnError(w.log(service), telemetry.SecretStale, "", "secret is stale"),
+		OnUnusable: w.metrics(service).OnError(w.log(service), telemetry.SecretUnusable, "api_key", "secret is unusable"),
+	}
+}
+
+func (w *world) bus() *bus.Bus {
+	return bus.New(eventbridge.NewFromConfig(w.AWS), testbed.BusName, nil)
+}
+
+func (w *world) ledger() *ledger.Ledger {
+	return ledger.New(dynamodb.NewFromConfig(w.AWS), testbed.LedgerName, &ledger.Options{Now: time.Now})
+}
+
+// post sends a request to the webhook's URL, and returns the status of the answer.
+func (w *world) post(body, signature string) int {
+	w.measure("AWS/ApiGateway", "Count", "ApiId", "Api", 1)
+	status := w.invokeWebhook(body, signature)
+	switch status / 100 {
+	case 4:
+		w.measure("AWS/ApiGateway", "4xx", "ApiId", "Api", 1)
+	case 5:
+		w.measure("AWS/ApiGateway", "5xx", "ApiId", "Api", 1)
+	}
+	w.route()
+	return status
+}
+
+func (w *world) invokeWebhook(body, signature string) int {
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	defer cancel()
+	w.measure("AWS/Lambda", "Invocations", "FunctionName", "WebhookFunction", 1)
+	if w.webhook == nil {
+		c := config.Webhook{SignatureTolerance: stripesig.DefaultTolerance, PreviousSecretFor: 24 * time.Hour}
+		verifiers := secret.New(secretsmanager.NewFromConfig(w.AWS), testbed.SigningSecret, webhook.BuildVerifier(c, time.Now, func(error) {}), w.secretOptions("webhook"))
+		if _, err := verifiers.Get(ctx); err != nil { // the function does not start
+			w.measure("AWS/Lambda", "Errors", "FunctionName", "WebhookFunction", 1)
+			return http.StatusInternalServerError
+		}
+		w.webhook = webhook.New(webhook.Parts{
+			Verifiers: verifiers, Bus: w.bus(), Now: time.Now, Log: w.log("webhook"), Metrics: w.metrics("webhook"),
+		}).Invoke
+	}
+	var request events.APIGatewayV2HTTPRequest
+	request.RequestContext.HTTP.Method = http.MethodPost
+	request.Body, request.Headers = body, map[string]string{}
+	if signature != "" {
+		request.Headers["stripe-signature"] = signature
+	}
+	payload, err := json.Marshal(request)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out, err := w.webhook(ctx, payload)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var response events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(out, &response); err != nil {
+		w.t.Fatal(err)
+	}
+	return response.StatusCode
+}
+
+// redeliveries are the times after a failed delivery at which Stripe tries again, in live mode for
+// three days: https://docs.stripe.com/webhooks#automatic-retries
+var redeliveries = []time.Duration{5 * time.Minute, 35 * time.Minute, 155 * time.Minute, 455 * time.Minute, 1055 * time.Minute, 1655 * time.Minute}
+
+// happen makes an event at Stripe, which delivers it.
+func (w *world) happen() {
+	w.mu.Lock()
+	w.created++
+	id := fmt.Sprintf("evt_test_%d", w.created)
+	w.mu.Unlock()
+	now := time.Now().UTC()
+	stamp := func(event string) string {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(event), &members); err != nil {
+			w.t.Fatal(err)
+		}
+		members["created"] = []byte(strconv.Quote(now.Format(time.RFC3339)))
+		delete(members, "context") // the key's own account
+		text, err := json.Marshal(members)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return string(text)
+	}
+	if err := w.Stripe.AddEvent([]byte(stamp(w.full(id, meterType)))); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.undelivered {
+		return
+	}
+	for range w.destinations {
+		w.deliver(stamp(testbed.Thin(id, meterType)), now, 0)
+	}
+}
+
+// deliver delivers a body, and again later if that fails.
+func (w *world) deliver(body string, first time.Time, tries int) {
+	if w.post(body, w.signWith.Sign([]byte(body), time.Now()))/100 == 2 || tries == len(redeliveries) {
+		return
+	}
+	time.AfterFunc(time.Until(first.Add(redeliveries[tries])), func() {
+		if w.t.Context().Err() == nil && !w.undelivered {
+			w.deliver(body, first, tries+1)
+		}
+	})
+}
+
+// route does what the bus and FetchRule do with the new events.
+func (w *world) route() {
+	for _, e := range w.Take() {
+		if w.loops && e.Source == bus.SourceFailure {
+			time.AfterFunc(12*time.Second, func() {
+				w.enqueue(testbed.Delivered(bus.SourceThin, meterType, w.thin("evt_mismatch")))
+			})
+			continue
+		}
+		if e.Source != bus.SourceThin || e.DetailType != meterType || w.ruleDisabled {
+			continue
+		}
+		body := testbed.Delivered(e.Source, e.DetailType, string(e.Detail))
+		if w.ruleBroken {
+			w.letter(w.RuleDeadLetters, body)
+			continue
+		}
+		w.enqueue(body)
+	}
+}
+
+func (w *world) enqueue(body string) {
+	w.measure("AWS/SQS", "NumberOfMessagesSent", "QueueName", "FetchQueue", 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m, err := w.Queue.Send(sqs.Message{Body: body})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.sent[m.ID] = time.Now()
+}
+
+// letter puts a message into a queue of dead letters as SQS does when it moves one.
+func (w *world) letter(q *sqs.Queue, body string) {
+	if err := q.Deliver([]byte(body), ""); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// poll does what the queue's event source mapping does: it invokes the fetcher with a batch.
+func (w *world) poll(ctx context.Context) {
+	if w.notPolled {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Minute):
+		}
+		return
+	}
+	messages := w.Queue.Receive(ctx, 10, time.Hour, 6*time.Minute)
+	if len(messages) == 0 {
+		return
+	}
+	var batch events.SQSEvent
+	w.mu.Lock()
+	for _, m := range messages {
+		w.received[m.ID] = m.ReceiveCount
+		batch.Records = append(batch.Records, events.SQSMessage{
+			MessageId: m.ID, ReceiptHandle: m.Receipt, Body: m.Body, Attributes: map[string]string{
+				"ApproximateReceiveCount": strconv.Itoa(m.ReceiveCount), "SentTimestamp": strconv.FormatInt(m.Sent.UnixMilli(), 10),
+			},
+		})
+	}
+	w.mu.Unlock()
+	failed, err := w.invokeFetcher(batch)
+	if err != nil {
+		w.measure("AWS/Lambda", "Errors", "FunctionName", "FetcherFunction", 1)
+		return // the messages stay hidden until their visibility timeout ends
+	}
+	w.route()
+	for _, m := range messages {
+		if failed[m.ID] {
+			continue
+		}
+		if err := w.Queue.Delete(m.Receipt); err != nil {
+			w.t.Fatal(err)
+		}
+		w.measure("AWS/SQS", "NumberOfMessagesDeleted", "QueueName", "FetchQueue", 1)
+		w.mu.Lock()
+		delete(w.sent, m.ID)
+		delete(w.received, m.ID)
+		w.mu.Unlock()
+	}
+}
+
+func (w *world) invokeFetcher(batch events.SQSEvent) (map[string]bool, error) {
+	w.measure("AWS/Lambda", "Invocations", "FunctionName", "FetcherFunction", 1)
+	if w.fetcherCrashes {
+		return nil, context.DeadlineExceeded
+	}
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	h, err := w.startFetcher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response, err := h.Handle(ctx, batch)
+	failed := map[string]bool{}
+	for _, failure := range response.BatchItemFailures {
+		failed[failure.ItemIdentifier] = true
+	}
+	return failed, err
+}
+
+func (w *world) startFetcher(ctx context.Context) (*fetcher.Handler, error) {
+	w.mu.Lock()
+	h := w.fetcher
+	w.mu.Unlock()
+	if h != nil {
+		return h, nil
+	}
+	clients := fetcher.BuildClients(config.Fetcher{StripeAPIBase: "https://stripe.test"}, w.HTTP)
+	keyring := secret.New(secretsmanager.NewFromConfig(w.AWS), testbed.APIKey, clients, w.secretOptions("fetcher"))
+	if _, err := keyring.Get(ctx); err != nil {
+		return nil, err
+	}
+	messages := awssqs.NewFromConfig(w.AWS)
+	h = fetcher.New(fetcher.Parts{
+		Keyring: keyring, Bus: w.bus(), Ledger: w.ledger(), RateLimit: w.perSecond,
+		Queue: queue.New(messages, w.Queue.Config().URL), DeadLetters: queue.New(messages, w.DeadLetters.Config().URL),
+		Now: time.Now, Random: func() float64 { return 0 }, Log: w.log("fetcher"), Metrics: w.metrics("fetcher"),
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fetcher = h
+	return h, nil
+}
+
+// reconcile does what the schedule does.
+func (w *world) reconcile(ctx context.Context) {
+	if w.noSchedule {
+		return
+	}
+	w.measure("AWS/Lambda", "Invocations", "FunctionName", "ReconcilerFunction", 1)
+	if w.reconciler == nil {
+		c := config.Reconciler{ReconcileTypes: []string{meterType}, ReconcileLookback: 72 * time.Hour, StripeAPIBase: "https://stripe.test"}
+		w.reconciler = reconciler.New(reconciler.Parts{
+			Config: c, Ledger: w.ledger(), Bus: w.bus(), Now: time.Now, Log: w.log("reconciler"), Metrics: w.metrics("reconciler"),
+			Keyring: secret.New(secretsmanager.NewFromConfig(w.AWS), testbed.APIKey, reconciler.BuildClients(c, w.HTTP), w.secretOptions("reconciler")),
+		})
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	if _, err := w.reconciler.Handle(ctx, reconciler.Request{}); err != nil {
+		w.measure("AWS/Lambda", "Errors", "FunctionName", "ReconcilerFunction", 1)
+	}
+	w.route()
+}
+
+// traffic makes an event at Stripe at every interval, for a time.
+func (w *world) traffic(interval, during time.Duration) {
+	for end := time.Now().Add(during); time.Now().Before(end); time.Sleep(interval) {
+		w.happen()
+	}
+}
+
+// genuine posts a body with Stripe's signature.
+func (w *world) genuine(body string) { w.post(body, signingSecret.Sign([]byte(body), time.Now())) }
+
+// missing makes Stripe deliver an event that it then does not know.
+func (w *world) missing() {
+	w.mu.Lock()
+	w.created++
+	id := fmt.Sprintf("evt_missing_%d", w.created)
+	w.mu.Unlock()
+	w.genuine(w.thin(id))
+}
+
+// thin returns a thin event of the key's own account.
+func (w *world) thin(id string) string {
+	return strings.Replace(testbed.Thin(id, meterType), `"context":"acct_1/acct_2",`, "", 1)
+}
+
+// hold makes another delivery hold the lease of an event that is delivered now.
+func (w *world) hold() {
+	id := fmt.Sprintf("evt_test_%d", w.created+1)
+	if _, err := w.ledger().Claim(w.t.Context(), ledger.Event{ID: id}, "another", time.Now().Add(70*time.Second)); err != nil {
+		w.t.Fatal(err)
+	}
+	w.happen()
+}
+
+// look reads the dead letters, as meterbridge redrive does: they are hidden for some minutes.
+func (w *world) look() {
+	for _, q := range []*sqs.Queue{w.DeadLetters, w.RuleDeadLetters} {
+		q.Receive(w.t.Context(), 10, 0, 5*time.Minute)
+	}
+	time.Sleep(5 * time.Minute)
+}
