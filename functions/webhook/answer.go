@@ -93,9 +93,8 @@ func (h *Handler) record(ctx context.Context, r *lambdahttp.Request, d decision)
 	if d.answer.isForeign() {
 		n = h.refusals.add(d.answer, now)
 	}
-	samples := h.refusals.due(now)
+	h.parts.Metrics.Add(h.refusals.due(now)...) // not in the line below, which has its own reason
 	if n == 0 {
-		h.parts.Metrics.Add(samples...)
 		return
 	}
 	attrs := []slog.Attr{slog.Int("status", d.answer.status), slog.String("outcome", d.answer.code)}
@@ -111,7 +110,7 @@ func (h *Handler) record(ctx context.Context, r *lambdahttp.Request, d decision)
 	if d.answer.isForeign() {
 		attrs = append(attrs, telemetry.ID("source_ip", r.SourceIP), slog.Int("requests", n))
 	}
-	samples = append([]telemetry.Sample{telemetry.CountReason(d.answer.metric, d.answer.reason, n)}, samples...)
+	samples := []telemetry.Sample{telemetry.CountReason(d.answer.metric, d.answer.reason, n)}
 	if d.byPrevious {
 		samples = append(samples, telemetry.Count(telemetry.PreviousSecretUsed, 1))
 	}

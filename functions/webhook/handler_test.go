@@ -364,7 +364,7 @@ func TestFloodIsCountedWithFewLines(t *testing.T) {
 		t.Errorf("a delivery after the flood was answered %d, want 200", status)
 	}
 	logs, metrics = w.Output(t)
-	if len(logs) != 1 || logs[0]["outcome"] != "stored" || metrics.Sum("SignatureInvalid", "mismatch") != 999 || metrics.Sum("Stored", "") != 1 {
+	if len(logs) != 1 || logs[0]["outcome"] != "stored" || logs[0]["Reason"] != nil || metrics.Sum("SignatureInvalid", "mismatch") != 999 || metrics.Sum("Stored", "") != 1 {
 		t.Errorf("log %v and metrics %v, want the line of the delivery and the rest of the flood", logs, metrics)
 	}
 }
