@@ -19,7 +19,7 @@ import (
 // What the stack may cost at most, in dollars. The tables on the pages are written by: go test
 // ./internal/contract -run Cost -update
 const (
-	quietMonthLimit = 7.60
+	quietMonthLimit = 4.00
 	millionLimit    = 6.00
 )
 
