@@ -50,9 +50,9 @@ var timelines = []timeline{
 		name:       "a first deployment, connected four hours later to an account with 200 older events",
 		parameters: map[string]string{"SilenceAlarmHours": "6"},
 		run: func(w *world) {
-			w.undelivered = true
+			w.set(func(f *faults) { f.undelivered = true })
 			w.traffic(72*time.Second, 4*time.Hour)
-			w.undelivered = false
+			w.set(func(f *faults) { f.undelivered = false })
 			w.connect()
 			w.traffic(10*time.Minute, 6*time.Hour)
 		},
@@ -60,23 +60,23 @@ var timelines = []timeline{
 		name: "transient faults: a key that is rejected once, Stripe down for ten minutes, one answer 503, one crash, a held lease, unsigned requests for an hour, forgeries for a quarter of an hour",
 		run: func(w *world) {
 			working(w)
-			w.stripeDown = http.StatusUnauthorized
+			w.set(func(f *faults) { f.stripeDown = http.StatusUnauthorized })
 			w.happen()
 			time.Sleep(time.Second)
-			w.stripeDown = 0
+			w.set(func(f *faults) { f.stripeDown = 0 })
 			w.traffic(10*time.Minute, time.Hour)
-			w.stripeDown = http.StatusServiceUnavailable
+			w.set(func(f *faults) { f.stripeDown = http.StatusServiceUnavailable })
 			w.traffic(5*time.Minute, 10*time.Minute)
-			w.stripeDown = 0
+			w.set(func(f *faults) { f.stripeDown = 0 })
 			w.traffic(10*time.Minute, time.Hour)
 			w.Fail("PutEvents", &awsjson.Error{Code: "ThrottlingException", Message: "slow down"})
 			w.happen()
 			w.Fail("PutEvents", nil)
 			w.traffic(10*time.Minute, time.Hour)
-			w.fetcherCrashes = true
+			w.set(func(f *faults) { f.fetcherCrashes = true })
 			w.happen()
 			time.Sleep(time.Second)
-			w.fetcherCrashes = false
+			w.set(func(f *faults) { f.fetcherCrashes = false })
 			w.traffic(10*time.Minute, time.Hour)
 			w.hold()
 			for range 60 {
@@ -92,7 +92,7 @@ var timelines = []timeline{
 	}, {
 		name: "a backlog of 400 events drains for more than half an hour, and the reconciler adds to it",
 		run: func(w *world) {
-			w.perSecond = 0.1
+			w.set(func(f *faults) { f.perSecond = 0.1 })
 			working(w)
 			for range 400 {
 				w.happen()
@@ -103,7 +103,7 @@ var timelines = []timeline{
 		name:       "Stripe has three destinations with the stack's URL, which deliver every event",
 		parameters: map[string]string{"LoopAlarmEvents": "20"},
 		run: func(w *world) {
-			w.destinations = 3
+			w.set(func(f *faults) { f.destinations = 3 })
 			w.connect()
 			w.traffic(30*time.Second, hours(1.5))
 		},
@@ -140,7 +140,7 @@ var timelines = []timeline{
 		name: "FetchRule is disabled",
 		run: func(w *world) {
 			working(w)
-			w.ruleDisabled = true
+			w.set(func(f *faults) { f.ruleDisabled = true })
 			w.traffic(10*time.Minute, 6*time.Hour)
 		},
 		rings: []ring{rings("UnfetchedAlarm", hours(1.25)), rings("MissedDeliveriesAlarm", hours(3))},
@@ -148,7 +148,7 @@ var timelines = []timeline{
 		name: "the rule's permission for FetchQueue is gone",
 		run: func(w *world) {
 			working(w)
-			w.ruleBroken = true
+			w.set(func(f *faults) { f.ruleBroken = true })
 			w.traffic(10*time.Minute, 6*time.Hour)
 		},
 		rings: []ring{
@@ -158,7 +158,7 @@ var timelines = []timeline{
 		name: "the fetcher is no longer invoked, because its event source mapping is disabled",
 		run: func(w *world) {
 			working(w)
-			w.notPolled = true
+			w.set(func(f *faults) { f.notPolled = true })
 			w.traffic(10*time.Minute, 6*time.Hour)
 		},
 		rings: []ring{
@@ -168,7 +168,7 @@ var timelines = []timeline{
 		name: "the fetcher crashes on every batch",
 		run: func(w *world) {
 			working(w)
-			w.fetcherCrashes = true
+			w.set(func(f *faults) { f.fetcherCrashes = true })
 			w.traffic(10*time.Minute, 6*time.Hour)
 		},
 		rings: []ring{
@@ -178,7 +178,7 @@ var timelines = []timeline{
 		name: "Stripe rejects the API key: 401",
 		run: func(w *world) {
 			working(w)
-			w.stripeDown = http.StatusUnauthorized
+			w.set(func(f *faults) { f.stripeDown = http.StatusUnauthorized })
 			w.traffic(10*time.Minute, 8*time.Hour)
 		},
 		rings: []ring{
@@ -188,7 +188,7 @@ var timelines = []timeline{
 		name: "Stripe rejects the API key, and there are no events",
 		run: func(w *world) {
 			working(w)
-			w.stripeDown = http.StatusUnauthorized
+			w.set(func(f *faults) { f.stripeDown = http.StatusUnauthorized })
 			time.Sleep(8 * time.Hour)
 		},
 		rings: []ring{rings("StripeAuthAlarm", 50*time.Minute), rings("ReconcileLagAlarm", hours(3.5))},
@@ -196,7 +196,7 @@ var timelines = []timeline{
 		name: "the signing secret is wrong",
 		run: func(w *world) {
 			working(w)
-			w.signWith = otherSecret
+			w.set(func(f *faults) { f.signWith = otherSecret })
 			w.traffic(10*time.Minute, 8*time.Hour)
 		},
 		rings: []ring{rings("SignatureInvalidAlarm", hours(2)), rings("MissedDeliveriesAlarm", hours(3))},
@@ -205,7 +205,7 @@ var timelines = []timeline{
 		parameters: map[string]string{"SilenceAlarmHours": "6"},
 		run: func(w *world) {
 			working(w)
-			w.undelivered = true
+			w.set(func(f *faults) { f.undelivered = true })
 			w.traffic(10*time.Minute, 9*time.Hour)
 		},
 		rings: []ring{rings("MissedDeliveriesAlarm", hours(3)), rings("SilenceAlarm", hours(6.1))},
@@ -227,10 +227,12 @@ var timelines = []timeline{
 			time.Sleep(2 * time.Hour)
 			w.genuine(`{"id":"evt_large","object":"event","type":"t","data":"` + strings.Repeat("x", bus.DefaultMaxBytes-70) + `"}`)
 			time.Sleep(2 * time.Hour)
-			w.full = func(id, eventType string) string {
-				return strings.Replace(testbed.Full(id, eventType), `"changes"`, `"large":"`+strings.Repeat("x", bus.DefaultMaxBytes)+`","changes"`, 1)
-			}
-			w.undelivered = true
+			w.set(func(f *faults) {
+				f.full = func(id, eventType string) string {
+					return strings.Replace(testbed.Full(id, eventType), `"changes"`, `"large":"`+strings.Repeat("x", bus.DefaultMaxBytes)+`","changes"`, 1)
+				}
+			})
+			w.set(func(f *faults) { f.undelivered = true })
 			w.happen()
 			time.Sleep(2 * time.Hour)
 		},
@@ -241,9 +243,11 @@ var timelines = []timeline{
 		name: "Stripe sends data that differs from its schema, for two days",
 		run: func(w *world) {
 			working(w)
-			w.full = func(id, eventType string) string {
-				return strings.Replace(testbed.Full(id, eventType), `"validation_start":"2024-08-28T20:54:00Z",`, "", 1)
-			}
+			w.set(func(f *faults) {
+				f.full = func(id, eventType string) string {
+					return strings.Replace(testbed.Full(id, eventType), `"validation_start":"2024-08-28T20:54:00Z",`, "", 1)
+				}
+			})
 			w.traffic(2*time.Hour, 48*time.Hour)
 		},
 		rings: []ring{rings("SchemaMismatchAlarm", 10*time.Minute)},
@@ -262,9 +266,9 @@ var timelines = []timeline{
 		name: "Stripe is down for a day",
 		run: func(w *world) {
 			working(w)
-			w.stripeDown = http.StatusServiceUnavailable
+			w.set(func(f *faults) { f.stripeDown = http.StatusServiceUnavailable })
 			w.traffic(30*time.Minute, 24*time.Hour)
-			w.stripeDown = 0
+			w.set(func(f *faults) { f.stripeDown = 0 })
 			w.traffic(10*time.Minute, 6*time.Hour)
 		},
 		rings: []ring{rings("DeferredAlarm", 45*time.Minute), rings("ReconcileLagAlarm", hours(3.5))},
@@ -272,10 +276,10 @@ var timelines = []timeline{
 		name: "Stripe is down for a day in which it has sent a single event",
 		run: func(w *world) {
 			working(w)
-			w.stripeDown = http.StatusServiceUnavailable
+			w.set(func(f *faults) { f.stripeDown = http.StatusServiceUnavailable })
 			w.happen()
 			time.Sleep(24 * time.Hour)
-			w.stripeDown = 0
+			w.set(func(f *faults) { f.stripeDown = 0 })
 			w.traffic(10*time.Minute, 6*time.Hour)
 		},
 		rings: []ring{rings("DeferredAlarm", hours(1)), rings("ReconcileLagAlarm", hours(3.5))},
@@ -291,7 +295,7 @@ var timelines = []timeline{
 		name: "the reconciler's schedule is disabled",
 		run: func(w *world) {
 			working(w)
-			w.noSchedule = true
+			w.set(func(f *faults) { f.noSchedule = true })
 			w.traffic(10*time.Minute, 6*time.Hour)
 		},
 		rings: []ring{rings("ReconcileLagAlarm", hours(2.5))},
@@ -300,7 +304,7 @@ var timelines = []timeline{
 		parameters: map[string]string{"LoopAlarmEvents": "40"},
 		run: func(w *world) {
 			working(w)
-			w.loops = true
+			w.set(func(f *faults) { f.loops = true })
 			w.genuine(w.thin("evt_mismatch"))
 			w.traffic(10*time.Minute, 3*time.Hour)
 		},

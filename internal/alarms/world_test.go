@@ -61,7 +61,16 @@ type world struct {
 	since    map[*sqs.Queue]time.Time
 	created  int // events of Stripe
 
-	// Faults, which a timeline sets.
+	faultsMu sync.Mutex
+	faults   faults
+
+	webhook    func(context.Context, []byte) ([]byte, error) // nil before the first invocation
+	fetcher    *fetcher.Handler
+	reconciler *reconciler.Handler
+}
+
+// Faults are what a timeline changes.
+type faults struct {
 	ruleDisabled, ruleBroken, notPolled bool
 	fetcherCrashes                      bool
 	noSchedule, loops                   bool
@@ -71,10 +80,20 @@ type world struct {
 	stripeDown                          int  // status of all of Stripe's answers; 0 for none
 	full                                func(id, eventType string) string
 	perSecond                           float64 // of the fetcher's requests
+}
 
-	webhook    func(context.Context, []byte) ([]byte, error) // nil before the first invocation
-	fetcher    *fetcher.Handler
-	reconciler *reconciler.Handler
+// set changes the faults.
+func (w *world) set(change func(*faults)) {
+	w.faultsMu.Lock()
+	defer w.faultsMu.Unlock()
+	change(&w.faults)
+}
+
+// current returns the faults as they are now.
+func (w *world) current() faults {
+	w.faultsMu.Lock()
+	defer w.faultsMu.Unlock()
+	return w.faults
 }
 
 // readTemplate resolves the repository's template.
@@ -100,10 +119,10 @@ func newWorld(t *testing.T) *world {
 		Bed: testbed.New(t, &testbed.Options{Now: time.Now}), t: t, template: readTemplate(t, nil, nil), start: time.Now(),
 		store: alarms.NewStore(time.Now()), lines: map[string][]string{}, sent: map[string]time.Time{}, received: map[string]int{},
 		active: map[*sqs.Queue]time.Time{}, since: map[*sqs.Queue]time.Time{},
-		signWith: signingSecret, full: testbed.Full, perSecond: 20, destinations: 1,
+		faults: faults{signWith: signingSecret, full: testbed.Full, perSecond: 20, destinations: 1},
 	}
 	w.Answer(func(out http.ResponseWriter, r *http.Request) {
-		if status := w.stripeDown; status != 0 {
+		if status := w.current().stripeDown; status != 0 {
 			out.WriteHeader(status)
 			fmt.Fprintf(out, `{"error":{"type":"api_error","message":"status %d"}}`, status)
 			return
@@ -199,7 +218,7 @@ func (w *world) sample() {
 	now := time.Now().Add(-time.Second) // the minute that ends
 	for resource, q := range map[string]*sqs.Queue{"FetchQueue": w.Queue, "DeadLetters": w.DeadLetters, "RuleDeadLetters": w.RuleDeadLetters} {
 		stats := q.Stats()
-		if resource == "FetchQueue" && !w.notPolled || stats.Visible+stats.InFlight > 0 {
+		if resource == "FetchQueue" && !w.current().notPolled || stats.Visible+stats.InFlight > 0 {
 			if now.Sub(w.active[q]) > 6*time.Hour {
 				w.since[q] = now
 			}
@@ -330,24 +349,24 @@ func (w *world) happen() {
 		}
 		return string(text)
 	}
-	if err := w.Stripe.AddEvent([]byte(stamp(w.full(id, meterType)))); err != nil {
+	if err := w.Stripe.AddEvent([]byte(stamp(w.current().full(id, meterType)))); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.undelivered {
+	if w.current().undelivered {
 		return
 	}
-	for range w.destinations {
+	for range w.current().destinations {
 		w.deliver(stamp(testbed.Thin(id, meterType)), now, 0)
 	}
 }
 
 // deliver delivers a body, and again later if that fails.
 func (w *world) deliver(body string, first time.Time, tries int) {
-	if w.post(body, w.signWith.Sign([]byte(body), time.Now()))/100 == 2 || tries == len(redeliveries) {
+	if w.post(body, w.current().signWith.Sign([]byte(body), time.Now()))/100 == 2 || tries == len(redeliveries) {
 		return
 	}
 	time.AfterFunc(time.Until(first.Add(redeliveries[tries])), func() {
-		if w.t.Context().Err() == nil && !w.undelivered {
+		if w.t.Context().Err() == nil && !w.current().undelivered {
 			w.deliver(body, first, tries+1)
 		}
 	})
@@ -356,17 +375,17 @@ func (w *world) deliver(body string, first time.Time, tries int) {
 // route does what the bus and FetchRule do with the new events.
 func (w *world) route() {
 	for _, e := range w.Take() {
-		if w.loops && e.Source == bus.SourceFailure {
+		if w.current().loops && e.Source == bus.SourceFailure {
 			time.AfterFunc(12*time.Second, func() {
 				w.enqueue(testbed.Delivered(bus.SourceThin, meterType, w.thin("evt_mismatch")))
 			})
 			continue
 		}
-		if e.Source != bus.SourceThin || e.DetailType != meterType || w.ruleDisabled {
+		if e.Source != bus.SourceThin || e.DetailType != meterType || w.current().ruleDisabled {
 			continue
 		}
 		body := testbed.Delivered(e.Source, e.DetailType, string(e.Detail))
-		if w.ruleBroken {
+		if w.current().ruleBroken {
 			w.letter(w.RuleDeadLetters, body)
 			continue
 		}
@@ -394,7 +413,7 @@ func (w *world) letter(q *sqs.Queue, body string) {
 
 // poll does what the queue's event source mapping does: it invokes the fetcher with a batch.
 func (w *world) poll(ctx context.Context) {
-	if w.notPolled {
+	if w.current().notPolled {
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Minute):
@@ -439,7 +458,7 @@ func (w *world) poll(ctx context.Context) {
 
 func (w *world) invokeFetcher(batch events.SQSEvent) (map[string]bool, error) {
 	w.measure("AWS/Lambda", "Invocations", "FunctionName", "FetcherFunction", 1)
-	if w.fetcherCrashes {
+	if w.current().fetcherCrashes {
 		return nil, context.DeadlineExceeded
 	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
@@ -470,7 +489,7 @@ func (w *world) startFetcher(ctx context.Context) (*fetcher.Handler, error) {
 	}
 	messages := awssqs.NewFromConfig(w.AWS)
 	h = fetcher.New(fetcher.Parts{
-		Keyring: keyring, Bus: w.bus(), Ledger: w.ledger(), RateLimit: w.perSecond,
+		Keyring: keyring, Bus: w.bus(), Ledger: w.ledger(), RateLimit: w.current().perSecond,
 		Queue: queue.New(messages, w.Queue.Config().URL), DeadLetters: queue.New(messages, w.DeadLetters.Config().URL),
 		Now: time.Now, Random: func() float64 { return 0 }, Log: w.log("fetcher"), Metrics: w.metrics("fetcher"),
 	})
@@ -482,7 +501,7 @@ func (w *world) startFetcher(ctx context.Context) (*fetcher.Handler, error) {
 
 // reconcile does what the schedule does.
 func (w *world) reconcile(ctx context.Context) {
-	if w.noSchedule {
+	if w.current().noSchedule {
 		return
 	}
 	w.measure("AWS/Lambda", "Invocations", "FunctionName", "ReconcilerFunction", 1)
