@@ -214,16 +214,17 @@ func TestMistakesInTheTemplateAreFound(t *testing.T) {
 		}
 		mutated := strings.Replace(text, block, strings.ReplaceAll(block, m.old, m.new), 1)
 		parsed := map[string]*sam.Template{} // by the parameters
-		concerned := func(h *history) bool {
-			return slices.ContainsFunc(h.rings, func(r ring) bool { return r.alarm == m.alarm })
-		}
-		order := slices.SortedStableFunc(slices.Values(histories), func(a, b *history) int {
-			return strings.Compare(fmt.Sprint(concerned(b)), fmt.Sprint(concerned(a)))
-		})
-		found := slices.ContainsFunc(order, func(h *history) bool {
-			if !concerned(h) && len(h.rings) > 0 {
-				return false
+		place := func(h *history) int {      // those first that are likely to notice it
+			switch {
+			case slices.ContainsFunc(h.rings, func(r ring) bool { return r.alarm == m.alarm }):
+				return 0
+			case len(h.rings) == 0:
+				return 1
 			}
+			return 2
+		}
+		order := slices.SortedStableFunc(slices.Values(histories), func(a, b *history) int { return place(a) - place(b) })
+		found := slices.ContainsFunc(order, func(h *history) bool {
 			h.live(t)
 			parameters := fmt.Sprint(h.parameters)
 			if parsed[parameters] == nil {
