@@ -37,6 +37,16 @@ func working(w *world) {
 	w.traffic(10*time.Minute, fault)
 }
 
+// failing returns a timeline in which a stack works until something fails, while events go on for as
+// long as lasts.
+func failing(lasts time.Duration, change func(*faults)) func(*world) {
+	return func(w *world) {
+		working(w)
+		w.set(change)
+		w.traffic(10*time.Minute, lasts)
+	}
+}
+
 func hours(n float64) time.Duration { return time.Duration(n * float64(time.Hour)) }
 
 var timelines = []timeline{
@@ -129,7 +139,7 @@ var timelines = []timeline{
 			{"DeadLettersAlarm", hours(9), 15 * time.Minute}, {"DeadLettersAlarm", hours(12), 30 * time.Minute},
 		},
 	}, {
-		name: "the first dead letter, which SQS moves to a queue that nobody has used for months",
+		name: "the first dead letter, which SQS moves to a queue that has been idle for months",
 		run: func(w *world) {
 			working(w)
 			w.letter(w.DeadLetters, "moved")
@@ -137,50 +147,30 @@ var timelines = []timeline{
 		},
 		rings: []ring{rings("DeadLettersAlarm", 20*time.Minute)},
 	}, {
-		name: "FetchRule is disabled",
-		run: func(w *world) {
-			working(w)
-			w.set(func(f *faults) { f.ruleDisabled = true })
-			w.traffic(10*time.Minute, 6*time.Hour)
-		},
+		name:  "FetchRule is disabled",
+		run:   failing(6*time.Hour, func(f *faults) { f.ruleDisabled = true }),
 		rings: []ring{rings("UnfetchedAlarm", hours(1.25)), rings("MissedDeliveriesAlarm", hours(3))},
 	}, {
 		name: "the rule's permission for FetchQueue is gone",
-		run: func(w *world) {
-			working(w)
-			w.set(func(f *faults) { f.ruleBroken = true })
-			w.traffic(10*time.Minute, 6*time.Hour)
-		},
+		run:  failing(6*time.Hour, func(f *faults) { f.ruleBroken = true }),
 		rings: []ring{
 			rings("DeadLettersAlarm", 20*time.Minute), rings("UnfetchedAlarm", hours(1.25)), rings("MissedDeliveriesAlarm", hours(3)),
 		},
 	}, {
 		name: "the fetcher is no longer invoked, because its event source mapping is disabled",
-		run: func(w *world) {
-			working(w)
-			w.set(func(f *faults) { f.notPolled = true })
-			w.traffic(10*time.Minute, 6*time.Hour)
-		},
+		run:  failing(6*time.Hour, func(f *faults) { f.notPolled = true }),
 		rings: []ring{
 			rings("UnfetchedAlarm", hours(1.25)), rings("FetchQueueAgeAlarm", 40*time.Minute), rings("MissedDeliveriesAlarm", hours(3)),
 		},
 	}, {
 		name: "the fetcher crashes on every batch",
-		run: func(w *world) {
-			working(w)
-			w.set(func(f *faults) { f.fetcherCrashes = true })
-			w.traffic(10*time.Minute, 6*time.Hour)
-		},
+		run:  failing(6*time.Hour, func(f *faults) { f.fetcherCrashes = true }),
 		rings: []ring{
 			rings("FetcherFunctionAlarm", 20*time.Minute), rings("UnfetchedAlarm", hours(1.25)), rings("MissedDeliveriesAlarm", hours(3)),
 		},
 	}, {
 		name: "Stripe rejects the API key: 401",
-		run: func(w *world) {
-			working(w)
-			w.set(func(f *faults) { f.stripeDown = http.StatusUnauthorized })
-			w.traffic(10*time.Minute, 8*time.Hour)
-		},
+		run:  failing(8*time.Hour, func(f *faults) { f.stripeDown = http.StatusUnauthorized }),
 		rings: []ring{
 			rings("StripeAuthAlarm", 20*time.Minute), rings("DeferredAlarm", 45*time.Minute), rings("ReconcileLagAlarm", hours(3.5)),
 		},
@@ -193,22 +183,14 @@ var timelines = []timeline{
 		},
 		rings: []ring{rings("StripeAuthAlarm", 50*time.Minute), rings("ReconcileLagAlarm", hours(3.5))},
 	}, {
-		name: "the signing secret is wrong",
-		run: func(w *world) {
-			working(w)
-			w.set(func(f *faults) { f.signWith = otherSecret })
-			w.traffic(10*time.Minute, 8*time.Hour)
-		},
+		name:  "the signing secret is wrong",
+		run:   failing(8*time.Hour, func(f *faults) { f.signWith = otherSecret }),
 		rings: []ring{rings("SignatureInvalidAlarm", hours(2)), rings("MissedDeliveriesAlarm", hours(3))},
 	}, {
 		name:       "Stripe's destination is disabled",
 		parameters: map[string]string{"SilenceAlarmHours": "6"},
-		run: func(w *world) {
-			working(w)
-			w.set(func(f *faults) { f.undelivered = true })
-			w.traffic(10*time.Minute, 9*time.Hour)
-		},
-		rings: []ring{rings("MissedDeliveriesAlarm", hours(3)), rings("SilenceAlarm", hours(6.1))},
+		run:        failing(9*time.Hour, func(f *faults) { f.undelivered = true }),
+		rings:      []ring{rings("MissedDeliveriesAlarm", hours(3)), rings("SilenceAlarm", hours(6.1))},
 	}, {
 		name: "EventBridge accepts nothing for six hours",
 		run: func(w *world) {
@@ -292,12 +274,8 @@ var timelines = []timeline{
 		},
 		rings: []ring{rings("DeferredAlarm", 45*time.Minute), rings("ReconcileLagAlarm", hours(2.5))},
 	}, {
-		name: "the reconciler's schedule is disabled",
-		run: func(w *world) {
-			working(w)
-			w.set(func(f *faults) { f.noSchedule = true })
-			w.traffic(10*time.Minute, 6*time.Hour)
-		},
+		name:  "the reconciler's schedule is disabled",
+		run:   failing(6*time.Hour, func(f *faults) { f.noSchedule = true }),
 		rings: []ring{rings("ReconcileLagAlarm", hours(2.5))},
 	}, {
 		name:       "a consumer puts an event on the bus again whenever the fetcher gives it up",

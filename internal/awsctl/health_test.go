@@ -273,7 +273,7 @@ func TestFollowOutlivesAFailure(t *testing.T) {
 		interrupted int
 		want        error
 	}{
-		"throttled between answers": {[]any{empty, throttled, throttled, line, denied}, 1, 2, denied},
+		"throttled between answers": {[]any{empty, throttled, throttled, line, throttled, denied}, 1, 2, denied},
 		"throttled at once":         {[]any{throttled}, 0, 0, throttled},
 		"denied":                    {[]any{line, denied}, 1, 0, denied},
 	}

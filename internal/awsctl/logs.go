@@ -106,22 +106,26 @@ func pattern(words []string) string {
 // Follow returns the lines from a time on as they arrive, until ctx ends. It asks every interval
 // for what is new, and again for the half minute before that, because lines arrive late and out of
 // order. An error ends it, except one that may pass, such as throttling or a lost connection, after
-// CloudWatch has answered once: that is passed to interrupted, and it asks again. A local stack that
-// does not answer has ended.
+// CloudWatch has answered once: it asks again, and passes the first error of several in a row to
+// interrupted. A local stack that does not answer has ended.
 func (s *Stack) Follow(ctx context.Context, from time.Time, interval time.Duration, interrupted func(error), words ...string) iter.Seq2[Line, error] {
 	const late = 30 * time.Second
 	mayPass := retry.NewStandard().IsErrorRetryable
 	return func(yield func(Line, error) bool) {
-		seen, answered := map[string]time.Time{}, false // seen has times by id
+		seen := map[string]time.Time{} // by id
+		answered, failing := false, false
 		for {
 			lines, err := s.Lines(ctx, from, time.Now().Add(time.Minute), words...)
 			switch {
 			case ctx.Err() != nil:
 				return
 			case err == nil:
-				answered = true
+				answered, failing = true, false
 			case answered && !s.IsLocal() && mayPass(err):
-				interrupted(err)
+				if !failing {
+					interrupted(err)
+				}
+				failing = true
 			default:
 				yield(Line{}, err)
 				return

@@ -6,9 +6,9 @@
 // formats.
 //
 // Anyone can send a request, so an event is read with as little work as possible: [Parse] decodes
-// nothing but the method and the address, and stops reading a body that is too large. The body stays as API Gateway
-// encoded it until [Request.Body] is called. Base64 is decoded there and nowhere else, because a
-// signature covers the bytes that the sender sent.
+// nothing but the method and the address, and stops reading a body that is too large. The body stays
+// as API Gateway encoded it until [Request.Body] is called. Base64 is decoded there and nowhere else,
+// because a signature covers the bytes that the sender sent.
 //
 // The formats:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html

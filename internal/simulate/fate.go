@@ -28,10 +28,13 @@ func (w *world) allowed(s strike) bool {
 	return true
 }
 
-// A tally is how often each fault has struck, and each outage.
+// A tally is how often each fault has struck, and each outage, and how often goroutines went on in an
+// order that the schedule had to decide.
 type tally struct {
 	faults  [faults]int
 	outages [windowKinds]int
+	resumed int // waits for something that others may have waited for too
+	twins   int // calls that became pending together with an equal one
 }
 
 func (t *tally) add(s strike) {
@@ -71,8 +74,12 @@ var errUnavailable = errors.New("simulated failure")
 // admit decides what becomes of a call, and when.
 func (w *world) admit(c *call) {
 	w.happened.Calls++
+	if c.op == opResume {
+		w.tally.resumed++
+	}
 	w.checkPace(c)
 	if c.twin != nil {
+		w.tally.twins++
 		c.n = c.twin.n
 	} else {
 		c.n = w.count(c.op, c.id)

@@ -58,17 +58,17 @@ func (w *workspace) upgrade(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	unknown := leftOutOf(documented, before, after)
 	for id, what := range happened {
 		if _, exists := current[id]; exists && what == "deleted" {
-			w.say("%s: MiniStack has no such resource as it is now, so only AWS's schemas say what happens to it: %q", id, predicted[id])
-			if delete(happened, id); predicted[id] != "" {
-				happened[id] = predicted[id]
-			}
+			unknown = append(unknown, id) // MiniStack has it only as it was
 		}
 	}
-	for _, id := range leftOutOf(documented, before, after) {
+	for _, id := range unknown {
 		w.say("%s: MiniStack has no such resource, so only AWS's schemas say what happens to it: %q", id, predicted[id])
-		happened[id] = predicted[id]
+		if delete(happened, id); predicted[id] != "" {
+			happened[id] = predicted[id]
+		}
 	}
 	if diff := cmp.Diff(documented, happened); diff != "" {
 		return "", fmt.Errorf("what happens to resources differs from CHANGELOG.md, Upgrading (-documented +happened):\n%s", diff)
