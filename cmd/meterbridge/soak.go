@@ -19,7 +19,7 @@ import (
 )
 
 // soakParameters let a soak run as fast as the machine can, since the sandbox has no limit.
-var soakParameters = map[string]string{"StripeRateLimit": "500", "FetcherConcurrency": "16", "WebhookReservedConcurrency": "16"}
+var soakParameters = map[string]string{"StripeRateLimit": "500", "ReconcileRateLimit": "500", "FetcherConcurrency": "16", "WebhookReservedConcurrency": "16"}
 
 func runSoak(ctx context.Context, p process, flags localFlags) error {
 	given, err := flags.check(p)

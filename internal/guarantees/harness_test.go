@@ -54,7 +54,7 @@ func newHarness(t testing.TB, s setup) *harness {
 	testbed.Builds(t, root(t), builds)
 	options := &aws.Options{
 		Template:    filepath.Join(root(t), "template.yaml"),
-		Parameters:  map[string]string{"StripeRateLimit": "0"},
+		Parameters:  map[string]string{"StripeRateLimit": "0", "ReconcileRateLimit": "0"},
 		Listen:      "127.0.0.1:0",
 		BuildDir:    builds,
 		Prebuilt:    true,

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	flag.StringVar(&flags.outcome, "outcome", "", "the file for the lines that -events and -burst have to show")
 	flag.BoolVar(&flags.brief, "brief", false, "do not shrink a world in which something is wrong")
 	flag.Parse()
-	debug.SetGCPercent(400) // worlds make much garbage, and are small
+	debug.SetGCPercent(1600) // worlds make much garbage, and are small
 	os.Exit(m.Run())
 }
 

@@ -67,6 +67,7 @@ func checks(w *workspace) []check {
 		{name: "runtimes", tools: []string{"python-ric", "node-ric"}, run: w.runtimes},
 		{name: "examples", tools: []string{"sam", "lint"}, run: w.examplesBuild},
 		{name: "example-types", tools: []string{"mypy", "typescript"}, run: w.exampleTypes},
+		{name: "soak", run: w.soak},
 		{name: "burst", run: w.burst},
 		{name: "event-ruler", tools: []string{"ruler"}, run: w.eventRuler},
 		{name: "iam", run: w.iam},

@@ -48,7 +48,7 @@ func base(t *testing.T) *soak.Options {
 		t.Fatal(err)
 	}
 	o := &soak.Options{
-		Template: filepath.Join(root, "template.yaml"), Parameters: map[string]string{"StripeRateLimit": "500"},
+		Template: filepath.Join(root, "template.yaml"), Parameters: map[string]string{"StripeRateLimit": "500", "ReconcileRateLimit": "500"},
 		BuildDir: buildDir, Prebuilt: true,
 	}
 	build.Do(func() {
@@ -104,7 +104,7 @@ func TestAllFaultsTogetherLoseNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := base(t)
-	o.Events, o.Faults, o.Template = *events, all, withFetcherTimeout(t, o.Template, 20)
+	o.Events, o.Faults, o.Template = *events, all, withFetcherTimeout(t, o.Template, 10)
 	soaks := &soaks{t: t}
 	for seed := range uint64(10) {
 		o, name := *o, fmt.Sprintf("seed %d", seed)
@@ -149,7 +149,7 @@ func withFetcherTimeout(t *testing.T, template string, seconds int) string {
 func TestEachFaultLosesNothing(t *testing.T) {
 	t.Parallel()
 	o := base(t)
-	o.Events = 40
+	o.Events, o.Template = 40, withFetcherTimeout(t, o.Template, 20)
 	list := faults.All()
 	slices.SortStableFunc(list, func(a, b faults.Fault) int { return cmp.Compare(patience(b), patience(a)) })
 	soaks := &soaks{t: t}
