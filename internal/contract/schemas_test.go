@@ -84,7 +84,7 @@ func registered(t *testing.T) map[string]openapi.Document {
 // section returns the template's YAML for the registry.
 func section(documents map[string]openapi.Document) string {
 	var b strings.Builder
-	b.WriteString("\n  SchemaRegistry:\n    Type: AWS::EventSchemas::Registry\n    Condition: HasSchemas\n    Properties:\n      RegistryName: !Ref AWS::StackName\n")
+	b.WriteString("\n  SchemaRegistry:\n    Type: AWS::EventSchemas::Registry\n    Condition: HasSchemas\n    Properties:\n      RegistryName: !If [HasShortName, !Ref ShortName, !Ref AWS::StackName]\n")
 	b.WriteString("      Description: Schemas of the typed events on the bus, to generate bindings from.\n")
 	for _, name := range slices.Sorted(maps.Keys(documents)) {
 		document := documents[name]

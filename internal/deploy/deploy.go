@@ -105,8 +105,8 @@ func (d *Deployment) resolve(given, deployed Parameters) (*sam.Template, error) 
 	return template, nil
 }
 
-// maxStackName is the longest name that, with "-bus-errors" appended, fits into the 60 characters
-// that CloudWatch Logs allows for the name of a delivery source:
+// maxStackName is the longest name of a stack without a ShortName: with "-bus-errors" appended, it
+// fits into the 60 characters that CloudWatch Logs allows for the name of a delivery source.
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutDeliverySource.html
 const maxStackName = 49
 
@@ -116,16 +116,19 @@ var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
 // checkNames checks the names of the stack and of its bus.
 func (d *Deployment) checkNames(given, deployed Parameters) error {
 	name := d.Environment.Stack
-	bus := cmp.Or(given["BusName"], name)
-	if _, isGiven := given["BusName"]; !isGiven {
-		bus = cmp.Or(deployed["BusName"], name)
+	value := func(parameter string) string {
+		if text, isGiven := given[parameter]; isGiven {
+			return text
+		}
+		return deployed[parameter]
 	}
 	switch {
 	case !stackName.MatchString(name):
 		return fmt.Errorf("%w: stack_name = %q: a stack's name starts with a letter, and has only letters, digits and hyphens", ErrBlocked, name)
-	case len(name) > maxStackName:
-		return fmt.Errorf("%w: stack_name = %q has %d characters, and names that are made from it have room for %d", ErrBlocked, name, len(name), maxStackName)
-	case bus == "default":
+	case len(name) > maxStackName && value("ShortName") == "":
+		return fmt.Errorf("%w: stack_name = %q has %d characters, and names that are made from it have room for %d. Shorten it, or give another name to make them from: PARAMETERS='ShortName=…'",
+			ErrBlocked, name, len(name), maxStackName)
+	case cmp.Or(value("BusName"), name) == "default":
 		return fmt.Errorf("%w: no bus can be created with the name default, which every account's own has. Give it another: PARAMETERS='BusName=meterbridge'", ErrBlocked)
 	}
 	return nil

@@ -268,6 +268,13 @@ func TestNamesThatAWSWouldRefuseAreReported(t *testing.T) {
 			t.Errorf("stack %s: %v, want %q", name, err, want)
 		}
 	}
+	long := &deploy.Deployment{
+		Environment: deploy.Environment{Name: "default", Stack: strings.Repeat("m", 128), Parameters: deploy.Parameters{"ShortName": "m"}},
+		Template:    template, AWS: (&account{}).aws, Out: io.Discard,
+	}
+	if _, err := long.Plan(t.Context()); err != nil {
+		t.Errorf("a long name with a ShortName: %v", err)
+	}
 	if _, _, err := plan(t, &account{}, nil, deploy.Parameters{"BusName": "default"}); !errors.Is(err, deploy.ErrBlocked) || !strings.Contains(err.Error(), "name default") {
 		t.Errorf("BusName=default: %v, want ErrBlocked", err)
 	}

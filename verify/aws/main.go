@@ -59,6 +59,7 @@ func checks(w *workspace) []check {
 		{name: "runbook", tools: []string{"sam", "awscli", "ministack"}, after: []string{"deployed"}, run: w.runbook},
 		{name: "deliveries", tools: []string{"sam", "ministack"}, after: []string{"deployed"}, run: w.deliveries},
 		{name: "lifecycle", tools: []string{"sam", "awscli", "ministack"}, after: []string{"deployed", "deliveries"}, run: w.lifecycle},
+		{name: "nested", tools: []string{"sam", "awscli", "ministack"}, run: w.nested},
 		{name: "upgrade", tools: []string{"sam", "ministack", "lint"}, after: []string{"sam-build"}, run: w.upgrade},
 		{name: "workarounds", tools: []string{"ministack"}, run: w.workaroundsAreNeeded},
 

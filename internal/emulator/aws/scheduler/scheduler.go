@@ -142,15 +142,18 @@ func (s *Service) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	for _, schedule := range s.schedules {
-		s.running.Go(func() { s.run(ctx, schedule) })
+		done := s.directory.Clock.Work()
+		s.running.Go(func() {
+			defer done()
+			s.run(ctx, schedule)
+		})
 	}
 }
 
-// run runs a schedule until ctx ends. Runs that are missed, because the machine slept or the target
-// was slow, are left out.
+// run runs a schedule until ctx ends, and counts as work. Runs that are missed, because the machine
+// slept or the target was slow, are left out.
 func (s *Service) run(ctx context.Context, schedule schedule) {
 	c := s.directory.Clock
-	defer c.Work()()
 	began := c.Now()
 	next := schedule.times.next(began, began)
 	if next.IsZero() {

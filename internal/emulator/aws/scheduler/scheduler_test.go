@@ -89,6 +89,31 @@ func TestSchedulesRunAtTheirRate(t *testing.T) {
 	})
 }
 
+// TestNothingIsSkippedBeforeSchedulesWait: a clock that skips right after Start stops at the first
+// run, however late the schedule's goroutine begins.
+func TestNothingIsSkippedBeforeSchedulesWait(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			r, c := &recorder{}, clock.New(1)
+			s := newService(r, c)
+			if err := s.Add(schedule("EveryMinute", "rate(1 minute)", "minute")); err != nil {
+				t.Fatal(err)
+			}
+			defer c.Work()()
+			defer c.Skip()()
+			s.Start()
+			if err := c.Sleep(t.Context(), 150*time.Second); err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+			if got := r.count("minute"); got != 2 {
+				t.Fatalf("%d runs in two and a half minutes, want 2", got)
+			}
+		})
+	}
+}
+
 // TestRunAllRunsEnabledSchedules of every kind.
 func TestRunAllRunsEnabledSchedules(t *testing.T) {
 	t.Parallel()
