@@ -78,6 +78,8 @@ func (s *Stack) drifted(ctx context.Context, client *cloudformation.Client) (dri
 
 // A Rule is a rule on the stack's bus.
 type Rule struct {
+	Bus     string
+	Name    string
 	Enabled bool
 	Types   []string // the detail types that it matches
 }
@@ -102,7 +104,7 @@ func (s *Stack) Rule(ctx context.Context, logicalID string) (Rule, error) {
 	if err := json.Unmarshal([]byte(aws.ToString(out.EventPattern)), &pattern); err != nil {
 		return Rule{}, fmt.Errorf("read the pattern of rule %s: %w", name, err)
 	}
-	return Rule{Enabled: out.State != "DISABLED", Types: pattern.Types}, nil
+	return Rule{Bus: bus, Name: name, Enabled: out.State != "DISABLED", Types: pattern.Types}, nil
 }
 
 // A Depth is how many messages are in a queue, approximately.

@@ -142,7 +142,7 @@ func TestRuleDepthAndAlarms(t *testing.T) {
 		return unexpected(input)
 	}))
 	rule, err := found.Rule(t.Context(), "FetchRule")
-	if diff := cmp.Diff(awsctl.Rule{Types: []string{"a", "b"}}, rule); err != nil || diff != "" {
+	if diff := cmp.Diff(awsctl.Rule{Bus: "bus", Name: "fetch", Types: []string{"a", "b"}}, rule); err != nil || diff != "" {
 		t.Errorf("rule: %v, -want +got:\n%s", err, diff)
 	}
 	if _, err := found.Rule(t.Context(), "OtherRule"); err == nil {
