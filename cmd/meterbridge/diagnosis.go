@@ -137,11 +137,11 @@ func (d *diagnosis) reconciler(ctx context.Context) []finding {
 	late := time.Duration(lag) * time.Millisecond
 	switch {
 	case values["failed"] > 0:
-		return []finding{wrong(d.on("events tail")+"; docs/operations.md, ReconcileLagAlarm", "%d comparisons have failed in the last hour", int(values["failed"]))}
+		return []finding{wrong(d.on("logs reconciler")+"; docs/operations.md, ReconcileLagAlarm", "%d comparisons have failed in the last hour", int(values["failed"]))}
 	case !known:
 		return []finding{warning("", "it has not reported how far it is in the last hour; a new stack's first run is within 15 minutes")}
 	case late > time.Hour:
-		return []finding{wrong("docs/operations.md, ReconcileLagAlarm", "it is %s behind", duration(late))}
+		return []finding{wrong(d.on("logs reconciler")+"; docs/operations.md, ReconcileLagAlarm", "it is %s behind", duration(late))}
 	}
 	return []finding{okay("it is at most %s behind", duration(late))}
 }
@@ -161,7 +161,7 @@ func (d *diagnosis) queue(ctx context.Context) []finding {
 		return []finding{okay("%s", text), unknown("", err)}
 	}
 	if age := time.Duration(values["age"]) * time.Second; age > 15*time.Minute {
-		return []finding{wrong("docs/operations.md, FetchQueueAgeAlarm", "%s; the oldest waits for %s", text, duration(age))}
+		return []finding{wrong(d.on("logs fetcher")+"; docs/operations.md, FetchQueueAgeAlarm", "%s; the oldest waits for %s", text, duration(age))}
 	}
 	return []finding{okay("%s", text)}
 }
@@ -197,7 +197,7 @@ func (d *diagnosis) alarms(ctx context.Context) []finding {
 	var findings []finding
 	for _, a := range alarms {
 		if a.State == "ALARM" {
-			findings = append(findings, wrong("docs/operations.md, "+a.Resource, "%s rings since %s UTC: %s", a.Resource, a.Since.UTC().Format(time.DateTime), a.Reason))
+			findings = append(findings, wrong(d.on("stats")+"; docs/operations.md, "+a.Resource, "%s rings since %s UTC: %s", a.Resource, a.Since.UTC().Format(time.DateTime), a.Reason))
 		}
 	}
 	if len(findings) == 0 {
