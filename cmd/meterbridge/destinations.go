@@ -32,8 +32,8 @@ func newDestinations(p process) *cobra.Command {
 		Use:   "destinations",
 		Short: "List, inspect and change the event destinations at Stripe",
 		Long:  destinationsHelp,
-		Args:  cobra.NoArgs,
 	}
+	var commands []*cobra.Command
 	for _, c := range []struct {
 		use, short string
 		acts       bool
@@ -57,9 +57,9 @@ func newDestinations(p process) *cobra.Command {
 			flags.add(sub)
 		}
 		sub.Flags().BoolVar(&flags.json, "json", false, "print a JSON document")
-		command.AddCommand(sub)
+		commands = append(commands, sub)
 	}
-	return command
+	return onlyCommands(command, commands...)
 }
 
 // A selection is the account that a command acts on, the stack if one is given, and the destination
@@ -244,8 +244,11 @@ func changes(verb string, do change) func(context.Context, process, destinationF
 			return err
 		}
 		if flags.found == nil {
-			question := fmt.Sprintf("%s destination %s in %s mode?", strings.ToUpper(verb[:1])+verb[1:], in.id, in.mode)
-			if err := p.confirm(ctx, question, flags.yes); err != nil {
+			question := fmt.Sprintf("%s destination %s in %s mode", strings.ToUpper(verb[:1])+verb[1:], in.id, in.mode)
+			if in.stack != nil {
+				question += ", chosen with " + where(in.stack)
+			}
+			if err := p.confirm(ctx, question+"?", flags.yes); err != nil {
 				return err
 			}
 		}

@@ -67,7 +67,7 @@ func resendEvent(ctx context.Context, p process, flags resendFlags, id string) e
 		entry.Source, entry.Detail, form = bus.SourceEvent, e.Raw, "full"
 	}
 	if !found.IsLocal() {
-		if err := p.confirm(ctx, fmt.Sprintf("Put the %s event %s on the bus of %s?", form, id, where(found)), flags.yes); err != nil {
+		if err := p.confirm(ctx, fmt.Sprintf("Put the %s event %s of %s mode on the bus of %s?", form, id, modeOf(e.Livemode), where(found)), flags.yes); err != nil {
 			return err
 		}
 	}

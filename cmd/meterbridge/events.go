@@ -20,9 +20,8 @@ list, show and resend also ask Stripe. The API key, which must be one that may r
 that is not set, is the one in the stack's ApiKeySecret.`
 
 func newEvents(p process) *cobra.Command {
-	command := &cobra.Command{Use: "events", Short: "See what becomes of events, and send one again", Long: eventsHelp, Args: cobra.NoArgs}
-	command.AddCommand(newEventsTail(p), newEventsList(p), newEventsShow(p), newEventsResend(p))
-	return command
+	command := &cobra.Command{Use: "events", Short: "See what becomes of events, and send one again", Long: eventsHelp}
+	return onlyCommands(command, newEventsTail(p), newEventsList(p), newEventsShow(p), newEventsResend(p))
 }
 
 // eventsClient returns a client that may read events: with the key in the environment, or with the
@@ -60,7 +59,7 @@ func eventsClient(ctx context.Context, p process, t *target, stack *awsctl.Stack
 func chooseKey(value string, live *bool) (string, error) {
 	modes := []mode{modeTest, modeLive}
 	if live != nil {
-		modes = []mode{map[bool]mode{false: modeTest, true: modeLive}[*live]}
+		modes = []mode{modeOf(*live)}
 	}
 	for _, in := range modes {
 		key, err := storedKey(value, in)

@@ -28,7 +28,7 @@ func showHelp(command *cobra.Command, _ []string) {
 	}
 	b.WriteString(reflow(text) + "\n")
 	usage := command.UseLine()
-	if !command.Runnable() {
+	if command.HasAvailableSubCommands() {
 		usage = command.CommandPath() + " <command>"
 	}
 	section("Usage:", "  "+strings.Join(wrap(usage, helpWidth-2), "\n    "))
@@ -173,4 +173,21 @@ func wrongFlag(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w: did you mean --%s?", err, near)
 	}
 	return err
+}
+
+// onlyCommands makes a command one that only has commands of its own: any other word is an error.
+func onlyCommands(command *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	command.AddCommand(commands...)
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.Name())
+	}
+	command.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return fmt.Errorf("unknown command %q for %q%s", args[0], command.CommandPath(), spelling.Question(args[0], names))
+	}
+	command.RunE = func(*cobra.Command, []string) error { return command.Help() }
+	return command
 }

@@ -78,8 +78,9 @@ func newRoot(p process) *cobra.Command {
 	root.SetHelpFunc(showHelp)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.PersistentPreRunE = func(command *cobra.Command, _ []string) error { return emptyFlags(command) }
-	root.AddCommand(newLocal(p), newConnect(p), newDisconnect(p), newPing(p), newDestinations(p), newDoctor(p), newEvents(p), newLogs(p), newReport(p), newSecrets(p), newStats(p), newVersion(p), newRedrive(p), newReplay(p), newSend(p))
-	return root
+	return onlyCommands(root,
+		newLocal(p), newConnect(p), newDisconnect(p), newPing(p), newDestinations(p), newDoctor(p), newEvents(p), newLogs(p), newReport(p),
+		newSecrets(p), newStats(p), newVersion(p), newRedrive(p), newReplay(p), newSend(p))
 }
 
 // emptyFlags returns an error if a flag was given an empty text, as by a variable that is not set:

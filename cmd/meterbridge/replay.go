@@ -93,7 +93,7 @@ func runReplay(ctx context.Context, p process, flags replayFlags) error {
 		return err
 	}
 	if !flags.opts.DryRun && flags.deployed != nil && !flags.deployed.IsLocal() {
-		question := fmt.Sprintf("Put the events that never arrived on the bus of %s?", where(flags.deployed))
+		question := fmt.Sprintf("Put the %s that never arrived on the bus of %s?", eventsOf(p), where(flags.deployed))
 		if err := p.confirm(ctx, question, flags.yes); err != nil {
 			return err
 		}
@@ -194,6 +194,15 @@ func fetchedTypes(p process, types []string, deployed *awsctl.Stack) []string {
 func envList(p process, name string) []string {
 	list, _ := p.env(name)
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// eventsOf says which events the key in the environment can see.
+func eventsOf(p process) string {
+	key, _ := p.env("STRIPE_API_KEY")
+	if in, err := keyMode(key); err == nil {
+		return fmt.Sprintf("events of %s mode", in)
+	}
+	return "events" // of an organization, in both modes
 }
 
 // stripeClient returns a client with the key and origin in the environment, and a rate limit. The

@@ -26,7 +26,8 @@ const secretsHelp = `Store the stack's secrets. Values are asked for without bei
 arguments, because others on the machine can see those, and never files.
 
   signing   the signing secret of Stripe's event destination (whsec_…), or a JSON array of several
-  api-key   the key that fetches events (rk_…), or {"live": "rk_live_…", "test": "rk_test_…"}`
+  api-key   the key that fetches events (rk_…), which replaces the one of its mode, or both as
+            {"live": "rk_live_…", "test": "rk_test_…"}`
 
 const rollHelp = `Replace the signing secret.
 
@@ -40,7 +41,7 @@ PreviousSecretHours says; change that with make deploy PARAMETERS=PreviousSecret
 ` + targetHelp
 
 func newSecrets(p process) *cobra.Command {
-	command := &cobra.Command{Use: "secrets", Short: "Store or replace the stack's secrets", Long: secretsHelp, Args: cobra.NoArgs}
+	command := &cobra.Command{Use: "secrets", Short: "Store or replace the stack's secrets", Long: secretsHelp}
 	var putFlags, rollFlags secretsFlags
 	put := &cobra.Command{
 		Use: "put signing|api-key", Short: "Store a secret; the value before it stays valid as the previous one",
@@ -59,8 +60,7 @@ func newSecrets(p process) *cobra.Command {
 	}
 	roll.Flags().StringVar(&rollFlags.keepOld, "keep-old", "", "how long the old secret is accepted: what PreviousSecretHours says, or 0")
 	roll.Flags().DurationVar(&rollFlags.wait, "wait", 90*time.Second, "how long to wait for a ping through the new destination")
-	command.AddCommand(put, roll)
-	return command
+	return onlyCommands(command, put, roll)
 }
 
 func putSecret(ctx context.Context, p process, flags secretsFlags, name string) error {
@@ -88,9 +88,17 @@ func putSecret(ctx context.Context, p process, flags secretsFlags, name string) 
 		return err
 	}
 	current, err := stored.Current(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	result := "stored"
+	if in, err := keyMode(value); name == "api-key" && err == nil {
+		noun = fmt.Sprintf("API key of %s mode", in)
+		if both, err := withKey(current.Value, in, value); err == nil && both != value { // an unusable secret is replaced
+			value, result = both, "stored beside the key of the other mode"
+		}
+	}
+	switch {
 	case current.Value == value:
 		return printSecret(p, flags, stack, name, "the stack has this value already")
 	case !stack.IsLocal():
@@ -101,7 +109,7 @@ func putSecret(ctx context.Context, p process, flags secretsFlags, name string) 
 	if err := stored.Put(ctx, uuid.NewString(), value); err != nil {
 		return &failure{err.Error()}
 	}
-	return printSecret(p, flags, stack, name, "stored; running functions read it within five minutes")
+	return printSecret(p, flags, stack, name, result+"; running functions read it within five minutes")
 }
 
 func checkSigningValue(value string) error {

@@ -5,8 +5,11 @@ import (
 	"testing"
 )
 
+// TestSecretsPut: a key replaces only that of its mode, and nothing that is refused or declined is
+// stored.
 func TestSecretsPut(t *testing.T) {
 	t.Parallel()
+	both := func(live, test string) string { return `{"live":"` + live + `","test":"` + test + `"}` }
 	d := newDeployed(t)
 	signing := "whsec_" + strings.Repeat("s", 32)
 	for _, tt := range []struct {
@@ -22,6 +25,10 @@ func TestSecretsPut(t *testing.T) {
 		{"api-key", readKey + "\ny\n", apiKeyARN, readKey, 0, "stored"},
 		{"api-key", "pk_test_x\n", apiKeyARN, readKey, 2, "publishable"},
 		{"other", "", apiKeyARN, readKey, 2, "want signing or api-key"},
+		{"api-key", liveKey + "\ny\n", apiKeyARN, both(liveKey, readKey), 0, "stored beside the key of the other mode"},
+		{"api-key", "rk_test_new\ny\n", apiKeyARN, both(liveKey, "rk_test_new"), 0, "Store this API key of test mode for stack meterbridge"},
+		{"api-key", "rk_test_new\n", apiKeyARN, both(liveKey, "rk_test_new"), 0, "has this value already"},
+		{"api-key", both("rk_live_b", "rk_test_b") + "\ny\n", apiKeyARN, both("rk_live_b", "rk_test_b"), 0, "stored; "},
 	} {
 		status, out, errs := d.run(command{stdin: tt.stdin}, "secrets", "put", tt.name, "--stack", "meterbridge")
 		stored, _ := d.secrets.Value(tt.arn)

@@ -102,6 +102,14 @@ const (
 	modeTest mode = "test"
 )
 
+// modeOf returns the mode of an event.
+func modeOf(live bool) mode {
+	if live {
+		return modeLive
+	}
+	return modeTest
+}
+
 // keyMode returns the mode of an API key. The key of an organization, which acts only on accounts
 // that a request names, is an error.
 func keyMode(key string) (mode, error) {
