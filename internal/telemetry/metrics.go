@@ -132,7 +132,7 @@ func Durations(metric Metric, durations ...time.Duration) []Sample {
 
 // Add writes samples, in as few lines as possible.
 func (m *Metrics) Add(samples ...Sample) {
-	if m.w == io.Discard {
+	if m.w == io.Discard { // encoding lines for nobody takes most of the time
 		return
 	}
 	for _, line := range lines(samples) {
