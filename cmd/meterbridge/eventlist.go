@@ -59,7 +59,7 @@ type listedEvent struct {
 }
 
 func listEvents(ctx context.Context, p process, flags listEventsFlags) error {
-	from, to, err := parseWindow(flags.since, flags.until, time.Now())
+	from, to, err := parseWindow(flags.since, flags.until, time.Now(), ofStripe)
 	switch {
 	case err != nil:
 		return err

@@ -134,7 +134,7 @@ func (f *replayFlags) complete(ctx context.Context, p process, now time.Time) (s
 	if err := need(where, needed...); err != nil {
 		return stack.Addresses{}, err
 	}
-	if f.opts.From, f.opts.To, err = parseWindow(f.since, f.until, now); err != nil {
+	if f.opts.From, f.opts.To, err = parseWindow(f.since, f.until, now, ofStripe); err != nil {
 		return stack.Addresses{}, err
 	}
 	f.opts.Types = fetchedTypes(p, f.opts.Types, f.deployed)
@@ -145,18 +145,29 @@ func (f *replayFlags) complete(ctx context.Context, p process, now time.Time) (s
 }
 
 // parseWindow parses --since and --until, between which Stripe must have events.
-func parseWindow(since, until string, now time.Time) (from, to time.Time, err error) {
+func parseWindow(since, until string, now time.Time, of history) (from, to time.Time, err error) {
 	from, sinceErr := parseMoment("--since", since, now)
 	to, untilErr := parseMoment("--until", until, now)
 	switch err = cmp.Or(sinceErr, untilErr); {
 	case err != nil:
 	case !from.Before(to):
 		err = fmt.Errorf("--since %s is not before --until %s", since, until)
-	case now.Sub(from) > v2events.Retention:
-		err = fmt.Errorf("--since %s: Stripe keeps events for only 30 days", since)
+	case now.Sub(from) > of.kept:
+		err = fmt.Errorf("--since %s: %s", since, of.why)
 	}
 	return from, to, err
 }
+
+// A history is how far back a window can begin, and why.
+type history struct {
+	kept time.Duration
+	why  string
+}
+
+var ofStripe = history{v2events.Retention, "Stripe keeps events for only 30 days"}
+
+// mostDays is a number of days that a duration can count.
+const mostDays = 100 * 365
 
 // parseMoment parses a time, or a duration before now.
 func parseMoment(flag, text string, now time.Time) (time.Time, error) {
@@ -168,6 +179,9 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 		var n int
 		n, err = strconv.Atoi(days)
 		d = time.Duration(n) * 24 * time.Hour
+		if n > mostDays {
+			err = strconv.ErrRange
+		}
 	}
 	if err != nil || d < 0 {
 		return time.Time{}, fmt.Errorf("%s %s: want a value such as 72h, 30d or 2026-11-22T09:00:00Z", flag, text)

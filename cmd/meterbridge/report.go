@@ -75,7 +75,7 @@ type refusedUsage struct {
 }
 
 func runReport(ctx context.Context, p process, flags reportFlags) error {
-	from, to, err := parseWindow(flags.since, flags.until, time.Now())
+	from, to, err := parseWindow(flags.since, flags.until, time.Now(), ofStripe)
 	switch {
 	case err != nil:
 		return err

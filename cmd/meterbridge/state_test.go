@@ -134,8 +134,10 @@ func checkCounters(t *testing.T, local string) {
 	if status, _, errs := meterbridge(t, "logs", "Webhook", local); status != exitUsage || !strings.Contains(errs, "choose from webhook, fetcher, reconciler") {
 		t.Errorf("logs of no function: exit status %d\n%s", status, errs)
 	}
-	if status, _, errs := meterbridge(t, "stats", local, "--since", "15d"); status != exitUsage || !strings.Contains(errs, "two weeks") {
-		t.Errorf("stats of more than CloudWatch lists: exit status %d\n%s", status, errs)
+	for since, want := range map[string]string{"15d": "two weeks", "99d": "two weeks", "213504d": "want a value such as"} {
+		if status, _, errs := meterbridge(t, "stats", local, "--since", since); status != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("stats --since %s: exit status %d, want %q: %s", since, status, want, errs)
+		}
 	}
 }
 

@@ -97,14 +97,9 @@ type metricOf struct {
 }
 
 func runStats(ctx context.Context, p process, flags statsFlags) error {
-	const kept = 14 * 24 * time.Hour
-	now := time.Now()
-	from, to, err := parseWindow(flags.since, flags.until, now)
-	switch {
-	case err != nil:
+	from, to, err := parseWindow(flags.since, flags.until, time.Now(), history{14 * 24 * time.Hour, "CloudWatch lists metrics for only two weeks"})
+	if err != nil {
 		return err
-	case now.Sub(from) > kept:
-		return fmt.Errorf("--since %s: CloudWatch lists metrics for only two weeks", flags.since)
 	}
 	stack, err := flags.open(ctx)
 	if err != nil {
