@@ -87,6 +87,9 @@ const processorMemory = 1769
 const (
 	hoursAMonth = 730
 	batchSize   = 10
+
+	emptyPollers = 5         // what Lambda starts with for a queue
+	pollsAnHour  = 3600 / 20 // of each, with requests of 20 s
 )
 
 // A lambda is a function as the template sets it.
@@ -173,8 +176,7 @@ func quietMonth(t *testing.T, parsed *sam.Template) []row {
 	t.Helper()
 	alarms, metrics := alarmsIn(parsed)
 	boards, secrets := countOf(parsed, "AWS::CloudWatch::Dashboard"), countOf(parsed, "AWS::SecretsManager::Secret")
-	const pollers, pollsAnHour = 5, 3600 / 20 // what Lambda starts with, each with requests of 20 s
-	polls := float64(pollers * pollsAnHour * hoursAMonth)
+	polls := float64(emptyPollers * pollsAnHour * hoursAMonth)
 	runs := hoursAMonth / interval(t, parsed).Hours()
 	reads := 2 * runs // of the current and the previous version, because each run is later than the cache keeps them
 	reconciler := lambdaOf(t, parsed, "ReconcilerFunction")
@@ -183,7 +185,7 @@ func quietMonth(t *testing.T, parsed *sam.Template) []row {
 		fixed("alarms", alarmMetrics.of(metrics), "%d alarms on %v metrics × $0.10", alarms, metrics),
 		fixed("secrets", secretsKept.of(secrets), "%v × $0.40", secrets),
 		fixed("custom metrics", customMetrics.of(1), "`ReconcileLag` × $0.30"),
-		fixed("polling of the empty queue", queueRequests.of(polls), "%d pollers × %d an hour × %d h = %s requests × $0.40 per million", pollers, pollsAnHour, hoursAMonth, amount(polls)),
+		fixed("polling of the empty queue", queueRequests.of(polls), "%d pollers × %d an hour × %d h = %s requests × $0.40 per million", emptyPollers, pollsAnHour, hoursAMonth, amount(polls)),
 		fixed("reconciler", compute+lambdaRequests.of(runs)+scheduled.of(runs)+secretReads.of(reads), "%s × $0.0000133334; %s invocations, and as many by the schedule; %s reads of the secret × $0.05 per 10,000", calculation, amount(runs), amount(reads)),
 		fixed("everything else", 0, "logs, ledger, archive, API and bus"),
 	}
