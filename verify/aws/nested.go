@@ -29,8 +29,8 @@ Outputs:
 `
 
 // nested deploys a template that has the stack as a nested application, delivers an event to it, and
-// checks that a consumer gets the full one. MiniStack runs SAM's transform on the outer template only, so
-// the nested one is expanded before, with AWS's own code, where sam package has put it.
+// checks that a consumer gets the full one. MiniStack runs SAM's transform on the outer template
+// only, so the nested one is expanded before, with AWS's own code, where sam package has put it.
 func (w *workspace) nested(ctx context.Context) (string, error) {
 	m, err := w.startMinistack(ctx, "ministack-nested", false)
 	if err != nil {
@@ -111,7 +111,8 @@ func (s *ministackStack) run(ctx context.Context, tool string, arguments ...stri
 	return err
 }
 
-// packagedTemplate matches the URL of the nested template in the packaged outer one, up to bucket and key.
+// packagedTemplate matches the URL of the nested template in the packaged outer one; its group is
+// bucket and key.
 var packagedTemplate = regexp.MustCompile(`Location: https?://[^/ ]+/(\S+\.template)`)
 
 // expandNested expands the transforms of the packaged nested template.
