@@ -97,7 +97,9 @@ var (
 		"Type", "Default", "AllowedValues", "AllowedPattern", "ConstraintDescription", "Description", "MaxLength", "MinLength",
 		"MaxValue", "MinValue", "NoEcho",
 	}
-	outputMembers = []string{"Value", "Description", "Export", "Condition"}
+	outputMembers    = []string{"Value", "Description", "Export", "Condition"}
+	ruleMembers      = []string{"RuleCondition", "Assertions"}
+	assertionMembers = []string{"Assert", "AssertDescription"}
 )
 
 // check checks the whole template.
@@ -106,6 +108,12 @@ func (c *checker) check(root *node) {
 	c.transforms(root.get("Transform"))
 	each(root.get("Parameters"), func(name string, _ int, n *node) {
 		c.names(n, place{element: "Parameter " + name}, "member", parameterMembers)
+	})
+	each(root.get("Rules"), func(name string, _ int, n *node) {
+		c.names(n, place{element: "Rule " + name}, "member", ruleMembers)
+		for _, assertion := range n.section("Assertions").items {
+			c.names(assertion, place{element: "Rule " + name}, "member", assertionMembers)
+		}
 	})
 	each(root.get("Outputs"), func(name string, _ int, n *node) {
 		at := place{element: "Output " + name}

@@ -66,18 +66,20 @@ func (e *evaluator) conditionFunction(n *node) bool {
 	case "Fn::Equals":
 		return e.equals(n)
 	case "Fn::Not":
-		return e.conditionList(n, 1, 1, false)
+		return e.combine(n, 1, 1, false, e.conditionFunction)
 	case "Fn::And":
-		return !e.conditionList(n, 2, 10, false)
+		return !e.combine(n, 2, 10, false, e.conditionFunction)
 	case "Fn::Or":
-		return e.conditionList(n, 2, 10, true)
+		return e.combine(n, 2, 10, true, e.conditionFunction)
 	default:
 		e.fail(n, "%s is not a condition function; use %s", n.name, conditionFunctions)
 		return false
 	}
 }
 
-func (e *evaluator) conditionList(n *node, least, most int, value bool) (found bool) {
+// combine reports whether one of the conditions that a call lists, all of which it evaluates, has
+// the value.
+func (e *evaluator) combine(n *node, least, most int, value bool, evaluate func(*node) bool) (found bool) {
 	argument := n.items[0]
 	if argument.kind != sequence || len(argument.items) < least || len(argument.items) > most {
 		count := "one condition"
@@ -87,7 +89,7 @@ func (e *evaluator) conditionList(n *node, least, most int, value bool) (found b
 		e.fail(n, "%s takes a list of %s", n.name, count)
 	}
 	for _, item := range argument.items {
-		found = e.conditionFunction(item) == value || found
+		found = evaluate(item) == value || found
 	}
 	return found
 }

@@ -57,12 +57,14 @@ func newResolver(root *node, opts Options) (*resolver, error) {
 	return r, r.checkShape(root)
 }
 
-// resolveInputs determines the values of the parameters and conditions, on which all else depends.
-func (r *resolver) resolveInputs(root *node) error {
+// resolveInputs determines the values of the parameters, checks them by the rules, and determines
+// the values of the conditions, on which all else depends. Warnings tell which rules it cannot check.
+func (r *resolver) resolveInputs(root *node) (warnings []string, err error) {
 	if err := r.readParameters(root.section("Parameters")); err != nil {
-		return err
+		return nil, err
 	}
-	return r.checkConditions()
+	warnings, err = r.checkRules(root.section("Rules"))
+	return warnings, errors.Join(err, r.checkConditions())
 }
 
 // checkShape checks the structure on which the rest of the package relies: that sections are maps,
@@ -75,7 +77,7 @@ func (r *resolver) checkShape(root *node) error {
 	if root.get("Resources") == nil {
 		faults = append(faults, r.errorf(root, "", "the template has no Resources section"))
 	}
-	for _, name := range []string{"Parameters", "Mappings", "Conditions", "Globals", "Resources", "Outputs"} {
+	for _, name := range []string{"Parameters", "Rules", "Mappings", "Conditions", "Globals", "Resources", "Outputs"} {
 		section := root.get(name)
 		if section != nil && section.kind != mapping {
 			faults = append(faults, r.errorf(section, "", "%s must be a map, not %v", name, section.kind))

@@ -126,7 +126,8 @@ func Parse(src []byte, opts *Options) (*Template, error) {
 	if shapeErr != nil {
 		return nil, sorted(shapeErr, schemaErr)
 	}
-	if err := r.resolveInputs(root); err != nil {
+	unchecked, err := r.resolveInputs(root)
+	if err != nil {
 		return nil, sorted(err, schemaErr)
 	}
 	resources, resourcesErr := r.resolveResources()
@@ -138,7 +139,7 @@ func Parse(src []byte, opts *Options) (*Template, error) {
 		Parameters: r.parameterTexts,
 		Resources:  resources,
 		Outputs:    outputs,
-		Warnings:   warnings,
+		Warnings:   append(warnings, unchecked...),
 	}, nil
 }
 

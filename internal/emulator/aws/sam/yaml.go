@@ -62,6 +62,19 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
+// callOf returns the first name of names that n calls somewhere, or "".
+func (n *node) callOf(names []string) string {
+	if n.kind == call && slices.Contains(names, n.name) {
+		return n.name
+	}
+	for _, item := range n.items {
+		if name := item.callOf(names); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
 // section returns the member of a mapping, or an empty mapping.
 func (n *node) section(key string) *node { return cmp.Or(n.get(key), &node{kind: mapping}) }
 
