@@ -44,7 +44,7 @@ func (h *history) live(t *testing.T) {
 	t.Helper()
 	h.once.Do(func() {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, h.parameters)
 			w.run(h.run)
 			h.store, h.lines, h.start, h.end = w.store, w.lines, w.start, time.Now()
 		})
@@ -186,6 +186,7 @@ func TestMistakesInTheTemplateAreFound(t *testing.T) {
 		{"RequestsAlarm", "Threshold: 600", "Threshold: 1"},
 		{"LoopAlarm", "3 * SUM([emitted, looping * 0])", "emitted"},
 		{"SilenceAlarm", "SUM([stored, polled * 0])", "stored * 1"},
+		{"SilenceAlarm", "SUM([stored, triggered", "SUM([stored"},
 		{"SilenceAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching"},
 		{"MissedDeliveriesAlarm", "DatapointsToAlarm: 3", "DatapointsToAlarm: 1"},
 		{"MissedDeliveriesAlarm", "Service, Value: reconciler", "Service, Value: webhook"},

@@ -192,6 +192,15 @@ var timelines = []timeline{
 		run:        failing(9*time.Hour, func(f *faults) { f.undelivered = true }),
 		rings:      []ring{rings("MissedDeliveriesAlarm", hours(3)), rings("SilenceAlarm", hours(6.1))},
 	}, {
+		name:       "events come only through Stripe's partner bus, one every three hours",
+		parameters: map[string]string{"SilenceAlarmHours": "6", "PartnerEventBus": partnerBus},
+		run:        func(w *world) { w.connect(); w.traffic(3*time.Hour, 48*time.Hour) },
+	}, {
+		name:       "events come only through Stripe's partner bus, and its event source is deleted",
+		parameters: map[string]string{"SilenceAlarmHours": "6", "PartnerEventBus": partnerBus},
+		run:        failing(9*time.Hour, func(f *faults) { f.undelivered = true }),
+		rings:      []ring{rings("MissedDeliveriesAlarm", hours(3)), rings("SilenceAlarm", hours(6.1))},
+	}, {
 		name: "EventBridge accepts nothing for six hours",
 		run: func(w *world) {
 			working(w)

@@ -101,10 +101,10 @@ func readTemplate(t *testing.T, change func(string) string, parameters map[strin
 	return parsed
 }
 
-// newWorld returns a stack that has just been deployed, without secrets.
-func newWorld(t *testing.T) *world {
+// newWorld returns a stack that has just been deployed with these parameters, without secrets.
+func newWorld(t *testing.T, parameters map[string]string) *world {
 	w := &world{
-		Bed: testbed.New(t, &testbed.Options{Now: time.Now}), t: t, template: readTemplate(t, nil, nil), start: time.Now(),
+		Bed: testbed.New(t, &testbed.Options{Now: time.Now}), t: t, template: readTemplate(t, nil, parameters), start: time.Now(),
 		store: alarms.NewStore(time.Now()), lines: map[string][]string{}, sent: map[string]time.Time{}, received: map[string]int{},
 		active: map[*sqs.Queue]time.Time{}, since: map[*sqs.Queue]time.Time{},
 		faults: faults{signWith: signingSecret, full: testbed.Full, perSecond: 20, destinations: 1},
@@ -269,9 +269,29 @@ func (w *world) happen() {
 	if w.current().undelivered {
 		return
 	}
+	if w.template.Parameters["PartnerEventBus"] != "" {
+		w.partner(stamp(testbed.Thin(id, meterType)))
+		return
+	}
 	for range w.current().destinations {
 		w.deliver(stamp(testbed.Thin(id, meterType)), now, 0)
 	}
+}
+
+// partnerBus is the bus of Stripe's own EventBridge destination.
+const partnerBus = "aws.partner/stripe.com/ed_test_1"
+
+// partner does what that bus and PartnerFetchRule do with a new event.
+func (w *world) partner(body string) {
+	rule, ok := w.template.Resource("PartnerFetchRule")
+	if !ok {
+		w.t.Fatal("the template has no PartnerFetchRule")
+	}
+	now := time.Now()
+	w.mu.Lock()
+	w.store.Add(alarms.NewMetric("AWS/Events", "TriggeredRules", map[string]string{"EventBusName": partnerBus, "RuleName": rule.Name}), 1, now, now)
+	w.mu.Unlock()
+	w.enqueue(testbed.Delivered(partnerBus, meterType, body))
 }
 
 // deliver delivers a body, and again later if that fails.

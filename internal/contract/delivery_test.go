@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/meterbridge/meterbridge/internal/config"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/eventbridge/pattern"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
@@ -138,7 +140,8 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 // its role may put on the bus.
 func TestFetchRulesNeverMatchWhatTheFetcherEmits(t *testing.T) {
 	t.Parallel()
-	parsed := readTemplate(t, nil)
+	const partner = "aws.partner/stripe.com/ed_test_1"
+	parsed := readTemplate(t, map[string]string{"PartnerEventBus": partner})
 	queue := resource(t, parsed, "FetchQueue")
 	sources := emittedSources(t, parsed)
 	if len(sources) == 0 {
@@ -155,8 +158,12 @@ func TestFetchRulesNeverMatchWhatTheFetcherEmits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		thin := "stripe.thin"
+		if r.Properties["EventBusName"] == partner {
+			thin = partner
+		}
 		for _, eventType := range types {
-			if match, err := compiled.Match(busEvent(t, "stripe.thin", eventType)); err != nil || !match {
+			if match, err := compiled.Match(busEvent(t, thin, eventType)); err != nil || !match {
 				t.Errorf("%s does not match a thin %s (%v)", r.LogicalID, eventType, err)
 			}
 			for _, source := range sources {
@@ -166,8 +173,31 @@ func TestFetchRulesNeverMatchWhatTheFetcherEmits(t *testing.T) {
 			}
 		}
 	}
-	if rules == 0 {
-		t.Error("no rule targets FetchQueue")
+	if rules != 2 {
+		t.Errorf("%d rules target FetchQueue, want FetchRule and PartnerFetchRule", rules)
+	}
+}
+
+// Stripe's partner bus is optional. What its rule cannot deliver is kept, as for the stack's own.
+func TestPartnerFetchRuleDeliversAsFetchRuleDoes(t *testing.T) {
+	t.Parallel()
+	if _, has := readTemplate(t, nil).Resource("PartnerFetchRule"); has {
+		t.Error("there is a rule on a partner bus by default")
+	}
+	parsed := readTemplate(t, map[string]string{"PartnerEventBus": "aws.partner/stripe.com/ed_1"})
+	own, partner := resource(t, parsed, "FetchRule"), resource(t, parsed, "PartnerFetchRule")
+	if diff := cmp.Diff(own.Properties["Targets"], partner.Properties["Targets"]); diff != "" {
+		t.Errorf("targets: -own +partner:\n%s", diff)
+	}
+	for queue, policy := range map[string]string{"FetchQueue": "FetchQueuePolicy", "RuleDeadLetters": "RuleDeadLettersPolicy"} {
+		if !admits(t, parsed, policy, resource(t, parsed, queue).ARN, partner.ARN) {
+			t.Errorf("%s does not admit %s", policy, partner.ARN)
+		}
+	}
+	for _, name := range []string{"default", "aws.partner/example.com/1", "aws.partner/stripe.com/", "aws.partner/stripe.com/ed_1/x"} {
+		if _, err := sam.Parse([]byte(read(t, "template.yaml")), &sam.Options{Parameters: map[string]string{"PartnerEventBus": name}}); err == nil {
+			t.Errorf("PartnerEventBus=%s is accepted", name)
+		}
 	}
 }
 

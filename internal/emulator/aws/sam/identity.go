@@ -119,7 +119,7 @@ func (e *evaluator) formatValues(id string, returned returnValues) map[string]st
 func (e *evaluator) adjust(resourceType string, properties *node, values map[string]string) {
 	switch resourceType {
 	case "AWS::Events::Rule":
-		bus := values["EventBusName"][strings.LastIndexByte(values["EventBusName"], '/')+1:]
+		bus := busName(values["EventBusName"])
 		values["rule"], values["ruleId"] = values["name"], values["name"]
 		if bus != "default" {
 			values["rule"], values["ruleId"] = bus+"/"+values["name"], bus+"|"+values["name"]
@@ -192,4 +192,13 @@ func (o Options) deployment() map[string]string {
 		"partition": partition, "suffix": suffix, "region": o.Region, "account": o.AccountID, "stack": o.StackName,
 		"endpoint": cmp.Or(strings.TrimSuffix(o.Endpoint, "/"), "https://sqs."+o.Region+"."+suffix),
 	}
+}
+
+// busName returns the name of a bus, given its name or its ARN. A partner's bus has slashes in its
+// name.
+func busName(nameOrARN string) string {
+	if _, name, isARN := strings.Cut(nameOrARN, ":event-bus/"); isARN {
+		return name
+	}
+	return nameOrARN
 }
