@@ -2,6 +2,7 @@ package eventbridge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/meterbridge/meterbridge/internal/emulator/aws/awsjson"
+	"github.com/meterbridge/meterbridge/internal/emulator/aws/sam"
 )
 
 // Limits of PutEvents, from
@@ -193,14 +195,7 @@ func (e putEventsEntry) entry() Entry {
 
 // busName returns the bus's name, given a name, an ARN or nothing, which means the default bus.
 func busName(nameOrARN string) string {
-	if nameOrARN == "" {
-		return "default"
-	}
-	if strings.HasPrefix(nameOrARN, "arn:") {
-		_, name, _ := strings.Cut(nameOrARN, ":event-bus/")
-		return name
-	}
-	return nameOrARN
+	return sam.BusName(cmp.Or(nameOrARN, "default"))
 }
 
 func isObject(detail string) bool {

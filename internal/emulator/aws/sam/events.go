@@ -71,7 +71,7 @@ func (e event) generate(eventType string, r *Resource) {
 		r.Name = cmp.Or(e.property("RuleName"), e.options.StackName+"-"+r.LogicalID)
 		rule := r.Name
 		if bus := e.property("EventBusName"); bus != "" && bus != "default" {
-			rule = busName(bus) + "/" + rule
+			rule = BusName(bus) + "/" + rule
 		}
 		r.ARN = e.arn("events", "rule/"+rule)
 		e.copy(r.Properties, "EventBusName")

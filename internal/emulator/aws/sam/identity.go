@@ -119,7 +119,7 @@ func (e *evaluator) formatValues(id string, returned returnValues) map[string]st
 func (e *evaluator) adjust(resourceType string, properties *node, values map[string]string) {
 	switch resourceType {
 	case "AWS::Events::Rule":
-		bus := busName(values["EventBusName"])
+		bus := BusName(values["EventBusName"])
 		values["rule"], values["ruleId"] = values["name"], values["name"]
 		if bus != "default" {
 			values["rule"], values["ruleId"] = bus+"/"+values["name"], bus+"|"+values["name"]
@@ -194,9 +194,9 @@ func (o Options) deployment() map[string]string {
 	}
 }
 
-// busName returns the name of a bus, given its name or its ARN. A partner's bus has slashes in its
-// name.
-func busName(nameOrARN string) string {
+// BusName returns the name of a bus, given its name or its ARN. A partner's bus has slashes in its
+// name: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-saas.html.
+func BusName(nameOrARN string) string {
 	if _, name, isARN := strings.Cut(nameOrARN, ":event-bus/"); isARN {
 		return name
 	}
